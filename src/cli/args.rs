@@ -1,0 +1,205 @@
+//! Flags of the commands.
+
+use crate::config::{Preset, PretrainConfig};
+use crate::device::DeviceChoice;
+use anyhow::Context;
+use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Pre-train 3D vision transformers on unlabelled medical volumes, on any GPU or the CPU.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true, infer_subcommands = true)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    /// Say more; twice for the messages of libraries
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Pre-train an auto-encoder on unlabelled volumes; bare, on phantoms that it makes
+    Pretrain(PretrainArgs),
+    /// Draw the augmented views of a volume, without training
+    Preview(PreviewArgs),
+    /// Write synthetic abdominal CT cases with 13 labelled organs
+    Phantom(PhantomArgs),
+    /// Measure the speed of the data path or of a training step
+    Bench(BenchArgs),
+    /// List adapters with their limits, estimate memory, test the device
+    Doctor(DoctorArgs),
+}
+
+/// Where settings come from.
+#[derive(Debug, Args)]
+pub(super) struct Source {
+    /// Named settings: quickstart, small or tutorial [default: quickstart without a datalist, small with one]
+    #[arg(long, value_name = "NAME")]
+    pub preset: Option<String>,
+    /// TOML file with settings, over those of the preset
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DeviceArgs {
+    /// auto, cpu, vulkan, metal, dx12 or gl, with :N for an adapter's number
+    #[arg(long, default_value_t = DeviceChoice::Auto, value_name = "NAME")]
+    pub device: DeviceChoice,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PretrainArgs {
+    #[command(flatten)]
+    pub source: Source,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Folder of the run [default: a new one under runs/]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Go on with the run in this folder
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "preset", "config"])]
+    pub resume: Option<PathBuf>,
+    /// Print the summary as JSON on standard output, and nothing else there
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PreviewArgs {
+    /// The volume to draw [default: a phantom]
+    #[arg(long, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// The picture to write
+    #[arg(long, value_name = "FILE", default_value = "preview.png")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub source: Source,
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PhantomArgs {
+    /// Folder to write to: images/, labels/ and dataset.json
+    #[arg(long, value_name = "DIR", default_value = "phantoms")]
+    pub out: PathBuf,
+    /// How many cases
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub cases: u64,
+    /// Seed of the first case; the others count on
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Make small cases of 4 mm voxels, as the quickstart trains on
+    #[arg(long)]
+    pub small: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BenchArgs {
+    #[command(subcommand)]
+    pub what: Bench,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Bench {
+    /// Load, prepare and augment volumes without any cache
+    Data(BenchDataArgs),
+    /// Forward, backward and update of one training step
+    Step(BenchStepArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BenchDataArgs {
+    #[command(flatten)]
+    pub source: Source,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BenchStepArgs {
+    #[command(flatten)]
+    pub source: Source,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Crops in the step; both views of each pass the network
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub crops: usize,
+    /// Steps to measure, after one to warm up
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub repeats: usize,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The settings as flags. Clap's own values are never used: a flag counts only where it was given, see [`layered`].
+#[derive(Debug, Clone, Default)]
+pub(super) struct Settings;
+
+impl Args for Settings {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        PretrainConfig::augment_args_for_update(command)
+    }
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        PretrainConfig::augment_args_for_update(command)
+    }
+}
+
+impl FromArgMatches for Settings {
+    fn from_arg_matches(_: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Settings)
+    }
+    fn update_from_arg_matches(&mut self, _: &ArgMatches) -> Result<(), clap::Error> {
+        Ok(())
+    }
+}
+
+/// Changes settings by the flags that were given.
+pub(super) fn apply_flags(config: &mut PretrainConfig, flags: &ArgMatches) -> anyhow::Result<()> {
+    Ok(config.update_from_arg_matches(flags)?)
+}
+
+/// Settings of the preset, changed by the file, changed by the flags; checked. Also the name of the preset.
+pub(super) fn layered(
+    source: &Source,
+    flags: &ArgMatches,
+) -> anyhow::Result<(PretrainConfig, Preset)> {
+    let mut given = PretrainConfig::default();
+    apply_flags(&mut given, flags)?;
+    let preset = match (&source.preset, given.data.datalist) {
+        (Some(name), _) => name.parse()?,
+        (None, Some(_)) => Preset::Small,
+        (None, None) => Preset::Quickstart,
+    };
+    let mut config = preset.pretrain()?;
+    if let Some(file) = &source.config {
+        let place = file.display().to_string();
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read the settings in {place}"))?;
+        config = config.overlaid(&text, &place)?;
+    }
+    apply_flags(&mut config, flags)?;
+    config.validate()?;
+    // What a run writes down says what was done, not how it was derived.
+    config.corruption = Some(config.corruption());
+    Ok((config, preset))
+}

@@ -1,0 +1,116 @@
+//! `doctor`: what this machine can compute on, and whether it computes right.
+
+use crate::cli::args::DoctorArgs;
+use crate::cli::output::bytes;
+use crate::config::Preset;
+use crate::device::{
+    Adapter, AdapterKind, CheckResult, MemoryEstimate, adapters, estimate_pretraining, select,
+    self_test,
+};
+use serde::Serialize;
+use std::process::ExitCode;
+
+#[derive(Serialize)]
+struct Report {
+    version: &'static str,
+    adapters: Vec<Adapter>,
+    selected: String,
+    presets: Vec<PresetMemory>,
+    self_test: Option<Vec<CheckResult>>,
+    error: Option<String>,
+}
+
+#[derive(Serialize)]
+struct PresetMemory {
+    preset: &'static str,
+    views_at_once: usize,
+    #[serde(flatten)]
+    estimate: MemoryEstimate,
+    total: u64,
+}
+
+pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
+    let mut presets = Vec::new();
+    for preset in Preset::ALL {
+        let config = preset.pretrain()?;
+        let views = config.views_at_once();
+        let estimate = estimate_pretraining(
+            &config.vit(),
+            views as u64,
+            config.optimizer.ema_decay > 0.0,
+        );
+        presets.push(PresetMemory {
+            preset: preset.name(),
+            views_at_once: views,
+            estimate,
+            total: estimate.total(),
+        });
+    }
+    let (adapters, selected) =
+        pollster::block_on(async { (adapters().await, select(args.device.device).await) });
+    let selected = selected?;
+    let tested = pollster::block_on(self_test(&selected.device));
+    let report = Report {
+        version: env!("CARGO_PKG_VERSION"),
+        adapters,
+        selected: selected.description,
+        presets,
+        error: tested.as_ref().err().map(ToString::to_string),
+        self_test: tested.as_ref().ok().cloned(),
+    };
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print(&report);
+    }
+    tested?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(report: &Report) {
+    println!("hounsfield {}", report.version);
+    println!("\nadapters");
+    if report.adapters.is_empty() {
+        println!("  none: the CPU is used");
+    }
+    for adapter in &report.adapters {
+        let kind = match adapter.kind {
+            AdapterKind::Discrete => "discrete GPU",
+            AdapterKind::Integrated => "integrated GPU",
+            AdapterKind::Virtual => "virtual GPU",
+            AdapterKind::Software => "software, used only when named",
+            AdapterKind::Other => "other",
+        };
+        println!("  --device {:<10} {}, {kind}", adapter.device, adapter.name);
+        println!("    driver {}", adapter.driver);
+        println!(
+            "    one tensor up to {}, buffers up to {}, {} storage buffers, {} threads and {} KiB a workgroup",
+            bytes(adapter.max_binding_bytes),
+            bytes(adapter.max_buffer_bytes),
+            adapter.max_storage_buffers,
+            adapter.max_workgroup_threads,
+            adapter.workgroup_memory_bytes / 1024,
+        );
+        let yes = |present: bool| if present { "yes" } else { "no" };
+        println!(
+            "    f16 {}, subgroups {}, timestamps {}",
+            yes(adapter.f16),
+            yes(adapter.subgroups),
+            yes(adapter.timestamps)
+        );
+    }
+    println!("\nmemory of a pre-training step, estimated");
+    for preset in &report.presets {
+        println!(
+            "  {:<10} {:>9}  ({} views at once, largest tensor {})",
+            preset.preset,
+            bytes(preset.total),
+            preset.views_at_once,
+            bytes(preset.estimate.largest_tensor)
+        );
+    }
+    println!("\nself-test on {}", report.selected);
+    for check in report.self_test.iter().flatten() {
+        println!("  {:<15} ok, relative error {:.0e}", check.name, check.error);
+    }
+}

@@ -1,0 +1,60 @@
+//! Where messages go.
+
+use log::LevelFilter;
+use std::io;
+
+/// Logs to standard error: warnings, with `-v` the program's own messages, with `-vv` those of libraries.
+pub(super) fn init_log(verbose: u8) {
+    let mut builder = env_logger::Builder::new();
+    builder
+        .filter_level(LevelFilter::Error)
+        .format_target(false)
+        .format_timestamp(None);
+    match verbose {
+        0 => builder.filter_module("hounsfield", LevelFilter::Warn),
+        1 => builder.filter_module("hounsfield", LevelFilter::Info),
+        _ => builder.filter_level(LevelFilter::Debug),
+    };
+    builder.init();
+}
+
+/// Whether an error is a closed pipe, as `hounsfield ... | head` makes.
+pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// A duration as people say it: `8 s`, `3 min 20 s`, `2 h 15 min`.
+pub(super) fn duration(seconds: f64) -> String {
+    let seconds = seconds.clamp(0.0, 1e9).round() as u64;
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// Bytes as people say them.
+pub(super) fn bytes(count: u64) -> String {
+    let mib = count as f64 / f64::from(1 << 20);
+    if mib < 1024.0 {
+        format!("{mib:.0} MiB")
+    } else {
+        format!("{:.1} GiB", mib / 1024.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_as_people_say_them() {
+        assert_eq!(duration(7.6), "8 s");
+        assert_eq!(duration(200.0), "3 min 20 s");
+        assert_eq!(duration(8100.0), "2 h 15 min");
+        assert_eq!(duration(f64::NAN), "0 s");
+    }
+}

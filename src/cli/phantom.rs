@@ -1,0 +1,69 @@
+//! `phantom`: synthetic cases as files.
+
+use crate::cli::args::PhantomArgs;
+use crate::dataset::phantom::{ORGAN_NAMES, PhantomSpec, abdomen};
+use crate::platform;
+use crate::volume::{self, Datatype};
+use anyhow::{Context, ensure};
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+pub(super) fn run(args: &PhantomArgs) -> anyhow::Result<ExitCode> {
+    ensure!(args.cases > 0, "--cases is 0: ask for at least 1");
+    let spec = if args.small {
+        PhantomSpec::quickstart()
+    } else {
+        PhantomSpec::default()
+    };
+    for folder in ["images", "labels"] {
+        let path = args.out.join(folder);
+        std::fs::create_dir_all(&path)
+            .with_context(|| format!("cannot make {}", path.display()))?;
+    }
+    let names: Vec<String> = (0..args.cases)
+        .into_par_iter()
+        .map(|case| -> anyhow::Result<String> {
+            let seed = args.seed.wrapping_add(case);
+            let name = format!("phantom_{seed:04}.nii.gz");
+            let phantom = abdomen(seed, &spec)?;
+            let write = |folder: &str, volume, datatype| {
+                volume::write(&args.out.join(folder).join(&name), volume, datatype)
+            };
+            write("images", &phantom.image, Datatype::I16)?;
+            write("labels", &phantom.label, Datatype::U8)?;
+            Ok(name)
+        })
+        .collect::<anyhow::Result<_>>()?;
+    // At least one case to train on, about a fifth to validate on.
+    let held_out = (names.len() / 5).max(usize::from(names.len() > 1));
+    let (training, validation) = names.split_at(names.len() - held_out);
+    let cases = |names: &[String]| -> Vec<_> {
+        names
+            .iter()
+            .map(|name| {
+                serde_json::json!({
+                    "image": format!("images/{name}"),
+                    "label": format!("labels/{name}"),
+                })
+            })
+            .collect()
+    };
+    let labels: BTreeMap<String, &str> = ORGAN_NAMES
+        .iter()
+        .enumerate()
+        .map(|(id, name)| (id.to_string(), *name))
+        .collect();
+    let list = serde_json::json!({
+        "name": "Hounsfield phantoms",
+        "description": "Synthetic abdominal CT in HU with 13 organs; no patient's data",
+        "modality": {"0": "CT"},
+        "labels": labels,
+        "training": cases(training),
+        "validation": cases(validation),
+    });
+    let path = args.out.join("dataset.json");
+    platform::write_atomic(&path, &serde_json::to_vec_pretty(&list)?)?;
+    eprintln!("wrote {} cases and {}", names.len(), path.display());
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,111 @@
+//! `preview`: the views of a volume, without training; and the picture it shares with training.
+
+use crate::augment::{RandomKey, Stage, Transform, views};
+use crate::cli::args::{PreviewArgs, layered};
+use crate::dataset::phantom::{PhantomSpec, abdomen};
+use crate::platform;
+use crate::report::ReportError;
+use crate::report::image::RgbImage;
+use crate::report::labels::labelled;
+use crate::report::montage::{Display, montage};
+use crate::train::Picture;
+use crate::volume::{self, Affine, Volume};
+use anyhow::Context;
+use clap::ArgMatches;
+use std::process::ExitCode;
+
+/// Slices in a row of the picture.
+const COLUMNS: usize = 6;
+
+/// How stored axes lie in the patient, as far as axial pictures need to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PictureOrientation {
+    /// The stored axis that runs from foot to head or back, which axial slices are cut across.
+    axis: usize,
+    /// Whether the first axis of a slice runs to the patient's right, which is shown on the left.
+    flip_horizontal: bool,
+    /// Whether the second axis of a slice runs to the front, which is shown at the top.
+    flip_vertical: bool,
+}
+
+impl PictureOrientation {
+    /// The orientation of a volume with this affine: the axis nearest to the patient's own is cut across.
+    pub(super) fn of(affine: &Affine) -> Self {
+        let share = |world: usize, axis: usize| affine[(world, axis)].abs();
+        let axis = (0..3)
+            .max_by(|a, b| share(2, *a).total_cmp(&share(2, *b)))
+            .unwrap_or(2);
+        let rest: Vec<usize> = (0..3).filter(|a| *a != axis).collect();
+        let (first, second) = match rest[..] {
+            [a, b] => (a, b),
+            _ => (0, 1),
+        };
+        PictureOrientation {
+            axis,
+            flip_horizontal: affine[(0, first)] > 0.0,
+            flip_vertical: affine[(1, second)] > 0.0,
+        }
+    }
+}
+
+/// Rows: original, view 1, view 2 and, where there is one, the reconstruction.
+pub(super) fn augmentation_picture(
+    picture: &Picture,
+    orientation: PictureOrientation,
+) -> Result<RgbImage, ReportError> {
+    let mut rows = vec![
+        ("original", picture.original.as_slice()).into(),
+        ("view 1", picture.view1.as_slice()).into(),
+        ("view 2", picture.view2.as_slice()).into(),
+    ];
+    if !picture.reconstruction.is_empty() {
+        rows.push(("reconstruction", picture.reconstruction.as_slice()).into());
+    }
+    let display = Display {
+        axis: orientation.axis,
+        flip_horizontal: orientation.flip_horizontal,
+        flip_vertical: orientation.flip_vertical,
+        ..Display::axial_ras(COLUMNS)
+    };
+    labelled(&montage(&rows, picture.shape, &display)?, &[])
+}
+
+pub(super) fn run(args: &PreviewArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
+    let (config, _) = layered(&args.source, flags)?;
+    let volume: Volume = match &args.input {
+        Some(path) => volume::read(path)?,
+        None => abdomen(config.run.seed, &PhantomSpec::quickstart())?.image,
+    };
+    let name = args
+        .input
+        .as_ref()
+        .map_or_else(|| "phantom".to_owned(), |path| path.display().to_string());
+    let prepared = config
+        .transform()
+        .apply(&volume)
+        .with_context(|| name.clone())?;
+    let key = RandomKey {
+        seed: config.run.seed,
+        stage: Stage::Pretraining,
+        epoch: 0,
+        step: 0,
+        sample: 0,
+        transform: Transform::Crop,
+    };
+    let roi = config.sampling.roi_size;
+    let drawn = views(&prepared, roi, &config.corruption(), key)?;
+    let picture = Picture {
+        shape: roi,
+        original: drawn.target,
+        view1: drawn.view1,
+        view2: drawn.view2,
+        reconstruction: Vec::new(),
+    };
+    let image = augmentation_picture(&picture, PictureOrientation::of(prepared.affine()))?;
+    platform::write_atomic(&args.out, &image.encode_png()?)?;
+    let [a, b, c] = volume.shape();
+    let [d, e, f] = prepared.shape();
+    eprintln!("{name}: {a} x {b} x {c} voxels, {d} x {e} x {f} after resampling and cropping");
+    eprintln!("wrote {}", args.out.display());
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,150 @@
+//! What a person sees while a run goes: a bar in a terminal, plain lines elsewhere.
+
+use crate::cli::output::duration;
+use crate::platform::Instant;
+use crate::train::{Event, Observer, StepLosses, TrainError};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+
+/// Seconds between plain lines.
+const LINE_INTERVAL: f64 = 10.0;
+
+/// Shows a run on standard error.
+#[derive(Debug)]
+pub(super) struct Progress {
+    /// None where standard error is no terminal.
+    bar: Option<ProgressBar>,
+    total: u64,
+    started_step: u64,
+    started: Instant,
+    line_at: Option<Instant>,
+    epochs: u64,
+    crops_per_second: f64,
+}
+
+impl Progress {
+    pub(super) fn new() -> Self {
+        Progress {
+            bar: std::io::stderr().is_terminal().then(|| ProgressBar::new(0)),
+            total: 0,
+            started_step: 0,
+            started: Instant::now(),
+            line_at: None,
+            epochs: 0,
+            crops_per_second: 0.0,
+        }
+    }
+
+    fn say(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            None => eprintln!("{text}"),
+        }
+    }
+
+    fn steps(&mut self, losses: &[StepLosses]) {
+        for step in losses.iter().filter(|step| step.skipped) {
+            self.say(&format!(
+                "step {}: the gradients are not finite, skipped",
+                step.step
+            ));
+        }
+        let Some(last) = losses.last() else { return };
+        let contrastive = last
+            .contrastive
+            .map_or_else(String::new, |c| format!(", contrastive {c:.4}"));
+        let text = format!(
+            "epoch {}/{}, total {:.4}, L1 {:.4}{contrastive}, {:.1} crops/s",
+            last.epoch + 1,
+            self.epochs,
+            last.total,
+            last.l1,
+            self.crops_per_second
+        );
+        let done = last.step.saturating_sub(self.started_step).max(1);
+        let left = self.total.saturating_sub(last.step) as f64 / done as f64
+            * self.started.elapsed().as_secs_f64();
+        match &self.bar {
+            Some(bar) => {
+                bar.set_position(last.step);
+                bar.set_message(format!("{text}, {} left", duration(left)));
+            }
+            None => {
+                let due = self
+                    .line_at
+                    .is_none_or(|at| at.elapsed().as_secs_f64() >= LINE_INTERVAL);
+                if due || last.step == self.total {
+                    self.line_at = Some(Instant::now());
+                    eprintln!(
+                        "step {}/{}: {text}, {} left",
+                        last.step,
+                        self.total,
+                        duration(left)
+                    );
+                }
+            }
+        }
+    }
+}
+
+impl Observer for Progress {
+    fn event(&mut self, event: &Event<'_>) -> Result<(), TrainError> {
+        match event {
+            Event::Started {
+                step,
+                total_steps,
+                steps_per_epoch,
+                parameters,
+            } => {
+                self.total = *total_steps;
+                self.started_step = *step;
+                self.epochs = total_steps.div_ceil(*steps_per_epoch);
+                self.started = Instant::now();
+                let millions = *parameters as f64 / 1e6;
+                self.say(&format!(
+                    "{millions:.1} million weights, {} epochs of {steps_per_epoch} steps",
+                    self.epochs
+                ));
+                if *step > 0 {
+                    self.say(&format!("going on after step {step}"));
+                }
+                if let Some(bar) = &self.bar {
+                    bar.set_length(*total_steps);
+                    bar.set_position(*step);
+                    if let Ok(style) =
+                        ProgressStyle::with_template("{wide_bar} {pos}/{len}\n{msg}")
+                    {
+                        bar.set_style(style);
+                    }
+                }
+            }
+            Event::Steps {
+                losses,
+                crops_per_second,
+            } => {
+                self.crops_per_second = *crops_per_second;
+                self.steps(losses);
+            }
+            Event::Validated {
+                step,
+                epoch,
+                l1,
+                best,
+                ..
+            } => {
+                let mark = if *best { ", the best so far" } else { "" };
+                self.say(&format!(
+                    "validation after epoch {} (step {step}): L1 {l1:.4}{mark}",
+                    epoch + 1
+                ));
+            }
+            Event::Saved { step } => log::info!("checkpoint at step {step}"),
+            Event::Ended { .. } => {
+                if let Some(bar) = &self.bar {
+                    bar.finish_and_clear();
+                }
+            }
+        }
+        Ok(())
+    }
+}

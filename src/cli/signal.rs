@@ -1,0 +1,20 @@
+//! Ctrl-C: the first asks the run to save and end, the second ends the program at once.
+
+use crate::train::Control;
+use anyhow::Context;
+
+/// Exit code of a program that was interrupted, as shells have it.
+pub(super) const INTERRUPTED: u8 = 130;
+
+/// Stops `control` on the first interruption.
+pub(super) fn stop_on_interrupt(control: &Control) -> anyhow::Result<()> {
+    let control = control.clone();
+    ctrlc::set_handler(move || {
+        if control.stopped() {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+        eprintln!("\nstopping after this step and saving; press Ctrl-C again to stop at once");
+        control.stop();
+    })
+    .context("cannot listen for Ctrl-C")
+}

@@ -1,0 +1,428 @@
+//! Settings of a run: one struct that is the command-line flags, the TOML file, the page's form and what is saved
+//! beside every checkpoint. Defaults are stated here; presets change some of them.
+
+use crate::augment::CorruptionSpec;
+use crate::nn::VitConfig;
+use crate::optim::{AdamConfig, Decay, Schedule, ScheduleKind};
+use crate::transform::{IntensityWindow, PretrainTransform};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+mod error;
+mod parse;
+mod preset;
+
+pub use error::SettingsError;
+pub use preset::Preset;
+
+/// Everything that defines a pre-training run.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
+#[serde(default, deny_unknown_fields)]
+pub struct PretrainConfig {
+    /// Which volumes.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub data: DataConfig,
+    /// How volumes become crops and views.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub sampling: SamplingConfig,
+    /// Sizes of the network.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub network: NetworkConfig,
+    /// Parts of the loss.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub loss: LossConfig,
+    /// Optimiser and schedule.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub optimizer: OptimizerConfig,
+    /// Length of the run, validation, checkpoints.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub run: RunConfig,
+    /// Holes and shuffles of the two views (specification 3.2 to 3.4); none for the original's sizes in proportion
+    /// to the crop.
+    #[cfg_attr(feature = "cli", arg(skip))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub corruption: Option<CorruptionSpec>,
+}
+
+/// Which volumes, and where their prepared form is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::Args), command(next_help_heading = "Data"))]
+#[serde(default, deny_unknown_fields)]
+pub struct DataConfig {
+    /// Split file (JSON, Medical Segmentation Decathlon layout), or a folder of NIfTI files; without it phantoms are made
+    #[cfg_attr(feature = "cli", arg(long, value_name = "FILE"))]
+    pub datalist: Option<PathBuf>,
+    /// Folder the split file's paths start from [default: the split file's own folder]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "DIR"))]
+    pub data_root: Option<PathBuf>,
+    /// Use only the first N volumes of the training and of the validation list
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub limit: Option<usize>,
+    /// Phantoms to make for training when there is no datalist; a quarter as many more for validation
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub phantoms: usize,
+    /// Prepared volumes kept in memory, in MiB; what does not fit goes to the cache folder
+    #[cfg_attr(feature = "cli", arg(long, value_name = "MIB"))]
+    pub cache_memory: u64,
+    /// Folder for prepared volumes [default: the user's cache folder]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "DIR"))]
+    pub cache_dir: Option<PathBuf>,
+    /// Threads that prepare data; 0 for one a core
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub workers: usize,
+}
+
+/// How volumes become crops and views (specification 3).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::Args), command(next_help_heading = "Sampling"))]
+#[serde(default, deny_unknown_fields)]
+pub struct SamplingConfig {
+    /// Voxel size after resampling in mm, one number or three
+    #[cfg_attr(feature = "cli", arg(long, value_name = "MM", value_parser = parse::spacing))]
+    pub spacing: [f64; 3],
+    /// Intensity that becomes 0, in HU for CT
+    #[cfg_attr(feature = "cli", arg(long, value_name = "HU", allow_negative_numbers = true))]
+    pub intensity_min: f32,
+    /// Intensity that becomes 1
+    #[cfg_attr(feature = "cli", arg(long, value_name = "HU", allow_negative_numbers = true))]
+    pub intensity_max: f32,
+    /// Edge of the crops in voxels, one number or three
+    #[cfg_attr(feature = "cli", arg(long, value_name = "VOXELS", value_parser = parse::size))]
+    pub roi_size: [usize; 3],
+    /// Volumes a step
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub batch_volumes: usize,
+    /// Crops from each volume
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub samples_per_volume: usize,
+    /// Parts a step's crops are sent through the network in, to save memory; crops of different parts are not
+    /// contrasted with each other
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub accumulation: usize,
+    /// Let hole sizes only grow from hole to hole of a crop, as the original does
+    #[cfg_attr(feature = "cli", arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set))]
+    pub ratchet: bool,
+}
+
+/// Sizes of the vision transformer (specification 5).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::Args), command(next_help_heading = "Network"))]
+#[serde(default, deny_unknown_fields)]
+pub struct NetworkConfig {
+    /// Edge of the patch that becomes one token, in voxels
+    #[cfg_attr(feature = "cli", arg(long, value_name = "VOXELS"))]
+    pub patch_size: usize,
+    /// Features of a token
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub hidden_size: usize,
+    /// Width of the perceptron in each block
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub mlp_dim: usize,
+    /// Transformer blocks
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub layers: usize,
+    /// Attention heads
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub heads: usize,
+}
+
+/// Parts of the pre-training loss (specification 6.1).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::Args), command(next_help_heading = "Loss"))]
+#[serde(default, deny_unknown_fields)]
+pub struct LossConfig {
+    /// Temperature of the contrastive term
+    #[cfg_attr(feature = "cli", arg(long, value_name = "T"))]
+    pub temperature: f64,
+    /// Weight w in total = l1 (1 + w contrastive); 0 leaves plain reconstruction and halves the work
+    #[cfg_attr(feature = "cli", arg(long, value_name = "W"))]
+    pub contrastive_weight: f64,
+}
+
+/// Optimiser and learning rate (specification 6.2).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::Args), command(next_help_heading = "Optimiser"))]
+#[serde(default, deny_unknown_fields)]
+pub struct OptimizerConfig {
+    /// How weight decay enters
+    #[cfg_attr(feature = "cli", arg(long, value_enum))]
+    pub optimizer: Decay,
+    /// Learning rate after warm-up
+    #[cfg_attr(feature = "cli", arg(long, visible_alias = "lr", value_name = "RATE"))]
+    pub learning_rate: f64,
+    /// Weight decay
+    #[cfg_attr(feature = "cli", arg(long, value_name = "W"))]
+    pub weight_decay: f64,
+    /// Clip the global norm of the gradients to this; 0 for no clipping
+    #[cfg_attr(feature = "cli", arg(long, value_name = "NORM"))]
+    pub clip_norm: f64,
+    /// Learning rate after warm-up: constant, or a cosine to zero
+    #[cfg_attr(feature = "cli", arg(long, value_enum))]
+    pub schedule: ScheduleKind,
+    /// Steps of linear warm-up
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub warmup_steps: u64,
+    /// Share that stays at each step in the moving average of the weights that validation and export use; 0 for none
+    #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE"))]
+    pub ema_decay: f64,
+}
+
+/// What the validation's augmentation draws.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "lowercase")]
+pub enum ValidationMode {
+    /// The same crops and views every time, so that values compare.
+    Fixed,
+    /// New ones every time, as the original does.
+    Random,
+}
+
+/// Length of the run, validation, checkpoints.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::Args), command(next_help_heading = "Run"))]
+#[serde(default, deny_unknown_fields)]
+pub struct RunConfig {
+    /// Passes over the training volumes
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub epochs: u64,
+    /// Stop after this many steps, whatever the epochs say
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub max_steps: Option<u64>,
+    /// Epochs between validations; the first and the last epoch always validate
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub validation_interval: u64,
+    /// Augmentation of the validation: the same every time, or random as in the original
+    #[cfg_attr(feature = "cli", arg(long, value_enum))]
+    pub validation: ValidationMode,
+    /// Seed of everything random
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub seed: u64,
+    /// Steps between readings of the losses; 0 for every step on the CPU and every 10 on a GPU
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub log_every: u64,
+    /// Minutes between checkpoints
+    #[cfg_attr(feature = "cli", arg(long, value_name = "MINUTES"))]
+    pub checkpoint_minutes: f64,
+    /// Steps in a row whose loss is not finite before the run stops
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub max_skipped: u64,
+    /// Recompute cheap activations in the backward pass instead of keeping them
+    #[cfg_attr(feature = "cli", arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set))]
+    pub recompute: bool,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        DataConfig {
+            datalist: None,
+            data_root: None,
+            limit: None,
+            phantoms: 16,
+            cache_memory: 4096,
+            cache_dir: None,
+            workers: 0,
+        }
+    }
+}
+
+/// The original's numbers (specification 3).
+impl Default for SamplingConfig {
+    fn default() -> Self {
+        SamplingConfig {
+            spacing: [2.0; 3],
+            intensity_min: -57.0,
+            intensity_max: 164.0,
+            roi_size: [96; 3],
+            batch_volumes: 4,
+            samples_per_volume: 2,
+            accumulation: 1,
+            ratchet: true,
+        }
+    }
+}
+
+/// The original's numbers (specification 5.3).
+impl Default for NetworkConfig {
+    fn default() -> Self {
+        let VitConfig {
+            patch_size,
+            hidden_size,
+            mlp_dim,
+            layers,
+            heads,
+            ..
+        } = VitConfig::TUTORIAL;
+        NetworkConfig {
+            patch_size,
+            hidden_size,
+            mlp_dim,
+            layers,
+            heads,
+        }
+    }
+}
+
+/// The original's numbers (specification 6.1).
+impl Default for LossConfig {
+    fn default() -> Self {
+        LossConfig {
+            temperature: 0.05,
+            contrastive_weight: 1.0,
+        }
+    }
+}
+
+/// The original's numbers (specification 6.2).
+impl Default for OptimizerConfig {
+    fn default() -> Self {
+        OptimizerConfig {
+            optimizer: Decay::Adam,
+            learning_rate: 1e-4,
+            weight_decay: 0.0,
+            clip_norm: 0.0,
+            schedule: ScheduleKind::Constant,
+            warmup_steps: 0,
+            ema_decay: 0.0,
+        }
+    }
+}
+
+/// The original's numbers where it has them (specification 7).
+impl Default for RunConfig {
+    fn default() -> Self {
+        RunConfig {
+            epochs: 500,
+            max_steps: None,
+            validation_interval: 2,
+            validation: ValidationMode::Fixed,
+            seed: 123,
+            log_every: 0,
+            checkpoint_minutes: 10.0,
+            max_skipped: 10,
+            recompute: false,
+        }
+    }
+}
+
+impl PretrainConfig {
+    /// Sizes of the network for these settings.
+    pub fn vit(&self) -> VitConfig {
+        VitConfig {
+            image_size: self.sampling.roi_size,
+            patch_size: self.network.patch_size,
+            hidden_size: self.network.hidden_size,
+            mlp_dim: self.network.mlp_dim,
+            layers: self.network.layers,
+            heads: self.network.heads,
+        }
+    }
+
+    /// The deterministic transforms.
+    pub fn transform(&self) -> PretrainTransform {
+        PretrainTransform {
+            spacing: self.sampling.spacing,
+            window: IntensityWindow {
+                min: self.sampling.intensity_min,
+                max: self.sampling.intensity_max,
+            },
+            patch: self.sampling.roi_size,
+        }
+    }
+
+    /// How the views are corrupted.
+    pub fn corruption(&self) -> CorruptionSpec {
+        let spec = self
+            .corruption
+            .unwrap_or_else(|| CorruptionSpec::scaled_to(self.sampling.roi_size));
+        CorruptionSpec {
+            ratchet: spec.ratchet && self.sampling.ratchet,
+            ..spec
+        }
+    }
+
+    /// The optimiser's settings.
+    pub fn adam(&self) -> AdamConfig {
+        AdamConfig {
+            weight_decay: self.optimizer.weight_decay,
+            decay: self.optimizer.optimizer,
+            ..AdamConfig::default()
+        }
+    }
+
+    /// Steps of the whole run.
+    pub fn total_steps(&self, steps_per_epoch: u64) -> u64 {
+        let steps = self.run.epochs.saturating_mul(steps_per_epoch);
+        self.run.max_steps.map_or(steps, |most| most.min(steps))
+    }
+
+    /// The learning-rate schedule of a run of this many steps.
+    pub fn schedule(&self, total: u64) -> Schedule {
+        Schedule {
+            base: self.optimizer.learning_rate,
+            warmup: self.optimizer.warmup_steps,
+            total,
+            kind: self.optimizer.schedule,
+        }
+    }
+
+    /// Views that pass the network at once.
+    pub fn views_at_once(&self) -> usize {
+        let crops = self
+            .sampling
+            .batch_volumes
+            .saturating_mul(self.sampling.samples_per_volume);
+        let views = if self.loss.contrastive_weight == 0.0 { 1 } else { 2 };
+        crops.div_ceil(self.sampling.accumulation.max(1)).saturating_mul(views)
+    }
+
+    /// Checks every setting before anything is read or made.
+    ///
+    /// # Errors
+    /// The first setting that cannot work, with its allowed range.
+    pub fn validate(&self) -> Result<(), SettingsError> {
+        self.vit().validate()?;
+        self.corruption().validate(self.sampling.roi_size)?;
+        let positive = [
+            ("spacing", self.sampling.spacing.iter().copied().fold(f64::MAX, f64::min)),
+            ("learning_rate", self.optimizer.learning_rate),
+            ("temperature", self.loss.temperature),
+            ("batch_volumes", self.sampling.batch_volumes as f64),
+            ("samples_per_volume", self.sampling.samples_per_volume as f64),
+            ("accumulation", self.sampling.accumulation as f64),
+            ("epochs", self.run.epochs as f64),
+            ("validation_interval", self.run.validation_interval as f64),
+            ("max_steps", self.run.max_steps.unwrap_or(1) as f64),
+            ("limit", self.data.limit.unwrap_or(1) as f64),
+            ("phantoms", self.data.phantoms as f64),
+        ];
+        for (name, value) in positive {
+            if !(value.is_finite() && value > 0.0) {
+                return Err(SettingsError::NotPositive { name, value });
+            }
+        }
+        let not_negative = [
+            ("contrastive_weight", self.loss.contrastive_weight),
+            ("weight_decay", self.optimizer.weight_decay),
+            ("clip_norm", self.optimizer.clip_norm),
+            ("checkpoint_minutes", self.run.checkpoint_minutes),
+        ];
+        for (name, value) in not_negative {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(SettingsError::Negative { name, value });
+            }
+        }
+        if !(0.0..1.0).contains(&self.optimizer.ema_decay) {
+            return Err(SettingsError::Share {
+                name: "ema_decay",
+                value: self.optimizer.ema_decay,
+            });
+        }
+        let (low, high) = (self.sampling.intensity_min, self.sampling.intensity_max);
+        if !(low.is_finite() && high.is_finite() && low < high) {
+            return Err(SettingsError::Window { low, high });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,58 @@
+//! What can be wrong with settings.
+
+use crate::augment::AugmentError;
+use crate::nn::ConfigError;
+
+/// Settings that cannot work.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The network's sizes.
+    #[error(transparent)]
+    Network(#[from] ConfigError),
+    /// The corruption of the views.
+    #[error(transparent)]
+    Corruption(#[from] AugmentError),
+    /// Must be above zero.
+    #[error("{name} is {value}: it must be above 0")]
+    NotPositive {
+        /// The setting.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// Must not be below zero.
+    #[error("{name} is {value}: it must be 0 or more")]
+    Negative {
+        /// The setting.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// Must be a share.
+    #[error("{name} is {value}: it must be at least 0 and below 1")]
+    Share {
+        /// The setting.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// An empty intensity window.
+    #[error("the intensity window from {low} to {high} is empty: intensity_min must be below intensity_max")]
+    Window {
+        /// Lower end.
+        low: f32,
+        /// Upper end.
+        high: f32,
+    },
+    /// No preset of that name.
+    #[error("unknown preset '{0}': there are quickstart, small and tutorial")]
+    UnknownPreset(String),
+    /// Not TOML, or not these settings.
+    #[error("{place}: {reason}")]
+    Toml {
+        /// File or preset.
+        place: String,
+        /// The parser's words.
+        reason: String,
+    },
+}

@@ -1,0 +1,164 @@
+//! Prepared volumes, computed once: kept in memory up to a budget, then in a folder.
+//!
+//! What the folder holds is found by content: the key of an entry is a hash of the source files'
+//! bytes, of the settings and of the format, so a changed file or setting can never be answered with an
+//! old volume. Every entry carries a hash of itself; one that is damaged is computed again.
+
+mod disk;
+mod entry;
+mod index;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use self::disk::Disk;
+use crate::volume::Volume;
+
+/// A thread-safe cache of prepared volumes.
+///
+/// Memory is given to the first volumes that fit the budget and never taken back: training visits every
+/// case once an epoch, and in such a cycle replacing the oldest would throw out what is needed next.
+#[derive(Debug)]
+pub struct Cache {
+    memory_limit: u64,
+    memory_used: AtomicU64,
+    disk: Option<Disk>,
+    slots: Mutex<HashMap<SlotKey, Arc<Mutex<Slot>>>>,
+    counts: Counts,
+}
+
+/// Source files and settings.
+type SlotKey = (Vec<PathBuf>, String);
+
+/// One volume. Its lock is held while the volume is made, so that a second asker waits instead of
+/// making it again.
+#[derive(Debug, Default)]
+struct Slot {
+    /// Set when the budget has room for the volume.
+    kept: Option<Arc<Volume>>,
+    /// Finds the volume as long as anyone else still holds it.
+    seen: Weak<Volume>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    memory: AtomicU64,
+    disk: AtomicU64,
+    built: AtomicU64,
+}
+
+/// How often a volume came from where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CacheCounts {
+    /// Found in memory.
+    pub memory: u64,
+    /// Read from the cache folder.
+    pub disk: u64,
+    /// Computed.
+    pub built: u64,
+}
+
+impl Cache {
+    /// A cache that keeps up to `memory_bytes` of voxels in memory and, where `folder` is given, every
+    /// volume in that folder. A folder that cannot be made or written to, or a full disk, costs one
+    /// warning, and the cache goes on without it. Nothing is ever deleted from the folder.
+    pub fn new(memory_bytes: u64, folder: Option<&Path>) -> Cache {
+        Cache {
+            memory_limit: memory_bytes,
+            memory_used: AtomicU64::new(0),
+            disk: folder.and_then(Disk::open),
+            slots: Mutex::default(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// The volume that `build` makes from `sources`, from the cache where it is known.
+    ///
+    /// `settings` stands for everything else the result depends on, and for the version of the code
+    /// that computes it. Threads that ask for the same volume at the same time build it once. While
+    /// this cache lives, a volume found in memory is not compared with its files again.
+    ///
+    /// # Errors
+    /// Only those of `build`; nothing is cached then.
+    pub fn get<E>(
+        &self,
+        sources: &[&Path],
+        settings: &str,
+        build: impl FnOnce() -> Result<Volume, E>,
+    ) -> Result<Arc<Volume>, E> {
+        let slot = self.slot(sources, settings);
+        let mut slot = lock(&slot);
+        if let Some(volume) = slot.kept.clone().or_else(|| slot.seen.upgrade()) {
+            self.counts.memory.fetch_add(1, Ordering::Relaxed);
+            return Ok(volume);
+        }
+        let volume = Arc::new(self.load_or_build(sources, settings, build)?);
+        slot.seen = Arc::downgrade(&volume);
+        slot.kept = self.reserve(&volume).then(|| Arc::clone(&volume));
+        Ok(volume)
+    }
+
+    /// How often a volume came from where since the cache was made.
+    pub fn counts(&self) -> CacheCounts {
+        CacheCounts {
+            memory: self.counts.memory.load(Ordering::Relaxed),
+            disk: self.counts.disk.load(Ordering::Relaxed),
+            built: self.counts.built.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Bytes of voxels kept in memory.
+    pub fn memory_used(&self) -> u64 {
+        self.memory_used.load(Ordering::Relaxed)
+    }
+
+    fn slot(&self, sources: &[&Path], settings: &str) -> Arc<Mutex<Slot>> {
+        let sources = sources.iter().map(|path| path.to_path_buf()).collect();
+        let key = (sources, settings.to_owned());
+        Arc::clone(lock(&self.slots).entry(key).or_default())
+    }
+
+    fn load_or_build<E>(
+        &self,
+        sources: &[&Path],
+        settings: &str,
+        build: impl FnOnce() -> Result<Volume, E>,
+    ) -> Result<Volume, E> {
+        let place = self
+            .disk
+            .as_ref()
+            .and_then(|disk| disk.place(sources, settings));
+        if let Some(volume) = place.as_ref().and_then(|place| place.load()) {
+            self.counts.disk.fetch_add(1, Ordering::Relaxed);
+            return Ok(volume);
+        }
+        let volume = build()?;
+        self.counts.built.fetch_add(1, Ordering::Relaxed);
+        if let Some(place) = place {
+            place.store(&volume);
+        }
+        Ok(volume)
+    }
+
+    /// Takes the volume's bytes from the budget; false where they do not fit.
+    fn reserve(&self, volume: &Volume) -> bool {
+        let bytes = u64::try_from(size_of_val(volume.data())).unwrap_or(u64::MAX);
+        let take = |used: u64| {
+            used.checked_add(bytes)
+                .filter(|&sum| sum <= self.memory_limit)
+        };
+        self.memory_used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
+            .is_ok()
+    }
+}
+
+/// A panic in `build` leaves the slot as it was, so a poisoned lock guards nothing broken.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

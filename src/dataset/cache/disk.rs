@@ -1,0 +1,142 @@
+//! The cache folder.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::entry::{self, EntryError, FORMAT_VERSION, Key};
+use super::index::{Index, Stamp};
+use crate::platform::AtomicFile;
+use crate::volume::Volume;
+
+const INDEX: &str = "sources.jsonl";
+const EXTENSION: &str = "huvol";
+
+/// A folder of entries and the index of the files they were made from.
+#[derive(Debug)]
+pub(super) struct Disk {
+    folder: PathBuf,
+    index: Index,
+    /// False after the first entry that could not be written.
+    writable: AtomicBool,
+}
+
+/// Where the volume of one set of source files and settings is kept.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    disk: &'a Disk,
+    key: Key,
+    path: PathBuf,
+    sources: Vec<(PathBuf, Stamp)>,
+}
+
+impl Disk {
+    /// Makes the folder where needed; `None`, with a warning, where that fails.
+    pub(super) fn open(folder: &Path) -> Option<Disk> {
+        if let Err(error) = fs::create_dir_all(folder) {
+            log::warn!(
+                "going on without a cache on disk: cannot make the folder {}: {error}",
+                folder.display()
+            );
+            return None;
+        }
+        Some(Disk {
+            folder: folder.to_path_buf(),
+            index: Index::open(&folder.join(INDEX)),
+            writable: AtomicBool::new(true),
+        })
+    }
+
+    /// The place for what is made from `sources`. `None` where one cannot be read: whoever builds the
+    /// volume will meet the same error and report it.
+    pub(super) fn place(&self, sources: &[&Path], settings: &str) -> Option<Place<'_>> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&FORMAT_VERSION.to_le_bytes());
+        // Hashes of fixed length keep the parts apart, whatever they hold.
+        hasher.update(blake3::hash(settings.as_bytes()).as_bytes());
+        let mut files = Vec::new();
+        for source in sources {
+            for file in files_of(source) {
+                let (content, stamp) = self.index.content(&file).ok()?;
+                hasher.update(content.as_bytes());
+                files.push((file, stamp));
+            }
+        }
+        let key = hasher.finalize();
+        Some(Place {
+            disk: self,
+            path: self
+                .folder
+                .join(key.to_hex().as_str())
+                .with_extension(EXTENSION),
+            key: key.into(),
+            sources: files,
+        })
+    }
+}
+
+impl Place<'_> {
+    /// The volume, if the folder has it whole.
+    pub(super) fn load(&self) -> Option<Volume> {
+        let file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => {
+                self.warn_unusable(&error.into());
+                return None;
+            }
+        };
+        let volume = file
+            .metadata()
+            .map_err(EntryError::from)
+            .and_then(|data| entry::read(&mut BufReader::new(file), data.len(), &self.key));
+        volume.inspect_err(|error| self.warn_unusable(error)).ok()
+    }
+
+    /// Stores the volume, unless a source file changed since its hash was taken: the volume may then
+    /// be of the new content.
+    pub(super) fn store(&self, volume: &Volume) {
+        let unchanged =
+            |(path, stamp): &(PathBuf, Stamp)| Stamp::of(path).is_ok_and(|now| now == *stamp);
+        if !self.disk.writable.load(Ordering::Relaxed) || !self.sources.iter().all(unchanged) {
+            return;
+        }
+        let written = AtomicFile::create(&self.path).and_then(|mut file| {
+            entry::write(volume, &self.key, &mut file)?;
+            file.commit()
+        });
+        if let Err(error) = written
+            && self.disk.writable.swap(false, Ordering::Relaxed)
+        {
+            log::warn!("going on without writing to the cache on disk: {error}");
+        }
+    }
+
+    fn warn_unusable(&self, error: &EntryError) {
+        log::warn!(
+            "cache entry {} {error}; computing it again",
+            self.path.display()
+        );
+    }
+}
+
+/// The files a volume is made of: those of a `.hdr`/`.img` pair belong together, whichever is named.
+fn files_of(path: &Path) -> Vec<PathBuf> {
+    let lower = path.to_string_lossy().to_ascii_lowercase();
+    let plain = lower.strip_suffix(".gz").unwrap_or(&lower);
+    let mut files = vec![path.to_path_buf()];
+    if plain.ends_with(".hdr") || plain.ends_with(".img") {
+        let stem = match plain.len() == lower.len() {
+            true => path.to_path_buf(),
+            false => path.with_extension(""),
+        };
+        let parts = ["hdr", "hdr.gz", "img", "img.gz"].map(|end| stem.with_extension(end));
+        files.extend(
+            parts
+                .into_iter()
+                .filter(|part| part != path && part.is_file()),
+        );
+    }
+    files
+}

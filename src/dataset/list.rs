@@ -1,0 +1,255 @@
+//! Split files: which volumes train, which validate, which test.
+//!
+//! The layout is the Medical Segmentation Decathlon's as the original reads it (spec section 1): one
+//! object with the lists `training`, `validation` and `test`, whose items are `{"image": .., "label": ..}`
+//! or bare image paths. Any other key is ignored.
+
+use std::num::NonZeroUsize;
+use std::path::{Component, Path, PathBuf};
+
+use serde_json::Value;
+
+use super::DatasetError;
+
+/// One volume, with its label map where there is one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Case {
+    /// The image file.
+    pub image: PathBuf,
+    /// The label map on the image's grid.
+    pub label: Option<PathBuf>,
+}
+
+/// The cases of a data set by what they are used for, in the file's order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DataList {
+    /// Cases to train on; never empty after loading.
+    pub training: Vec<Case>,
+    /// Cases to choose a checkpoint on; may be empty.
+    pub validation: Vec<Case>,
+    /// Cases to score once at the end; may be empty.
+    pub test: Vec<Case>,
+}
+
+impl DataList {
+    /// Reads the text of a split file. Paths are joined to `root` and normalised without touching the
+    /// disk; `name` is the file's name for messages.
+    ///
+    /// # Errors
+    /// Not JSON (with line and column), no `training` list, an empty one, or an item without a usable
+    /// `image` or `label`.
+    pub fn parse(text: &[u8], name: &str, root: &Path) -> Result<DataList, DatasetError> {
+        // Editors on Windows put a byte order mark in front, which JSON does not allow.
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+        let value: Value =
+            serde_json::from_slice(text).map_err(|source| DatasetError::NotJson {
+                name: name.to_owned(),
+                line: source.line(),
+                column: source.column(),
+                source,
+            })?;
+        let list = DataList {
+            training: cases(&value, "training", name, root)?,
+            validation: cases(&value, "validation", name, root)?,
+            test: cases(&value, "test", name, root)?,
+        };
+        if list.training.is_empty() {
+            let problem = match value.get("training") {
+                Some(Value::Array(_)) => "its \"training\" list is empty; add at least one item",
+                _ => {
+                    "it has no \"training\" list; expected {\"training\": [{\"image\": \"..\"}, ..]}"
+                }
+            };
+            return Err(DatasetError::NotASplit {
+                name: name.to_owned(),
+                problem: problem.to_owned(),
+            });
+        }
+        Ok(list)
+    }
+
+    /// Keeps the first `n` cases of training and of validation, for a quick try. The test list stays,
+    /// because a score on part of it is not comparable.
+    pub fn limit(&mut self, n: NonZeroUsize) {
+        self.training.truncate(n.get());
+        self.validation.truncate(n.get());
+    }
+}
+
+/// The items of one list; an absent list (or `null`) is empty.
+fn cases(
+    value: &Value,
+    list: &'static str,
+    name: &str,
+    root: &Path,
+) -> Result<Vec<Case>, DatasetError> {
+    let not_a_split = |problem: String| DatasetError::NotASplit {
+        name: name.to_owned(),
+        problem,
+    };
+    let Value::Object(object) = value else {
+        return Err(not_a_split(
+            "its outermost value is not an object; expected {\"training\": [..]}".to_owned(),
+        ));
+    };
+    let items = match object.get(list) {
+        None | Some(Value::Null) => return Ok(Vec::new()),
+        Some(Value::Array(items)) => items,
+        Some(_) => return Err(not_a_split(format!("\"{list}\" is not a list of items"))),
+    };
+    let of_item = |(index, item)| {
+        case(item, root).map_err(|problem| DatasetError::BadItem {
+            name: name.to_owned(),
+            list,
+            index,
+            problem,
+        })
+    };
+    items.iter().enumerate().map(of_item).collect()
+}
+
+fn case(item: &Value, root: &Path) -> Result<Case, &'static str> {
+    let (image, label) = match item {
+        Value::String(image) => (image, None),
+        Value::Object(item) => {
+            let image = match item.get("image") {
+                Some(Value::String(image)) => image,
+                Some(Value::Array(_)) => {
+                    return Err(
+                        "has several images; one single-channel volume a case is supported",
+                    );
+                }
+                Some(_) => return Err("has an \"image\" that is not a path in quotes"),
+                None => return Err("has no \"image\"; expected {\"image\": \"path\"}"),
+            };
+            let label = match item.get("label") {
+                None | Some(Value::Null) => None,
+                Some(Value::String(label)) => Some(label),
+                Some(_) => return Err("has a \"label\" that is not a path in quotes"),
+            };
+            (image, label)
+        }
+        _ => return Err("is neither an object with \"image\" nor a path in quotes"),
+    };
+    if image.is_empty() || label.is_some_and(String::is_empty) {
+        return Err("has an empty path");
+    }
+    let join = |path: &String| normalise(&root.join(path));
+    Ok(Case {
+        image: join(image),
+        label: label.map(join),
+    })
+}
+
+/// Removes `.` and resolves `..` by the text of the path alone, as the original does: a symbolic link
+/// before a `..` is not followed.
+fn normalise(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => match out.components().next_back() {
+                Some(Component::Normal(_)) => {
+                    out.pop();
+                }
+                Some(Component::RootDir) => {}
+                _ => out.push(component),
+            },
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<DataList, DatasetError> {
+        DataList::parse(text.as_bytes(), "split.json", Path::new("/data"))
+    }
+
+    fn message(text: &str) -> String {
+        parse(text).map_or_else(|e| e.to_string(), |list| format!("accepted: {list:?}"))
+    }
+
+    #[test]
+    fn items_may_be_objects_or_bare_paths_and_other_keys_are_ignored() -> Result<(), DatasetError> {
+        let list = parse(
+            r#"{"comment": ["x"], "training": [{"image": "a.nii", "label": "l/a.nii", "fold": 3}, "b.nii"],
+               "validation": null, "test": ["./t/../c.nii", "/abs/d.nii"]}"#,
+        )?;
+        assert_eq!(list.training[0].image, Path::new("/data/a.nii"));
+        assert_eq!(
+            list.training[0].label.as_deref(),
+            Some(Path::new("/data/l/a.nii"))
+        );
+        assert_eq!(list.training[1].image, Path::new("/data/b.nii"));
+        assert_eq!(list.training[1].label, None);
+        assert!(list.validation.is_empty());
+        assert_eq!(list.test[0].image, Path::new("/data/c.nii"));
+        assert_eq!(list.test[1].image, Path::new("/abs/d.nii"));
+        Ok(())
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_skipped() {
+        assert!(parse("\u{feff}{\"training\": [\"a.nii\"]}").is_ok());
+    }
+
+    #[test]
+    fn what_is_not_a_split_file_is_refused_with_the_place() {
+        for (text, expected) in [
+            ("{\n\"training\": [\n", "line 3"),
+            ("", "line 1"),
+            ("[]", "not an object"),
+            ("{}", "no \"training\" list"),
+            (r#"{"training": null}"#, "no \"training\" list"),
+            (r#"{"training": []}"#, "is empty"),
+            (r#"{"training": {}}"#, "not a list"),
+            (
+                r#"{"training": ["a"], "validation": 3}"#,
+                "\"validation\" is not a list",
+            ),
+            (
+                r#"{"training": ["a", {"label": "b"}]}"#,
+                "item 1 (counted from 0) of \"training\" has no",
+            ),
+            (r#"{"training": [{"image": 3}]}"#, "not a path"),
+            (r#"{"training": [{"image": ["a", "b"]}]}"#, "several images"),
+            (r#"{"training": [{"image": ""}]}"#, "empty path"),
+            (r#"{"training": [7]}"#, "neither"),
+            (
+                r#"{"training": ["a"], "test": [{"image": "a", "label": 1}]}"#,
+                "of \"test\" has a \"label\"",
+            ),
+        ] {
+            let message = message(text);
+            assert!(message.contains(expected), "{text} gave: {message}");
+            assert!(message.starts_with("split.json"), "{text} gave: {message}");
+        }
+    }
+
+    #[test]
+    fn limit_shortens_training_and_validation_but_not_test() -> Result<(), DatasetError> {
+        let mut list = parse(
+            r#"{"training": ["a", "b", "c"], "validation": ["d", "e", "f"], "test": ["g", "h", "i"]}"#,
+        )?;
+        list.limit(NonZeroUsize::MIN.saturating_add(1));
+        let sizes = [&list.training, &list.validation, &list.test].map(Vec::len);
+        assert_eq!(sizes, [2, 2, 3]);
+        assert_eq!(list.training[1].image, Path::new("/data/b"));
+        Ok(())
+    }
+
+    #[test]
+    fn paths_are_normalised_by_their_text() {
+        for (path, expected) in [
+            ("/data/./a//b/../c.nii", "/data/a/c.nii"),
+            ("../x/../../y.nii", "../../y.nii"),
+            ("/../a.nii", "/a.nii"),
+        ] {
+            assert_eq!(normalise(Path::new(path)), Path::new(expected));
+        }
+    }
+}

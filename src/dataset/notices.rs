@@ -1,0 +1,124 @@
+//! Things in a split file that are allowed but seldom meant.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::DataList;
+
+/// Something in a split file that is allowed but seldom meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// An image stands more than once in one list, so it counts more than the others.
+    Repeated {
+        /// The list's key.
+        list: &'static str,
+        /// The image.
+        image: PathBuf,
+        /// How often it stands there.
+        times: usize,
+    },
+    /// An image stands in two lists, so the second does not measure unseen data.
+    Shared {
+        /// The keys of the two lists.
+        lists: [&'static str; 2],
+        /// The image.
+        image: PathBuf,
+    },
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Notice::Repeated { list, image, times } => {
+                write!(f, "{} stands {times} times in \"{list}\"", image.display())
+            }
+            Notice::Shared {
+                lists: [a, b],
+                image,
+            } => write!(
+                f,
+                "{} stands in both \"{a}\" and \"{b}\": scores on \"{b}\" will be too good",
+                image.display()
+            ),
+        }
+    }
+}
+
+impl DataList {
+    /// What is allowed but seldom meant: the same image twice in a list, or in two lists. Nothing is
+    /// removed, because a repeated item is also how a case is given more weight; show these as warnings.
+    pub fn notices(&self) -> Vec<Notice> {
+        let lists = [
+            ("training", &self.training),
+            ("validation", &self.validation),
+            ("test", &self.test),
+        ];
+        let mut notices = Vec::new();
+        for (list, cases) in lists {
+            let mut times: HashMap<&Path, usize> = HashMap::new();
+            for case in cases {
+                *times.entry(&case.image).or_default() += 1;
+            }
+            for case in cases {
+                if let Some(times) = times.remove(case.image.as_path()).filter(|&t| t > 1) {
+                    notices.push(Notice::Repeated {
+                        list,
+                        image: case.image.clone(),
+                        times,
+                    });
+                }
+            }
+        }
+        for (a, b) in [(0, 1), (0, 2), (1, 2)] {
+            let ((first, seen), (second, cases)) = (lists[a], lists[b]);
+            let mut seen: HashSet<&Path> = seen.iter().map(|case| case.image.as_path()).collect();
+            for case in cases {
+                if seen.remove(case.image.as_path()) {
+                    notices.push(Notice::Shared {
+                        lists: [first, second],
+                        image: case.image.clone(),
+                    });
+                }
+            }
+        }
+        notices
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::DatasetError;
+    use super::*;
+
+    #[test]
+    fn repeated_and_shared_images_are_noticed_once_each_and_kept() -> Result<(), DatasetError> {
+        let list = DataList::parse(
+            r#"{"training": ["a", "b", "./a", "a"], "validation": ["b", "c"], "test": ["c", "c", "d"]}"#
+                .as_bytes(),
+            "split.json",
+            Path::new("/data"),
+        )?;
+        assert_eq!(list.training.len(), 4);
+        let image = |name: &str| Path::new("/data").join(name);
+        let repeated = |list, name, times| Notice::Repeated {
+            list,
+            image: image(name),
+            times,
+        };
+        let shared = |lists, name| Notice::Shared {
+            lists,
+            image: image(name),
+        };
+        assert_eq!(
+            list.notices(),
+            [
+                repeated("training", "a", 3),
+                repeated("test", "c", 2),
+                shared(["training", "validation"], "b"),
+                shared(["validation", "test"], "c"),
+            ]
+        );
+        Ok(())
+    }
+}

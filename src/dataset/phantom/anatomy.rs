@@ -1,0 +1,62 @@
+//! The order in which the organs are drawn: later ones press into earlier ones.
+
+use super::draw::Draw;
+use super::part::Part;
+use super::patient::Patient;
+use super::shape::Point;
+use super::spine::Spine;
+use super::torso::Torso;
+use super::{bowel, muscles, organs, urinary, vessels};
+
+/// What the builders of the organs share.
+pub(super) struct Plan<'a> {
+    pub(super) patient: &'a Patient,
+    pub(super) torso: &'a Torso,
+    pub(super) draw: &'a mut Draw,
+}
+
+impl Plan<'_> {
+    /// Thickness of the fat between organs, more in obese patients.
+    pub(super) fn gap(&self, lean: f32) -> f32 {
+        lean * (0.5 + 1.2 * self.patient.adiposity)
+    }
+
+    /// A place of its own in the noise field.
+    pub(super) fn offset(&mut self) -> f32 {
+        self.draw.between(0.0, 31.0)
+    }
+
+    /// A point given relative to the spine's position at its height.
+    pub(super) fn by_spine(&self, x: f32, y: f32, z: f32) -> Point {
+        Point::new(x, y + self.torso.spine.at(z), z)
+    }
+}
+
+pub(super) struct Anatomy {
+    pub(super) torso: Torso,
+    pub(super) spine: Spine,
+    pub(super) parts: Vec<Part>,
+}
+
+impl Anatomy {
+    pub(super) fn draw(patient: &Patient, draw: &mut Draw) -> Self {
+        let torso = Torso::draw(patient, draw);
+        let spine = Spine::draw(patient, draw);
+        let mut plan = Plan { patient, torso: &torso, draw };
+        let mut parts = Vec::new();
+        bowel::small_bowel(&mut plan, &mut parts);
+        bowel::colon(&mut plan, &mut parts);
+        organs::heart(&mut plan, &mut parts);
+        organs::liver(&mut plan, &mut parts);
+        organs::spleen(&mut plan, &mut parts);
+        organs::stomach(&mut plan, &mut parts);
+        bowel::duodenum(&mut plan, &mut parts);
+        organs::gallbladder(&mut plan, &mut parts);
+        urinary::kidneys(&mut plan, &mut parts);
+        organs::pancreas(&mut plan, &mut parts);
+        muscles::muscles(&mut plan, &mut parts);
+        urinary::adrenals(&mut plan, &mut parts);
+        vessels::vessels(&mut plan, &mut parts);
+        Self { torso, spine, parts }
+    }
+}

@@ -1,0 +1,33 @@
+//! Why a device cannot be used.
+
+/// A device that does not exist or does not work.
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceError {
+    /// Not a device name.
+    #[error("unknown device '{0}': use auto, cpu, vulkan, metal, dx12 or gl, with :N for an adapter's number")]
+    UnknownName(String),
+    /// No such adapter on this machine.
+    #[error("no {api} adapter{number} on this machine: `hounsfield doctor` lists what there is, --device cpu always works")]
+    NoAdapter {
+        /// Interface asked for.
+        api: &'static str,
+        /// " number N", or nothing.
+        number: String,
+    },
+    /// The adapter is there but gives no device.
+    #[error("{adapter} cannot be used: {reason}; try another --device or update the driver")]
+    Unusable {
+        /// Name of the adapter.
+        adapter: String,
+        /// The driver's words.
+        reason: String,
+    },
+    /// The device computes something else than it should.
+    #[error("the device failed its self-test ({check}: {detail}); use --device cpu or update the driver")]
+    SelfTest {
+        /// Name of the check.
+        check: &'static str,
+        /// What was found.
+        detail: String,
+    },
+}

@@ -1,0 +1,39 @@
+//! Choosing the device that computes, and trusting it.
+
+mod choice;
+mod error;
+mod memory;
+#[cfg(not(target_family = "wasm"))]
+mod native;
+mod self_test;
+#[cfg(target_family = "wasm")]
+mod wasm;
+
+pub use choice::{Api, DeviceChoice};
+pub use error::DeviceError;
+pub use memory::{MemoryEstimate, estimate_pretraining};
+#[cfg(not(target_family = "wasm"))]
+pub use native::{Adapter, AdapterKind, adapters, select};
+pub use self_test::{CheckResult, self_test};
+#[cfg(target_family = "wasm")]
+pub use wasm::select;
+
+use burn::backend::DispatchDevice;
+use burn::tensor::Device;
+
+/// A device with the words to call it by.
+#[derive(Debug, Clone)]
+pub struct Selected {
+    /// Where tensors live.
+    pub device: Device,
+    /// For people: adapter, interface and driver, or the CPU and its threads.
+    pub description: String,
+}
+
+/// Whether a device is the CPU backend, whose tensors are host memory.
+pub fn is_cpu(device: &Device) -> bool {
+    matches!(
+        device.clone().inner().as_dispatch(),
+        DispatchDevice::Flex(_)
+    )
+}

@@ -1,0 +1,205 @@
+//! Adapters of the native program.
+
+use crate::device::{Api, DeviceChoice, DeviceError, Selected};
+use burn::backend::{WgpuBackend, WgpuDevice, WgpuDeviceKind};
+use burn::tensor::wgpu::{WgpuInitError, wgpu};
+use burn::tensor::{Device, DeviceKind};
+use serde::Serialize;
+
+/// What an adapter is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AdapterKind {
+    /// A graphics card.
+    Discrete,
+    /// Graphics beside the processor.
+    Integrated,
+    /// A GPU passed to a virtual machine.
+    Virtual,
+    /// A processor pretending to be a GPU.
+    Software,
+    /// The driver does not say.
+    Other,
+}
+
+/// An adapter as the driver describes it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Adapter {
+    /// What to pass to `--device`.
+    pub device: String,
+    /// The adapter's name.
+    pub name: String,
+    /// What it is made of.
+    pub kind: AdapterKind,
+    /// Driver and version.
+    pub driver: String,
+    /// Largest binding of one tensor in bytes.
+    pub max_binding_bytes: u64,
+    /// Largest buffer in bytes.
+    pub max_buffer_bytes: u64,
+    /// Storage buffers one shader can use.
+    pub max_storage_buffers: u32,
+    /// Threads of one workgroup.
+    pub max_workgroup_threads: u32,
+    /// Shared memory of one workgroup in bytes.
+    pub workgroup_memory_bytes: u32,
+    /// Half-precision arithmetic in shaders.
+    pub f16: bool,
+    /// Subgroup operations.
+    pub subgroups: bool,
+    /// Timestamps for profiling.
+    pub timestamps: bool,
+    #[serde(skip)]
+    api: Api,
+    /// Position among the adapters of the same interface and kind.
+    #[serde(skip)]
+    rank: usize,
+}
+
+fn backend(api: Api) -> (wgpu::Backends, WgpuBackend) {
+    match api {
+        Api::Vulkan => (wgpu::Backends::VULKAN, WgpuBackend::Vulkan),
+        Api::Metal => (wgpu::Backends::METAL, WgpuBackend::Metal),
+        Api::Dx12 => (wgpu::Backends::DX12, WgpuBackend::Dx12),
+        Api::Gl => (wgpu::Backends::GL, WgpuBackend::Gl),
+    }
+}
+
+/// All adapters of this machine, interface by interface.
+pub async fn adapters() -> Vec<Adapter> {
+    let mut all = Vec::new();
+    for api in Api::ALL {
+        all.extend(adapters_of(api).await);
+    }
+    all
+}
+
+async fn adapters_of(api: Api) -> Vec<Adapter> {
+    let (backends, _) = backend(api);
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends,
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    });
+    let mut found: Vec<Adapter> = Vec::new();
+    for (number, adapter) in instance.enumerate_adapters(backends).await.iter().enumerate() {
+        let info = adapter.get_info();
+        let limits = adapter.limits();
+        let features = adapter.features();
+        let kind = match info.device_type {
+            wgpu::DeviceType::DiscreteGpu => AdapterKind::Discrete,
+            wgpu::DeviceType::IntegratedGpu => AdapterKind::Integrated,
+            wgpu::DeviceType::VirtualGpu => AdapterKind::Virtual,
+            wgpu::DeviceType::Cpu => AdapterKind::Software,
+            wgpu::DeviceType::Other => AdapterKind::Other,
+        };
+        let rank = found.iter().filter(|a| a.kind == kind).count();
+        found.push(Adapter {
+            device: format!("{}:{number}", api.name()),
+            name: info.name,
+            kind,
+            driver: format!("{} {}", info.driver, info.driver_info)
+                .trim()
+                .to_owned(),
+            max_binding_bytes: limits.max_storage_buffer_binding_size,
+            max_buffer_bytes: limits.max_buffer_size,
+            max_storage_buffers: limits.max_storage_buffers_per_shader_stage,
+            max_workgroup_threads: limits.max_compute_invocations_per_workgroup,
+            workgroup_memory_bytes: limits.max_compute_workgroup_storage_size,
+            f16: features.contains(wgpu::Features::SHADER_F16),
+            subgroups: features.contains(wgpu::Features::SUBGROUP),
+            timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
+            api,
+            rank,
+        });
+    }
+    found
+}
+
+/// The device for a choice. `auto` takes the first real GPU, else the CPU; a software adapter is taken only when
+/// its interface was named.
+///
+/// # Errors
+/// [`DeviceError::NoAdapter`] or [`DeviceError::Unusable`].
+pub async fn select(choice: DeviceChoice) -> Result<Selected, DeviceError> {
+    match choice {
+        DeviceChoice::Cpu => Ok(cpu()),
+        DeviceChoice::Auto => {
+            for api in Api::ALL {
+                let found = adapters_of(api).await;
+                if let Some(adapter) = found.iter().find(|a| is_gpu(a.kind)) {
+                    return open(adapter);
+                }
+            }
+            Ok(cpu())
+        }
+        DeviceChoice::Gpu(api, number) => {
+            let found = adapters_of(api).await;
+            let adapter = match number {
+                Some(number) => found.get(number),
+                None => found
+                    .iter()
+                    .find(|a| is_gpu(a.kind))
+                    .or_else(|| found.first()),
+            };
+            open(adapter.ok_or_else(|| DeviceError::NoAdapter {
+                api: api.name(),
+                number: number.map_or_else(String::new, |n| format!(" number {n}")),
+            })?)
+        }
+    }
+}
+
+fn is_gpu(kind: AdapterKind) -> bool {
+    matches!(
+        kind,
+        AdapterKind::Discrete | AdapterKind::Integrated | AdapterKind::Virtual
+    )
+}
+
+fn cpu() -> Selected {
+    Selected {
+        device: Device::flex(),
+        description: format!("CPU, {} threads", crate::platform::threads()),
+    }
+}
+
+fn open(adapter: &Adapter) -> Result<Selected, DeviceError> {
+    let (_, api) = backend(adapter.api);
+    let (kind, device_kind) = match adapter.kind {
+        AdapterKind::Discrete => (
+            DeviceKind::DiscreteGpu(adapter.rank),
+            WgpuDeviceKind::DiscreteGpu(adapter.rank),
+        ),
+        AdapterKind::Integrated => (
+            DeviceKind::IntegratedGpu(adapter.rank),
+            WgpuDeviceKind::IntegratedGpu(adapter.rank),
+        ),
+        AdapterKind::Virtual => (
+            DeviceKind::VirtualGpu(adapter.rank),
+            WgpuDeviceKind::VirtualGpu(adapter.rank),
+        ),
+        AdapterKind::Software => (DeviceKind::Cpu, WgpuDeviceKind::Cpu),
+        AdapterKind::Other => (DeviceKind::DefaultDevice, WgpuDeviceKind::DefaultDevice),
+    };
+    let opened = Device::wgpu_options()
+        .device_kind(kind)
+        .graphics_api(api)
+        .init();
+    let device = match opened {
+        Ok(device) => device,
+        // Opened before in this process.
+        Err(WgpuInitError::Registration { .. }) => {
+            Device::from(WgpuDevice::new(device_kind).on(api))
+        }
+        Err(error) => {
+            return Err(DeviceError::Unusable {
+                adapter: adapter.name.clone(),
+                reason: error.to_string(),
+            });
+        }
+    };
+    Ok(Selected {
+        device,
+        description: format!("{} ({}, {})", adapter.name, adapter.api.name(), adapter.driver),
+    })
+}

@@ -1,0 +1,144 @@
+//! A few operations with known answers: shader errors can otherwise pass in silence.
+
+use crate::device::DeviceError;
+use crate::kernels::gelu;
+use crate::nn::{Linear, PatchExpansion};
+use burn::Tensor;
+use burn::module::Param;
+use burn::tensor::activation::softmax;
+use burn::tensor::module::layer_norm;
+use burn::tensor::{Device, TensorData};
+use serde::Serialize;
+
+/// Largest error allowed, relative to the largest expected value.
+const TOLERANCE: f32 = 1e-4;
+
+/// One check of the self-test.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckResult {
+    /// What was computed.
+    pub name: &'static str,
+    /// Largest error relative to the largest expected value.
+    pub error: f32,
+}
+
+/// Runs a matrix product, a convolution, a normalisation, an attention row and a gradient, and compares each with
+/// constants worked out on paper.
+///
+/// # Errors
+/// [`DeviceError::SelfTest`] names the first check that fails.
+pub async fn self_test(device: &Device) -> Result<Vec<CheckResult>, DeviceError> {
+    let device = device.clone().inner();
+    let checks = [
+        ("matrix product", matrix_product(&device)),
+        ("convolution", convolution(&device)),
+        ("normalisation", normalisation(&device)),
+        ("softmax", attention_row(&device)),
+        ("gradient", gradient(&device)),
+    ];
+    let mut results = Vec::new();
+    for (name, (found, expected)) in checks {
+        let fail = |detail: String| DeviceError::SelfTest {
+            check: name,
+            detail,
+        };
+        let found = found
+            .into_data_async()
+            .await
+            .map_err(|e| fail(format!("{e:?}")))?
+            .into_vec::<f32>()
+            .map_err(|e| fail(format!("{e:?}")))?;
+        let scale = expected.iter().fold(f32::MIN_POSITIVE, |m, e| m.max(e.abs()));
+        let error = found
+            .iter()
+            .zip(&expected)
+            .map(|(f, e)| (f - e).abs() / scale)
+            .fold(0.0, |worst: f32, error| {
+                if error.is_nan() { f32::INFINITY } else { worst.max(error) }
+            });
+        if found.len() != expected.len() || error > TOLERANCE {
+            return Err(fail(format!("relative error {error:.1e}")));
+        }
+        results.push(CheckResult { name, error });
+    }
+    Ok(results)
+}
+
+type Check = (Tensor<1>, Vec<f32>);
+
+fn flat<const D: usize>(x: Tensor<D>) -> Tensor<1> {
+    let count = x.dims().iter().product::<usize>();
+    x.reshape([count])
+}
+
+fn filled<const D: usize>(
+    shape: [usize; D],
+    device: &Device,
+    value: impl Fn(usize) -> f32,
+) -> Tensor<D> {
+    let count = shape.iter().product();
+    let values = (0..count).map(value).collect::<Vec<f32>>();
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// `a[i, k] = i + 1` times `b[k, j] = j + 1` over 96 terms is `96 (i + 1)(j + 1)`, exact in f32.
+fn matrix_product(device: &Device) -> Check {
+    let a = filled([80, 96], device, |n| (n / 96 + 1) as f32);
+    let b = filled([96, 72], device, |n| (n % 72 + 1) as f32);
+    let expected = (0..80 * 72)
+        .map(|n| (96 * (n / 72 + 1) * (n % 72 + 1)) as f32)
+        .collect();
+    (flat(a.matmul(b)), expected)
+}
+
+/// A transposed convolution with kernel = stride 2: each output voxel is `sum_c x[c] w[c, u] + 1` with x = row
+/// number and w = u.
+fn convolution(device: &Device) -> Check {
+    let (rows, channels) = (50, 24);
+    let layer = PatchExpansion {
+        weight: Param::from_tensor(filled([channels, 1, 2, 2, 2], device, |n| (n % 8) as f32)),
+        bias: Param::from_tensor(filled([1], device, |_| 1.0)),
+    };
+    let x = filled([rows, channels], device, |n| (n / channels) as f32);
+    let expected = (0..rows * 8)
+        .map(|n| (channels * (n / 8) * (n % 8) + 1) as f32)
+        .collect();
+    (flat(layer.forward(x)), expected)
+}
+
+/// Rows of alternating +3 and +5 have mean 4 and deviation 1: normalised to -1 and +1.
+fn normalisation(device: &Device) -> Check {
+    let x = filled([33, 64], device, |n| if n % 2 == 0 { 3.0 } else { 5.0 });
+    let scale = filled([64], device, |_| 2.0);
+    let shift = filled([64], device, |_| 0.5);
+    let expected = (0..33 * 64)
+        .map(|n| if n % 2 == 0 { -1.5 } else { 2.5 })
+        .collect();
+    (flat(layer_norm(x, scale, Some(shift), 1e-5)), expected)
+}
+
+/// The softmax of `ln(k + 1)` is `(k + 1) / sum`.
+fn attention_row(device: &Device) -> Check {
+    let x = filled([7, 30], device, |n| ((n % 30 + 1) as f32).ln());
+    let expected = (0..7 * 30).map(|n| (n % 30 + 1) as f32 / 465.0).collect();
+    (flat(softmax(x, 1)), expected)
+}
+
+/// The gradient of `sum gelu(x w)` with one input and w = 1 is `sum x gelu'(x)`, for x = -2, -1, 0, 1, 2.
+fn gradient(device: &Device) -> Check {
+    let tracked = device.clone().autodiff();
+    let layer = Linear {
+        weight: Param::from_tensor(filled([1, 1], &tracked, |_| 1.0)),
+        bias: None,
+    };
+    let x = filled([5, 1], &tracked, |n| n as f32 - 2.0);
+    let loss = gelu(layer.forward(x)).sum();
+    let mut gradients = loss.backward();
+    let found = layer
+        .weight
+        .val()
+        .grad_remove(&mut gradients)
+        .unwrap_or_else(|| Tensor::zeros([1, 1], device));
+    // gelu'(1) - gelu'(-1) = 1.166_630_9, gelu'(2) - gelu'(-2) = 1.170_463_3, twice the latter.
+    (flat(found), vec![1.166_630_9 + 2.0 * 1.170_463_3])
+}

@@ -1,0 +1,35 @@
+//! Self-supervised pre-training and few-label segmentation of 3D medical volumes, on any GPU that speaks Vulkan,
+//! Metal, DX12 or WebGPU and on CPUs, from one crate.
+//!
+//! A 3D vision transformer learns from unlabelled CT by undoing in-painting, out-painting and local shuffling, with
+//! a contrastive term between two views. The way of the data, each room knowing only those before it:
+//!
+//! [`volume`] → [`transform`] → [`dataset`] (cache) → [`augment`] → [`nn`] → [`loss`] → [`optim`] → [`train`] →
+//! [`report`].
+//!
+//! `volume`, `transform`, `augment` and `dataset` work on plain slices and are exact to the original recipe;
+//! everything from [`nn`] on works on [`burn`] tensors on a device chosen at run time ([`mod@device`]).
+//!
+//! | feature | adds |
+//! | --- | --- |
+//! | `cli` (default) | the command-line program and its plots |
+//! | `fusion` (default) | kernel fusion on GPU devices |
+//! | `autotune` | measured choice of matrix-product kernels |
+//! | `spirv` | SPIR-V instead of WGSL on Vulkan |
+
+pub mod augment;
+#[cfg(feature = "cli")]
+pub mod cli;
+pub mod config;
+pub mod dataset;
+pub mod device;
+pub mod kernels;
+pub mod loss;
+pub mod nn;
+pub mod optim;
+pub mod platform;
+pub mod report;
+pub mod train;
+pub mod transform;
+pub mod volume;
+pub mod weights;

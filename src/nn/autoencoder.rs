@@ -1,0 +1,70 @@
+//! The pre-training network: a vision transformer with a linear head that paints the volume back.
+
+use crate::nn::{ConfigError, PatchExpansion, VisionTransformer, VitConfig};
+use burn::Tensor;
+use burn::module::Module;
+use burn::tensor::Device;
+
+/// Channels between the two transposed convolutions of the head (specification 5.3).
+const HEAD_CHANNELS: usize = 16;
+
+/// ViT auto-encoder (specification 5.3). No activation stands between or after the two transposed
+/// convolutions: the head is linear.
+#[derive(Module, Debug)]
+pub struct ViTAutoEncoder {
+    /// The encoder that fine-tuning starts from.
+    pub vit: VisionTransformer,
+    /// Tokens to coarse voxels with 16 channels.
+    pub conv3d_transpose: PatchExpansion,
+    /// Coarse voxels to voxels.
+    pub conv3d_transpose_1: PatchExpansion,
+    grid: [usize; 3],
+}
+
+/// Output of the auto-encoder.
+#[derive(Debug)]
+pub struct Reconstruction {
+    /// `[batch, depth, height, width, 1]`.
+    pub volume: Tensor<5>,
+    /// Output of each block, `[batch * tokens, hidden]`; empty unless asked for.
+    pub hidden: Vec<Tensor<2>>,
+}
+
+impl ViTAutoEncoder {
+    /// A network of zeros; [`crate::weights`] fills it.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for sizes that make no network.
+    pub fn zeros(config: &VitConfig, device: &Device) -> Result<Self, ConfigError> {
+        let (first, second) = config.head_kernels()?;
+        Ok(ViTAutoEncoder {
+            vit: VisionTransformer::zeros(config, device)?,
+            conv3d_transpose: PatchExpansion::zeros(
+                config.hidden_size,
+                HEAD_CHANNELS,
+                first,
+                device,
+            ),
+            conv3d_transpose_1: PatchExpansion::zeros(HEAD_CHANNELS, 1, second, device),
+            grid: config.grid(),
+        })
+    }
+
+    /// `[batch, depth, height, width, 1]` to a reconstruction of the same shape.
+    pub fn forward(&self, x: Tensor<5>, keep_hidden: bool) -> Reconstruction {
+        let shape = x.dims();
+        let tokens = self.vit.forward(x, keep_hidden);
+        let coarse = self.conv3d_transpose.forward(tokens.normed);
+        let fine = self.conv3d_transpose_1.forward(coarse); // [batch * tokens * k^3 * l^3, 1]
+        let (k, l) = (self.conv3d_transpose.kernel(), self.conv3d_transpose_1.kernel());
+        let [g0, g1, g2] = self.grid;
+        let volume = fine
+            .reshape([shape[0], g0, g1, g2, k, k, k, l, l, l])
+            .permute([0, 1, 4, 7, 2, 5, 8, 3, 6, 9])
+            .reshape(shape);
+        Reconstruction {
+            volume,
+            hidden: tokens.hidden,
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Fully connected layer on the last axis.
+
+use burn::Tensor;
+use burn::module::{Module, Param};
+use burn::tensor::Device;
+
+/// `y = x W + b` over the last axis. The weight is `[in, out]`; files hold PyTorch's `[out, in]`.
+#[derive(Module, Debug)]
+pub struct Linear {
+    /// `[in, out]`.
+    pub weight: Param<Tensor<2>>,
+    /// `[out]`.
+    pub bias: Option<Param<Tensor<1>>>,
+}
+
+impl Linear {
+    /// A layer of zeros; [`crate::weights`] fills it.
+    pub fn zeros(input: usize, output: usize, bias: bool, device: &Device) -> Self {
+        Linear {
+            weight: Param::from_tensor(Tensor::zeros([input, output], device)),
+            bias: bias.then(|| Param::from_tensor(Tensor::zeros([output], device))),
+        }
+    }
+
+    /// `[rows, in]` to `[rows, out]`.
+    ///
+    /// Two axes on purpose: with a batch axis the gradient of the weight would be formed once per sample and
+    /// then summed.
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let y = x.matmul(self.weight.val());
+        match &self.bias {
+            Some(bias) => y + bias.val().unsqueeze(),
+            None => y,
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Layer normalisation (Ba, Kiros and Hinton, 2016).
+
+use burn::Tensor;
+use burn::module::{Module, Param};
+use burn::tensor::Device;
+use burn::tensor::module::layer_norm;
+
+const EPSILON: f64 = 1e-5;
+
+/// Normalises the last axis with biased variance and epsilon 1e-5, then scales and shifts.
+#[derive(Module, Debug)]
+pub struct LayerNorm {
+    /// Scale, `[features]`.
+    pub weight: Param<Tensor<1>>,
+    /// Shift, `[features]`.
+    pub bias: Param<Tensor<1>>,
+}
+
+impl LayerNorm {
+    /// A layer of zeros; [`crate::weights`] fills it.
+    pub fn zeros(features: usize, device: &Device) -> Self {
+        LayerNorm {
+            weight: Param::from_tensor(Tensor::zeros([features], device)),
+            bias: Param::from_tensor(Tensor::zeros([features], device)),
+        }
+    }
+
+    /// `[rows, features]` to the same.
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        layer_norm(x, self.weight.val(), Some(self.bias.val()), EPSILON)
+    }
+}

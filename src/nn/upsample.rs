@@ -1,0 +1,52 @@
+//! Transposed convolution whose kernel equals its stride, as a matrix product.
+
+use burn::Tensor;
+use burn::module::{Module, Param};
+use burn::tensor::Device;
+
+/// `out[k i + u] = b + sum_c in[i, c] W[c, :, u]` in three dimensions: every input voxel becomes a block of
+/// `k^3` voxels that no other input voxel touches (specification 5.3). The weight has PyTorch's layout.
+#[derive(Module, Debug)]
+pub struct PatchExpansion {
+    /// `[in, out, k, k, k]`.
+    pub weight: Param<Tensor<5>>,
+    /// `[out]`.
+    pub bias: Param<Tensor<1>>,
+}
+
+impl PatchExpansion {
+    /// A layer of zeros; [`crate::weights`] fills it.
+    pub fn zeros(input: usize, output: usize, kernel: usize, device: &Device) -> Self {
+        PatchExpansion {
+            weight: Param::from_tensor(Tensor::zeros(
+                [input, output, kernel, kernel, kernel],
+                device,
+            )),
+            bias: Param::from_tensor(Tensor::zeros([output], device)),
+        }
+    }
+
+    /// Kernel and stride.
+    pub fn kernel(&self) -> usize {
+        self.weight.val().dims()[2]
+    }
+
+    /// Output channels.
+    pub fn channels(&self) -> usize {
+        self.weight.val().dims()[1]
+    }
+
+    /// `[rows, in]` to `[rows * k^3, out]`: each row's block in C order, the layout change left to the caller.
+    /// Moving the small weight instead of the activations keeps channels last.
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let weight = self.weight.val();
+        let [input, output, kernel, _, _] = weight.dims();
+        let block = kernel * kernel * kernel;
+        let rows = x.dims()[0];
+        let weight = weight
+            .reshape([input, output, block])
+            .swap_dims(1, 2)
+            .reshape([input, block * output]);
+        x.matmul(weight).reshape([rows * block, output]) + self.bias.val().unsqueeze()
+    }
+}

@@ -1,0 +1,207 @@
+//! Vision transformer over the patches of a volume.
+
+use crate::nn::{LayerNorm, PatchEmbedding, TransformerBlock};
+use burn::Tensor;
+use burn::module::Module;
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+/// Sizes of a vision transformer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VitConfig {
+    /// Voxels of the input volume on each axis; multiples of the patch size.
+    pub image_size: [usize; 3],
+    /// Edge of a cubic patch in voxels.
+    pub patch_size: usize,
+    /// Features of a token.
+    pub hidden_size: usize,
+    /// Width of the perceptron in each block.
+    pub mlp_dim: usize,
+    /// Transformer blocks.
+    pub layers: usize,
+    /// Attention heads; divides `hidden_size`.
+    pub heads: usize,
+}
+
+/// Sizes that cannot make a network.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A size is zero.
+    #[error("{0} is 0: use at least 1")]
+    Zero(&'static str),
+    /// The volume is not a whole number of patches.
+    #[error("an axis of {size} voxels is not a multiple of the patch size {patch}: choose a multiple")]
+    PartialPatch {
+        /// Voxels on the axis.
+        size: usize,
+        /// Patch edge.
+        patch: usize,
+    },
+    /// The heads do not divide the features.
+    #[error("{heads} attention heads do not divide a hidden size of {hidden}: choose a divisor")]
+    Heads {
+        /// Features of a token.
+        hidden: usize,
+        /// Attention heads.
+        heads: usize,
+    },
+    /// The decoder has no two kernels whose product is the patch size.
+    #[error("patch size {0} is not the product of two factors above 1: use 4, 6, 8, 9, 12 or 16")]
+    PrimePatch(usize),
+    /// The network is larger than memory can address.
+    #[error("a network of these sizes has more than 2^31 numbers in one tensor: reduce {0}")]
+    TooLarge(&'static str),
+}
+
+impl VitConfig {
+    /// The original's sizes for 96^3 volumes (specification 5.3), 88 million weights.
+    pub const TUTORIAL: VitConfig = VitConfig {
+        image_size: [96; 3],
+        patch_size: 16,
+        hidden_size: 768,
+        mlp_dim: 3072,
+        layers: 12,
+        heads: 12,
+    };
+
+    /// Patches along each axis.
+    pub fn grid(&self) -> [usize; 3] {
+        self.image_size.map(|n| n / self.patch_size)
+    }
+
+    /// Tokens of one volume.
+    pub fn tokens(&self) -> usize {
+        self.grid().iter().product()
+    }
+
+    /// Kernels of the two transposed convolutions of the auto-encoder's head: the two factors of the patch
+    /// size that are closest to each other, the larger first; 4 and 4 for the original's 16.
+    ///
+    /// # Errors
+    /// [`ConfigError::PrimePatch`] for a patch size without two factors above 1.
+    pub fn head_kernels(&self) -> Result<(usize, usize), ConfigError> {
+        (2..=self.patch_size)
+            .take_while(|k| k * k <= self.patch_size)
+            .filter(|k| self.patch_size.is_multiple_of(*k))
+            .last()
+            .map(|small| (self.patch_size / small, small))
+            .ok_or(ConfigError::PrimePatch(self.patch_size))
+    }
+
+    /// Checks that the sizes make a network.
+    ///
+    /// # Errors
+    /// The first [`ConfigError`] found.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        for (name, value) in [
+            ("the patch size", self.patch_size),
+            ("the hidden size", self.hidden_size),
+            ("the MLP width", self.mlp_dim),
+            ("the number of layers", self.layers),
+            ("the number of heads", self.heads),
+        ] {
+            if value == 0 {
+                return Err(ConfigError::Zero(name));
+            }
+        }
+        for size in self.image_size {
+            if size == 0 {
+                return Err(ConfigError::Zero("an axis of the patch"));
+            }
+            if !size.is_multiple_of(self.patch_size) {
+                return Err(ConfigError::PartialPatch {
+                    size,
+                    patch: self.patch_size,
+                });
+            }
+        }
+        if !self.hidden_size.is_multiple_of(self.heads) {
+            return Err(ConfigError::Heads {
+                hidden: self.hidden_size,
+                heads: self.heads,
+            });
+        }
+        let fits = |sizes: &[usize]| {
+            sizes
+                .iter()
+                .try_fold(1usize, |product, size| product.checked_mul(*size))
+                .is_some_and(|product| product < 1 << 31)
+        };
+        if !fits(&self.image_size) {
+            return Err(ConfigError::TooLarge("the volume"));
+        }
+        if !fits(&[self.hidden_size, self.mlp_dim.max(3 * self.hidden_size)]) {
+            return Err(ConfigError::TooLarge("the hidden size or the MLP width"));
+        }
+        self.head_kernels().map(|_| ())
+    }
+
+    /// Trainable numbers of the transformer (137 tensors at 12 layers).
+    pub fn parameters(&self) -> usize {
+        let (h, m) = (self.hidden_size, self.mlp_dim);
+        let block = 4 * h * h + h + 2 * h * m + m + h + 4 * h;
+        self.patch_size.pow(3) * h + h + self.tokens() * h + self.layers * block + 2 * h
+    }
+}
+
+/// What the transformer hands on.
+#[derive(Debug)]
+pub struct Tokens {
+    /// Normed output of the last block, `[batch * tokens, hidden]`.
+    pub normed: Tensor<2>,
+    /// Output of each block before the final norm, `[batch * tokens, hidden]`; empty unless asked for.
+    pub hidden: Vec<Tensor<2>>,
+}
+
+/// Patch embedding, blocks and a final norm (specification 5.1, 5.2).
+#[derive(Module, Debug)]
+pub struct VisionTransformer {
+    /// Patches to tokens.
+    pub patch_embedding: PatchEmbedding,
+    /// Transformer blocks.
+    pub blocks: Vec<TransformerBlock>,
+    /// Norm after the last block.
+    pub norm: LayerNorm,
+}
+
+impl VisionTransformer {
+    /// A transformer of zeros; [`crate::weights`] fills it.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for sizes that make no network.
+    pub fn zeros(config: &VitConfig, device: &Device) -> Result<Self, ConfigError> {
+        config.validate()?;
+        Ok(VisionTransformer {
+            patch_embedding: PatchEmbedding::zeros(config, device),
+            blocks: (0..config.layers)
+                .map(|_| {
+                    TransformerBlock::zeros(
+                        config.hidden_size,
+                        config.mlp_dim,
+                        config.heads,
+                        device,
+                    )
+                })
+                .collect(),
+            norm: LayerNorm::zeros(config.hidden_size, device),
+        })
+    }
+
+    /// `[batch, depth, height, width, 1]` to tokens. `keep_hidden` also returns what UNETR and the tests look
+    /// at: the output of every block.
+    pub fn forward(&self, x: Tensor<5>, keep_hidden: bool) -> Tokens {
+        let batch = x.dims()[0];
+        let mut x = self.patch_embedding.forward(x);
+        let mut hidden = Vec::new();
+        for block in &self.blocks {
+            x = block.forward(x, batch);
+            if keep_hidden {
+                hidden.push(x.clone());
+            }
+        }
+        Tokens {
+            normed: self.norm.forward(x),
+            hidden,
+        }
+    }
+}

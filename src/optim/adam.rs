@@ -1,0 +1,256 @@
+//! Adam (Kingma and Ba, 2015) and AdamW (Loshchilov and Hutter, 2019) with PyTorch's semantics: moving averages
+//! for moments, bias correction of both, epsilon added after the square root.
+
+use crate::optim::GradientMap;
+use crate::platform::zip_chunks;
+use crate::weights::{Named, PathStack};
+use burn::Tensor;
+use burn::backend::DispatchDevice;
+use burn::module::{ModuleMapper, Param};
+use burn::tensor::TensorData;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+
+/// How weight decay enters the update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "lowercase")]
+pub enum Decay {
+    /// Added to the gradient, as PyTorch's Adam does.
+    Adam,
+    /// Shrinks the weight directly, as AdamW does.
+    AdamW,
+}
+
+/// Settings of the optimiser; the defaults are PyTorch's.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AdamConfig {
+    /// Decay of the first moment.
+    pub beta1: f64,
+    /// Decay of the second moment.
+    pub beta2: f64,
+    /// Added to the root of the second moment.
+    pub epsilon: f64,
+    /// Weight decay, of every parameter.
+    pub weight_decay: f64,
+    /// How the decay enters.
+    pub decay: Decay,
+}
+
+impl Default for AdamConfig {
+    fn default() -> Self {
+        AdamConfig {
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+            decay: Decay::Adam,
+        }
+    }
+}
+
+/// First and second moment of one parameter, flat, in memory layout.
+#[derive(Debug, Clone)]
+pub struct Moments {
+    /// Moving average of the gradient.
+    pub first: Tensor<1>,
+    /// Moving average of the squared gradient.
+    pub second: Tensor<1>,
+}
+
+/// The optimiser and its state.
+#[derive(Debug, Clone)]
+pub struct Adam {
+    config: AdamConfig,
+    /// Updates so far; skipped steps count, so that the number is known without reading the device.
+    pub updates: u64,
+    /// Moments by parameter name.
+    pub moments: BTreeMap<String, Moments>,
+}
+
+/// The numbers of one update; bias corrections are folded in.
+#[derive(Debug, Clone, Copy)]
+struct Coefficients {
+    beta1: f32,
+    beta2: f32,
+    epsilon: f32,
+    /// `lr / (1 - beta1^t)`.
+    step_size: f32,
+    /// `1 / sqrt(1 - beta2^t)`.
+    root_scale: f32,
+    /// `lr * weight_decay`, for AdamW.
+    shrink: f32,
+    /// Weight decay, for Adam.
+    l2: f32,
+}
+
+impl Adam {
+    /// An optimiser before its first update.
+    pub fn new(config: AdamConfig) -> Self {
+        Adam {
+            config,
+            updates: 0,
+            moments: BTreeMap::new(),
+        }
+    }
+
+    /// One update of every parameter that has a gradient. `factor`, `[1]`, multiplies the gradients; where it is
+    /// 0 weights and moments stay as they are.
+    pub fn step<M: Named>(
+        &mut self,
+        network: M,
+        gradients: GradientMap,
+        factor: &Tensor<1>,
+        rate: f64,
+    ) -> M {
+        self.updates += 1;
+        let coefficients = self.coefficients(rate);
+        network.map(&mut Update::<M> {
+            path: PathStack::default(),
+            gradients,
+            moments: &mut self.moments,
+            factor,
+            coefficients,
+            network: PhantomData,
+        })
+    }
+
+    fn coefficients(&self, rate: f64) -> Coefficients {
+        let AdamConfig {
+            beta1,
+            beta2,
+            epsilon,
+            weight_decay,
+            decay,
+        } = self.config;
+        let t = self.updates.min(i32::MAX as u64) as i32;
+        let (shrink, l2) = match decay {
+            Decay::Adam => (0.0, weight_decay),
+            Decay::AdamW => (rate * weight_decay, 0.0),
+        };
+        Coefficients {
+            beta1: beta1 as f32,
+            beta2: beta2 as f32,
+            epsilon: epsilon as f32,
+            step_size: (rate / (1.0 - beta1.powi(t))) as f32,
+            root_scale: (1.0 - beta2.powi(t)).sqrt().recip() as f32,
+            shrink: shrink as f32,
+            l2: l2 as f32,
+        }
+    }
+}
+
+struct Update<'a, M> {
+    path: PathStack,
+    gradients: GradientMap,
+    moments: &'a mut BTreeMap<String, Moments>,
+    factor: &'a Tensor<1>,
+    coefficients: Coefficients,
+    network: PhantomData<M>,
+}
+
+impl<M: Named> ModuleMapper for Update<'_, M> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.exit();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let name = self.path.name::<M>();
+        let Some(gradient) = self.gradients.remove(&name) else {
+            return param;
+        };
+        let moments = self.moments.remove(&name).unwrap_or_else(|| Moments {
+            first: gradient.zeros_like(),
+            second: gradient.zeros_like(),
+        });
+        let (id, weight, mapper) = param.consume();
+        let shape = weight.dims();
+        let count = shape.iter().product::<usize>();
+        let tracked = weight.is_require_grad();
+        let weight = weight.inner().reshape([count]);
+        let on_host = matches!(weight.device().as_dispatch(), DispatchDevice::Flex(_));
+        let update = if on_host { update_host } else { update_device };
+        let (weight, moments) = update(weight, gradient, moments, self.factor, self.coefficients);
+        self.moments.insert(name, moments);
+        let weight = Tensor::from_inner(weight.reshape(shape));
+        let weight = if tracked { weight.require_grad() } else { weight };
+        Param::from_mapped_value(id, weight, mapper)
+    }
+}
+
+/// The update as tensor operations, which burn fuses on GPU devices.
+fn update_device(
+    weight: Tensor<1>,
+    gradient: Tensor<1>,
+    moments: Moments,
+    factor: &Tensor<1>,
+    c: Coefficients,
+) -> (Tensor<1>, Moments) {
+    let apply = factor.clone().greater_elem(0.0).float();
+    // Infinity times zero is not a number, so a skipped gradient is cut off before it is scaled.
+    let limit = f64::from(f32::MAX);
+    let gradient = gradient.clone().zeros_like().mask_where(
+        gradient.clone().abs().lower_equal_elem(limit),
+        gradient,
+    );
+    let gradient = gradient * factor.clone() + weight.clone() * f64::from(c.l2);
+    let first_change = (gradient.clone() - moments.first.clone()) * (1.0 - f64::from(c.beta1));
+    let second_change =
+        (gradient.clone() * gradient - moments.second.clone()) * (1.0 - f64::from(c.beta2));
+    let first = moments.first + first_change * apply.clone();
+    let second = moments.second + second_change * apply.clone();
+    let root = second.clone().sqrt() * f64::from(c.root_scale) + f64::from(c.epsilon);
+    let change = first.clone() / root * f64::from(c.step_size) + weight.clone() * f64::from(c.shrink);
+    (weight - change * apply, Moments { first, second })
+}
+
+/// The update in one pass over host memory: a quarter of the traffic of separate operations.
+fn update_host(
+    weight: Tensor<1>,
+    gradient: Tensor<1>,
+    moments: Moments,
+    factor: &Tensor<1>,
+    c: Coefficients,
+) -> (Tensor<1>, Moments) {
+    let device = weight.device();
+    let factor = host(factor.clone()).first().copied().unwrap_or(0.0);
+    if factor <= 0.0 {
+        return (weight, moments);
+    }
+    let gradient = host(gradient);
+    let (mut weight, mut first, mut second) =
+        (host(weight), host(moments.first), host(moments.second));
+    zip_chunks(
+        [&mut weight, &mut first, &mut second],
+        &gradient,
+        |[weight, first, second], gradient| {
+            for (((w, m), v), g) in weight.iter_mut().zip(first).zip(second).zip(gradient) {
+                let g = g * factor + c.l2 * *w;
+                *m += (1.0 - c.beta1) * (g - *m);
+                *v += (1.0 - c.beta2) * (g * g - *v);
+                *w -= c.step_size * (*m / (v.sqrt() * c.root_scale + c.epsilon)) + c.shrink * *w;
+            }
+        },
+    );
+    let tensor = |values: Vec<f32>| {
+        let count = values.len();
+        Tensor::from_data(TensorData::new(values, [count]), &device)
+    };
+    (
+        tensor(weight),
+        Moments {
+            first: tensor(first),
+            second: tensor(second),
+        },
+    )
+}
+
+/// Takes a CPU tensor's memory; no copy is made when nothing else holds it.
+fn host(tensor: Tensor<1>) -> Vec<f32> {
+    tensor.into_data().into_vec().unwrap_or_default()
+}

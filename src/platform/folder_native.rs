@@ -1,0 +1,154 @@
+//! Folders that appear whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// A folder in the making, beside the one it will replace.
+#[derive(Debug)]
+pub struct AtomicFolder {
+    temporary: PathBuf,
+    target: PathBuf,
+    committed: bool,
+}
+
+fn named(action: &str, path: &Path) -> impl FnOnce(io::Error) -> io::Error {
+    let text = format!("cannot {action} {}", path.display());
+    move |error| {
+        let reason = match error.kind() {
+            io::ErrorKind::StorageFull => "the disk is full; free some space".to_owned(),
+            _ => error.to_string(),
+        };
+        io::Error::new(error.kind(), format!("{text}: {reason}"))
+    }
+}
+
+impl AtomicFolder {
+    /// Starts a folder that will be `target`. What an interrupted attempt left is removed.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn create(target: &Path) -> io::Result<Self> {
+        let mut name = target.file_name().unwrap_or_default().to_owned();
+        name.push(".partial");
+        let temporary = target.with_file_name(name);
+        remove(&temporary)?;
+        fs::create_dir_all(&temporary).map_err(named("make the folder", &temporary))?;
+        Ok(AtomicFolder {
+            temporary,
+            target: target.to_owned(),
+            committed: false,
+        })
+    }
+
+    /// Writes one file of the folder through to the disk.
+    ///
+    /// # Errors
+    /// When it cannot be written; the message names it.
+    pub fn file(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let path = self.temporary.join(name);
+        let write = || {
+            let mut file = File::create(&path)?;
+            file.write_all(bytes)?;
+            file.sync_all()
+        };
+        write().map_err(named("write", &path))
+    }
+
+    /// Puts the folder in its place. What was there becomes `previous`, or is removed. A crash between the two
+    /// renames leaves `previous` and no target, so a reader looks at both.
+    ///
+    /// # Errors
+    /// When a rename fails.
+    pub fn commit(mut self, previous: Option<&Path>) -> io::Result<()> {
+        sync_folder(&self.temporary)?;
+        if self.target.exists() {
+            let mut name = self.target.file_name().unwrap_or_default().to_owned();
+            name.push(".old");
+            let replaced = self.target.with_file_name(name);
+            let away = previous.unwrap_or(&replaced);
+            remove(away)?;
+            fs::rename(&self.target, away).map_err(named("rename", &self.target))?;
+        }
+        fs::rename(&self.temporary, &self.target).map_err(named("rename", &self.temporary))?;
+        self.committed = true;
+        if let Some(parent) = self.target.parent() {
+            sync_folder(parent)?;
+        }
+        if previous.is_none() {
+            let mut name = self.target.file_name().unwrap_or_default().to_owned();
+            name.push(".old");
+            remove(&self.target.with_file_name(name))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for AtomicFolder {
+    fn drop(&mut self) {
+        if !self.committed {
+            // Nothing can be reported here; the next attempt removes what is left.
+            let _ = fs::remove_dir_all(&self.temporary);
+        }
+    }
+}
+
+fn remove(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(named("remove", folder)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(named("sync", folder))
+}
+
+/// Other systems do not open folders as files; their renames are durable enough.
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Whether there is a file or folder of this name.
+pub fn exists(path: &Path) -> bool {
+    path.exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_committed_folder_replaces_the_old_one_and_keeps_it_as_previous() {
+        let base = tempfile::tempdir().unwrap();
+        let (last, previous) = (base.path().join("last"), base.path().join("previous"));
+        for text in ["one", "two", "three"] {
+            let mut folder = AtomicFolder::create(&last).unwrap();
+            folder.file("a", text.as_bytes()).unwrap();
+            folder.commit(Some(&previous)).unwrap();
+        }
+        assert_eq!(fs::read_to_string(last.join("a")).unwrap(), "three");
+        assert_eq!(fs::read_to_string(previous.join("a")).unwrap(), "two");
+        assert_eq!(fs::read_dir(base.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_committed_changes_nothing() {
+        let base = tempfile::tempdir().unwrap();
+        let last = base.path().join("last");
+        let mut folder = AtomicFolder::create(&last).unwrap();
+        folder.file("a", b"one").unwrap();
+        folder.commit(None).unwrap();
+        let mut folder = AtomicFolder::create(&last).unwrap();
+        folder.file("a", b"two").unwrap();
+        drop(folder);
+        assert_eq!(fs::read_to_string(last.join("a")).unwrap(), "one");
+        assert_eq!(fs::read_dir(base.path()).unwrap().count(), 1);
+    }
+}

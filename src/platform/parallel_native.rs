@@ -1,0 +1,26 @@
+//! Work over slices on all cores.
+
+use rayon::prelude::*;
+
+/// Numbers one task handles: large enough to hide the hand-over, small enough to balance.
+const CHUNK: usize = 1 << 16;
+
+/// Calls `work` on matching chunks of three slices to change and one to read, in parallel. The slices have equal
+/// lengths; what is longer is left alone.
+pub fn zip_chunks(
+    change: [&mut [f32]; 3],
+    read: &[f32],
+    work: impl Fn([&mut [f32]; 3], &[f32]) + Sync,
+) {
+    let [a, b, c] = change;
+    a.par_chunks_mut(CHUNK)
+        .zip(b.par_chunks_mut(CHUNK))
+        .zip(c.par_chunks_mut(CHUNK))
+        .zip(read.par_chunks(CHUNK))
+        .for_each(|(((a, b), c), read)| work([a, b, c], read));
+}
+
+/// Threads that work at the same time.
+pub fn threads() -> usize {
+    rayon::current_num_threads()
+}

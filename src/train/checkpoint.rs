@@ -1,0 +1,226 @@
+//! Checkpoints: a folder of safetensors files and a manifest that vouches for them.
+
+use crate::config::PretrainConfig;
+use crate::platform;
+use crate::train::TrainError;
+use crate::train::state::HostState;
+use crate::weights::{ParameterInfo, Values, decode, encode};
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::Path;
+
+/// Raised when older programs can no longer read what is written.
+const VERSION: u32 = 1;
+const MANIFEST: &str = "manifest.json";
+const WEIGHTS: &str = "weights.safetensors";
+const FIRST: &str = "first_moment.safetensors";
+const SECOND: &str = "second_moment.safetensors";
+const AVERAGE: &str = "average.safetensors";
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Progress {
+    /// Steps done.
+    pub step: u64,
+    /// Steps done at the last validation.
+    pub validated: u64,
+    /// Steps skipped because their gradients were not finite.
+    pub skipped: u64,
+    /// How many of those came last and in a row.
+    pub skipped_in_a_row: u64,
+    /// Lowest validation error.
+    pub best_l1: Option<f64>,
+    /// Steps done at the lowest validation error.
+    pub best_step: u64,
+    /// Seconds of training over all sittings.
+    pub seconds: f64,
+}
+
+/// A tensor of a checkpoint with the hash of its bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredTensor {
+    /// File that holds it.
+    pub file: String,
+    /// Its name in the file.
+    pub name: String,
+    /// BLAKE3 of its little-endian bytes, in hexadecimal.
+    pub blake3: String,
+}
+
+/// What a checkpoint says of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Format version.
+    pub version: u32,
+    /// Version of the program that wrote it.
+    pub program: String,
+    /// What is trained: `pretrain`.
+    pub stage: String,
+    /// All settings.
+    pub config: PretrainConfig,
+    /// How far the run was.
+    pub progress: Progress,
+    /// Updates of the optimiser, for its bias correction.
+    pub updates: u64,
+    /// Every tensor with its hash.
+    pub tensors: Vec<StoredTensor>,
+}
+
+/// A checkpoint in host memory.
+#[derive(Debug, PartialEq)]
+pub struct Checkpoint {
+    /// Settings and progress.
+    pub manifest: Manifest,
+    /// Weights, moments, averages.
+    pub state: HostState,
+}
+
+impl Checkpoint {
+    /// A checkpoint of this state.
+    pub fn new(config: &PretrainConfig, progress: Progress, state: HostState) -> Self {
+        Checkpoint {
+            manifest: Manifest {
+                version: VERSION,
+                program: env!("CARGO_PKG_VERSION").to_owned(),
+                stage: "pretrain".to_owned(),
+                config: config.clone(),
+                progress,
+                updates: state.updates,
+                tensors: Vec::new(),
+            },
+            state,
+        }
+    }
+
+    /// Hands every file to `sink`, one in memory at a time, the manifest last.
+    ///
+    /// # Errors
+    /// Those of the sink; [`TrainError::Weights`] never in practice.
+    pub fn write(
+        mut self,
+        mut sink: impl FnMut(&str, &[u8]) -> io::Result<()>,
+    ) -> Result<(), TrainError> {
+        let flat = |values: Values| -> Vec<(ParameterInfo, Vec<f32>)> {
+            values
+                .into_iter()
+                .map(|(name, values)| {
+                    let shape = vec![values.len()];
+                    (ParameterInfo { name, shape }, values)
+                })
+                .collect()
+        };
+        let files = [
+            (WEIGHTS, std::mem::take(&mut self.state.weights)),
+            (FIRST, flat(std::mem::take(&mut self.state.first))),
+            (SECOND, flat(std::mem::take(&mut self.state.second))),
+            (AVERAGE, flat(std::mem::take(&mut self.state.average))),
+        ];
+        for (file, tensors) in files {
+            if tensors.is_empty() {
+                continue;
+            }
+            for (info, values) in &tensors {
+                self.manifest.tensors.push(StoredTensor {
+                    file: file.to_owned(),
+                    name: info.name.clone(),
+                    blake3: hash(values),
+                });
+            }
+            sink(file, &encode(&tensors, &[])?)?;
+        }
+        let manifest = serde_json::to_vec_pretty(&self.manifest).map_err(io::Error::other)?;
+        sink(MANIFEST, &manifest)?;
+        Ok(())
+    }
+
+    /// Reads a checkpoint folder and checks every hash.
+    ///
+    /// # Errors
+    /// [`TrainError::Damaged`] names the file that is not what was written, [`TrainError::File`] one that cannot
+    /// be read.
+    pub fn read(folder: &Path) -> Result<Self, TrainError> {
+        let damaged = |file: &str, reason: String| TrainError::Damaged {
+            file: folder.join(file),
+            reason,
+        };
+        let bytes = platform::read(&folder.join(MANIFEST))?;
+        let manifest: Manifest = serde_json::from_slice(&bytes)
+            .map_err(|e| damaged(MANIFEST, format!("not a manifest of this program ({e})")))?;
+        if manifest.version != VERSION {
+            let version = manifest.version;
+            return Err(damaged(
+                MANIFEST,
+                format!("format {version}, this program reads {VERSION}"),
+            ));
+        }
+        let mut state = HostState {
+            updates: manifest.updates,
+            ..HostState::default()
+        };
+        for (file, stored) in [
+            (WEIGHTS, None),
+            (FIRST, Some(&mut state.first)),
+            (SECOND, Some(&mut state.second)),
+            (AVERAGE, Some(&mut state.average)),
+        ] {
+            let expected: Vec<_> = manifest.tensors.iter().filter(|t| t.file == file).collect();
+            if expected.is_empty() {
+                continue;
+            }
+            let bytes = platform::read(&folder.join(file))?;
+            let mut values = decode(&bytes).map_err(|e| damaged(file, e.to_string()))?;
+            for tensor in &expected {
+                let found = values.get(&tensor.name).map(|v| hash(v));
+                if found.as_ref() != Some(&tensor.blake3) {
+                    let name = &tensor.name;
+                    return Err(damaged(file, format!("tensor {name} does not match its hash")));
+                }
+            }
+            match stored {
+                Some(stored) => *stored = values,
+                None => {
+                    state.weights = expected
+                        .iter()
+                        .filter_map(|tensor| {
+                            let values = values.remove(&tensor.name)?;
+                            let shape = vec![values.len()];
+                            let name = tensor.name.clone();
+                            Some((ParameterInfo { name, shape }, values))
+                        })
+                        .collect();
+                }
+            }
+        }
+        Ok(Checkpoint { manifest, state })
+    }
+
+    /// The newest intact checkpoint of a run's folder: `checkpoints/last`, or the one before it where a crash
+    /// fell between the two renames.
+    ///
+    /// # Errors
+    /// [`TrainError::NoCheckpoint`] where there is none, [`TrainError::Damaged`] where it was changed.
+    pub fn latest(run: &Path) -> Result<Self, TrainError> {
+        let checkpoints = run.join("checkpoints");
+        for name in ["last", "previous"] {
+            let folder = checkpoints.join(name);
+            if platform::exists(&folder.join(MANIFEST)) {
+                return Self::read(&folder);
+            }
+        }
+        let reason = if platform::exists(run) {
+            "no checkpoints/last in it; name the folder of a run"
+        } else {
+            "no such folder"
+        };
+        Err(TrainError::NoCheckpoint {
+            folder: run.to_owned(),
+            reason: reason.to_owned(),
+        })
+    }
+}
+
+fn hash(values: &[f32]) -> String {
+    blake3::hash(bytemuck::cast_slice(values))
+        .to_hex()
+        .to_string()
+}

@@ -1,0 +1,58 @@
+//! Why training stopped before its end.
+
+use crate::config::SettingsError;
+use crate::dataset::DatasetError;
+use crate::nn::ConfigError;
+use crate::weights::WeightsError;
+use std::io;
+use std::path::PathBuf;
+
+/// A run that cannot start, go on or be resumed.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// Settings that cannot work.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// Sizes that make no network.
+    #[error(transparent)]
+    Network(#[from] ConfigError),
+    /// A volume that cannot be used.
+    #[error(transparent)]
+    Data(#[from] DatasetError),
+    /// Weights that do not fit.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The device failed.
+    #[error("the device failed: {0}; the last checkpoint is intact, continue with --resume")]
+    Device(String),
+    /// The loss was not a number for too long.
+    #[error("the loss was not finite for {count} steps in a row, last at step {step}: lower the learning rate or clip the gradients; the last checkpoint is intact")]
+    NotFinite {
+        /// Steps in a row.
+        count: u64,
+        /// The last of them.
+        step: u64,
+    },
+    /// A file of the run could not be written or read.
+    #[error(transparent)]
+    File(#[from] io::Error),
+    /// No checkpoint in a folder.
+    #[error("{} holds no usable checkpoint: {reason}", folder.display())]
+    NoCheckpoint {
+        /// The run's folder.
+        folder: PathBuf,
+        /// What was found instead.
+        reason: String,
+    },
+    /// A checkpoint whose bytes are not what was written.
+    #[error("{}: {reason}; the checkpoint was cut short or edited", file.display())]
+    Damaged {
+        /// The damaged file.
+        file: PathBuf,
+        /// What does not match.
+        reason: String,
+    },
+    /// An observer failed, such as the writer of the run's folder.
+    #[error("{0}")]
+    Observer(String),
+}

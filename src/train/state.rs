@@ -1,0 +1,180 @@
+//! All that training changes: weights, moments, average.
+
+use crate::config::PretrainConfig;
+use crate::nn::ViTAutoEncoder;
+use crate::optim::{Adam, GradientMap, Moments, WeightAverage};
+use crate::train::TrainError;
+use crate::weights::{self, Values};
+use burn::Tensor;
+use burn::module::Module;
+use burn::tensor::{Device, TensorData, Transaction};
+use std::collections::BTreeMap;
+
+/// Network, optimiser and the average of weights.
+#[derive(Debug)]
+pub struct TrainState {
+    /// The network, on an autodiff device.
+    pub network: ViTAutoEncoder,
+    /// The optimiser with its moments.
+    pub optimizer: Adam,
+    /// Moving average of the weights, if asked for.
+    pub average: Option<WeightAverage>,
+}
+
+/// Host values of a state, in memory layout except for the weights, which have names and layouts of files.
+#[derive(Debug, Default, PartialEq)]
+pub struct HostState {
+    /// Weights by name.
+    pub weights: Vec<(weights::ParameterInfo, Vec<f32>)>,
+    /// First moments by name.
+    pub first: Values,
+    /// Second moments by name.
+    pub second: Values,
+    /// Averages by name; empty without an average.
+    pub average: Values,
+    /// Updates of the optimiser so far.
+    pub updates: u64,
+}
+
+impl TrainState {
+    /// A state before the first step, drawn from the seed. `device` is the plain device.
+    ///
+    /// # Errors
+    /// [`TrainError::Network`] for sizes that make no network.
+    pub fn new(config: &PretrainConfig, device: &Device) -> Result<Self, TrainError> {
+        let network = ViTAutoEncoder::zeros(&config.vit(), &tracked(config, device))?;
+        let network = weights::initialise(network, config.run.seed)?;
+        Ok(Self::around(network, config))
+    }
+
+    fn around(network: ViTAutoEncoder, config: &PretrainConfig) -> Self {
+        let decay = config.optimizer.ema_decay;
+        TrainState {
+            average: (decay > 0.0).then(|| WeightAverage::new(&network, decay)),
+            optimizer: Adam::new(config.adam()),
+            network,
+        }
+    }
+
+    /// The state a checkpoint holds.
+    ///
+    /// # Errors
+    /// [`TrainError::Weights`] when it belongs to another network.
+    pub fn restore(
+        config: &PretrainConfig,
+        device: &Device,
+        host: HostState,
+    ) -> Result<Self, TrainError> {
+        let network = ViTAutoEncoder::zeros(&config.vit(), &tracked(config, device))?;
+        let values: Values = host
+            .weights
+            .into_iter()
+            .map(|(info, values)| (info.name, values))
+            .collect();
+        let mut state = Self::around(weights::fill(network, &values)?, config);
+        let device = device.clone().inner();
+        let tensor = |values: Vec<f32>| {
+            let count = values.len();
+            Tensor::<1>::from_data(TensorData::new(values, [count]), &device)
+        };
+        let mut second = host.second;
+        for (name, first) in host.first {
+            if let Some(second) = second.remove(&name) {
+                let moments = Moments {
+                    first: tensor(first),
+                    second: tensor(second),
+                };
+                state.optimizer.moments.insert(name, moments);
+            }
+        }
+        state.optimizer.updates = host.updates;
+        if let Some(average) = &mut state.average {
+            for (name, values) in host.average {
+                average.values.insert(name, tensor(values));
+            }
+        }
+        Ok(state)
+    }
+
+    /// One optimiser update.
+    pub fn update(self, gradients: GradientMap, factor: &Tensor<1>, rate: f64) -> Self {
+        let TrainState {
+            network,
+            mut optimizer,
+            mut average,
+        } = self;
+        let network = optimizer.step(network, gradients, factor, rate);
+        if let Some(average) = &mut average {
+            average.update(&network);
+        }
+        TrainState {
+            network,
+            optimizer,
+            average,
+        }
+    }
+
+    /// The network that validation and export use: averaged weights if there are any, outside the autodiff graph.
+    pub fn evaluated(&self) -> ViTAutoEncoder {
+        let network = self.network.clone();
+        let network = match &self.average {
+            Some(average) => average.apply(network),
+            None => network,
+        };
+        network.valid()
+    }
+
+    /// Reads everything back to the host.
+    ///
+    /// # Errors
+    /// [`TrainError::Weights`] if the device was lost.
+    pub async fn to_host(&self) -> Result<HostState, TrainError> {
+        let moments = &self.optimizer.moments;
+        let empty = BTreeMap::new();
+        let average = self.average.as_ref().map_or(&empty, |a| &a.values);
+        Ok(HostState {
+            weights: weights::export(&self.network).await?,
+            first: read(moments.iter().map(|(name, m)| (name, &m.first))).await?,
+            second: read(moments.iter().map(|(name, m)| (name, &m.second))).await?,
+            average: read(average.iter()).await?,
+            updates: self.optimizer.updates,
+        })
+    }
+}
+
+/// The device that records gradients, with or without recomputation.
+fn tracked(config: &PretrainConfig, device: &Device) -> Device {
+    let device = device.clone().inner().autodiff();
+    if config.run.recompute {
+        device.gradient_checkpointing()
+    } else {
+        device
+    }
+}
+
+async fn read<'a>(
+    tensors: impl Iterator<Item = (&'a String, &'a Tensor<1>)>,
+) -> Result<Values, TrainError> {
+    let mut names = Vec::new();
+    let mut transaction = Transaction::default();
+    for (name, tensor) in tensors {
+        names.push(name.clone());
+        transaction = transaction.register(tensor.clone());
+    }
+    if names.is_empty() {
+        return Ok(Values::new());
+    }
+    let device = |e: String| TrainError::Device(e);
+    let data = transaction
+        .execute_async()
+        .await
+        .map_err(|e| device(format!("{e:?}")))?;
+    names
+        .into_iter()
+        .zip(data)
+        .map(|(name, data)| {
+            let values = data.into_vec().map_err(|e| device(format!("{e:?}")))?;
+            Ok((name, values))
+        })
+        .collect()
+}

@@ -1,0 +1,396 @@
+//! The NIfTI-1 and NIfTI-2 headers: parsing, and the checks and repairs nibabel makes on loading.
+
+use super::error::times;
+use super::signature;
+use super::{Datatype, VolumeError};
+
+/// Bytes of a NIfTI-1 header.
+pub(super) const SIZE_1: usize = 348;
+/// Bytes of a NIfTI-2 header.
+pub(super) const SIZE_2: usize = 540;
+
+/// Which of the two header layouts a file has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// NIfTI-1: 348 bytes, 16-bit sizes, single precision.
+    One,
+    /// NIfTI-2: 540 bytes, 64-bit sizes, double precision.
+    Two,
+}
+
+/// Stored value to real value: `slope * stored + inter`, in double precision.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scaling {
+    /// Factor, finite and not 0.
+    pub slope: f64,
+    /// Offset, finite.
+    pub inter: f64,
+}
+
+/// What a NIfTI header says about a 3D volume of real numbers, checked.
+///
+/// Free text (description, file names, extensions) is not kept: it is where names of people hide.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Header {
+    /// Header layout.
+    pub version: Version,
+    /// Whether numbers are stored most significant byte first.
+    pub big_endian: bool,
+    /// Whether the voxels follow in the same file, or lie in the `.img` of a pair.
+    pub single_file: bool,
+    /// Number of axes the header counts (`dim[0]`); those after the third have size 1.
+    pub axes: usize,
+    /// Voxels along each axis.
+    pub shape: [usize; 3],
+    /// How a voxel is stored.
+    pub datatype: Datatype,
+    /// Where the voxels begin, bytes.
+    pub offset: u64,
+    /// How stored values become real ones; `None` leaves them alone.
+    pub scaling: Option<Scaling>,
+    /// `pixdim[0..5]`: handedness of the qform (1 or -1), then the spacing of four axes.
+    pub pixdim: [f64; 5],
+    /// What the qform refers to, 0 for no qform, at most 5.
+    pub qform_code: i16,
+    /// What the sform refers to, 0 for no sform, at most 5.
+    pub sform_code: i16,
+    /// `quatern_b`, `quatern_c`, `quatern_d` of the qform.
+    pub quaternion: [f64; 3],
+    /// `qoffset_x`, `qoffset_y`, `qoffset_z` of the qform.
+    pub qoffset: [f64; 3],
+    /// The rows of the sform.
+    pub srow: [[f64; 4]; 3],
+    /// Units of space and time as stored. Like nibabel, nothing here converts by them.
+    pub xyzt_units: u8,
+}
+
+/// Header bytes with their byte order. Offsets are the constants below, all inside the block.
+struct Fields<'a> {
+    block: &'a [u8; SIZE_2],
+    big: bool,
+}
+
+impl Fields<'_> {
+    fn take<const N: usize>(&self, at: usize) -> [u8; N] {
+        let mut bytes = [0; N];
+        bytes.copy_from_slice(&self.block[at..at + N]);
+        if self.big {
+            bytes.reverse();
+        }
+        bytes
+    }
+
+    fn i16(&self, at: usize) -> i16 {
+        i16::from_le_bytes(self.take(at))
+    }
+
+    fn i32(&self, at: usize) -> i32 {
+        i32::from_le_bytes(self.take(at))
+    }
+
+    fn i64(&self, at: usize) -> i64 {
+        i64::from_le_bytes(self.take(at))
+    }
+
+    fn f32(&self, at: usize) -> f64 {
+        f64::from(f32::from_le_bytes(self.take(at)))
+    }
+
+    fn f64(&self, at: usize) -> f64 {
+        f64::from_le_bytes(self.take(at))
+    }
+}
+
+/// The fields the two layouts share, before any check.
+struct Raw {
+    dim: [i64; 8],
+    datatype: i16,
+    pixdim: [f64; 5],
+    offset: f64,
+    slope: f64,
+    inter: f64,
+    codes: [i64; 2],
+    quaternion: [f64; 3],
+    qoffset: [f64; 3],
+    srow: [[f64; 4]; 3],
+    units: u8,
+}
+
+impl Raw {
+    fn version_1(f: &Fields<'_>) -> Self {
+        Self {
+            dim: std::array::from_fn(|n| f.i16(40 + 2 * n).into()),
+            datatype: f.i16(70),
+            pixdim: std::array::from_fn(|n| f.f32(76 + 4 * n)),
+            offset: f.f32(108),
+            slope: f.f32(112),
+            inter: f.f32(116),
+            codes: [f.i16(252).into(), f.i16(254).into()],
+            quaternion: std::array::from_fn(|n| f.f32(256 + 4 * n)),
+            qoffset: std::array::from_fn(|n| f.f32(268 + 4 * n)),
+            srow: std::array::from_fn(|r| std::array::from_fn(|c| f.f32(280 + 16 * r + 4 * c))),
+            units: f.block[123],
+        }
+    }
+
+    fn version_2(f: &Fields<'_>) -> Self {
+        Self {
+            dim: std::array::from_fn(|n| f.i64(16 + 8 * n)),
+            datatype: f.i16(12),
+            pixdim: std::array::from_fn(|n| f.f64(104 + 8 * n)),
+            // Exact up to 2^53, far beyond any file.
+            offset: f.i64(168) as f64,
+            slope: f.f64(176),
+            inter: f.f64(184),
+            codes: [f.i32(344).into(), f.i32(348).into()],
+            quaternion: std::array::from_fn(|n| f.f64(352 + 8 * n)),
+            qoffset: std::array::from_fn(|n| f.f64(376 + 8 * n)),
+            srow: std::array::from_fn(|r| std::array::from_fn(|c| f.f64(400 + 32 * r + 8 * c))),
+            units: f.take::<4>(500)[0],
+        }
+    }
+}
+
+impl Header {
+    /// Parses and checks the first `length` bytes of a file, at most [`SIZE_2`], rest 0.
+    ///
+    /// Repairs, as nibabel makes them on loading: a spacing of 0 becomes 1, a negative one positive, a
+    /// handedness other than 1 and -1 becomes 1, a form code outside 0..=5 becomes 0.
+    ///
+    /// # Errors
+    /// Anything but a 3D volume of real numbers whose size this machine can address.
+    pub(super) fn parse(
+        name: &str,
+        block: &[u8; SIZE_2],
+        length: usize,
+    ) -> Result<Self, VolumeError> {
+        let version = signature::version(name, &block[..length.min(SIZE_2)])?;
+        let broken = |problem| VolumeError::Header { name: name.into(), problem };
+        let raw = |big| match version {
+            Version::One => Raw::version_1(&Fields { block, big }),
+            Version::Two => Raw::version_2(&Fields { block, big }),
+        };
+        // The number of axes tells the byte order, as in every reader: 1 to 7 in the right one.
+        let (big_endian, raw) = [false, true]
+            .into_iter()
+            .map(|big| (big, raw(big)))
+            .find(|(_, raw)| (1..=7).contains(&raw.dim[0]))
+            .ok_or_else(|| broken(format!("dim[0] is {}, not 1 to 7", raw(false).dim[0])))?;
+
+        let datatype = Datatype::from_code(name, raw.datatype)?;
+        let axes = raw.dim[0] as usize;
+        let shape = three_dimensional(name, &raw.dim[1..=axes])?;
+        let single_file = match version {
+            Version::One => block[344..].starts_with(b"n+"),
+            Version::Two => block[4..].starts_with(b"n+"),
+        };
+        let header = Self {
+            version,
+            big_endian,
+            single_file,
+            axes,
+            shape,
+            datatype,
+            offset: voxel_offset(name, raw.offset, version, single_file)?,
+            scaling: scaling(name, raw.slope, raw.inter)?,
+            pixdim: repaired(raw.pixdim),
+            qform_code: form_code(raw.codes[0]),
+            sform_code: form_code(raw.codes[1]),
+            quaternion: raw.quaternion,
+            qoffset: raw.qoffset,
+            srow: raw.srow,
+            xyzt_units: raw.units,
+        };
+        header.sizes().ok_or_else(|| VolumeError::TooLarge {
+            name: name.into(),
+            shape: times(&header.shape),
+        })?;
+        Ok(header)
+    }
+
+    /// Number of voxels and of their bytes on disk, if they and the volume in memory can be addressed.
+    pub(super) fn sizes(&self) -> Option<(usize, usize)> {
+        let voxels = self.shape.iter().try_fold(1_usize, |product, &n| product.checked_mul(n))?;
+        let widest = self.datatype.bytes().max(size_of::<f32>());
+        (voxels.checked_mul(widest)? <= isize::MAX as usize)
+            .then_some((voxels, voxels * self.datatype.bytes()))
+    }
+}
+
+/// The first three sizes, if the others are 1.
+fn three_dimensional(name: &str, dim: &[i64]) -> Result<[usize; 3], VolumeError> {
+    if let Some((n, size)) = dim.iter().enumerate().find(|(_, size)| **size < 1) {
+        let problem = format!("dim[{}] is {size}", n + 1);
+        return Err(VolumeError::Header { name: name.into(), problem });
+    }
+    let axes = 1 + dim.iter().rposition(|&n| n > 1).unwrap_or(0);
+    let advice = match (dim.len(), axes) {
+        (1 | 2, _) => "stack the slices into one volume first",
+        (_, ..=3) => "",
+        (_, 4) => "extract one frame first",
+        _ => "extract one component first",
+    };
+    match *dim {
+        [a, b, c, ..] if advice.is_empty() => {
+            let size = |n: i64| {
+                usize::try_from(n).map_err(|_| VolumeError::TooLarge {
+                    name: name.into(),
+                    shape: times(&[a, b, c]),
+                })
+            };
+            Ok([size(a)?, size(b)?, size(c)?])
+        }
+        _ => Err(VolumeError::Dimensions {
+            name: name.into(),
+            axes: axes.max(dim.len().min(3)),
+            shape: times(dim),
+            advice,
+        }),
+    }
+}
+
+/// Where the voxels begin. A single file without an offset has them right after the header, as in the
+/// standard's own library; nibabel would take the header for voxels.
+fn voxel_offset(
+    name: &str,
+    stored: f64,
+    version: Version,
+    single_file: bool,
+) -> Result<u64, VolumeError> {
+    let least = match (single_file, version) {
+        (false, _) => 0,
+        (true, Version::One) => SIZE_1 as u64 + 4,
+        (true, Version::Two) => SIZE_2 as u64 + 4,
+    };
+    // Too large a value saturates, and is then past the end of any file.
+    let offset = if stored == 0.0 { least } else { stored as u64 };
+    if stored.is_finite() && stored >= 0.0 && offset >= least {
+        return Ok(offset);
+    }
+    let problem = format!("vox_offset is {stored}, not at least {least}");
+    Err(VolumeError::Header { name: name.into(), problem })
+}
+
+/// Spec section 2.1 item 1.
+fn scaling(name: &str, slope: f64, inter: f64) -> Result<Option<Scaling>, VolumeError> {
+    if slope == 0.0 || !slope.is_finite() {
+        return Ok(None);
+    }
+    if !inter.is_finite() {
+        return Err(VolumeError::Scaling { name: name.into(), slope, inter });
+    }
+    Ok((slope != 1.0 || inter != 0.0).then_some(Scaling { slope, inter }))
+}
+
+fn repaired(mut pixdim: [f64; 5]) -> [f64; 5] {
+    if pixdim[0] != -1.0 {
+        pixdim[0] = 1.0;
+    }
+    for spacing in &mut pixdim[1..4] {
+        *spacing = if *spacing == 0.0 { 1.0 } else { spacing.abs() };
+    }
+    pixdim
+}
+
+fn form_code(code: i64) -> i16 {
+    if (0..=5).contains(&code) { code as i16 } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A valid single-file int16 header of 2x3x4 voxels.
+    fn block() -> [u8; SIZE_2] {
+        let mut block = [0; SIZE_2];
+        block[..4].copy_from_slice(&348_i32.to_le_bytes());
+        for (n, size) in [3_i16, 2, 3, 4].into_iter().enumerate() {
+            block[40 + 2 * n..42 + 2 * n].copy_from_slice(&size.to_le_bytes());
+        }
+        block[70..72].copy_from_slice(&4_i16.to_le_bytes());
+        block[344..348].copy_from_slice(b"n+1\0");
+        block
+    }
+
+    fn with_i16(fields: &[(usize, i16)]) -> Result<Header, VolumeError> {
+        let mut block = block();
+        for (at, value) in fields {
+            block[*at..at + 2].copy_from_slice(&value.to_le_bytes());
+        }
+        Header::parse("a.nii", &block, SIZE_2)
+    }
+
+    fn with_f32(fields: &[(usize, f32)]) -> Result<Header, VolumeError> {
+        let mut block = block();
+        for (at, value) in fields {
+            block[*at..at + 4].copy_from_slice(&value.to_le_bytes());
+        }
+        Header::parse("a.nii", &block, SIZE_2)
+    }
+
+    #[test]
+    fn zero_and_negative_spacings_are_repaired_like_nibabel() {
+        let header = with_f32(&[(76, 0.0), (80, 0.0), (84, -2.5), (88, 3.0)]).unwrap();
+        assert_eq!(header.pixdim[..4], [1.0, 1.0, 2.5, 3.0]);
+        assert_eq!(with_f32(&[(76, -1.0)]).unwrap().pixdim[0], -1.0);
+    }
+
+    #[test]
+    fn a_form_code_outside_the_standard_counts_as_none() {
+        let header = with_i16(&[(252, 6), (254, -1)]).unwrap();
+        assert_eq!((header.qform_code, header.sform_code), (0, 0));
+    }
+
+    #[test]
+    fn trailing_axes_of_one_are_dropped() {
+        let header = with_i16(&[(40, 5), (48, 1), (50, 1)]).unwrap();
+        assert_eq!((header.axes, header.shape), (5, [2, 3, 4]));
+    }
+
+    #[test]
+    fn other_dimensions_are_named() {
+        let message = |fields: &[_]| with_i16(fields).unwrap_err().to_string();
+        assert_eq!(
+            message(&[(40, 4), (48, 25)]),
+            "a.nii: 4D image of 2x3x4x25; Hounsfield reads 3D volumes: extract one frame first"
+        );
+        assert_eq!(
+            message(&[(40, 2)]),
+            "a.nii: 2D image of 2x3; Hounsfield reads 3D volumes: stack the slices into one volume first"
+        );
+        assert!(message(&[(44, -3)]).contains("dim[2] is -3"));
+        assert!(message(&[(40, 0)]).contains("dim[0] is 0"));
+    }
+
+    #[test]
+    fn a_slope_without_effect_is_no_scaling() {
+        let scaling = |slope, inter| with_f32(&[(112, slope), (116, inter)]).unwrap().scaling;
+        assert_eq!(scaling(0.0, 5.0), None);
+        assert_eq!(scaling(f32::NAN, 5.0), None);
+        assert_eq!(scaling(1.0, 0.0), None);
+        assert_eq!(scaling(1.0, -1024.0), Some(Scaling { slope: 1.0, inter: -1024.0 }));
+        assert!(with_f32(&[(112, 1.0), (116, f32::INFINITY)]).is_err());
+    }
+
+    #[test]
+    fn voxels_cannot_begin_inside_the_header() {
+        assert_eq!(with_f32(&[(108, 0.0)]).unwrap().offset, 352);
+        assert_eq!(with_f32(&[(108, 416.0)]).unwrap().offset, 416);
+        for bad in [16.0, -352.0, f32::NAN, f32::INFINITY] {
+            assert!(with_f32(&[(108, bad)]).is_err());
+        }
+    }
+
+    #[test]
+    fn sizes_beyond_the_address_space_are_refused() {
+        let mut block = [0; SIZE_2];
+        block[..4].copy_from_slice(&540_i32.to_le_bytes());
+        block[4..12].copy_from_slice(b"n+2\0\r\n\x1a\n");
+        block[12..14].copy_from_slice(&64_i16.to_le_bytes());
+        for (n, size) in [3_i64, i64::MAX, 4, 4].into_iter().enumerate() {
+            block[16 + 8 * n..24 + 8 * n].copy_from_slice(&size.to_le_bytes());
+        }
+        let error = Header::parse("a.nii", &block, SIZE_2).unwrap_err();
+        assert!(matches!(error, VolumeError::TooLarge { .. }), "{error}");
+    }
+}

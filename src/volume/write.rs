@@ -1,0 +1,199 @@
+//! Writing NIfTI-1.
+
+use std::io::{self, Write};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::affine::{Qform, check};
+use super::error::times;
+use super::header::SIZE_1;
+use super::{Datatype, Header, Volume, VolumeError, voxels};
+
+/// Where the voxels begin: after the header and four bytes that say there are no extensions.
+const OFFSET: usize = SIZE_1 + 4;
+/// `NIFTI_XFORM_ALIGNED_ANAT`: the world is some scanner's, and nobody said which.
+const ALIGNED: i16 = 2;
+/// `NIFTI_UNITS_MM`.
+const MILLIMETRES: u8 = 2;
+
+/// The geometry fields of a header.
+struct Geometry {
+    pixdim: [f64; 4],
+    codes: [i16; 2],
+    quaternion: [f64; 3],
+    qoffset: [f64; 3],
+    srow: [[f64; 4]; 3],
+    units: u8,
+}
+
+impl Geometry {
+    /// Both forms from one affine; a sheared one has no qform.
+    fn of(volume: &Volume) -> Result<Self, VolumeError> {
+        let affine = volume.affine();
+        check(affine).map_err(|problem| VolumeError::Unwritable { problem: problem.into() })?;
+        let qform = Qform::of(affine);
+        Ok(Self {
+            pixdim: qform.pixdim,
+            codes: [if qform.complete { ALIGNED } else { 0 }, ALIGNED],
+            quaternion: qform.quaternion,
+            qoffset: std::array::from_fn(|r| affine[(r, 3)]),
+            srow: std::array::from_fn(|r| std::array::from_fn(|c| affine[(r, c)])),
+            units: MILLIMETRES,
+        })
+    }
+
+    /// The fields as another file had them, so that every reader places both files alike.
+    fn like(header: &Header) -> Self {
+        let [handedness, x, y, z, _] = header.pixdim;
+        Self {
+            pixdim: [handedness, x, y, z],
+            codes: [header.qform_code, header.sform_code],
+            quaternion: header.quaternion,
+            qoffset: header.qoffset,
+            srow: header.srow,
+            units: header.xyzt_units,
+        }
+    }
+}
+
+/// The bytes of a `.nii` file, or of a `.nii.gz` one if `gzip`. Integer types take the nearest value, ties to
+/// even; there is no scaling.
+///
+/// # Errors
+/// [`VolumeError::Range`] for a voxel the type cannot hold, [`VolumeError::Unwritable`] for a volume NIfTI-1
+/// cannot describe.
+pub fn encode_nifti(
+    volume: &Volume,
+    datatype: Datatype,
+    gzip: bool,
+) -> Result<Vec<u8>, VolumeError> {
+    encode(volume, &Geometry::of(volume)?, datatype, gzip)
+}
+
+/// The same with the geometry of `header` instead of the volume's affine: for a result on the grid of an image
+/// that was read, which then lies on it to the last bit in every reader.
+///
+/// # Errors
+/// As [`encode_nifti`], and [`VolumeError::Unwritable`] if the shapes differ.
+pub fn encode_nifti_like(
+    header: &Header,
+    volume: &Volume,
+    datatype: Datatype,
+    gzip: bool,
+) -> Result<Vec<u8>, VolumeError> {
+    if header.shape != volume.shape() {
+        let (have, want) = (times(&volume.shape()), times(&header.shape));
+        let problem = format!("it has {have} voxels and the header describes {want}; resample it");
+        return Err(VolumeError::Unwritable { problem });
+    }
+    encode(volume, &Geometry::like(header), datatype, gzip)
+}
+
+fn encode(
+    volume: &Volume,
+    geometry: &Geometry,
+    datatype: Datatype,
+    gzip: bool,
+) -> Result<Vec<u8>, VolumeError> {
+    let header = header(volume.shape(), geometry, datatype)?;
+    let stored = stored(volume, datatype)?;
+    let pack = || -> io::Result<Vec<u8>> {
+        if gzip {
+            let mut out = GzEncoder::new(Vec::new(), Compression::default());
+            out.write_all(&header)?;
+            out.write_all(&stored)?;
+            return out.finish();
+        }
+        Ok([header.as_slice(), &stored].concat())
+    };
+    pack().map_err(|error| VolumeError::Unwritable { problem: error.to_string() })
+}
+
+fn header(
+    shape: [usize; 3],
+    geometry: &Geometry,
+    datatype: Datatype,
+) -> Result<[u8; OFFSET], VolumeError> {
+    let mut block = [0; OFFSET];
+    let mut put = |at: usize, bytes: &[u8]| block[at..at + bytes.len()].copy_from_slice(bytes);
+    put(0, &(SIZE_1 as i32).to_le_bytes());
+    put(40, &3_i16.to_le_bytes());
+    for (axis, size) in shape.into_iter().enumerate() {
+        let size = i16::try_from(size).ok().filter(|n| *n > 0).ok_or_else(|| {
+            let shape = times(&shape);
+            let problem = format!("{shape} voxels, where an axis may have 1 to 32767; crop it");
+            VolumeError::Unwritable { problem }
+        })?;
+        put(42 + 2 * axis, &size.to_le_bytes());
+    }
+    for axis in 4..8 {
+        put(40 + 2 * axis, &1_i16.to_le_bytes());
+        put(76 + 4 * axis, &1_f32.to_le_bytes());
+    }
+    put(70, &datatype.code().to_le_bytes());
+    put(72, &(8 * datatype.bytes() as i16).to_le_bytes());
+    let mut floats = |at: usize, values: &[f64]| {
+        for (n, value) in values.iter().enumerate() {
+            put(at + 4 * n, &(*value as f32).to_le_bytes());
+        }
+    };
+    floats(76, &geometry.pixdim);
+    floats(108, &[OFFSET as f64]);
+    floats(112, &[1.0, 0.0]);
+    floats(256, &geometry.quaternion);
+    floats(268, &geometry.qoffset);
+    for (row, values) in geometry.srow.iter().enumerate() {
+        floats(280 + 16 * row, values);
+    }
+    put(123, &[geometry.units]);
+    put(252, &geometry.codes[0].to_le_bytes());
+    put(254, &geometry.codes[1].to_le_bytes());
+    put(344, b"n+1\0");
+    Ok(block)
+}
+
+/// The voxels as bytes, first axis fastest.
+fn stored(volume: &Volume, datatype: Datatype) -> Result<Vec<u8>, VolumeError> {
+    let mut data = vec![0_f32; volume.data().len()];
+    let [n0, n1, n2] = volume.shape();
+    voxels::turn(
+        bytemuck::cast_slice(volume.data()),
+        [n2, n1, n0],
+        &mut data,
+        f32::from_ne_bytes,
+    );
+    let mut out = Vec::with_capacity(data.len().saturating_mul(datatype.bytes()));
+    macro_rules! integers {
+        ($type:ty) => {
+            for value in data {
+                // A cast saturates, and makes 0 of NaN: what it cannot hold does not come back.
+                let nearest = value.round_ties_even();
+                let integer = nearest as $type;
+                if f64::from(nearest) != integer as f64 {
+                    return Err(VolumeError::Range { value, datatype });
+                }
+                out.extend_from_slice(&integer.to_le_bytes());
+            }
+        };
+    }
+    match datatype {
+        Datatype::U8 => integers!(u8),
+        Datatype::I8 => integers!(i8),
+        Datatype::U16 => integers!(u16),
+        Datatype::I16 => integers!(i16),
+        Datatype::U32 => integers!(u32),
+        Datatype::I32 => integers!(i32),
+        Datatype::U64 => integers!(u64),
+        Datatype::I64 => integers!(i64),
+        Datatype::F32 => data.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes())),
+        Datatype::F64 => {
+            data.iter().for_each(|v| out.extend_from_slice(&f64::from(*v).to_le_bytes()));
+        }
+        Datatype::F128 => {
+            let problem = "no program reads 128-bit floats alike; write F64".into();
+            return Err(VolumeError::Unwritable { problem });
+        }
+    }
+    Ok(out)
+}
