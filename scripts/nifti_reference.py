@@ -178,12 +178,13 @@ def made():
             cases[f"{name}, NIfTI-{version}"] = header(version, **fields), voxels("u1")
     cases["voxels at 400"] = header(vox_offset=400), voxels("u1")
     cases["bitpix wrong"] = header(bitpix=64), voxels("u1")
-    cases["header size wrong"] = header(sizeof_hdr=12), voxels("u1")
+    cases["header size of NIfTI-2"] = header(sizeof_hdr=540), voxels("u1")
+    cases["header size unknown"] = header(sizeof_hdr=12), voxels("u1")
     return cases
 
 
 def describe_made(folder, header, voxels):
-    gap = int(header["vox_offset"]) - header.sizeof_hdr
+    gap = int(header["vox_offset"]) - len(header.binaryblock)
     stored = voxels.astype(header.get_data_dtype()).tobytes(order="F")
     content = gzip.compress(header.binaryblock + bytes(gap) + stored, mtime=0)
     path = Path(folder) / "made.nii.gz"

@@ -2,7 +2,10 @@
 //!
 //! An integration test of its own, because it counts every allocation of the process.
 
-#![allow(unsafe_code)] // GlobalAlloc is an unsafe trait; there is no other way to count.
+// GlobalAlloc is an unsafe trait; there is no other way to count.
+#![allow(unsafe_code)]
+// A test's verdict is a panic.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -84,7 +87,11 @@ fn robustness_files() -> Vec<PathBuf> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() { folders.push(path) } else { files.push(path) }
+            if path.is_dir() {
+                folders.push(path)
+            } else {
+                files.push(path)
+            }
         }
     }
     files
@@ -100,7 +107,11 @@ fn no_real_file_takes_more_than_four_times_its_bytes() {
             continue;
         }
         let limit = 4 * uncompressed(&path) + WORKING_MEMORY;
-        assert!(peak <= limit, "{}: {peak} bytes, over {limit}", path.display());
+        assert!(
+            peak <= limit,
+            "{}: {peak} bytes, over {limit}",
+            path.display()
+        );
         read += usize::from(result.is_ok());
     }
     assert!(read > 90, "{read} files were read");
@@ -134,7 +145,11 @@ fn no_claim_takes_memory_that_its_bytes_do_not_back() {
     let cases: [(&str, Vec<u8>, u64); 5] = [
         ("plain, huge claim", header(huge), 352),
         ("gzip, huge claim", zeros(huge, STORED), STORED),
-        ("gzip, claim within reach of its length", zeros([80, 80, 90], STORED), STORED),
+        (
+            "gzip, claim within reach of its length",
+            zeros([80, 80, 90], STORED),
+            STORED,
+        ),
         ("gzip, claim met", zeros([64, 64, 128], STORED), STORED),
         ("gzip bomb", zeros([8, 8, 8], 64 << 20), 8 * 512),
     ];

@@ -26,11 +26,17 @@ impl DropoutSpec {
     /// [`AugmentError::InvalidHoles`], which names the step `what`.
     pub fn validate(&self, patch: [usize; 3], what: &'static str) -> Result<(), AugmentError> {
         let (min_size, max_size) = (self.min_size, self.max_size);
-        let fits = |a: usize| 1 <= min_size[a] && min_size[a] <= max_size[a] && max_size[a] <= patch[a];
+        let fits =
+            |a: usize| 1 <= min_size[a] && min_size[a] <= max_size[a] && max_size[a] <= patch[a];
         if (0..3).all(fits) {
             Ok(())
         } else {
-            Err(AugmentError::InvalidHoles { what, min_size, max_size, patch })
+            Err(AugmentError::InvalidHoles {
+                what,
+                min_size,
+                max_size,
+                patch,
+            })
         }
     }
 }
@@ -54,14 +60,20 @@ impl ShuffleSpec {
     /// [`AugmentError::InvalidProbability`] or [`AugmentError::InvalidHoles`].
     pub fn validate(&self, patch: [usize; 3]) -> Result<(), AugmentError> {
         if !(0.0..=1.0).contains(&self.probability) {
-            return Err(AugmentError::InvalidProbability { probability: self.probability });
+            return Err(AugmentError::InvalidProbability {
+                probability: self.probability,
+            });
         }
         self.boxes().validate(patch, "shuffling")
     }
 
     /// The boxes as those of a dropout step of one size.
     pub(super) fn boxes(&self) -> DropoutSpec {
-        DropoutSpec { holes: self.holes, min_size: self.size, max_size: self.size }
+        DropoutSpec {
+            holes: self.holes,
+            min_size: self.size,
+            max_size: self.size,
+        }
     }
 }
 
@@ -85,9 +97,21 @@ impl Default for CorruptionSpec {
     /// The original recipe, for patches of 96 x 96 x 96 voxels.
     fn default() -> Self {
         Self {
-            inpaint: DropoutSpec { holes: 6, min_size: [5; 3], max_size: [32; 3] },
-            outpaint: DropoutSpec { holes: 6, min_size: [20; 3], max_size: [64; 3] },
-            shuffle: ShuffleSpec { probability: 0.8, holes: 10, size: [8; 3] },
+            inpaint: DropoutSpec {
+                holes: 6,
+                min_size: [5; 3],
+                max_size: [32; 3],
+            },
+            outpaint: DropoutSpec {
+                holes: 6,
+                min_size: [20; 3],
+                max_size: [64; 3],
+            },
+            shuffle: ShuffleSpec {
+                probability: 0.8,
+                holes: 10,
+                size: [8; 3],
+            },
             ratchet: true,
         }
     }
@@ -110,7 +134,10 @@ impl CorruptionSpec {
             ..spec
         };
         let original = Self::default();
-        let shuffle = ShuffleSpec { size: scaled(original.shuffle.size, 2), ..original.shuffle };
+        let shuffle = ShuffleSpec {
+            size: scaled(original.shuffle.size, 2),
+            ..original.shuffle
+        };
         Self {
             inpaint: dropout(original.inpaint),
             outpaint: dropout(original.outpaint),
@@ -137,12 +164,21 @@ mod tests {
 
     #[test]
     fn scaling_to_the_original_patch_changes_nothing() {
-        assert_eq!(CorruptionSpec::scaled_to([96; 3]), CorruptionSpec::default());
+        assert_eq!(
+            CorruptionSpec::scaled_to([96; 3]),
+            CorruptionSpec::default()
+        );
     }
 
     #[test]
     fn every_scaled_corruption_fits_its_patch() {
-        for patch in [[1, 1, 1], [2, 3, 5], [16, 16, 16], [32, 48, 96], [7, 128, 200]] {
+        for patch in [
+            [1, 1, 1],
+            [2, 3, 5],
+            [16, 16, 16],
+            [32, 48, 96],
+            [7, 128, 200],
+        ] {
             assert_eq!(CorruptionSpec::scaled_to(patch).validate(patch), Ok(()));
         }
         let small = CorruptionSpec::scaled_to([48, 16, 8]);
@@ -162,13 +198,19 @@ mod tests {
         bad[2].shuffle.size[0] = 0;
         bad[3].inpaint.min_size[0] = 0;
         for spec in bad {
-            assert!(matches!(spec.validate(patch), Err(AugmentError::InvalidHoles { .. })));
+            assert!(matches!(
+                spec.validate(patch),
+                Err(AugmentError::InvalidHoles { .. })
+            ));
         }
         for probability in [-0.1, 1.5, f64::NAN] {
             let mut spec = good;
             spec.shuffle.probability = probability;
             let result = spec.validate(patch);
-            assert!(matches!(result, Err(AugmentError::InvalidProbability { .. })));
+            assert!(matches!(
+                result,
+                Err(AugmentError::InvalidProbability { .. })
+            ));
         }
         let result = good.validate([96, 0, 96]);
         assert!(matches!(result, Err(AugmentError::InvalidPatch { .. })));

@@ -20,7 +20,9 @@ pub enum AugmentError {
         patch: [usize; 3],
     },
     /// A buffer does not have one value per voxel of the patch.
-    #[error("the buffer for {what} holds {len} values, but a patch of {patch:?} voxels was asked for")]
+    #[error(
+        "the buffer for {what} holds {len} values, but a patch of {patch:?} voxels was asked for"
+    )]
     BufferSize {
         /// Which buffer.
         what: &'static str,

@@ -70,7 +70,10 @@ struct Paired {
 
 impl Paired {
     fn new(seed: u32) -> Self {
-        Self { outer: Mt19937::new(seed), inner: Mt19937::new(seed) }
+        Self {
+            outer: Mt19937::new(seed),
+            inner: Mt19937::new(seed),
+        }
     }
 
     /// The inner generator, ready for the parameters, if the transform applies.
@@ -88,7 +91,12 @@ impl View {
     fn new(one_of: u32, shuffle: u32) -> Self {
         let mut choice = Mt19937::new(one_of);
         let [inpaint, outpaint] = [(); 2].map(|()| Paired::new(choice.next_u32()));
-        Self { choice, inpaint, outpaint, shuffle: Paired::new(shuffle) }
+        Self {
+            choice,
+            inpaint,
+            outpaint,
+            shuffle: Paired::new(shuffle),
+        }
     }
 
     fn drop_out(
@@ -105,12 +113,19 @@ impl View {
             let random = self.inpaint.applies(1.0)?;
             let boxes = draw(random, &spec.inpaint);
             inpaint(random, data, patch, &boxes, range);
-            Some(ExactEvent { operation: Operation::Inpaint, boxes })
+            Some(ExactEvent {
+                operation: Operation::Inpaint,
+                boxes,
+            })
         } else {
             let random = self.outpaint.applies(1.0)?;
             let boxes = draw(random, &spec.outpaint);
-            outpaint(random, &data.to_vec(), data, patch, &boxes, range);
-            Some(ExactEvent { operation: Operation::Outpaint, boxes })
+            let original = data.to_vec();
+            outpaint(random, &original, data, patch, &boxes, range);
+            Some(ExactEvent {
+                operation: Operation::Outpaint,
+                boxes,
+            })
         }
     }
 
@@ -123,7 +138,10 @@ impl View {
         let random = self.shuffle.applies(spec.shuffle.probability)?;
         let boxes = draw_holes(random, patch, &spec.shuffle.boxes(), false);
         shuffle(random, data, patch, &boxes);
-        Some(ExactEvent { operation: Operation::Shuffle, boxes })
+        Some(ExactEvent {
+            operation: Operation::Shuffle,
+            boxes,
+        })
     }
 }
 
@@ -141,7 +159,13 @@ impl ExactChain {
         let mut compose = Mt19937::new(compose_seed);
         let seeds = [(); 5].map(|()| compose.next_u32());
         let views = [View::new(seeds[1], seeds[2]), View::new(seeds[3], seeds[4])];
-        Ok(Self { patch, spec, seeds, crop: Mt19937::new(seeds[0]), views })
+        Ok(Self {
+            patch,
+            spec,
+            seeds,
+            crop: Mt19937::new(seeds[0]),
+            views,
+        })
     }
 
     /// The seeds of crop, first choice, first shuffle, second choice, second shuffle.
@@ -170,15 +194,39 @@ impl ExactChain {
             let mut target = vec![0.0; super::patch::voxels(self.patch)?];
             copy_patch(v, region, &mut target)?;
             crops.push(region);
-            views.push(Views { view1: target.clone(), view2: target.clone(), target });
+            views.push(Views {
+                view1: target.clone(),
+                view2: target.clone(),
+                target,
+            });
         }
         let mut events = Vec::new();
         let [first, second] = &mut self.views;
         let (patch, spec) = (self.patch, &self.spec);
-        events.extend(views.iter_mut().filter_map(|s| first.drop_out(&mut s.view1, patch, spec)));
-        events.extend(views.iter_mut().filter_map(|s| first.shuffle(&mut s.view1, patch, spec)));
-        events.extend(views.iter_mut().filter_map(|s| second.drop_out(&mut s.view2, patch, spec)));
-        events.extend(views.iter_mut().filter_map(|s| second.shuffle(&mut s.view2, patch, spec)));
-        Ok(ExactBatch { views, crops, events })
+        events.extend(
+            views
+                .iter_mut()
+                .filter_map(|s| first.drop_out(&mut s.view1, patch, spec)),
+        );
+        events.extend(
+            views
+                .iter_mut()
+                .filter_map(|s| first.shuffle(&mut s.view1, patch, spec)),
+        );
+        events.extend(
+            views
+                .iter_mut()
+                .filter_map(|s| second.drop_out(&mut s.view2, patch, spec)),
+        );
+        events.extend(
+            views
+                .iter_mut()
+                .filter_map(|s| second.shuffle(&mut s.view2, patch, spec)),
+        );
+        Ok(ExactBatch {
+            views,
+            crops,
+            events,
+        })
     }
 }

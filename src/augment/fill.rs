@@ -14,13 +14,27 @@ pub(super) fn value_range(data: &[f32]) -> (f32, f32) {
     let rest = blocks.remainder();
     for block in blocks {
         for lane in 0..LANES {
-            low[lane] = if block[lane] < low[lane] { block[lane] } else { low[lane] };
-            high[lane] = if block[lane] > high[lane] { block[lane] } else { high[lane] };
+            low[lane] = if block[lane] < low[lane] {
+                block[lane]
+            } else {
+                low[lane]
+            };
+            high[lane] = if block[lane] > high[lane] {
+                block[lane]
+            } else {
+                high[lane]
+            };
         }
     }
     (
-        low.iter().chain(rest).copied().fold(f32::INFINITY, f32::min),
-        high.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max),
+        low.iter()
+            .chain(rest)
+            .copied()
+            .fold(f32::INFINITY, f32::min),
+        high.iter()
+            .chain(rest)
+            .copied()
+            .fold(f32::NEG_INFINITY, f32::max),
     )
 }
 

@@ -37,8 +37,15 @@ mod tests {
 
     fn random(step: u64) -> KeyedRandom {
         let transform = Transform::View1Dropout;
-        RandomKey { seed: 0, stage: Stage::Pretraining, epoch: 0, step, sample: 0, transform }
-            .random()
+        RandomKey {
+            seed: 0,
+            stage: Stage::Pretraining,
+            epoch: 0,
+            step,
+            sample: 0,
+            transform,
+        }
+        .random()
     }
 
     /// Mean edge of every box over many draws.
@@ -51,12 +58,17 @@ mod tests {
                 *sum += region.size.iter().sum::<usize>();
             }
         }
-        sums.into_iter().map(|sum| sum as f64 / (3 * DRAWS) as f64).collect()
+        sums.into_iter()
+            .map(|sum| sum as f64 / (3 * DRAWS) as f64)
+            .collect()
     }
 
     fn assert_close(measured: &[f64], expected: &[f64], tolerance: f64) {
         let close = |(a, b): (&f64, &f64)| (a - b).abs() < tolerance;
-        assert!(measured.iter().zip(expected).all(close), "{measured:?}, not {expected:?}");
+        assert!(
+            measured.iter().zip(expected).all(close),
+            "{measured:?}, not {expected:?}"
+        );
     }
 
     /// Against the edges measured on the reference (section 3.2).
@@ -80,7 +92,8 @@ mod tests {
     #[test]
     fn boxes_cover_as_much_as_in_the_original_task() {
         let spec = CorruptionSpec::default();
-        for (spec, mean, deviation) in [(spec.inpaint, 0.137, 0.020), (spec.outpaint, 0.566, 0.063)] {
+        for (spec, mean, deviation) in [(spec.inpaint, 0.137, 0.020), (spec.outpaint, 0.566, 0.063)]
+        {
             let mut covered = vec![false; 96 * 96 * 96];
             let shares: Vec<f64> = (0..150)
                 .map(|step| {
@@ -97,8 +110,15 @@ mod tests {
             let measured = shares.iter().sum::<f64>() / n;
             let variance = shares.iter().map(|s| (s - measured).powi(2)).sum::<f64>() / n;
             // Four standard errors.
-            assert!((measured - mean).abs() < 0.0005 + 4.0 * deviation / n.sqrt(), "{measured}");
-            assert!((variance.sqrt() / deviation - 1.0).abs() < 0.25, "{}", variance.sqrt());
+            assert!(
+                (measured - mean).abs() < 0.0005 + 4.0 * deviation / n.sqrt(),
+                "{measured}"
+            );
+            assert!(
+                (variance.sqrt() / deviation - 1.0).abs() < 0.25,
+                "{}",
+                variance.sqrt()
+            );
         }
     }
 }

@@ -96,12 +96,21 @@ pub struct KeyedRandom {
 impl KeyedRandom {
     /// The generator of `key`.
     pub fn new(key: RandomKey) -> Self {
-        let RandomKey { seed, stage, epoch, step, sample, transform } = key;
+        let RandomKey {
+            seed,
+            stage,
+            epoch,
+            step,
+            sample,
+            transform,
+        } = key;
         let mut hasher = blake3::Hasher::new();
         for field in [seed, stage as u64, epoch, step, sample, transform as u64] {
             hasher.update(&field.to_le_bytes());
         }
-        Self { words: Xoshiro256PlusPlus::from_seed(*hasher.finalize().as_bytes()) }
+        Self {
+            words: Xoshiro256PlusPlus::from_seed(*hasher.finalize().as_bytes()),
+        }
     }
 }
 
@@ -158,7 +167,10 @@ mod tests {
     fn the_numbers_of_a_key_never_change() {
         let mut random = KEY.random();
         let words: Vec<u32> = (0..4).map(|_| random.next_u32()).collect();
-        assert_eq!(words, [1_904_327_784, 3_584_878_042, 2_974_690_549, 1_253_950_275]);
+        assert_eq!(
+            words,
+            [1_904_327_784, 3_584_878_042, 2_974_690_549, 1_253_950_275]
+        );
     }
 
     #[test]
@@ -167,7 +179,10 @@ mod tests {
         let keys = [
             KEY,
             RandomKey { seed: 2, ..KEY },
-            RandomKey { stage: Stage::PretrainingValidation, ..KEY },
+            RandomKey {
+                stage: Stage::PretrainingValidation,
+                ..KEY
+            },
             RandomKey { epoch: 3, ..KEY },
             RandomKey { step: 4, ..KEY },
             RandomKey { sample: 5, ..KEY },
@@ -189,7 +204,9 @@ mod tests {
         assert!((square - mean * mean - 64.0 / 12.0).abs() < 0.1, "{square}");
         assert!(noise.iter().all(|x| (-2.0..=6.0).contains(x)));
         // Neighbours come from one word and must not be related.
-        let product = noise.windows(2).map(|w| f64::from(w[0] - 2.0) * f64::from(w[1] - 2.0));
+        let product = noise
+            .windows(2)
+            .map(|w| f64::from(w[0] - 2.0) * f64::from(w[1] - 2.0));
         assert!((product.sum::<f64>() / n).abs() < 0.1);
     }
 

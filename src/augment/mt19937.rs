@@ -11,7 +11,9 @@ pub struct Mt19937 {
 impl Mt19937 {
     /// The generator of `numpy.random.RandomState(seed)`.
     pub fn new(seed: u32) -> Self {
-        Self { words: rand_mt::Mt::new(seed) }
+        Self {
+            words: rand_mt::Mt::new(seed),
+        }
     }
 }
 

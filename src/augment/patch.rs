@@ -9,8 +9,12 @@ use crate::volume::{Region, Volume};
 /// # Errors
 /// [`AugmentError::InvalidPatch`] when it is zero or too large to count.
 pub(super) fn voxels(patch: [usize; 3]) -> Result<usize, AugmentError> {
-    let count = patch.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
-    count.filter(|&n| n > 0).ok_or(AugmentError::InvalidPatch { patch })
+    let count = patch
+        .iter()
+        .try_fold(1usize, |product, &n| product.checked_mul(n));
+    count
+        .filter(|&n| n > 0)
+        .ok_or(AugmentError::InvalidPatch { patch })
 }
 
 /// A patch of `patch` voxels at a uniformly random position in a volume of `shape`. An axis
@@ -41,7 +45,11 @@ pub fn copy_patch(v: &Volume, region: Region, out: &mut [f32]) -> Result<(), Aug
         return Err(AugmentError::VolumeTooSmall { shape, patch });
     }
     if voxels(patch)? != out.len() {
-        return Err(AugmentError::BufferSize { what: "the patch", len: out.len(), patch });
+        return Err(AugmentError::BufferSize {
+            what: "the patch",
+            len: out.len(),
+            patch,
+        });
     }
     for (target, row) in out.chunks_exact_mut(patch[2]).zip(rows(shape, &region)) {
         target.copy_from_slice(&v.data()[row..row + patch[2]]);

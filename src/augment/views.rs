@@ -34,7 +34,11 @@ pub fn views(
     let empty = || -> Result<Vec<f32>, AugmentError> { Ok(vec![0.0; voxels(patch)?]) };
     // Before any memory is taken: a patch that fits a volume fits into memory.
     check(v, patch, spec)?;
-    let mut made = Views { target: empty()?, view1: empty()?, view2: empty()? };
+    let mut made = Views {
+        target: empty()?,
+        view1: empty()?,
+        view2: empty()?,
+    };
     let out = [&mut made.target[..], &mut made.view1, &mut made.view2];
     write_views(v, patch, spec, key, out)?;
     Ok(made)
@@ -54,19 +58,33 @@ pub fn write_views(
     check(v, patch, spec)?;
     let count = voxels(patch)?;
     let [target, view1, view2] = out;
-    for (what, len) in
-        [("the target", target.len()), ("the first view", view1.len()), ("the second view", view2.len())]
-    {
+    for (what, len) in [
+        ("the target", target.len()),
+        ("the first view", view1.len()),
+        ("the second view", view2.len()),
+    ] {
         if len != count {
             return Err(AugmentError::BufferSize { what, len, patch });
         }
     }
     let mut random = key.with(Transform::Crop).random();
-    copy_patch(v, random_crop_region(&mut random, v.shape(), patch)?, target)?;
+    copy_patch(
+        v,
+        random_crop_region(&mut random, v.shape(), patch)?,
+        target,
+    )?;
 
     let range = value_range(target);
-    let first = [Transform::View1Choice, Transform::View1Dropout, Transform::View1Shuffle];
-    let second = [Transform::View2Choice, Transform::View2Dropout, Transform::View2Shuffle];
+    let first = [
+        Transform::View1Choice,
+        Transform::View1Dropout,
+        Transform::View1Shuffle,
+    ];
+    let second = [
+        Transform::View2Choice,
+        Transform::View2Dropout,
+        Transform::View2Shuffle,
+    ];
     for (view, transforms) in [(view1, first), (view2, second)] {
         let [mut choice, mut dropout, mut local] = transforms.map(|t| key.with(t).random());
         if choice.uniform() > 0.5 {
@@ -113,12 +131,19 @@ mod tests {
     type TestResult = Result<(), Box<dyn std::error::Error>>;
 
     fn volume() -> Result<Volume, VolumeError> {
-        let data = (0..24 * 26 * 28).map(|n| (n * 31 % 1009) as f32 / 1009.0).collect();
+        let data = (0..24 * 26 * 28)
+            .map(|n| (n * 31 % 1009) as f32 / 1009.0)
+            .collect();
         Volume::new([24, 26, 28], data, Affine::identity())
     }
 
     fn made(key: RandomKey) -> Result<Views, Box<dyn std::error::Error>> {
-        Ok(views(&volume()?, PATCH, &CorruptionSpec::scaled_to(PATCH), key)?)
+        Ok(views(
+            &volume()?,
+            PATCH,
+            &CorruptionSpec::scaled_to(PATCH),
+            key,
+        )?)
     }
 
     #[test]
@@ -128,7 +153,10 @@ mod tests {
             RandomKey { sample: 1, ..KEY },
             RandomKey { step: 1, ..KEY },
             RandomKey { epoch: 1, ..KEY },
-            RandomKey { stage: Stage::PretrainingValidation, ..KEY },
+            RandomKey {
+                stage: Stage::PretrainingValidation,
+                ..KEY
+            },
         ];
         let first = made(KEY)?;
         assert_ne!(first.view1, first.view2);
@@ -148,10 +176,19 @@ mod tests {
             let made = made(RandomKey { sample, ..KEY })?;
             let mut random = RandomKey { sample, ..KEY }.with(Transform::Crop).random();
             let mut patch = vec![0.0; made.target.len()];
-            copy_patch(&v, random_crop_region(&mut random, v.shape(), PATCH)?, &mut patch)?;
+            copy_patch(
+                &v,
+                random_crop_region(&mut random, v.shape(), PATCH)?,
+                &mut patch,
+            )?;
             assert_eq!(made.target, patch);
             let (low, high) = value_range(&patch);
-            assert!(made.view1.iter().chain(&made.view2).all(|x| (low..=high).contains(x)));
+            assert!(
+                made.view1
+                    .iter()
+                    .chain(&made.view2)
+                    .all(|x| (low..=high).contains(x))
+            );
         }
         Ok(())
     }
@@ -161,7 +198,12 @@ mod tests {
     fn a_uniform_patch_stays_as_it_is() -> TestResult {
         let v = Volume::new([16; 3], vec![0.25; 4096], Affine::identity())?;
         let made = views(&v, [16; 3], &CorruptionSpec::scaled_to([16; 3]), KEY)?;
-        assert!([made.target, made.view1, made.view2].concat().iter().all(|&x| x == 0.25));
+        assert!(
+            [made.target, made.view1, made.view2]
+                .concat()
+                .iter()
+                .all(|&x| x == 0.25)
+        );
         Ok(())
     }
 
@@ -169,7 +211,11 @@ mod tests {
     fn shuffling_alone_keeps_the_values_of_a_patch() -> TestResult {
         let mut spec = CorruptionSpec::scaled_to(PATCH);
         spec.inpaint.holes = 0;
-        spec.outpaint = crate::augment::DropoutSpec { holes: 1, min_size: PATCH, max_size: PATCH };
+        spec.outpaint = crate::augment::DropoutSpec {
+            holes: 1,
+            min_size: PATCH,
+            max_size: PATCH,
+        };
         spec.shuffle.probability = 1.0;
         let mut made = views(&volume()?, PATCH, &spec, KEY)?;
         assert_ne!(made.target, made.view1);
@@ -184,13 +230,22 @@ mod tests {
         let v = volume()?;
         let spec = CorruptionSpec::scaled_to(PATCH);
         let too_small = views(&v, [25, 20, 24], &spec, KEY);
-        assert!(matches!(too_small, Err(AugmentError::VolumeTooSmall { .. })));
+        assert!(matches!(
+            too_small,
+            Err(AugmentError::VolumeTooSmall { .. })
+        ));
         let bad_spec = views(&v, PATCH, &CorruptionSpec::default(), KEY);
         assert!(matches!(bad_spec, Err(AugmentError::InvalidHoles { .. })));
         let mut buffers = [vec![0.0; 7680], vec![0.0; 7679], vec![0.0; 7680]];
         let [a, b, c] = &mut buffers;
         let short = write_views(&v, PATCH, &spec, KEY, [a, b, c]);
-        assert!(matches!(short, Err(AugmentError::BufferSize { what: "the first view", .. })));
+        assert!(matches!(
+            short,
+            Err(AugmentError::BufferSize {
+                what: "the first view",
+                ..
+            })
+        ));
         Ok(())
     }
 }

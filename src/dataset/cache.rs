@@ -1,8 +1,9 @@
 //! Prepared volumes, computed once: kept in memory up to a budget, then in a folder.
 //!
 //! What the folder holds is found by content: the key of an entry is a hash of the source files'
-//! bytes, of the settings and of the format, so a changed file or setting can never be answered with an
-//! old volume. Every entry carries a hash of itself; one that is damaged is computed again.
+//! bytes, of the settings and of the format, so a changed file or setting is not answered with an old
+//! volume. (A file that kept both its size and its time stamp counts as unchanged.) Every entry carries
+//! a hash of itself; one that is damaged is computed again.
 
 mod disk;
 mod entry;

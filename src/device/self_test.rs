@@ -46,7 +46,7 @@ pub async fn self_test(device: &Device) -> Result<Vec<CheckResult>, DeviceError>
             .into_data_async()
             .await
             .map_err(|e| fail(format!("{e:?}")))?
-            .into_vec::<f32>()
+            .try_into_vec::<f32>()
             .map_err(|e| fail(format!("{e:?}")))?;
         let scale = expected.iter().fold(f32::MIN_POSITIVE, |m, e| m.max(e.abs()));
         let error = found

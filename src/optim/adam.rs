@@ -252,5 +252,5 @@ fn update_host(
 
 /// Takes a CPU tensor's memory; no copy is made when nothing else holds it.
 fn host(tensor: Tensor<1>) -> Vec<f32> {
-    tensor.into_data().into_vec().unwrap_or_default()
+    tensor.into_data().try_into_vec().unwrap_or_default()
 }

@@ -173,7 +173,7 @@ async fn read<'a>(
         .into_iter()
         .zip(data)
         .map(|(name, data)| {
-            let values = data.into_vec().map_err(|e| device(format!("{e:?}")))?;
+            let values = data.try_into_vec().map_err(|e| device(format!("{e:?}")))?;
             Ok((name, values))
         })
         .collect()

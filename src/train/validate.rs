@@ -91,7 +91,7 @@ pub async fn picture(
         .into_data_async()
         .await
         .map_err(|e| TrainError::Device(format!("{e:?}")))?
-        .into_vec()
+        .try_into_vec()
         .map_err(|e| TrainError::Device(format!("{e:?}")))?;
     Ok(Picture {
         shape: batch.patch,

@@ -34,9 +34,9 @@ pub fn crop(v: &Volume, r: Region) -> Result<Volume, TransformError> {
 /// Where the rows of `r` start in the data of a volume of `shape`, in C order.
 pub(super) fn row_starts(shape: [usize; 3], r: Region) -> impl Iterator<Item = usize> {
     let rows = move |i: usize| (0..r.size[1]).map(move |j| (i, j));
-    (0..r.size[0]).flat_map(rows).map(move |(i, j)| {
-        ((r.start[0] + i) * shape[1] + r.start[1] + j) * shape[2] + r.start[2]
-    })
+    (0..r.size[0])
+        .flat_map(rows)
+        .map(move |(i, j)| ((r.start[0] + i) * shape[1] + r.start[1] + j) * shape[2] + r.start[2])
 }
 
 /// The bounds of all values above `threshold` in `data` of `shape`.
@@ -57,7 +57,10 @@ pub(super) struct Bounds {
 
 impl Bounds {
     pub(super) fn new(threshold: f32) -> Self {
-        Self { threshold, axes: None }
+        Self {
+            threshold,
+            axes: None,
+        }
     }
 
     /// Takes in the row `(i, j)`, which always starts at the same position of axis 2.
@@ -104,9 +107,11 @@ impl Bounds {
 
 /// Whether a value lies above `threshold`. Blocks without an early exit vectorise.
 fn any_above(values: &[f32], threshold: f32) -> bool {
-    values
-        .chunks(64)
-        .any(|block| block.iter().fold(false, |any, value| any | (*value > threshold)))
+    values.chunks(64).any(|block| {
+        block
+            .iter()
+            .fold(false, |any, value| any | (*value > threshold))
+    })
 }
 
 #[cfg(test)]
@@ -120,8 +125,17 @@ mod tests {
             0.0, -2.0, 0.0, 5.0, 1.5, 0.0, 0.0, 6.0, 0.0, 0.0, 3.0, 7.0, 0.0, 0.0, 0.0, 1.0,
         );
         let v = Volume::new([3, 4, 5], (0..60).map(|x| x as f32).collect(), affine)?;
-        let part = crop(&v, Region { start: [1, 2, 3], size: [2, 2, 2] })?;
-        assert_eq!(part.data(), [33.0, 34.0, 38.0, 39.0, 53.0, 54.0, 58.0, 59.0]);
+        let part = crop(
+            &v,
+            Region {
+                start: [1, 2, 3],
+                size: [2, 2, 2],
+            },
+        )?;
+        assert_eq!(
+            part.data(),
+            [33.0, 34.0, 38.0, 39.0, 53.0, 54.0, 58.0, 59.0]
+        );
         assert_eq!(part.affine().column(3).as_slice(), [1.0, 7.5, 16.0, 1.0]);
         Ok(())
     }
@@ -145,7 +159,10 @@ mod tests {
         assert_eq!(foreground_box(&v), None);
         v.data_mut()[59] = f32::MIN_POSITIVE;
         v.data_mut()[20] = 1.0;
-        let expected = Region { start: [1, 0, 0], size: [2, 4, 5] };
+        let expected = Region {
+            start: [1, 0, 0],
+            size: [2, 4, 5],
+        };
         assert_eq!(foreground_box(&v), Some(expected));
         Ok(())
     }

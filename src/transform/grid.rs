@@ -52,7 +52,10 @@ impl IndexMap {
     }
 
     fn is_finite(&self) -> bool {
-        self.linear.iter().chain(self.offset.iter()).all(|v| v.is_finite())
+        self.linear
+            .iter()
+            .chain(self.offset.iter())
+            .all(|v| v.is_finite())
     }
 }
 
@@ -74,9 +77,7 @@ pub(super) fn spacing_grid(
     if shape.contains(&0) {
         return Err(TransformError::Empty { shape });
     }
-    if !spacing.iter().all(|p| p.is_finite() && *p > 0.0) {
-        return Err(TransformError::InvalidSpacing { spacing });
-    }
+    check_spacing(spacing)?;
     let m = linear_part(affine);
     if !affine.iter().all(|v| v.is_finite()) {
         return Err(singular(&m));
@@ -91,12 +92,17 @@ pub(super) fn spacing_grid(
 
     // M = Rot Z with Z upper triangular: Rot holds the directions without shear, and the two index
     // maps between the grids are Z up to scale, free of the rounding of Rot.
-    let z = Cholesky::new(m.tr_mul(&m)).ok_or_else(|| singular(&m))?.l().transpose();
+    let z = Cholesky::new(m.tr_mul(&m))
+        .ok_or_else(|| singular(&m))?
+        .l()
+        .transpose();
     let rot = z
         .tr_solve_upper_triangular(&m.transpose())
         .ok_or_else(|| singular(&m))?
         .transpose();
-    let linear = z.solve_upper_triangular(&steps).ok_or_else(|| singular(&m))?;
+    let linear = z
+        .solve_upper_triangular(&steps)
+        .ok_or_else(|| singular(&m))?;
     let new_linear = rot * steps;
 
     let extents = corner_extents(shape, &z, step);
@@ -113,9 +119,17 @@ pub(super) fn spacing_grid(
     let new_translation = translation(affine) + m * offset;
 
     let mut new_affine = Matrix4::identity();
-    new_affine.fixed_view_mut::<3, 3>(0, 0).copy_from(&new_linear);
-    new_affine.fixed_view_mut::<3, 1>(0, 3).copy_from(&new_translation);
-    let grid = Grid { shape: out, affine: new_affine, map: IndexMap { linear, offset } };
+    new_affine
+        .fixed_view_mut::<3, 3>(0, 0)
+        .copy_from(&new_linear);
+    new_affine
+        .fixed_view_mut::<3, 1>(0, 3)
+        .copy_from(&new_translation);
+    let grid = Grid {
+        shape: out,
+        affine: new_affine,
+        map: IndexMap { linear, offset },
+    };
     if !grid.map.is_finite() {
         return Err(singular(&m));
     }
@@ -124,6 +138,14 @@ pub(super) fn spacing_grid(
             || (all_close(linear.iter(), Matrix3::identity().iter())
                 && all_close(offset.iter(), Vector3::zeros().iter())));
     Ok((!same).then_some(grid))
+}
+
+pub(super) fn check_spacing(spacing: [f64; 3]) -> Result<(), TransformError> {
+    if spacing.iter().all(|p| p.is_finite() && *p > 0.0) {
+        Ok(())
+    } else {
+        Err(TransformError::InvalidSpacing { spacing })
+    }
 }
 
 /// Smallest and largest coordinate, per output axis, of the eight corners of the input.
@@ -156,7 +178,9 @@ pub(super) fn voxel_count(shape: [usize; 3]) -> Option<usize> {
 
 /// Zeros for a result of `shape`, or an error when there is no memory for them.
 pub(super) fn zeros(shape: [usize; 3]) -> Result<Vec<f32>, TransformError> {
-    let too_large = || TransformError::TooLarge { shape: shape.map(|n| n as f64) };
+    let too_large = || TransformError::TooLarge {
+        shape: shape.map(|n| n as f64),
+    };
     let count = voxel_count(shape).ok_or_else(too_large)?;
     let mut probe = Vec::<f32>::new();
     probe.try_reserve_exact(count).map_err(|_| too_large())?;
@@ -181,7 +205,9 @@ pub(super) fn column_norms(m: &Matrix3<f64>) -> [f64; 3] {
 }
 
 pub(super) fn singular(m: &Matrix3<f64>) -> TransformError {
-    TransformError::SingularAffine { lengths: column_norms(m) }
+    TransformError::SingularAffine {
+        lengths: column_norms(m),
+    }
 }
 
 fn translation(affine: &Affine) -> Vector3<f64> {
@@ -196,5 +222,7 @@ fn all_close<'a>(
     values: impl Iterator<Item = &'a f64>,
     references: impl Iterator<Item = &'a f64>,
 ) -> bool {
-    values.zip(references).all(|(a, b)| (a - b).abs() <= 1e-3 + 1e-5 * b.abs())
+    values
+        .zip(references)
+        .all(|(a, b)| (a - b).abs() <= 1e-3 + 1e-5 * b.abs())
 }

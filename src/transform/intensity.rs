@@ -23,7 +23,10 @@ impl IntensityWindow {
         if self.width().is_finite() && self.min < self.max {
             Ok(())
         } else {
-            Err(TransformError::InvalidWindow { min: self.min, max: self.max })
+            Err(TransformError::InvalidWindow {
+                min: self.min,
+                max: self.max,
+            })
         }
     }
 
@@ -31,8 +34,8 @@ impl IntensityWindow {
     pub(super) fn scale(&self, values: &mut [f32]) {
         let (min, width) = (self.min, self.width());
         for value in values {
-            // `max` and `min` return the number when the other one is NaN.
-            *value = ((*value - min) / width).max(0.0).min(1.0);
+            let scaled = (*value - min) / width;
+            *value = if scaled > 0.0 { scaled.min(1.0) } else { 0.0 };
         }
     }
 
@@ -55,13 +58,22 @@ mod tests {
     #[test]
     fn values_are_scaled_and_clipped() {
         let mut values = [-1000.0, -57.0, 53.5, 164.0, 3000.0, f32::NAN, f32::INFINITY];
-        IntensityWindow { min: -57.0, max: 164.0 }.scale(&mut values);
+        IntensityWindow {
+            min: -57.0,
+            max: 164.0,
+        }
+        .scale(&mut values);
         assert_eq!(values, [0.0, 0.0, 0.5, 1.0, 1.0, 0.0, 1.0]);
     }
 
     #[test]
     fn an_empty_window_is_an_error() {
-        for (min, max) in [(1.0, 1.0), (2.0, 1.0), (f32::NAN, 1.0), (f32::MIN, f32::MAX)] {
+        for (min, max) in [
+            (1.0, 1.0),
+            (2.0, 1.0),
+            (f32::NAN, 1.0),
+            (f32::MIN, f32::MAX),
+        ] {
             assert!(IntensityWindow { min, max }.validate().is_err());
         }
     }

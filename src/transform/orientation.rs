@@ -23,7 +23,11 @@ struct Axis {
 /// [`TransformError::SingularAffine`] when the affine does not span three dimensions.
 pub fn orient_ras(v: Volume) -> Result<Volume, TransformError> {
     let axes = ras_axes(v.affine())?;
-    if axes.iter().enumerate().all(|(a, axis)| axis.input == a && !axis.flipped) {
+    if axes
+        .iter()
+        .enumerate()
+        .all(|(a, axis)| axis.input == a && !axis.flipped)
+    {
         return Ok(v);
     }
     let affine = reordered(v.affine(), v.shape(), axes);
@@ -59,15 +63,31 @@ fn ras_axes(affine: &Affine) -> Result<[Axis; 3], TransformError> {
 
     // The input axes from the clearest to the least clear direction.
     let mut order = [0, 1, 2];
-    order.sort_by(|&a, &b| rotation.column(b).amax().total_cmp(&rotation.column(a).amax()));
-    let mut axes = [Axis { input: 0, flipped: false }; 3];
+    order.sort_by(|&a, &b| {
+        rotation
+            .column(b)
+            .amax()
+            .total_cmp(&rotation.column(a).amax())
+    });
+    let mut axes = [Axis {
+        input: 0,
+        flipped: false,
+    }; 3];
     let mut free = vec![0, 1, 2];
     for input in order {
         let strength = |world: usize| rotation[(world, input)].abs();
-        let best = (1..free.len())
-            .fold(0, |best, n| if strength(free[n]) > strength(free[best]) { n } else { best });
+        let best = (1..free.len()).fold(0, |best, n| {
+            if strength(free[n]) > strength(free[best]) {
+                n
+            } else {
+                best
+            }
+        });
         let world = free.remove(best);
-        axes[world] = Axis { input, flipped: rotation[(world, input)] < 0.0 };
+        axes[world] = Axis {
+            input,
+            flipped: rotation[(world, input)] < 0.0,
+        };
     }
     Ok(axes)
 }
@@ -124,7 +144,9 @@ fn reorder(
     // What each output coordinate adds to the input position.
     let [is, js, ks]: [Vec<usize>; 3] = std::array::from_fn(|a| {
         let (axis, n) = (axes[a], shape[a]);
-        (0..n).map(|x| strides[axis.input] * if axis.flipped { n - 1 - x } else { x }).collect()
+        (0..n)
+            .map(|x| strides[axis.input] * if axis.flipped { n - 1 - x } else { x })
+            .collect()
     });
     // The output axis that is contiguous in the input, where it is not the last one.
     let along_first = axes[0].input == 2;
@@ -135,7 +157,11 @@ fn reorder(
             for k_start in (0..shape[2]).step_by(BLOCK) {
                 let k_end = (k_start + BLOCK).min(shape[2]);
                 for moving in inner_start..(inner_start + BLOCK).min(inner) {
-                    let (i, j) = if along_first { (moving, fixed) } else { (fixed, moving) };
+                    let (i, j) = if along_first {
+                        (moving, fixed)
+                    } else {
+                        (fixed, moving)
+                    };
                     let base = is[i] + js[j];
                     let row = &mut out[(i * shape[1] + j) * shape[2]..][k_start..k_end];
                     for (value, k) in row.iter_mut().zip(&ks[k_start..k_end]) {
@@ -153,7 +179,9 @@ mod tests {
     use crate::volume::Affine;
 
     fn ramp(shape: [usize; 3]) -> Vec<f32> {
-        (0..shape.iter().product::<usize>()).map(|i| i as f32).collect()
+        (0..shape.iter().product::<usize>())
+            .map(|i| i as f32)
+            .collect()
     }
 
     /// An affine with the given input axis and direction for every world axis.
@@ -170,7 +198,14 @@ mod tests {
     #[test]
     fn every_voxel_keeps_its_world_position() -> Result<(), TransformError> {
         let shape = [3, 37, 41];
-        let permutations = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+        let permutations = [
+            [0, 1, 2],
+            [0, 2, 1],
+            [1, 0, 2],
+            [1, 2, 0],
+            [2, 0, 1],
+            [2, 1, 0],
+        ];
         for permutation in permutations {
             for signs in 0..8 {
                 let axes = std::array::from_fn(|w| {
@@ -211,7 +246,10 @@ mod tests {
         flat.set_column(2, &flat.column(1).into_owned());
         for broken in [flat, Affine::zeros(), Affine::identity() * f64::NAN] {
             let v = Volume::new([2, 3, 4], ramp([2, 3, 4]), broken)?;
-            assert!(matches!(orient_ras(v), Err(TransformError::SingularAffine { .. })));
+            assert!(matches!(
+                orient_ras(v),
+                Err(TransformError::SingularAffine { .. })
+            ));
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::foreground::{Bounds, bounds_above, row_starts};
-use super::grid::{shifted, spacing_grid, zeros};
+use super::grid::{check_spacing, shifted, spacing_grid, zeros};
 use super::spacing::Interpolation;
 use super::{IntensityWindow, TransformError, pad_to, sampling, separable};
 use crate::volume::{Affine, Region, Volume};
@@ -26,14 +26,25 @@ pub struct PretrainTransform {
 }
 
 impl PretrainTransform {
+    /// Checks the parameters, before any volume is read.
+    ///
+    /// # Errors
+    /// [`TransformError::InvalidSpacing`] or [`TransformError::InvalidWindow`].
+    pub fn validate(&self) -> Result<(), TransformError> {
+        check_spacing(self.spacing)?;
+        self.window.validate()
+    }
+
     /// Applies the transform to a volume as read from its file.
     ///
     /// # Errors
     /// [`TransformError::NoForeground`] when no voxel lies above the window's lower end, and the
     /// errors of the single transforms.
     pub fn apply(&self, v: &Volume) -> Result<Volume, TransformError> {
-        self.window.validate()?;
-        let nothing = || TransformError::NoForeground { min: self.window.min };
+        self.validate()?;
+        let nothing = || TransformError::NoForeground {
+            min: self.window.min,
+        };
         let grid = spacing_grid(v.shape(), v.affine(), self.spacing)?;
         // A value between voxels is above the threshold only if one of them is.
         let source = bounds_above(v.data(), v.shape(), self.window.min);
@@ -78,7 +89,10 @@ impl PretrainTransform {
         };
         let region = bounds.region().ok_or_else(nothing)?;
         compact(&mut data, shape, region);
-        pad_to(Volume::new(region.size, data, moved(&affine, region.start))?, self.patch)
+        pad_to(
+            Volume::new(region.size, data, moved(&affine, region.start))?,
+            self.patch,
+        )
     }
 }
 
@@ -105,7 +119,10 @@ mod tests {
 
     const TRANSFORM: PretrainTransform = PretrainTransform {
         spacing: [2.0; 3],
-        window: IntensityWindow { min: -57.0, max: 164.0 },
+        window: IntensityWindow {
+            min: -57.0,
+            max: 164.0,
+        },
         patch: [24, 16, 8],
     };
 
@@ -116,7 +133,11 @@ mod tests {
             .map(|n| {
                 let (i, j, k) = (n / 660, n / 22 % 30, n % 22);
                 let inside = (9..17).contains(&i) && (8..25).contains(&j) && (3..20).contains(&k);
-                if inside { (n * 37 % 301) as f32 - 120.0 } else { -1000.0 }
+                if inside {
+                    (n * 37 % 301) as f32 - 120.0
+                } else {
+                    -1000.0
+                }
             })
             .collect();
         Ok(Volume::new(shape, data, affine)?)
@@ -156,7 +177,10 @@ mod tests {
         for level in [-1000.0, -57.0, f32::NAN] {
             let v = Volume::new([9, 9, 9], vec![level; 729], affine([1.0; 3], 0.0))?;
             let result = TRANSFORM.apply(&v);
-            assert!(matches!(result, Err(TransformError::NoForeground { .. })), "{level}");
+            assert!(
+                matches!(result, Err(TransformError::NoForeground { .. })),
+                "{level}"
+            );
         }
         Ok(())
     }

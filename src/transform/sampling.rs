@@ -16,11 +16,7 @@ pub(super) fn sample(
     out: &mut [f32],
     mut each_row: impl FnMut(usize, usize, &mut [f32]),
 ) {
-    let view = View {
-        data: input,
-        last: shape.map(|n| n - 1),
-        strides: [shape[1] * shape[2], shape[2], 1],
-    };
+    let view = View::new(input, shape);
     let along: [f64; 3] = std::array::from_fn(|a| map.linear[(a, 2)]);
     for (n, row) in out.chunks_exact_mut(out_shape[2].max(1)).enumerate() {
         let (i, j) = (n / out_shape[1].max(1), n % out_shape[1].max(1));
@@ -39,38 +35,62 @@ pub(super) fn sample(
 
 struct View<'a> {
     data: &'a [f32],
-    last: [usize; 3],
+    /// The last index of every axis.
+    last: [f64; 3],
+    /// The last index that has an upper neighbour, 0 where there is none.
+    last_low: [usize; 3],
     strides: [usize; 3],
+    /// Distance to the upper neighbour, 0 on an axis of one voxel.
+    steps: [usize; 3],
 }
 
-impl View<'_> {
-    fn clamped(&self, position: [f64; 3]) -> [f64; 3] {
-        std::array::from_fn(|a| position[a].clamp(0.0, self.last[a] as f64))
+impl<'a> View<'a> {
+    fn new(data: &'a [f32], shape: [usize; 3]) -> Self {
+        let strides = [shape[1] * shape[2], shape[2], 1];
+        Self {
+            data,
+            last: shape.map(|n| (n - 1) as f64),
+            last_low: shape.map(|n| n.saturating_sub(2)),
+            strides,
+            steps: std::array::from_fn(|a| if shape[a] > 1 { strides[a] } else { 0 }),
+        }
+    }
+
+    fn clamped(&self, axis: usize, s: f64) -> f64 {
+        let s = if s > 0.0 { s } else { 0.0 };
+        if s < self.last[axis] {
+            s
+        } else {
+            self.last[axis]
+        }
+    }
+
+    /// Lower neighbour and weight of the upper one.
+    #[inline(always)]
+    fn neighbours(&self, axis: usize, s: f64) -> (usize, f64) {
+        let s = self.clamped(axis, s);
+        let low = (s as usize).min(self.last_low[axis]);
+        (low * self.strides[axis], s - low as f64)
     }
 
     /// The blend of the eight corners around a position.
-    fn linear(&self, position: [f64; 3]) -> f32 {
-        let s = self.clamped(position);
-        let low = s.map(|x| x as usize);
-        let f: [f64; 3] = std::array::from_fn(|a| s[a] - low[a] as f64);
-        // At the far border there is no upper neighbour; its weight is zero.
-        let [di, dj, dk]: [usize; 3] =
-            std::array::from_fn(|a| if low[a] < self.last[a] { self.strides[a] } else { 0 });
-        let base = self.index(low);
-        let along_k = |at: usize| {
-            let (a, b) = (f64::from(self.data[at]), f64::from(self.data[at + dk]));
-            (1.0 - f[2]) * a + f[2] * b
+    #[inline(always)]
+    fn linear(&self, s: [f64; 3]) -> f32 {
+        let (i, fi) = self.neighbours(0, s[0]);
+        let (j, fj) = self.neighbours(1, s[1]);
+        let (k, fk) = self.neighbours(2, s[2]);
+        let [di, dj, dk] = self.steps;
+        let corner = |at: usize| f64::from(self.data[at]);
+        let along_k = |at: usize| (1.0 - fk) * corner(at) + fk * corner(at + dk);
+        let along_j = |at: usize| (1.0 - fj) * along_k(at) + fj * along_k(at + dj);
+        let at = i + j + k;
+        ((1.0 - fi) * along_j(at) + fi * along_j(at + di)) as f32
+    }
+
+    fn nearest(&self, s: [f64; 3]) -> f32 {
+        let index = |axis: usize| {
+            self.clamped(axis, s[axis]).round_ties_even() as usize * self.strides[axis]
         };
-        let along_j = |at: usize| (1.0 - f[1]) * along_k(at) + f[1] * along_k(at + dj);
-        ((1.0 - f[0]) * along_j(base) + f[0] * along_j(base + di)) as f32
-    }
-
-    fn nearest(&self, position: [f64; 3]) -> f32 {
-        let index = self.clamped(position).map(|x| x.round_ties_even() as usize);
-        self.data[self.index(index)]
-    }
-
-    fn index(&self, [i, j, k]: [usize; 3]) -> usize {
-        i * self.strides[0] + j * self.strides[1] + k
+        self.data[index(0) + index(1) + index(2)]
     }
 }

@@ -31,7 +31,11 @@ pub(super) fn taps(map: &IndexMap, shape: [usize; 3], out_shape: [usize; 3]) -> 
             .map(|o| {
                 let s = (scale * o as f64 + offset).clamp(0.0, last as f64);
                 let low = s as usize;
-                Tap { low, high: (low + 1).min(last), fraction: s - low as f64 }
+                Tap {
+                    low,
+                    high: (low + 1).min(last),
+                    fraction: s - low as f64,
+                }
             })
             .collect()
     })
@@ -59,10 +63,16 @@ pub(super) fn nearest(
         let (scale, offset) = (map.linear[(axis, axis)], map.offset[axis]);
         let last = (shape[axis] - 1) as f64;
         (0..out_shape[axis])
-            .map(|o| (scale * o as f64 + offset).clamp(0.0, last).round_ties_even() as usize)
+            .map(|o| {
+                (scale * o as f64 + offset)
+                    .clamp(0.0, last)
+                    .round_ties_even() as usize
+            })
             .collect()
     });
-    let positions = is.iter().flat_map(|&i| js.iter().map(move |&j| i * shape[1] + j));
+    let positions = is
+        .iter()
+        .flat_map(|&i| js.iter().map(move |&j| i * shape[1] + j));
     for (row, position) in out.chunks_exact_mut(ks.len().max(1)).zip(positions) {
         let source = &input[position * shape[2]..][..shape[2]];
         for (value, &k) in row.iter_mut().zip(&ks) {
@@ -90,7 +100,11 @@ pub(super) fn linear(
     let mut planes = Pair::new(js.len() * width);
     let mut blended = vec![0.0; width];
 
-    for ((i, tap), out_plane) in is.iter().enumerate().zip(out.chunks_exact_mut(js.len() * ks.len())) {
+    for ((i, tap), out_plane) in is
+        .iter()
+        .enumerate()
+        .zip(out.chunks_exact_mut(js.len() * ks.len()))
+    {
         let (a, b) = planes.load(tap, |index, plane| {
             let source = &input[index * shape[1] * shape[2]..][..shape[1] * shape[2]];
             let source_row = |index: usize| &source[index * shape[2]..][..shape[2]];
@@ -100,7 +114,12 @@ pub(super) fn linear(
                     let (a, b) = rows.load(tap, |index, row| gather(source_row(index), ks, row));
                     blend(a, b, tap.fraction, out_row);
                 } else {
-                    blend(source_row(tap.low), source_row(tap.high), tap.fraction, out_row);
+                    blend(
+                        source_row(tap.low),
+                        source_row(tap.high),
+                        tap.fraction,
+                        out_row,
+                    );
                 }
             }
         });
@@ -138,7 +157,10 @@ struct Pair {
 
 impl Pair {
     fn new(len: usize) -> Self {
-        Self { held: [None; 2], buffers: [vec![0.0; len], vec![0.0; len]] }
+        Self {
+            held: [None; 2],
+            buffers: [vec![0.0; len], vec![0.0; len]],
+        }
     }
 
     fn clear(&mut self) {
@@ -148,7 +170,11 @@ impl Pair {
     /// The buffers of `tap.low` and `tap.high`, filled if they are not held already. The upper
     /// one is not filled, and means nothing, where its weight is zero.
     fn load(&mut self, tap: &Tap, mut fill: impl FnMut(usize, &mut [f64])) -> (&[f64], &[f64]) {
-        let needed = if tap.fraction > 0.0 { tap.high } else { tap.low };
+        let needed = if tap.fraction > 0.0 {
+            tap.high
+        } else {
+            tap.low
+        };
         for index in [tap.low, needed] {
             let slot = index % 2;
             if self.held[slot] != Some(index) {

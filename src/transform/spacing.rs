@@ -51,19 +51,41 @@ pub fn resample_onto(
         }
     }
     let map = IndexMap::between(v.affine(), affine)?;
-    resample(v, &Grid { shape, affine: *affine, map }, mode)
+    resample(
+        v,
+        &Grid {
+            shape,
+            affine: *affine,
+            map,
+        },
+        mode,
+    )
 }
 
 fn resample(v: &Volume, grid: &Grid, mode: Interpolation) -> Result<Volume, TransformError> {
     let mut out = zeros(grid.shape)?;
     let (input, shape) = (v.data(), v.shape());
     if !grid.map.is_separable(grid.shape) {
-        sampling::sample(input, shape, &grid.map, mode, grid.shape, &mut out, |_, _, _| ());
+        sampling::sample(
+            input,
+            shape,
+            &grid.map,
+            mode,
+            grid.shape,
+            &mut out,
+            |_, _, _| (),
+        );
     } else if mode == Interpolation::Nearest {
         separable::nearest(input, shape, &grid.map, grid.shape, &mut out);
     } else {
         let taps = separable::taps(&grid.map, shape, grid.shape);
-        separable::linear(input, shape, taps.each_ref().map(Vec::as_slice), &mut out, |_, _, _| ());
+        separable::linear(
+            input,
+            shape,
+            taps.each_ref().map(Vec::as_slice),
+            &mut out,
+            |_, _, _| (),
+        );
     }
     Ok(Volume::new(grid.shape, out, grid.affine)?)
 }
@@ -108,7 +130,10 @@ mod tests {
                 let out = fast.shape();
                 sampling::sample(v.data(), shape, &map, mode, out, &mut exact, |_, _, _| ());
                 for (a, b) in fast.data().iter().zip(&exact) {
-                    assert!((a - b).abs() <= 1e-6 * b.abs().max(1.0), "{shape:?}: {a} {b}");
+                    assert!(
+                        (a - b).abs() <= 1e-6 * b.abs().max(1.0),
+                        "{shape:?}: {a} {b}"
+                    );
                 }
             }
         }
@@ -118,7 +143,9 @@ mod tests {
     #[test]
     fn a_grid_and_back_restores_a_linear_ramp() -> Result<(), TransformError> {
         let shape = [9, 8, 7];
-        let ramp = (0..9 * 8 * 7).map(|n| (n / 56 + 2 * (n / 7 % 8) + 3 * (n % 7)) as f32).collect();
+        let ramp = (0..9 * 8 * 7)
+            .map(|n| (n / 56 + 2 * (n / 7 % 8) + 3 * (n % 7)) as f32)
+            .collect();
         let v = Volume::new(shape, ramp, diagonal([2.0, 2.0, 2.0]))?;
         let fine = resample_spacing(&v, [1.0, 0.5, 4.0 / 3.0], Interpolation::Linear)?;
         let back = resample_onto(&fine, shape, v.affine(), Interpolation::Linear)?;
@@ -140,10 +167,17 @@ mod tests {
         let huge = Volume::new([2, 2, 2], vec![0.0; 8], diagonal([1e9, 1e9, 1e300]))?;
         let result = resample_spacing(&huge, [1.0; 3], linear);
         assert!(matches!(result, Err(TransformError::TooLarge { .. })));
-        for steps in [[0.0, 1.0, 1.0], [f64::INFINITY, 1.0, 1.0], [1e-320, 1.0, 1.0]] {
+        for steps in [
+            [0.0, 1.0, 1.0],
+            [f64::INFINITY, 1.0, 1.0],
+            [1e-320, 1.0, 1.0],
+        ] {
             let flat = Volume::new([2, 2, 2], vec![0.0; 8], diagonal(steps))?;
             let result = resample_spacing(&flat, [2.0; 3], linear);
-            assert!(matches!(result, Err(TransformError::SingularAffine { .. })), "{steps:?}");
+            assert!(
+                matches!(result, Err(TransformError::SingularAffine { .. })),
+                "{steps:?}"
+            );
         }
         let empty = Volume::new([2, 0, 2], vec![], diagonal([1.0; 3]))?;
         let result = resample_spacing(&empty, [2.0; 3], linear);

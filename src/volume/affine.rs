@@ -19,7 +19,10 @@ impl Header {
     /// # Errors
     /// If the chosen form is not finite or squeezes the volume flat.
     pub(super) fn affine(&self, name: &str) -> Result<Affine, VolumeError> {
-        let refuse = |problem| VolumeError::Geometry { name: name.into(), problem };
+        let refuse = |problem| VolumeError::Geometry {
+            name: name.into(),
+            problem,
+        };
         let qform = self.qform();
         let chosen = if self.sform_code != 0 {
             match qform {
@@ -37,7 +40,13 @@ impl Header {
 
     fn sform(&self) -> Affine {
         let rows = &self.srow;
-        Matrix4::from_fn(|r, c| if r < 3 { rows[r][c] } else { f64::from(u8::from(c == 3)) })
+        Matrix4::from_fn(|r, c| {
+            if r < 3 {
+                rows[r][c]
+            } else {
+                f64::from(u8::from(c == 3))
+            }
+        })
     }
 
     /// The qform, whatever its code; `None` if the quaternion cannot be completed to length 1.
@@ -72,7 +81,11 @@ impl Header {
     fn centred(&self) -> Affine {
         let mut affine = Affine::identity();
         for axis in 0..3 {
-            let scale = if axis == 0 { -self.pixdim[1] } else { self.pixdim[axis + 1] };
+            let scale = if axis == 0 {
+                -self.pixdim[1]
+            } else {
+                self.pixdim[axis + 1]
+            };
             affine[(axis, axis)] = scale;
             affine[(axis, 3)] = -0.5 * (self.shape[axis] - 1) as f64 * scale;
         }

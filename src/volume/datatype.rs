@@ -44,10 +44,25 @@ impl Datatype {
             16 => Self::F32,
             64 => Self::F64,
             1536 => Self::F128,
-            128 => return Err(VolumeError::Colour { name: name.into(), kind: "RGB" }),
-            2304 => return Err(VolumeError::Colour { name: name.into(), kind: "RGBA" }),
+            128 => {
+                return Err(VolumeError::Colour {
+                    name: name.into(),
+                    kind: "RGB",
+                });
+            }
+            2304 => {
+                return Err(VolumeError::Colour {
+                    name: name.into(),
+                    kind: "RGBA",
+                });
+            }
             32 | 1792 | 2048 => return Err(VolumeError::Complex { name: name.into() }),
-            _ => return Err(VolumeError::Datatype { name: name.into(), code }),
+            _ => {
+                return Err(VolumeError::Datatype {
+                    name: name.into(),
+                    code,
+                });
+            }
         })
     }
 

@@ -7,7 +7,11 @@ use std::io;
 #[non_exhaustive]
 pub enum VolumeError {
     /// The number of values is not the number of voxels.
-    #[error("a volume of {} voxels needs {} values and got {values}", times(shape), product(shape))]
+    #[error(
+        "a volume of {} voxels needs {} values and got {values}",
+        times(shape),
+        product(shape)
+    )]
     Shape {
         /// Voxels along each axis.
         shape: [usize; 3],
@@ -27,7 +31,9 @@ pub enum VolumeError {
         name: String,
     },
     /// One half of a `.hdr`/`.img` pair is not there.
-    #[error("{name}: half of a .hdr/.img pair, the {part} is missing; put it beside it or convert the pair to .nii.gz")]
+    #[error(
+        "{name}: half of a .hdr/.img pair, the {part} is missing; put it beside it or convert the pair to .nii.gz"
+    )]
     MissingPart {
         /// The part that is there.
         name: String,
@@ -43,7 +49,9 @@ pub enum VolumeError {
         source: io::Error,
     },
     /// The system refused to write.
-    #[error("{name}: cannot be written ({source}); check the folder, its permissions and the space left")]
+    #[error(
+        "{name}: cannot be written ({source}); check the folder, its permissions and the space left"
+    )]
     Write {
         /// The file.
         name: String,
@@ -84,10 +92,12 @@ pub enum VolumeError {
         /// All sizes, as `64x64x24x25`.
         shape: String,
         /// What to do about it.
-        advice: &'static str,
+        advice: String,
     },
     /// Colour voxels.
-    #[error("{name}: {kind} colour image; Hounsfield reads one number a voxel: export the original grey values")]
+    #[error(
+        "{name}: {kind} colour image; Hounsfield reads one number a voxel: export the original grey values"
+    )]
     Colour {
         /// The file.
         name: String,
@@ -95,7 +105,9 @@ pub enum VolumeError {
         kind: &'static str,
     },
     /// Complex voxels.
-    #[error("{name}: complex-valued image; Hounsfield reads real numbers: save the magnitude first")]
+    #[error(
+        "{name}: complex-valued image; Hounsfield reads real numbers: save the magnitude first"
+    )]
     Complex {
         /// The file.
         name: String,
@@ -109,7 +121,9 @@ pub enum VolumeError {
         code: i16,
     },
     /// A usable slope with an unusable intercept (nibabel refuses it too).
-    #[error("{name}: scl_slope is {slope} but scl_inter is {inter}; set scl_inter to 0 or save the image again")]
+    #[error(
+        "{name}: scl_slope is {slope} but scl_inter is {inter}; set scl_inter to 0 or save the image again"
+    )]
     Scaling {
         /// The file.
         name: String,
@@ -127,7 +141,9 @@ pub enum VolumeError {
         problem: &'static str,
     },
     /// Fewer bytes than the header describes.
-    #[error("{name}: truncated, {found} of {expected} bytes of {what}; copy or download the file again")]
+    #[error(
+        "{name}: truncated, {found} of {expected} bytes of {what}; copy or download the file again"
+    )]
     Truncated {
         /// The file.
         name: String,
@@ -147,7 +163,9 @@ pub enum VolumeError {
         source: io::Error,
     },
     /// A gzip stream that goes on far past the voxels.
-    #[error("{name}: the gzip data goes on past the {expected} bytes its header describes; save the image again")]
+    #[error(
+        "{name}: the gzip data goes on past the {expected} bytes its header describes; save the image again"
+    )]
     Excess {
         /// The file.
         name: String,
@@ -191,5 +209,8 @@ pub(super) fn times<T: ToString>(sizes: &[T]) -> String {
 }
 
 fn product(shape: &[usize; 3]) -> u128 {
-    shape.iter().map(|&n| n as u128).fold(1, u128::saturating_mul)
+    shape
+        .iter()
+        .map(|&n| n as u128)
+        .fold(1, u128::saturating_mul)
 }

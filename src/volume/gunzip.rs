@@ -12,13 +12,15 @@ pub(super) const MAX_RATIO: u64 = 1032;
 /// A file as stored or as inflated, told by its first bytes and not by its name.
 pub(super) enum Stream<R: BufRead> {
     Plain(R),
-    Gzip(Members<R>),
+    Gzip(Box<Members<R>>),
 }
 
 impl<R: BufRead> Stream<R> {
     pub(super) fn open(mut reader: R) -> io::Result<Self> {
         Ok(if reader.fill_buf()?.starts_with(&MAGIC) {
-            Self::Gzip(Members { current: Some(GzDecoder::new(reader)) })
+            Self::Gzip(Box::new(Members {
+                current: Some(GzDecoder::new(reader)),
+            }))
         } else {
             Self::Plain(reader)
         })
@@ -53,7 +55,9 @@ impl<R: BufRead> Read for Members<R> {
             if count > 0 || buffer.is_empty() {
                 return Ok(count);
             }
-            let Some(mut rest) = self.current.take().map(GzDecoder::into_inner) else { break };
+            let Some(mut rest) = self.current.take().map(GzDecoder::into_inner) else {
+                break;
+            };
             if rest.fill_buf()?.starts_with(&MAGIC[..1]) {
                 self.current = Some(GzDecoder::new(rest));
             }

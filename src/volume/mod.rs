@@ -5,13 +5,15 @@
 //! same voxels and the same geometry as the original recipe.
 //!
 //! Nothing here trusts a header: sizes are multiplied with overflow checks, and memory is only taken for
-//! bytes that arrived.
+//! bytes that arrived. Beside a few hundred kilobytes to work in, reading holds at most four times the
+//! uncompressed bytes at once (`tests/allocation.rs`).
 
 mod affine;
 mod datatype;
 mod error;
 mod gunzip;
 mod header;
+mod layout;
 #[cfg(not(target_family = "wasm"))]
 mod native;
 mod nifti;
@@ -50,9 +52,16 @@ impl Volume {
     pub fn new(shape: [usize; 3], data: Vec<f32>, affine: Affine) -> Result<Self, VolumeError> {
         let voxels = (shape[0].checked_mul(shape[1])).and_then(|n| n.checked_mul(shape[2]));
         if voxels == Some(data.len()) {
-            Ok(Self { shape, data, affine })
+            Ok(Self {
+                shape,
+                data,
+                affine,
+            })
         } else {
-            Err(VolumeError::Shape { shape, values: data.len() })
+            Err(VolumeError::Shape {
+                shape,
+                values: data.len(),
+            })
         }
     }
 
@@ -96,7 +105,10 @@ mod tests {
         let affine = Affine::identity();
         assert!(Volume::new([2, 3, 4], vec![0.0; 24], affine).is_ok());
         let error = Volume::new([2, 3, 4], vec![0.0; 23], affine).unwrap_err();
-        assert_eq!(error.to_string(), "a volume of 2x3x4 voxels needs 24 values and got 23");
+        assert_eq!(
+            error.to_string(),
+            "a volume of 2x3x4 voxels needs 24 values and got 23"
+        );
         assert!(Volume::new([usize::MAX, 2, 1], Vec::new(), affine).is_err());
     }
 

@@ -65,7 +65,11 @@ pub fn probe(path: &Path) -> Result<Probe, VolumeError> {
     };
     let spacing = affine::spacing(&header.affine(&name)?);
     voxels.check(&header)?;
-    Ok(Probe { shape: header.shape, spacing, datatype: header.datatype })
+    Ok(Probe {
+        shape: header.shape,
+        spacing,
+        datatype: header.datatype,
+    })
 }
 
 /// Writes a volume as NIfTI-1, `.nii` or `.nii.gz` by the name: beside, synced and renamed, so that no half
@@ -93,8 +97,10 @@ pub fn write_like(
 }
 
 fn save(path: &Path, bytes: &[u8]) -> Result<(), VolumeError> {
-    platform::write_atomic(path, bytes)
-        .map_err(|source| VolumeError::Write { name: path.display().to_string(), source })
+    platform::write_atomic(path, bytes).map_err(|source| VolumeError::Write {
+        name: path.display().to_string(),
+        source,
+    })
 }
 
 fn is_gzip_name(path: &Path) -> Result<bool, VolumeError> {
@@ -102,13 +108,18 @@ fn is_gzip_name(path: &Path) -> Result<bool, VolumeError> {
     if is(&base, "nii") {
         return Ok(gzip);
     }
-    Err(VolumeError::Extension { name: path.display().to_string() })
+    Err(VolumeError::Extension {
+        name: path.display().to_string(),
+    })
 }
 
 fn open<'a>(path: &Path, name: &'a str) -> Result<Source<'a, BufReader<File>>, VolumeError> {
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => VolumeError::Missing { name: name.into() },
-        _ => VolumeError::Read { name: name.into(), source },
+        _ => VolumeError::Read {
+            name: name.into(),
+            source,
+        },
     };
     let metadata = fs::metadata(path).map_err(failed)?;
     // Before opening: a pipe would wait for a writer.
@@ -141,19 +152,35 @@ impl Pair {
         packed.push(".gz");
         let packed = PathBuf::from(packed);
         // The partner compressed alike comes first.
-        let candidates = if gzip { [packed, plain] } else { [plain, packed] };
+        let candidates = if gzip {
+            [packed, plain]
+        } else {
+            [plain, packed]
+        };
         let partner = candidates.into_iter().find(|partner| partner.exists());
         if is_header {
-            return Ok(Some(Self { header: path.into(), image: partner }));
+            return Ok(Some(Self {
+                header: path.into(),
+                image: partner,
+            }));
         }
         match partner {
-            Some(header) => Ok(Some(Self { header, image: Some(path.into()) })),
-            None => Err(VolumeError::MissingPart { name: name.into(), part: ".hdr" }),
+            Some(header) => Ok(Some(Self {
+                header,
+                image: Some(path.into()),
+            })),
+            None => Err(VolumeError::MissingPart {
+                name: name.into(),
+                part: ".hdr",
+            }),
         }
     }
 
     fn image(&self, name: &str) -> Result<&Path, VolumeError> {
-        let missing = || VolumeError::MissingPart { name: name.into(), part: ".img" };
+        let missing = || VolumeError::MissingPart {
+            name: name.into(),
+            part: ".img",
+        };
         self.image.as_deref().ok_or_else(missing)
     }
 }
@@ -161,9 +188,17 @@ impl Pair {
 /// A path without a last `.gz`, and whether it had one.
 fn split(path: &Path) -> (PathBuf, bool) {
     let gzip = is(path, "gz");
-    (if gzip { path.with_extension("") } else { path.into() }, gzip)
+    (
+        if gzip {
+            path.with_extension("")
+        } else {
+            path.into()
+        },
+        gzip,
+    )
 }
 
 fn is(path: &Path, extension: &str) -> bool {
-    path.extension().is_some_and(|have| have.eq_ignore_ascii_case(extension))
+    path.extension()
+        .is_some_and(|have| have.eq_ignore_ascii_case(extension))
 }

@@ -5,6 +5,7 @@ use std::io::{self, BufRead, Read};
 use super::error::times;
 use super::gunzip::{MAX_RATIO, Stream, read_full};
 use super::header::{SIZE_1, SIZE_2};
+use super::signature::is_long;
 use super::{Header, Volume, VolumeError, voxels};
 
 /// First piece taken for voxels; from there memory doubles with the bytes that arrived.
@@ -49,16 +50,23 @@ pub(super) struct Source<'a, R: BufRead> {
 impl<'a, R: BufRead> Source<'a, R> {
     /// `length` is the number of bytes stored.
     pub(super) fn open(name: &'a str, reader: R, length: u64) -> Result<Self, VolumeError> {
-        let stream = Stream::open(reader)
-            .map_err(|source| VolumeError::Read { name: name.into(), source })?;
-        Ok(Self { name, stream, length, position: 0 })
+        let stream = Stream::open(reader).map_err(|source| VolumeError::Read {
+            name: name.into(),
+            source,
+        })?;
+        Ok(Self {
+            name,
+            stream,
+            length,
+            position: 0,
+        })
     }
 
     /// Reads and checks the header.
     pub(super) fn header(&mut self) -> Result<Header, VolumeError> {
         let mut block = [0; SIZE_2];
         let mut length = self.fill(&mut block[..SIZE_1])?;
-        if length == SIZE_1 && is_long(&block) {
+        if length == SIZE_1 && is_long(&block[..SIZE_1]) {
             length += self.fill(&mut block[SIZE_1..])?;
         }
         if length == 0 {
@@ -79,7 +87,10 @@ impl<'a, R: BufRead> Source<'a, R> {
         if header.single_file {
             return Ok(header);
         }
-        Err(VolumeError::MissingPart { name: self.name.into(), part: ".img with the voxels" })
+        Err(VolumeError::MissingPart {
+            name: self.name.into(),
+            part: ".img with the voxels",
+        })
     }
 
     /// Reads the voxels `header` describes, from the same file or from the `.img`.
@@ -89,7 +100,10 @@ impl<'a, R: BufRead> Source<'a, R> {
         let name = self.name;
         drop(self);
         let data = voxels::decode(raw, &header).map_err(|_| too_large(name, &header))?;
-        Ok(NiftiImage { volume: Volume::new(header.shape, data, affine)?, header })
+        Ok(NiftiImage {
+            volume: Volume::new(header.shape, data, affine)?,
+            header,
+        })
     }
 
     /// Whether the stored bytes can hold the voxels at all.
@@ -103,7 +117,12 @@ impl<'a, R: BufRead> Source<'a, R> {
         if expected <= found {
             return Ok(());
         }
-        Err(VolumeError::Truncated { name: self.name.into(), what: "image", expected, found })
+        Err(VolumeError::Truncated {
+            name: self.name.into(),
+            what: "image",
+            expected,
+            found,
+        })
     }
 
     fn voxels(&mut self, header: &Header) -> Result<Vec<u8>, VolumeError> {
@@ -121,7 +140,8 @@ impl<'a, R: BufRead> Source<'a, R> {
         let mut filled = 0;
         while filled < bytes {
             let size = bytes.min((2 * raw.len()).max(FIRST_PIECE));
-            raw.try_reserve_exact(size - raw.len()).map_err(|_| too_large(self.name, header))?;
+            raw.try_reserve_exact(size - raw.len())
+                .map_err(|_| too_large(self.name, header))?;
             raw.resize(size, 0);
             filled += self.fill(&mut raw[filled..])?;
             if filled < size {
@@ -145,7 +165,10 @@ impl<'a, R: BufRead> Source<'a, R> {
                 Err(error) => return Err(self.error(error)),
             }
         }
-        Err(VolumeError::Excess { name: self.name.into(), expected })
+        Err(VolumeError::Excess {
+            name: self.name.into(),
+            expected,
+        })
     }
 
     fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, VolumeError> {
@@ -164,16 +187,18 @@ impl<'a, R: BufRead> Source<'a, R> {
     }
 
     fn truncated(&self, what: &'static str, expected: u64) -> VolumeError {
-        VolumeError::Truncated { name: self.name.into(), what, expected, found: self.position }
+        VolumeError::Truncated {
+            name: self.name.into(),
+            what,
+            expected,
+            found: self.position,
+        }
     }
 }
 
-/// Whether a header starts with the size of a NIfTI-2 one.
-fn is_long(block: &[u8; SIZE_2]) -> bool {
-    let size = SIZE_2 as u32;
-    block.starts_with(&size.to_le_bytes()) || block.starts_with(&size.to_be_bytes())
-}
-
 fn too_large(name: &str, header: &Header) -> VolumeError {
-    VolumeError::TooLarge { name: name.into(), shape: times(&header.shape) }
+    VolumeError::TooLarge {
+        name: name.into(),
+        shape: times(&header.shape),
+    }
 }

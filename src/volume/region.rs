@@ -13,7 +13,9 @@ impl Region {
     /// Whether the box lies inside a volume of `shape` voxels.
     pub fn fits(&self, shape: [usize; 3]) -> bool {
         (0..3).all(|axis| {
-            self.start[axis].checked_add(self.size[axis]).is_some_and(|end| end <= shape[axis])
+            self.start[axis]
+                .checked_add(self.size[axis])
+                .is_some_and(|end| end <= shape[axis])
         })
     }
 }
@@ -24,7 +26,10 @@ mod tests {
 
     #[test]
     fn a_region_fits_up_to_the_last_voxel() {
-        let region = |start, size| Region { start: [start, 0, 0], size: [size, 4, 4] };
+        let region = |start, size| Region {
+            start: [start, 0, 0],
+            size: [size, 4, 4],
+        };
         assert!(region(1, 3).fits([4, 4, 4]));
         assert!(!region(2, 3).fits([4, 4, 4]));
         assert!(!region(usize::MAX, 3).fits([4, 4, 4]));

@@ -82,7 +82,12 @@ fn bytes(
     let length = raw.len();
     let packed = length.div_ceil(4);
     let mut data = zeros(packed)?;
-    turn(&raw, shape, &mut bytemuck::cast_slice_mut(&mut data)[..length], |[byte]| byte);
+    turn(
+        &raw,
+        shape,
+        &mut bytemuck::cast_slice_mut(&mut data)[..length],
+        |[byte]| byte,
+    );
     drop(raw);
     data.try_reserve_exact(length - packed)?;
     data.resize(length, 0.0);
@@ -138,4 +143,48 @@ fn quadruple(bits: u128) -> f64 {
         _ if exponent == 0x7fff - 16383 + 1023 && (fraction != 0 || lost) => f64::NAN.to_bits(),
         _ => sign | f64::INFINITY.to_bits(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_voxel_lands_at_its_place() {
+        // Sizes below, at and above the edge of a tile, and counts that are no multiple of four.
+        for shape in [[1, 1, 1], [3, 2, 1], [64, 1, 65], [65, 2, 63], [130, 3, 67]] {
+            let [n0, n1, n2] = shape;
+            let stored: Vec<u16> = (0..n0 * n1 * n2).map(|n| (n * 7919) as u16).collect();
+            let raw: Vec<u8> = stored
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect();
+            let mut turned = vec![0_u16; stored.len()];
+            turn(&raw, shape, &mut turned, u16::from_le_bytes);
+            let narrow: Vec<u8> = stored.iter().map(|value| *value as u8).collect();
+            let widened = bytes(narrow, shape, f32::from).unwrap();
+            for (n, value) in stored.into_iter().enumerate() {
+                let (i, j, k) = (n % n0, n / n0 % n1, n / n0 / n1);
+                let at = (i * n1 + j) * n2 + k;
+                assert_eq!(turned[at], value, "{shape:?}");
+                assert_eq!(widened[at], f32::from(value as u8), "{shape:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn quadruple_precision_is_rounded_once() {
+        let quad = |sign: u128, exponent: u128, fraction: u128| {
+            quadruple(sign << 127 | exponent << 112 | fraction)
+        };
+        assert_eq!(quad(0, 16383, 0), 1.0);
+        assert_eq!(quad(1, 16384, 1 << 111), -3.0);
+        assert_eq!(quad(0, 0, 0), 0.0);
+        assert_eq!(quad(1, 0x7fff, 0), f64::NEG_INFINITY);
+        assert!(quad(0, 0x7fff, 1).is_nan());
+        assert_eq!(quad(0, 0x7ffe, 0), f64::INFINITY);
+        // Just over half a step of f32: two roundings to nearest would give 1.
+        let over_half = quad(0, 16383, (1 << 88) | 1);
+        assert_eq!(over_half as f32, 1.0 + f32::EPSILON);
+    }
 }

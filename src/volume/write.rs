@@ -31,7 +31,9 @@ impl Geometry {
     /// Both forms from one affine; a sheared one has no qform.
     fn of(volume: &Volume) -> Result<Self, VolumeError> {
         let affine = volume.affine();
-        check(affine).map_err(|problem| VolumeError::Unwritable { problem: problem.into() })?;
+        check(affine).map_err(|problem| VolumeError::Unwritable {
+            problem: problem.into(),
+        })?;
         let qform = Qform::of(affine);
         Ok(Self {
             pixdim: qform.pixdim,
@@ -72,7 +74,7 @@ pub fn encode_nifti(
 }
 
 /// The same with the geometry of `header` instead of the volume's affine: for a result on the grid of an image
-/// that was read, which then lies on it to the last bit in every reader.
+/// that was read. Every reader then places both alike, whichever form it prefers.
 ///
 /// # Errors
 /// As [`encode_nifti`], and [`VolumeError::Unwritable`] if the shapes differ.
@@ -107,7 +109,9 @@ fn encode(
         }
         Ok([header.as_slice(), &stored].concat())
     };
-    pack().map_err(|error| VolumeError::Unwritable { problem: error.to_string() })
+    pack().map_err(|error| VolumeError::Unwritable {
+        problem: error.to_string(),
+    })
 }
 
 fn header(
@@ -186,9 +190,12 @@ fn stored(volume: &Volume, datatype: Datatype) -> Result<Vec<u8>, VolumeError> {
         Datatype::I32 => integers!(i32),
         Datatype::U64 => integers!(u64),
         Datatype::I64 => integers!(i64),
-        Datatype::F32 => data.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes())),
+        Datatype::F32 => data
+            .iter()
+            .for_each(|v| out.extend_from_slice(&v.to_le_bytes())),
         Datatype::F64 => {
-            data.iter().for_each(|v| out.extend_from_slice(&f64::from(*v).to_le_bytes()));
+            data.iter()
+                .for_each(|v| out.extend_from_slice(&f64::from(*v).to_le_bytes()));
         }
         Datatype::F128 => {
             let problem = "no program reads 128-bit floats alike; write F64".into();

@@ -190,7 +190,7 @@ pub async fn export<M: Named>(
         .zip(data)
         .map(|((info, layout, memory), data)| {
             let values = data
-                .into_vec::<f32>()
+                .try_into_vec::<f32>()
                 .map_err(|e| WeightsError::Device(format!("{e:?}")))?;
             Ok((info, layout.to_disk(values, &memory)))
         })

@@ -7,14 +7,9 @@ use hounsfield::transform::pad_to;
 use hounsfield::volume::{Affine, Region, Volume};
 use serde_json::{Value, json};
 
-use crate::support;
+use crate::support::{self, numbers};
 
 const PATCH: [usize; 3] = [96; 3];
-
-fn floats(value: &Value) -> Vec<f64> {
-    let list = value.as_array().expect("a list");
-    list.iter().map(|x| x.as_f64().expect("a number")).collect()
-}
 
 #[test]
 fn the_mersenne_twister_draws_as_numpy_does() {
@@ -25,7 +20,7 @@ fn the_mersenne_twister_draws_as_numpy_does() {
     let mut r = random();
     assert_eq!(json!([(); 4].map(|()| r.next_u32())), case["uint32_first4"]);
     let mut r = random();
-    for expected in floats(&case["rand_first3"]) {
+    for expected in numbers(&case["rand_first3"]) {
         assert!((r.uniform() - expected).abs() < 1e-15);
     }
     for (low, high) in [(0, 25), (5, 33)] {
@@ -41,14 +36,16 @@ fn the_mersenne_twister_draws_as_numpy_does() {
     assert_eq!(json!(items), case["shuffle_arange16"]);
     let mut noise = [0.0; 3];
     random().fill_uniform(0.0, 0.75, &mut noise);
-    let expected: Vec<f32> =
-        floats(&case["uniform(0,0.75)_first3"]).into_iter().map(|x| x as f32).collect();
+    let expected: Vec<f32> = numbers(&case["uniform(0,0.75)_first3"])
+        .into_iter()
+        .map(|x| x as f32)
+        .collect();
     assert_eq!(noise.as_slice(), expected);
 }
 
 /// The vectors' fill: ((7i + 13j + 29k) mod 101) / 101 in `f32`.
 fn filled(shape: &Value) -> Volume {
-    let shape: Vec<usize> = floats(shape).into_iter().map(|x| x as usize).collect();
+    let shape: Vec<usize> = numbers(shape).into_iter().map(|x| x as usize).collect();
     let [n0, n1, n2] = shape.try_into().expect("three numbers");
     let voxel = |n: usize| (7 * (n / (n1 * n2)) + 13 * (n / n2 % n1) + 29 * (n % n2)) % 101;
     let data = (0..n0 * n1 * n2).map(|n| voxel(n) as f32 / 101.0).collect();
@@ -56,7 +53,8 @@ fn filled(shape: &Value) -> Volume {
 }
 
 fn events(batch: &ExactBatch) -> Value {
-    let bounds = |r: &Region| std::array::from_fn::<_, 3, _>(|a| [r.start[a], r.start[a] + r.size[a]]);
+    let bounds =
+        |r: &Region| std::array::from_fn::<_, 3, _>(|a| [r.start[a], r.start[a] + r.size[a]]);
     let event = |event: &ExactEvent| {
         let op = match event.operation {
             Operation::Inpaint => "inpaint",
@@ -71,7 +69,10 @@ fn events(batch: &ExactBatch) -> Value {
 #[test]
 fn the_exact_chain_replays_the_reference() {
     let vectors = support::vectors();
-    for case in vectors["pretrain_random_chain"].as_array().expect("a list of cases") {
+    for case in vectors["pretrain_random_chain"]
+        .as_array()
+        .expect("a list of cases")
+    {
         let seed = case["compose_seed"].as_u64().expect("a number");
         let seed = u32::try_from(seed).expect("a 32-bit seed");
         let mut chain = ExactChain::new(seed, PATCH, CorruptionSpec::default()).expect("it fits");
@@ -79,27 +80,43 @@ fn the_exact_chain_replays_the_reference() {
         assert_eq!(json!(chain.child_seeds()), *seeds);
 
         let v = pad_to(filled(&case["in_shape"]), PATCH).expect("small");
-        let batch = chain.apply_traced(&v, 2).expect("the volume holds the patch");
+        let batch = chain
+            .apply_traced(&v, 2)
+            .expect("the volume holds the patch");
         let starts: Vec<_> = batch.crops.iter().map(|region| region.start).collect();
         assert_eq!(json!(starts), case["crop_starts"]);
         let key =
             "events_in_execution_order(transform-major, sample-minor; skipped shuffles absent)";
         assert_eq!(events(&batch), case[key]);
 
-        for (views, sample) in batch.views.iter().zip(case["samples"].as_array().expect("a list")) {
-            let parts =
-                [("gt_image", &views.target), ("image", &views.view1), ("image_2", &views.view2)];
+        for (views, sample) in batch
+            .views
+            .iter()
+            .zip(case["samples"].as_array().expect("a list"))
+        {
+            let parts = [
+                ("gt_image", &views.target),
+                ("image", &views.view1),
+                ("image_2", &views.view2),
+            ];
             for (name, data) in parts {
                 let expected = &sample[name];
-                let changed = data.iter().zip(&views.target).filter(|(a, b)| a != b).count();
+                let changed = data
+                    .iter()
+                    .zip(&views.target)
+                    .filter(|(a, b)| a != b)
+                    .count();
                 assert_eq!(json!(changed), expected["changed_voxels"], "{name}");
-                let values = floats(&expected["values"]);
-                for (at, value) in floats(&expected["flat_index"]).into_iter().zip(values) {
+                let values = numbers(&expected["values"]);
+                for (at, value) in numbers(&expected["flat_index"]).into_iter().zip(values) {
                     assert_eq!(data[at as usize], value as f32, "{name} at {at}");
                 }
                 let sum: f64 = data.iter().map(|&x| f64::from(x)).sum();
                 let reference = expected["sum"].as_f64().expect("a number");
-                assert!((sum - reference).abs() < 1e-6, "{name}: sum {sum}, not {reference}");
+                assert!(
+                    (sum - reference).abs() < 1e-6,
+                    "{name}: sum {sum}, not {reference}"
+                );
             }
         }
     }

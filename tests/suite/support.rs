@@ -1,9 +1,13 @@
-//! Where the tests find the specification's vectors and the real volumes.
+//! Where the tests find the specification's vectors, the real volumes, and devices.
 
+use burn::tensor::Device;
+use hounsfield::device::{AdapterKind, adapters, select};
 use std::path::{Path, PathBuf};
 
 fn beside(rel: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(rel)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../shared")
+        .join(rel)
 }
 
 fn existing(path: PathBuf) -> PathBuf {
@@ -22,8 +26,133 @@ pub fn vectors() -> serde_json::Value {
     serde_json::from_str(&text).expect("test vectors are JSON")
 }
 
+/// A table of the specification.
+pub fn spec(name: &str) -> String {
+    let path = existing(beside("spec").join(name));
+    std::fs::read_to_string(&path).expect("the specification is readable")
+}
+
 /// A file or folder under the shared data; `HOUNSFIELD_DATA` names another place.
 pub fn data(rel: &str) -> PathBuf {
     let root = std::env::var_os("HOUNSFIELD_DATA").map_or_else(|| beside("data"), PathBuf::from);
     existing(root.join(rel))
+}
+
+/// The CPU backend.
+pub fn cpu() -> Device {
+    Device::flex()
+}
+
+/// A software Vulkan adapter: the WGSL path without a GPU.
+pub fn software_vulkan() -> Device {
+    pollster::block_on(async {
+        let all = adapters().await;
+        let software = all
+            .iter()
+            .find(|a| a.kind == AdapterKind::Software && a.device.starts_with("vulkan"))
+            .expect("a software Vulkan adapter is installed (Debian: mesa-vulkan-drivers)");
+        let choice = software.device.parse().expect("doctor's name is a device");
+        select(choice).await.expect("the adapter opens").device
+    })
+}
+
+/// The deterministic fill of section 16.
+pub mod fill {
+    use hounsfield::weights::ParameterInfo;
+
+    /// FNV-1a, 32 bits.
+    pub fn hash(name: &str) -> u32 {
+        name.bytes().fold(2_166_136_261, |h, byte| {
+            (h ^ u32::from(byte)).wrapping_mul(16_777_619)
+        })
+    }
+
+    fn mix(mut x: u32) -> u32 {
+        x ^= x >> 16;
+        x = x.wrapping_mul(0x85eb_ca6b);
+        x ^= x >> 13;
+        x = x.wrapping_mul(0xc2b2_ae35);
+        x ^ x >> 16
+    }
+
+    /// `u(name)[index]`.
+    pub fn uniform(name: &str, index: usize) -> f64 {
+        let seed = (index as u32)
+            .wrapping_mul(2_654_435_761)
+            .wrapping_add(hash(name));
+        f64::from(mix(seed)) / 4_294_967_296.0
+    }
+
+    /// An input filled over its whole shape.
+    pub fn input(name: &str, count: usize) -> Vec<f32> {
+        (0..count).map(|i| uniform(name, i) as f32).collect()
+    }
+
+    /// The values of a parameter in the layout of files. Parameters are named as the network names them.
+    pub fn parameter(info: &ParameterInfo) -> Vec<f32> {
+        let count: usize = info.shape.iter().product();
+        let fan = count as f64 / info.shape[0] as f64;
+        (0..count)
+            .map(|i| {
+                let v = 2.0 * uniform(&info.name, i) - 1.0;
+                let value = if info.name.ends_with("position_embeddings")
+                    || info.name.ends_with(".bias")
+                {
+                    0.1 * v
+                } else if info.shape.len() == 1 {
+                    1.0 + 0.1 * v
+                } else {
+                    v / fan.sqrt()
+                };
+                value as f32
+            })
+            .collect()
+    }
+}
+
+/// Compares a tensor in C order with a summary of the vectors: shape, twelve values, sum and means. `tolerance` is
+/// relative to the root mean square.
+pub fn assert_matches(
+    what: &str,
+    shape: &[usize],
+    values: &[f32],
+    expected: &serde_json::Value,
+    tolerance: f64,
+) {
+    let expected_shape: Vec<usize> = numbers(&expected["shape"])
+        .iter()
+        .map(|n| *n as usize)
+        .collect();
+    assert_eq!(shape, expected_shape, "{what}: shape");
+    let count = values.len() as f64;
+    let rms = expected["sq_mean"].as_f64().expect("sq_mean").sqrt();
+    let points = numbers(&expected["flat_index"]);
+    for (index, value) in points.iter().zip(numbers(&expected["values"])) {
+        let found = f64::from(values[*index as usize]);
+        assert!(
+            (found - value).abs() <= tolerance * rms,
+            "{what}[{index}] is {found}, should be {value} within {tolerance} of {rms}"
+        );
+    }
+    let mean = |f: &dyn Fn(f64) -> f64| values.iter().map(|v| f(f64::from(*v))).sum::<f64>() / count;
+    for (name, found, value) in [
+        ("mean", mean(&|v| v), expected["sum"].as_f64().unwrap() / count),
+        ("abs_mean", mean(&|v| v.abs()), expected["abs_mean"].as_f64().unwrap()),
+        ("rms", mean(&|v| v * v).sqrt(), rms),
+    ] {
+        assert!(
+            (found - value).abs() <= tolerance * rms,
+            "{what}: {name} is {found}, should be {value}"
+        );
+    }
+}
+
+/// A JSON list of numbers.
+pub fn numbers(value: &serde_json::Value) -> Vec<f64> {
+    value
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|n| n.as_f64().expect("a number"))
+        .collect()
 }

@@ -6,21 +6,16 @@ use hounsfield::transform::{
 use hounsfield::volume::{Affine, Region, Volume};
 use serde_json::Value;
 
-use crate::support;
-
-fn floats(value: &Value) -> Vec<f64> {
-    let list = value.as_array().expect("a list");
-    list.iter().map(|x| x.as_f64().expect("a number")).collect()
-}
+use crate::support::{self, numbers};
 
 fn shape(value: &Value) -> [usize; 3] {
-    let list: Vec<usize> = floats(value).into_iter().map(|x| x as usize).collect();
+    let list: Vec<usize> = numbers(value).into_iter().map(|x| x as usize).collect();
     list.try_into().expect("three numbers")
 }
 
 fn affine(value: &Value) -> Affine {
     let rows = value.as_array().expect("four rows");
-    Affine::from_row_iterator(rows.iter().flat_map(floats))
+    Affine::from_row_iterator(rows.iter().flat_map(numbers))
 }
 
 /// The vectors' fill: ((7i + 13j + 29k) mod 101) / 101 in `f32`.
@@ -32,7 +27,10 @@ fn filled(shape: [usize; 3], affine: Affine) -> Volume {
 }
 
 fn entries(name: &str) -> Vec<Value> {
-    support::vectors()[name].as_array().expect("a list of cases").clone()
+    support::vectors()[name]
+        .as_array()
+        .expect("a list of cases")
+        .clone()
 }
 
 #[test]
@@ -40,15 +38,25 @@ fn spacing_matches_the_vectors() {
     for case in entries("spacing") {
         let input = filled(shape(&case["in_shape"]), affine(&case["in_affine"]));
         let linear = case["mode"] == "bilinear";
-        let mode = if linear { Interpolation::Linear } else { Interpolation::Nearest };
-        let pixdim = floats(&case["pixdim"]).try_into().expect("three numbers");
+        let mode = if linear {
+            Interpolation::Linear
+        } else {
+            Interpolation::Nearest
+        };
+        let pixdim = numbers(&case["pixdim"]).try_into().expect("three numbers");
         let out = resample_spacing(&input, pixdim, mode).expect("a usable volume");
         assert_eq!(out.shape(), shape(&case["out_shape"]));
         let distance = (out.affine() - affine(&case["out_affine"])).amax();
         assert!(distance < 1e-12, "affine is off by {distance}");
-        for (index, value) in floats(&case["flat_index"]).into_iter().zip(floats(&case["values"])) {
+        for (index, value) in numbers(&case["flat_index"])
+            .into_iter()
+            .zip(numbers(&case["values"]))
+        {
             let got = f64::from(out.data()[index as usize]);
-            assert!((got - value).abs() < 1e-6, "{case}: {got} at {index}, not {value}");
+            assert!(
+                (got - value).abs() < 1e-6,
+                "{case}: {got} at {index}, not {value}"
+            );
         }
         let expected = case["sum"].as_f64().expect("a number");
         let matches = |out: &Volume| {
@@ -73,7 +81,10 @@ fn orientation_matches_the_vectors() {
         let [_, n1, n2] = shape(&case["out_shape"]);
         assert_eq!(out.shape(), shape(&case["out_shape"]));
         assert_eq!(*out.affine(), affine(&case["out_affine"]));
-        assert_eq!(f64::from(out.data()[0]), case["out[0,0,0]"].as_f64().expect("a number"));
+        assert_eq!(
+            f64::from(out.data()[0]),
+            case["out[0,0,0]"].as_f64().expect("a number")
+        );
         let inner = f64::from(out.data()[(n1 + 2) * n2 + 3]);
         assert_eq!(inner, case["out[1,2,3]"].as_f64().expect("a number"));
     }
@@ -93,7 +104,12 @@ fn the_foreground_box_matches_the_vector() {
     let size = std::array::from_fn(|a| end[a] - start[a]);
     let region = foreground_box(&v).expect("foreground");
     assert_eq!(region, Region { start, size });
-    assert_eq!(foreground_box(&crop(&v, region).expect("inside")).expect("kept").size, size);
+    assert_eq!(
+        foreground_box(&crop(&v, region).expect("inside"))
+            .expect("kept")
+            .size,
+        size
+    );
 }
 
 #[test]
@@ -130,7 +146,11 @@ fn all_storage_orders_agree_after_reorientation() {
         let first = first.get_or_insert_with(|| v.clone());
         assert_eq!(v.shape(), first.shape(), "{}", file.display());
         assert_eq!(v.data(), first.data(), "{}", file.display());
-        assert!((v.affine() - first.affine()).amax() < 1e-3, "{}", file.display());
+        assert!(
+            (v.affine() - first.affine()).amax() < 1e-3,
+            "{}",
+            file.display()
+        );
         // And back onto the stored grid, which only permutes voxels.
         let back = resample_onto(&v, stored.shape(), stored.affine(), Interpolation::Nearest)
             .expect("a usable affine");

@@ -19,18 +19,15 @@ fn volume(value: f32) -> Result<Volume, VolumeError> {
 }
 
 /// A folder with a cache folder and source files in it.
-struct Fixture {
-    dir: TempDir,
-}
+struct Fixture(TempDir);
 
 impl Fixture {
     fn new() -> io::Result<Fixture> {
-        let dir = tempfile::tempdir()?;
-        Ok(Fixture { dir })
+        tempfile::tempdir().map(Fixture)
     }
 
     fn folder(&self) -> PathBuf {
-        self.dir.path().join("made/here")
+        self.0.path().join("made/here")
     }
 
     fn cache(&self, memory: u64) -> Cache {
@@ -39,7 +36,7 @@ impl Fixture {
 
     /// Writes a source file that was last changed `age` ago.
     fn source(&self, name: &str, text: &str, age: Duration) -> io::Result<PathBuf> {
-        let path = self.dir.path().join(name);
+        let path = self.0.path().join(name);
         fs::write(&path, text)?;
         let file = File::options().write(true).open(&path)?;
         file.set_modified(SystemTime::now() - age)?;
@@ -171,7 +168,7 @@ fn a_damaged_index_is_ignored_and_used_further() -> Outcome {
 }
 
 #[test]
-fn a_damaged_entry_is_built_again_and_refixtured() -> Outcome {
+fn a_damaged_entry_is_built_again_and_replaced() -> Outcome {
     let fixture = Fixture::new()?;
     let source = fixture.source("a", "content", HOUR)?;
     let mut value = 1.0;

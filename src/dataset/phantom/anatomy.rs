@@ -6,7 +6,7 @@ use super::patient::Patient;
 use super::shape::Point;
 use super::spine::Spine;
 use super::torso::Torso;
-use super::{bowel, muscles, organs, urinary, vessels};
+use super::{bowel, heart_spleen, liver, muscles, upper_gut, urinary, vessels};
 
 /// What the builders of the organs share.
 pub(super) struct Plan<'a> {
@@ -42,21 +42,30 @@ impl Anatomy {
     pub(super) fn draw(patient: &Patient, draw: &mut Draw) -> Self {
         let torso = Torso::draw(patient, draw);
         let spine = Spine::draw(patient, draw);
-        let mut plan = Plan { patient, torso: &torso, draw };
+        let mut plan = Plan {
+            patient,
+            torso: &torso,
+            draw,
+        };
         let mut parts = Vec::new();
         bowel::small_bowel(&mut plan, &mut parts);
         bowel::colon(&mut plan, &mut parts);
-        organs::heart(&mut plan, &mut parts);
-        organs::liver(&mut plan, &mut parts);
-        organs::spleen(&mut plan, &mut parts);
-        organs::stomach(&mut plan, &mut parts);
+        heart_spleen::heart(&mut plan, &mut parts);
+        liver::liver(&mut plan, &mut parts);
+        heart_spleen::spleen(&mut plan, &mut parts);
+        upper_gut::esophagus(&mut plan, &mut parts);
+        upper_gut::stomach(&mut plan, &mut parts);
         bowel::duodenum(&mut plan, &mut parts);
-        organs::gallbladder(&mut plan, &mut parts);
+        upper_gut::gallbladder(&mut plan, &mut parts);
         urinary::kidneys(&mut plan, &mut parts);
-        organs::pancreas(&mut plan, &mut parts);
+        upper_gut::pancreas(&mut plan, &mut parts);
         muscles::muscles(&mut plan, &mut parts);
         urinary::adrenals(&mut plan, &mut parts);
         vessels::vessels(&mut plan, &mut parts);
-        Self { torso, spine, parts }
+        Self {
+            torso,
+            spine,
+            parts,
+        }
     }
 }

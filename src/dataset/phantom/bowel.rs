@@ -36,7 +36,10 @@ pub(super) fn colon(plan: &mut Plan<'_>, parts: &mut Vec<Part>) {
         let nodes = haustra(plan, nodes);
         let d = &mut *plan.draw;
         let stool = d.unit();
-        let top = nodes.iter().map(|(p, r)| p.y + r).fold(f32::NEG_INFINITY, f32::max);
+        let top = nodes
+            .iter()
+            .map(|(p, r)| p.y + r)
+            .fold(f32::NEG_INFINITY, f32::max);
         let gas = top - d.between(6.0, 26.0);
         let gas_above = plan.patient.scanner(Point::new(0.0, gas, 0.0)).y;
         let d = &mut *plan.draw;
@@ -46,12 +49,20 @@ pub(super) fn colon(plan: &mut Plan<'_>, parts: &mut Vec<Part>) {
             content: d.between(5.0, 45.0),
             grain: 22.0,
             bubbles: 0.25 + 0.6 * stool,
-            gas_above: if d.chance(0.6) { gas_above } else { f32::INFINITY },
+            gas_above: if d.chance(0.6) {
+                gas_above
+            } else {
+                f32::INFINITY
+            },
             folds: 2.5,
         };
         let offset = plan.offset();
         let tube = Shape::Tube(Tube::curve(&nodes));
-        parts.push(Part::new(0, tube, Tissue::Hollow(lumen)).gap(plan.gap(3.0)).rough(4.0, 22.0, offset));
+        parts.push(
+            Part::new(0, tube, Tissue::Hollow(lumen))
+                .gap(plan.gap(3.0))
+                .rough(4.0, 22.0, offset),
+        );
     }
 }
 
@@ -84,11 +95,21 @@ pub(super) fn small_bowel(plan: &mut Plan<'_>, parts: &mut Vec<Part>) {
         // Jejunum to the upper left, ileum below.
         let upper = loop_number < 8;
         let (low, high) = if upper {
-            (Point::new(-96.0, 50.0, -70.0), Point::new(-20.0, 112.0, -20.0))
+            (
+                Point::new(-96.0, 50.0, -70.0),
+                Point::new(-20.0, 112.0, -20.0),
+            )
         } else {
-            (Point::new(-96.0, 62.0, -160.0), Point::new(82.0, 132.0, -58.0))
+            (
+                Point::new(-96.0, 62.0, -160.0),
+                Point::new(82.0, 132.0, -58.0),
+            )
         };
-        let mut p = Point::new(d.between(low.x, high.x), d.between(low.y, high.y), d.between(low.z, high.z));
+        let mut p = Point::new(
+            d.between(low.x, high.x),
+            d.between(low.y, high.y),
+            d.between(low.z, high.z),
+        );
         let mut heading = d.direction();
         let radius = d.between(11.0, 16.5);
         let mut nodes = Vec::new();
@@ -102,15 +123,27 @@ pub(super) fn small_bowel(plan: &mut Plan<'_>, parts: &mut Vec<Part>) {
         let lumen = Lumen {
             wall_mm: d.between(2.0, 4.5),
             wall,
-            content: if oral { d.between(120.0, 250.0) } else { d.between(8.0, 40.0) },
+            content: if oral {
+                d.between(120.0, 250.0)
+            } else {
+                d.between(8.0, 40.0)
+            },
             grain: 8.0,
             bubbles: 0.0,
-            gas_above: if gas { plan.patient.scanner(p).y + 3.0 } else { f32::INFINITY },
+            gas_above: if gas {
+                plan.patient.scanner(p).y + 3.0
+            } else {
+                f32::INFINITY
+            },
             folds: if upper { 4.0 } else { 1.5 },
         };
         let offset = plan.offset();
         let tube = Shape::Tube(Tube::curve(&nodes));
-        parts.push(Part::new(0, tube, Tissue::Hollow(lumen)).gap(plan.gap(1.5)).rough(2.0, 16.0, offset));
+        parts.push(
+            Part::new(0, tube, Tissue::Hollow(lumen))
+                .gap(plan.gap(1.5))
+                .rough(2.0, 16.0, offset),
+        );
     }
 }
 
@@ -135,10 +168,18 @@ pub(super) fn duodenum(plan: &mut Plan<'_>, parts: &mut Vec<Part>) {
         content: d.between(8.0, 40.0),
         grain: 10.0,
         bubbles: if d.chance(0.3) { 0.15 } else { 0.0 },
-        gas_above: if d.chance(0.5) { gas_above } else { f32::INFINITY },
+        gas_above: if d.chance(0.5) {
+            gas_above
+        } else {
+            f32::INFINITY
+        },
         folds: 3.0,
     };
     let offset = plan.offset();
     let tube = Shape::Tube(Tube::curve(&nodes));
-    parts.push(Part::new(0, tube, Tissue::Hollow(lumen)).gap(plan.gap(2.0)).rough(2.0, 16.0, offset));
+    parts.push(
+        Part::new(0, tube, Tissue::Hollow(lumen))
+            .gap(plan.gap(2.0))
+            .rough(2.0, 16.0, offset),
+    );
 }

@@ -1,6 +1,7 @@
 //! CT numbers of tissues by contrast phase.
 //!
-//! The table is our choice, close to what radiology texts give for 120 kV: blood 40 HU plain and 150 to 350 HU enhanced, liver 55 plain
+//! The table is our choice, close to what radiology texts give for 120 kV: blood 40 HU plain and
+//! 150 to 350 HU enhanced, liver 55 plain
 //! and about 110 portal venous, kidney cortex above medulla in the arterial phase only.
 
 use super::draw::Draw;
@@ -42,13 +43,16 @@ const PLAIN: [f32; 16] = [
     42.0, 40.0, 40.0, 41.0, 41.0, 56.0, 48.0, 2.0, 40.0, 33.0, 31.0, 6.0, 26.0, 54.0, 36.0, 42.0,
 ];
 const ARTERIAL: [f32; 16] = [
-    310.0, 105.0, 48.0, 120.0, 62.0, 70.0, 128.0, 26.0, 104.0, 195.0, 82.0, 8.0, 72.0, 58.0, 72.0, 240.0,
+    310.0, 105.0, 48.0, 120.0, 62.0, 70.0, 128.0, 26.0, 104.0, 195.0, 82.0, 8.0, 72.0, 58.0, 72.0,
+    240.0,
 ];
 const PORTAL: [f32; 16] = [
-    158.0, 148.0, 112.0, 172.0, 166.0, 112.0, 122.0, 4.0, 94.0, 186.0, 165.0, 10.0, 66.0, 64.0, 84.0, 150.0,
+    158.0, 148.0, 112.0, 172.0, 166.0, 112.0, 122.0, 4.0, 94.0, 186.0, 165.0, 10.0, 66.0, 64.0,
+    84.0, 150.0,
 ];
 const DELAYED: [f32; 16] = [
-    106.0, 104.0, 104.0, 108.0, 107.0, 92.0, 94.0, 2.0, 74.0, 140.0, 148.0, 420.0, 48.0, 62.0, 68.0, 105.0,
+    106.0, 104.0, 104.0, 108.0, 107.0, 92.0, 94.0, 2.0, 74.0, 140.0, 148.0, 420.0, 48.0, 62.0,
+    68.0, 105.0,
 ];
 
 impl Enhancement {
@@ -68,14 +72,35 @@ impl Enhancement {
             Phase::Portal => PORTAL,
             Phase::Delayed => DELAYED,
         };
-        // Iodine dose against body weight: one factor for all tissues, and a little of its own for each.
+        // Iodine dose against body weight: one factor for all tissues, and a little of its own
+        // for each.
         let dose = draw.factor(0.10);
-        let [aorta, cava, cava_low, portal, hepatic, liver, spleen, spleen_mottle, pancreas, cortex, medulla, urine, adrenal, muscle, bowel_wall, heart] =
-            std::array::from_fn(|n| {
-                let own = draw.factor(0.04);
-                mix(PLAIN[n], target[n], dose * own)
-            });
-        let fatty = if draw.chance(0.15) { draw.around(22.0, 8.0) } else { 0.0 };
+        let [
+            aorta,
+            cava,
+            cava_low,
+            portal,
+            hepatic,
+            liver,
+            spleen,
+            spleen_mottle,
+            pancreas,
+            cortex,
+            medulla,
+            urine,
+            adrenal,
+            muscle,
+            bowel_wall,
+            heart,
+        ] = std::array::from_fn(|n| {
+            let own = draw.factor(0.04);
+            mix(PLAIN[n], target[n], dose * own)
+        });
+        let fatty = if draw.chance(0.15) {
+            draw.around(22.0, 8.0)
+        } else {
+            0.0
+        };
         Self {
             phase,
             aorta,

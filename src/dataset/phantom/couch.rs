@@ -28,7 +28,11 @@ impl Couch {
         let middle = patient.centre.x * 0.3;
         // The body is rounder than the couch, so the gap opens to the sides.
         let top = lowest[0].min(lowest[1]) - draw.between(5.0, 11.0);
-        Self { top, middle, base: draw.between(28.0, 40.0) }
+        Self {
+            top,
+            middle,
+            base: draw.between(28.0, 40.0),
+        }
     }
 
     /// Draws the couch over air.
@@ -41,7 +45,12 @@ impl Couch {
         let upper = (world.y - shell).abs() - 1.4;
         let foot = self.top - self.base + (x - 125.0).max(0.0) * 0.75;
         let lower = ((world.y - foot).abs() - 1.2).max(x - 180.0);
-        let foam = blend(hu, AIR + 40.0, (shell - world.y).min(world.y - foot).min(0.0) + 3.0, voxel);
+        let foam = blend(
+            hu,
+            AIR + 40.0,
+            (shell - world.y).min(world.y - foot).min(0.0) + 3.0,
+            voxel,
+        );
         blend(foam, 40.0, upper.min(lower).max(x - HALF), voxel)
     }
 }

@@ -5,7 +5,8 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::shape::Point;
 
-/// What a stream is for. Separate streams keep the patient the same when the grid or the noise changes.
+/// What a stream is for. Separate streams keep the patient the same when the grid or the noise
+/// changes.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Stream {
     Patient = 1,

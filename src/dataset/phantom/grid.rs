@@ -5,7 +5,8 @@ use super::patient::Patient;
 use super::shape::Point;
 use super::spec::{MIN_EXTENT, PhantomSpec};
 
-/// Voxel counts and sizes along left-right, back-front, foot-head. The middle of the grid is the scanner's origin.
+/// Voxel counts and sizes along left-right, back-front, foot-head. The middle of the grid is the
+/// scanner's origin.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Grid {
     pub(super) shape: [usize; 3],
@@ -13,9 +14,13 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    /// The grid for a patient: the field of view follows the width of the body, as it does in practice.
+    /// The grid for a patient: the field of view follows the width of the body, as it does in
+    /// practice.
     pub(super) fn draw(spec: &PhantomSpec, patient: &Patient, draw: &mut Draw) -> Self {
-        let mut grid = Self { shape: spec.shape, spacing: spec.spacing };
+        let mut grid = Self {
+            shape: spec.shape,
+            spacing: spec.spacing,
+        };
         let extent = grid.extent();
         let [width, depth, _] = patient.extent();
         let reach = spec.grid_variation as f32;

@@ -1,22 +1,27 @@
 //! Synthetic abdominal CT cases in HU with the 13 organs of BTCV.
 //!
-//! A case is a patient drawn at random (build, age, contrast phase, organ sizes and positions, a smooth deformation of the whole),
-//! placed on a couch in the field of view, drawn with partial volume, and scanned (blur, correlated noise, streaks). It is made for
+//! A case is a patient drawn at random (build, age, contrast phase, organ sizes and positions, a
+//! smooth deformation of the whole),
+//! placed on a couch in the field of view, drawn with partial volume, and scanned (blur,
+//! correlated noise, streaks). It is made for
 //! tests, the quickstart and the page; it is no substitute for patients.
 //!
-//! World coordinates are RAS+ mm: x grows to the patient's right, y to the front, z to the head. The voxels are stored in the order
+//! World coordinates are RAS+ mm: x grows to the patient's right, y to the front, z to the head.
+//! The voxels are stored in the order
 //! that [`PhantomSpec::orientation`] names, RAS by default.
 
 mod anatomy;
 mod bowel;
 mod contrast;
 mod couch;
+mod diaphragm;
 mod draw;
 mod grid;
+mod heart_spleen;
 mod labels;
+mod liver;
 mod muscles;
 mod noise;
-mod organs;
 mod part;
 mod patient;
 mod render;
@@ -28,6 +33,7 @@ mod spine;
 mod tissue;
 mod torso;
 mod tube;
+mod upper_gut;
 mod urinary;
 mod vessels;
 
@@ -90,11 +96,27 @@ pub fn abdomen(seed: u64, spec: &PhantomSpec) -> Result<PhantomCase, PhantomErro
     let anatomy = Anatomy::draw(&patient, &mut stream(Stream::Anatomy));
     let couch = spec.table.then(|| Couch::under(&patient, &mut scanner));
     // Where the scanner's origin lies: the couch travels, the body is near the centre of the bore.
-    let origin = [scanner.between(-15.0, 15.0), scanner.between(-40.0, 40.0), scanner.between(-900.0, 300.0)];
+    let origin = [
+        scanner.between(-15.0, 15.0),
+        scanner.between(-40.0, 40.0),
+        scanner.between(-900.0, 300.0),
+    ];
 
-    let scene = Scene { grid: &grid, patient: &patient, anatomy: &anatomy, noise: &noise, couch };
+    let scene = Scene {
+        grid: &grid,
+        patient: &patient,
+        anatomy: &anatomy,
+        noise: &noise,
+        couch,
+    };
     let mut rendered = scene.render();
-    scanner::scan(&mut rendered.hu, &grid, &patient, spec, &mut stream(Stream::Noise));
+    scanner::scan(
+        &mut rendered.hu,
+        &grid,
+        &patient,
+        spec,
+        &mut stream(Stream::Noise),
+    );
 
     let flips = match spec.orientation {
         Orientation::Ras => [false, false],
@@ -104,7 +126,11 @@ pub fn abdomen(seed: u64, spec: &PhantomSpec) -> Result<PhantomCase, PhantomErro
     let affine = affine(&grid, origin, flips);
     Ok(PhantomCase {
         image: Volume::new(grid.shape, flipped(rendered.hu, grid.shape, flips), affine)?,
-        label: Volume::new(grid.shape, flipped(rendered.label, grid.shape, flips), affine)?,
+        label: Volume::new(
+            grid.shape,
+            flipped(rendered.label, grid.shape, flips),
+            affine,
+        )?,
         phase: patient.enhancement.phase,
     })
 }
@@ -114,7 +140,11 @@ fn affine(grid: &Grid, origin: [f32; 3], flips: [bool; 2]) -> Affine {
     let mut affine = Affine::identity();
     for axis in 0..3 {
         let half = (grid.shape[axis] as f64 - 1.0) / 2.0 * grid.spacing[axis];
-        let sign = if flips.get(axis) == Some(&true) { -1.0 } else { 1.0 };
+        let sign = if flips.get(axis) == Some(&true) {
+            -1.0
+        } else {
+            1.0
+        };
         affine[(axis, axis)] = sign * grid.spacing[axis];
         affine[(axis, 3)] = f64::from(origin[axis].round()) - sign * half;
     }
@@ -133,5 +163,7 @@ fn flipped(data: Vec<f32>, shape: [usize; 3], flips: [bool; 2]) -> Vec<f32> {
         (i * n1 + j) * n2
     };
     let lines = (0..n0).flat_map(|i| (0..n1).map(move |j| (i, j)));
-    lines.flat_map(|(i, j)| data.iter().skip(source(i, j)).take(n2).copied()).collect()
+    lines
+        .flat_map(|(i, j)| data.iter().skip(source(i, j)).take(n2).copied())
+        .collect()
 }

@@ -6,7 +6,8 @@ use super::shape::Point;
 const EDGE: usize = 32;
 const MASK: usize = EDGE - 1;
 
-/// Random values on a periodic 32^3 lattice, interpolated smoothly. Every texture reads the same table at its own scale and offset.
+/// Random values on a periodic 32^3 lattice, interpolated smoothly. Every texture reads the same
+/// table at its own scale and offset.
 pub(super) struct Noise {
     table: Box<[f32; EDGE * EDGE * EDGE]>,
 }
@@ -20,7 +21,8 @@ impl Noise {
         Self { table }
     }
 
-    /// The field at a point given in lattice units; between -1 and 1, standard deviation about 0.35.
+    /// The field at a point given in lattice units; between -1 and 1, standard deviation about
+    /// 0.35.
     pub(super) fn at(&self, p: Point) -> f32 {
         let (i, u) = split(p.x);
         let (j, v) = split(p.y);
@@ -42,21 +44,23 @@ impl Noise {
         self.at(q) + 0.5 * self.at(q * 2.1 + Point::new(7.3, 1.9, 4.1))
     }
 
-    /// Distance-like value to a random network of thin curves (small vessels): near 0 on a curve. The curves are where two fields are both zero.
+    /// Distance-like value to a random network of thin curves (small vessels): near 0 on a curve.
+    /// The curves are where two fields are both zero.
     pub(super) fn curves(&self, p: Point, scale: f32, offset: f32) -> f32 {
         let q = p / scale + Point::new(offset, -offset, offset * 0.7);
         let a = self.at(q);
         let b = self.at(q + Point::new(11.3, 5.7, 17.9));
-        a.hypot(b)
+        (a * a + b * b).sqrt()
     }
 }
 
 /// Lattice cell and smooth weight of a coordinate.
 fn split(x: f32) -> (usize, f32) {
-    let floor = x.floor();
-    let t = x - floor;
-    // A negative floor wraps through two's complement, which the mask turns into the right cell.
-    ((floor as i32) as usize & MASK, t * t * (3.0 - 2.0 * t))
+    // Rounds down without a call to the maths library.
+    let cell = x as i32 - i32::from(x < (x as i32) as f32);
+    let t = x - cell as f32;
+    // A negative cell wraps through two's complement, which the mask turns into the right one.
+    (cell as usize & MASK, t * t * (3.0 - 2.0 * t))
 }
 
 /// A smooth curve through nodes, stored as a table for fast reading. Constant beyond its ends.
@@ -71,11 +75,19 @@ impl Curve {
     /// Catmull-Rom through `(position, value)` nodes of rising position.
     pub(super) fn through(nodes: &[(f32, f32)]) -> Self {
         let (Some(first), Some(last)) = (nodes.first(), nodes.last()) else {
-            return Self { start: 0.0, values: Vec::new() };
+            return Self {
+                start: 0.0,
+                values: Vec::new(),
+            };
         };
         let count = ((last.0 - first.0) / Self::STEP).ceil() as usize + 1;
-        let values = (0..count).map(|n| spline(nodes, first.0 + n as f32 * Self::STEP)).collect();
-        Self { start: first.0, values }
+        let values = (0..count)
+            .map(|n| spline(nodes, first.0 + n as f32 * Self::STEP))
+            .collect();
+        Self {
+            start: first.0,
+            values,
+        }
     }
 
     pub(super) fn at(&self, x: f32) -> f32 {
@@ -89,16 +101,35 @@ impl Curve {
 }
 
 fn spline(nodes: &[(f32, f32)], x: f32) -> f32 {
-    let after = nodes.partition_point(|n| n.0 <= x).clamp(1, nodes.len().saturating_sub(1).max(1));
-    let node = |n: usize| nodes.get(n.min(nodes.len() - 1)).copied().unwrap_or((0.0, 0.0));
-    let (a, b, c, d) = (node(after.saturating_sub(2)), node(after - 1), node(after), node(after + 1));
-    let t = if c.0 > b.0 { ((x - b.0) / (c.0 - b.0)).clamp(0.0, 1.0) } else { 0.0 };
+    let after = nodes
+        .partition_point(|n| n.0 <= x)
+        .clamp(1, nodes.len().saturating_sub(1).max(1));
+    let node = |n: usize| {
+        nodes
+            .get(n.min(nodes.len() - 1))
+            .copied()
+            .unwrap_or((0.0, 0.0))
+    };
+    let (a, b, c, d) = (
+        node(after.saturating_sub(2)),
+        node(after - 1),
+        node(after),
+        node(after + 1),
+    );
+    let t = if c.0 > b.0 {
+        ((x - b.0) / (c.0 - b.0)).clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
     catmull_rom(a.1, b.1, c.1, d.1, t)
 }
 
 /// Value between `b` and `c` of the Catmull-Rom spline through four values.
 pub(super) fn catmull_rom(a: f32, b: f32, c: f32, d: f32, t: f32) -> f32 {
-    0.5 * (2.0 * b + (c - a) * t + (2.0 * a - 5.0 * b + 4.0 * c - d) * t * t + (3.0 * (b - c) + d - a) * t * t * t)
+    0.5 * (2.0 * b
+        + (c - a) * t
+        + (2.0 * a - 5.0 * b + 4.0 * c - d) * t * t
+        + (3.0 * (b - c) + d - a) * t * t * t)
 }
 
 /// 0 below `low`, 1 above `high`, smooth between.
@@ -132,7 +163,13 @@ mod tests {
     #[test]
     fn a_curve_passes_through_its_nodes_and_stays_constant_outside() {
         let curve = Curve::through(&[(-10.0, 1.0), (0.0, 5.0), (20.0, -3.0)]);
-        for (x, y) in [(-50.0, 1.0), (-10.0, 1.0), (0.0, 5.0), (20.0, -3.0), (90.0, -3.0)] {
+        for (x, y) in [
+            (-50.0, 1.0),
+            (-10.0, 1.0),
+            (0.0, 5.0),
+            (20.0, -3.0),
+            (90.0, -3.0),
+        ] {
             assert!((curve.at(x) - y).abs() < 1e-4, "{x}");
         }
     }

@@ -51,7 +51,11 @@ impl Part {
             label,
             tissue,
             gap: 0.0,
-            rough: Rough { height: 0.0, scale: 30.0, offset: 0.0 },
+            rough: Rough {
+                height: 0.0,
+                scale: 30.0,
+                offset: 0.0,
+            },
             within: Within::Abdomen,
         }
     }
@@ -61,11 +65,21 @@ impl Part {
     }
 
     pub(super) fn rough(self, height: f32, scale: f32, offset: f32) -> Self {
-        Self { rough: Rough { height, scale, offset }, ..self }
+        Self {
+            rough: Rough {
+                height,
+                scale,
+                offset,
+            },
+            ..self
+        }
     }
 
     pub(super) fn in_trunk(self) -> Self {
-        Self { within: Within::Trunk, ..self }
+        Self {
+            within: Within::Trunk,
+            ..self
+        }
     }
 
     /// How far from the bare shape the part can still change a voxel.
@@ -78,7 +92,15 @@ impl Part {
     }
 
     /// Draws the part over what is there.
-    pub(super) fn paint(&self, state: &mut Voxel, p: Point, height: f32, voxel: f32, ground: &Ground, noise: &Noise) {
+    pub(super) fn paint(
+        &self,
+        state: &mut Voxel,
+        p: Point,
+        height: f32,
+        voxel: f32,
+        ground: &Ground,
+        noise: &Noise,
+    ) {
         let limit = match self.within {
             Within::Abdomen => ground.abdomen,
             Within::Trunk => ground.cavity + 2.0,
@@ -86,12 +108,21 @@ impl Part {
         if limit > voxel {
             return;
         }
-        let bare = self.shape.distance(p);
-        let Rough { height: bumps, scale, offset } = self.rough;
-        if bare > self.reach(voxel) {
+        let reach = self.reach(voxel);
+        let bare = self.shape.distance_below(p, reach);
+        let Rough {
+            height: bumps,
+            scale,
+            offset,
+        } = self.rough;
+        if bare >= reach {
             return;
         }
-        let relief = if bumps > 0.0 { noise.rough(p, scale, offset) } else { 0.0 };
+        let relief = if bumps > 0.0 {
+            noise.rough(p, scale, offset)
+        } else {
+            0.0
+        };
         let rough = bumps * relief;
         if self.gap > 0.0 {
             // Where the organ bulges, the fat is thin.
@@ -103,7 +134,13 @@ impl Part {
         }
         let distance = (bare + rough).max(limit);
         if distance < 0.5 * voxel {
-            let site = Site { p, height, distance, voxel, noise };
+            let site = Site {
+                p,
+                height,
+                distance,
+                voxel,
+                noise,
+            };
             state.hu = blend(state.hu, self.tissue.hu(&site), distance, voxel);
             if distance < 0.0 {
                 state.label = self.label;

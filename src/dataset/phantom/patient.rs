@@ -1,7 +1,10 @@
-//! One patient: size, build, pose on the couch, and the smooth deformation that makes every anatomy differ.
+//! One patient: size, build, pose on the couch, and the smooth deformation that makes every
+//! anatomy differ.
 //!
-//! The anatomy is written in the millimetres of a reference adult: origin in the middle of the first lumbar vertebral body's level,
-//! x to the patient's right, y to the front, z to the head. [`Patient`] maps scanner positions to these coordinates.
+//! The anatomy is written in the millimetres of a reference adult: origin in the middle of the
+//! first lumbar vertebral body's level,
+//! x to the patient's right, y to the front, z to the head. [`Patient`] maps scanner positions to
+//! these coordinates.
 
 use nalgebra::{Matrix3, Rotation3};
 
@@ -45,7 +48,11 @@ impl Patient {
     /// Draws a patient. Pose and position come from [`Patient::place`], when the grid is known.
     pub(super) fn draw(spec: &PhantomSpec, draw: &mut Draw) -> Self {
         let size = draw.factor(0.045);
-        let scale = Point::new(size * draw.factor(0.03), size * draw.factor(0.03), size * draw.factor(0.035));
+        let scale = Point::new(
+            size * draw.factor(0.03),
+            size * draw.factor(0.03),
+            size * draw.factor(0.035),
+        );
         let adiposity = (0.42 + 0.27 * draw.normal() * spec.variation).clamp(0.05, 1.0);
         let fat = (5.0 + 26.0 * adiposity * draw.factor(0.2)).clamp(5.0, 40.0);
         let age = (0.5 + 0.3 * draw.normal() * spec.variation).clamp(0.0, 1.0);
@@ -61,7 +68,16 @@ impl Patient {
                 }
             })
             .collect();
-        Self { scale, fat, adiposity, age, enhancement, waves, turn: Matrix3::identity(), centre: Point::zeros() }
+        Self {
+            scale,
+            fat,
+            adiposity,
+            age,
+            enhancement,
+            waves,
+            turn: Matrix3::identity(),
+            centre: Point::zeros(),
+        }
     }
 
     /// Width and depth of the body at the skin, and the height that holds the organs, mm.
@@ -71,7 +87,8 @@ impl Patient {
         [width, depth, 205.0 * self.scale.z]
     }
 
-    /// Shrinks the body where the field of view is too small for it, then lays it on the couch, partly off-centre and slightly turned.
+    /// Shrinks the body where the field of view is too small for it, then lays it on the couch,
+    /// partly off-centre and slightly turned.
     /// `extent` is the field of view in mm; its middle is the origin.
     pub(super) fn place(&mut self, extent: [f32; 3], variation: f32, draw: &mut Draw) {
         let own = self.extent();
@@ -89,13 +106,19 @@ impl Patient {
         let (dx, dy, dz) = (offset(0, 25.0), offset(1, 20.0), offset(2, 25.0));
         // The couch needs room below the back, so the body sits a little above the middle.
         let up = (slack(1) * 0.35).min(18.0);
-        self.centre = Point::new(dx, up + dy - MIDDLE * self.scale.y, dz - 12.0 * self.scale.z);
+        self.centre = Point::new(
+            dx,
+            up + dy - MIDDLE * self.scale.y,
+            dz - 12.0 * self.scale.z,
+        );
     }
 
     /// Reference coordinates of a scanner position.
     pub(super) fn reference(&self, world: Point) -> Point {
         let p = (self.turn.transpose() * (world - self.centre)).component_div(&self.scale);
-        self.waves.iter().fold(p, |q, w| q + w.push * (w.vector.dot(&p) + w.phase).sin())
+        self.waves
+            .iter()
+            .fold(p, |q, w| q + w.push * (w.vector.dot(&p) + w.phase).sin())
     }
 
     /// Scanner position of reference coordinates, without the deformation: right to about 10 mm.

@@ -23,7 +23,8 @@ pub(super) struct Scene<'a> {
     pub(super) couch: Option<Couch>,
 }
 
-/// A block of voxels with the reference coordinates of its eight corners; between them the deformation is taken as linear.
+/// A block of voxels with the reference coordinates of its eight corners; between them the
+/// deformation is taken as linear.
 struct Tile<'a> {
     start: [usize; 3],
     edge: [usize; 3],
@@ -33,7 +34,8 @@ struct Tile<'a> {
 }
 
 impl Tile<'_> {
-    /// Start and extent, along the third axis, of the line with the given fractions along the first two.
+    /// Start and extent, along the third axis, of the line with the given fractions along the
+    /// first two.
     fn line(&self, u: f32, v: f32) -> (Point, Point) {
         let [a, b, c, d, e, f, g, h] = self.corners;
         let low = a.lerp(&b, u).lerp(&c.lerp(&d, u), v);
@@ -45,12 +47,24 @@ impl Tile<'_> {
 impl Scene<'_> {
     pub(super) fn render(&self) -> Rendered {
         let count = self.grid.voxels();
-        let mut out = Rendered { hu: vec![0.0; count], label: vec![0.0; count] };
+        let mut out = Rendered {
+            hu: vec![0.0; count],
+            label: vec![0.0; count],
+        };
         // Width of the partial-volume ramp in reference mm: the edge of a cube as large as a voxel.
-        let volume = self.grid.spacing.iter().product::<f64>() as f32 / self.patient.scale.product();
+        let volume =
+            self.grid.spacing.iter().product::<f64>() as f32 / self.patient.scale.product();
         let voxel = volume.cbrt();
-        let edge = self.grid.spacing.map(|s| (14.0 / s).round().clamp(2.0, 16.0) as usize);
-        let bounds: Vec<Bounds> = self.anatomy.parts.iter().map(|part| part.bounds(voxel)).collect();
+        let edge = self
+            .grid
+            .spacing
+            .map(|s| (14.0 / s).round().clamp(2.0, 16.0) as usize);
+        let bounds: Vec<Bounds> = self
+            .anatomy
+            .parts
+            .iter()
+            .map(|part| part.bounds(voxel))
+            .collect();
         let [n0, n1, n2] = self.grid.shape;
         for i in (0..n0).step_by(edge[0]) {
             for j in (0..n1).step_by(edge[1]) {
@@ -64,17 +78,28 @@ impl Scene<'_> {
 
     fn tile(&self, start: [usize; 3], edge: [usize; 3], bounds: &[Bounds], voxel: f32) -> Tile<'_> {
         let corners = std::array::from_fn(|c| {
-            let index = std::array::from_fn(|a| start[a] + if c >> a & 1 == 1 { edge[a] } else { 0 });
+            let index =
+                std::array::from_fn(|a| start[a] + if c >> a & 1 == 1 { edge[a] } else { 0 });
             self.patient.reference(self.grid.position(index))
         });
         let own = Bounds::around(corners);
         let centre = (own.low + own.high) / 2.0;
         let radius = (own.high - own.low).norm() / 2.0;
-        let near = self.anatomy.parts.iter().zip(bounds).filter(|(part, bounds)| {
-            // Distances are approximate away from the surface, hence the factor.
-            bounds.meets(&own) && part.shape.distance(centre) < 1.6 * radius + part.reach(voxel)
-        });
-        Tile { start, edge, corners, parts: near.map(|(part, _)| part).collect() }
+        let near = self
+            .anatomy
+            .parts
+            .iter()
+            .zip(bounds)
+            .filter(|(part, bounds)| {
+                // Distances are approximate away from the surface, hence the factor.
+                bounds.meets(&own) && part.shape.distance(centre) < 1.6 * radius + part.reach(voxel)
+            });
+        Tile {
+            start,
+            edge,
+            corners,
+            parts: near.map(|(part, _)| part).collect(),
+        }
     }
 
     fn fill(&self, out: &mut Rendered, tile: &Tile<'_>, voxel: f32) {
@@ -83,13 +108,16 @@ impl Scene<'_> {
         let [i0, j0, k0] = tile.start;
         for i in i0..(i0 + e0).min(n0) {
             for j in j0..(j0 + e1).min(n1) {
-                let (low, along) = tile.line((i - i0) as f32 / e0 as f32, (j - j0) as f32 / e1 as f32);
+                let (low, along) =
+                    tile.line((i - i0) as f32 / e0 as f32, (j - j0) as f32 / e1 as f32);
                 let row = (i * n1 + j) * n2;
                 let here = self.grid.position([i, j, k0]);
                 for k in k0..(k0 + e2).min(n2) {
                     let p = low + along * ((k - k0) as f32 / e2 as f32);
                     let state = self.voxel(p, here, &tile.parts, voxel);
-                    if let (Some(hu), Some(label)) = (out.hu.get_mut(row + k), out.label.get_mut(row + k)) {
+                    if let (Some(hu), Some(label)) =
+                        (out.hu.get_mut(row + k), out.label.get_mut(row + k))
+                    {
                         *hu = state.hu;
                         *label = f32::from(state.label);
                     }
@@ -98,17 +126,24 @@ impl Scene<'_> {
         }
     }
 
-    /// Value and label at reference point `p`; `world` is the same place in the scanner (its height along the body does not matter).
+    /// Value and label at reference point `p`; `world` is the same place in the scanner (its
+    /// height along the body does not matter).
     fn voxel(&self, p: Point, world: Point, parts: &[&Part], voxel: f32) -> Voxel {
         let ground = self.anatomy.torso.ground(p, voxel, self.noise);
-        let mut state = Voxel { hu: ground.hu, label: 0 };
+        let mut state = Voxel {
+            hu: ground.hu,
+            label: 0,
+        };
         if ground.cavity < 20.0 {
             for part in parts {
                 part.paint(&mut state, p, world.y, voxel, &ground, self.noise);
             }
         }
         if ground.hu > -990.0 {
-            let (hu, bone) = self.anatomy.spine.paint(state.hu, p, &self.anatomy.torso.spine, voxel, self.noise);
+            let (hu, bone) =
+                self.anatomy
+                    .spine
+                    .paint(state.hu, p, &self.anatomy.torso.spine, voxel, self.noise);
             state.hu = hu;
             if bone {
                 state.label = 0;

@@ -1,4 +1,5 @@
-//! What the scanner adds to the ideal image: point spread, slice profile, noise with the grain of a reconstruction kernel, streaks.
+//! What the scanner adds to the ideal image: point spread, slice profile, noise with the grain of
+//! a reconstruction kernel, streaks.
 
 use super::draw::{Draw, bell};
 use super::grid::Grid;
@@ -6,10 +7,17 @@ use super::patient::Patient;
 use super::spec::PhantomSpec;
 
 /// Turns the ideal image into a scan: blur, noise, whole HU, limits of 12-bit storage.
-pub(super) fn scan(hu: &mut [f32], grid: &Grid, patient: &Patient, spec: &PhantomSpec, draw: &mut Draw) {
+pub(super) fn scan(
+    hu: &mut [f32],
+    grid: &Grid,
+    patient: &Patient,
+    spec: &PhantomSpec,
+    draw: &mut Draw,
+) {
     let plane = grid.spacing[0] as f32;
     let sigma = spec.blur_mm / 2.355 / plane;
-    // The slice is thicker than the ramp of the partial volume; the rest of its profile is a small blur.
+    // The slice is thicker than the ramp of the partial volume; the rest of its profile is a
+    // small blur.
     blur(hu, grid.shape, [sigma, sigma, 0.4]);
     if spec.noise_hu > 0.0 {
         add_grain(hu, grid, patient, spec.noise_hu, draw);
@@ -25,7 +33,8 @@ pub(super) fn scan(hu: &mut [f32], grid: &Grid, patient: &Patient, spec: &Phanto
     }
 }
 
-/// Noise is strongest in the middle of the body, where the rays are weakest: a factor for every (i, j).
+/// Noise is strongest in the middle of the body, where the rays are weakest: a factor for every
+/// (i, j).
 fn strength(grid: &Grid, patient: &Patient) -> Vec<f32> {
     let [n0, n1, _] = grid.shape;
     let middle = patient.scanner(super::shape::Point::new(0.0, super::patient::MIDDLE, 0.0));
@@ -40,7 +49,8 @@ fn strength(grid: &Grid, patient: &Patient) -> Vec<f32> {
     map
 }
 
-/// Correlated noise: white noise with its fine end smoothed by the reconstruction kernel and its slow end removed, as filtered
+/// Correlated noise: white noise with its fine end smoothed by the reconstruction kernel and its
+/// slow end removed, as filtered
 /// back-projection does.
 fn add_grain(hu: &mut [f32], grid: &Grid, patient: &Patient, sd: f32, draw: &mut Draw) {
     let mut grain: Vec<f32> = (0..hu.len()).map(|_| bell(draw.bits())).collect();
@@ -56,17 +66,23 @@ fn add_grain(hu: &mut [f32], grid: &Grid, patient: &Patient, sd: f32, draw: &mut
 
 /// Adds a field, scaled to the given standard deviation in the middle of the body.
 fn add(hu: &mut [f32], field: &[f32], grid: &Grid, patient: &Patient, sd: f32) {
-    let power = field.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() / field.len().max(1) as f64;
+    let power =
+        field.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() / field.len().max(1) as f64;
     let scale = sd / (power.sqrt() as f32).max(1e-6);
     let depth = grid.shape[2].max(1);
-    for ((line, noise), strength) in hu.chunks_mut(depth).zip(field.chunks(depth)).zip(strength(grid, patient)) {
+    for ((line, noise), strength) in hu
+        .chunks_mut(depth)
+        .zip(field.chunks(depth))
+        .zip(strength(grid, patient))
+    {
         for (value, n) in line.iter_mut().zip(noise) {
             *value += n * scale * strength;
         }
     }
 }
 
-/// Starved rays: noise that is constant along a few near-lateral directions and different in every slice.
+/// Starved rays: noise that is constant along a few near-lateral directions and different in
+/// every slice.
 fn add_streaks(hu: &mut [f32], grid: &Grid, patient: &Patient, sd: f32, draw: &mut Draw) {
     const RAYS: usize = 9;
     let [n0, n1, n2] = grid.shape;
@@ -83,7 +99,10 @@ fn add_streaks(hu: &mut [f32], grid: &Grid, patient: &Patient, sd: f32, draw: &m
                 let bin = ((p.y * cos - p.x * sin) / step + reach as f32 / 2.0).max(0.0);
                 let (low, t) = (bin as usize, bin.fract());
                 let row = (i * n1 + j) * n2;
-                let lines = (field.get_mut(row..row + n2), profile.get(low * n2..(low + 2) * n2));
+                let lines = (
+                    field.get_mut(row..row + n2),
+                    profile.get(low * n2..(low + 2) * n2),
+                );
                 if let (Some(line), Some(pair)) = lines {
                     let (near, far) = pair.split_at(n2);
                     for ((value, a), b) in line.iter_mut().zip(near).zip(far) {
@@ -118,11 +137,12 @@ fn blur(data: &mut [f32], shape: [usize; 3], sigma: [f32; 3]) {
         let inner: usize = shape[axis + 1..].iter().product();
         let length = shape[axis];
         let kernel = kernel(sigma[axis]);
-        // One block holds all lines of this axis that lie side by side; whole rows are combined at a time.
-        let mut source = vec![0.0; inner * length];
+        // One block holds all lines of this axis that lie side by side; whole rows are combined
+        // at a time.
+        let mut source = Vec::with_capacity(inner * length);
         for block in data.chunks_mut(inner * length) {
-            let source = &mut source[..block.len()];
-            source.copy_from_slice(block);
+            source.clear();
+            source.extend_from_slice(block);
             for (at, row) in block.chunks_mut(inner).enumerate() {
                 row.fill(0.0);
                 for (tap, weight) in kernel.iter().enumerate() {
@@ -141,7 +161,9 @@ fn blur(data: &mut [f32], shape: [usize; 3], sigma: [f32; 3]) {
 /// Weights of a Gaussian out to 2.5 standard deviations; their sum is 1.
 fn kernel(sigma: f32) -> Vec<f32> {
     let radius = (2.5 * sigma).ceil().max(1.0) as i32;
-    let mut weights: Vec<f32> = (-radius..=radius).map(|n| (-0.5 * (n as f32 / sigma).powi(2)).exp()).collect();
+    let mut weights: Vec<f32> = (-radius..=radius)
+        .map(|n| (-0.5 * (n as f32 / sigma).powi(2)).exp())
+        .collect();
     let sum: f32 = weights.iter().sum();
     weights.iter_mut().for_each(|w| *w /= sum);
     weights
@@ -160,6 +182,9 @@ mod tests {
         assert!((data.iter().sum::<f32>() - 1.0).abs() < 1e-4);
         let at = |i: usize, j: usize, k: usize| data[(i * 9 + j) * 9 + k];
         assert!(at(4, 4, 4) < 0.2);
-        assert!((at(3, 4, 4) - at(4, 4, 5)).abs() < 1e-6, "the same on every axis");
+        assert!(
+            (at(3, 4, 4) - at(4, 4, 5)).abs() < 1e-6,
+            "the same on every axis"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Solids as signed distances in mm: negative inside, positive outside, about exact near the surface.
+//! Solids as signed distances in mm: negative inside, positive outside, about exact near the
+//! surface.
 
 use nalgebra::Matrix3;
 
@@ -17,16 +18,28 @@ pub(super) struct Bounds {
 impl Bounds {
     /// The box around points; empty boxes contain nothing.
     pub(super) fn around(points: impl IntoIterator<Item = Point>) -> Self {
-        let empty = Self { low: Point::repeat(f32::INFINITY), high: Point::repeat(f32::NEG_INFINITY) };
-        points.into_iter().fold(empty, |b, p| Self { low: b.low.inf(&p), high: b.high.sup(&p) })
+        let empty = Self {
+            low: Point::repeat(f32::INFINITY),
+            high: Point::repeat(f32::NEG_INFINITY),
+        };
+        points.into_iter().fold(empty, |b, p| Self {
+            low: b.low.inf(&p),
+            high: b.high.sup(&p),
+        })
     }
 
     pub(super) fn grown(self, margin: f32) -> Self {
-        Self { low: self.low - Point::repeat(margin), high: self.high + Point::repeat(margin) }
+        Self {
+            low: self.low - Point::repeat(margin),
+            high: self.high + Point::repeat(margin),
+        }
     }
 
     fn united(self, other: Self) -> Self {
-        Self { low: self.low.inf(&other.low), high: self.high.sup(&other.high) }
+        Self {
+            low: self.low.inf(&other.low),
+            high: self.high.sup(&other.high),
+        }
     }
 
     pub(super) fn meets(&self, other: &Self) -> bool {
@@ -39,13 +52,21 @@ pub(super) enum Shape {
     /// Ellipsoid with its own axes.
     Ellipsoid { frame: Frame, radii: Point },
     /// Box with rounded edges; `half` is half the outer size, rounding included.
-    Slab { frame: Frame, half: Point, round: f32 },
+    Slab {
+        frame: Frame,
+        half: Point,
+        round: f32,
+    },
     /// Thick curve.
     Tube(Tube),
     /// Smooth union; `blend` is the width of the seam in mm.
     Union { parts: Vec<Shape>, blend: f32 },
     /// The first shape without the second.
-    Cut { of: Box<Shape>, by: Box<Shape>, blend: f32 },
+    Cut {
+        of: Box<Shape>,
+        by: Box<Shape>,
+        blend: f32,
+    },
 }
 
 /// Position and orientation of a solid.
@@ -61,7 +82,10 @@ impl Frame {
     pub(super) fn turned(centre: Point, degrees: [f32; 3]) -> Self {
         let [x, y, z] = degrees.map(f32::to_radians);
         let rotation = nalgebra::Rotation3::from_euler_angles(x, y, z);
-        Self { centre, axes: rotation.matrix().transpose() }
+        Self {
+            centre,
+            axes: rotation.matrix().transpose(),
+        }
     }
 
     pub(super) fn local(&self, p: Point) -> Point {
@@ -76,17 +100,27 @@ impl Frame {
     /// The box around a local box of the given half size.
     fn bounds(&self, half: Point) -> Bounds {
         let reach = self.axes.transpose().abs() * half;
-        Bounds { low: self.centre - reach, high: self.centre + reach }
+        Bounds {
+            low: self.centre - reach,
+            high: self.centre + reach,
+        }
     }
 }
 
 impl Shape {
     pub(super) fn ellipsoid(centre: Point, radii: [f32; 3], degrees: [f32; 3]) -> Self {
-        Self::Ellipsoid { frame: Frame::turned(centre, degrees), radii: Point::from(radii) }
+        Self::Ellipsoid {
+            frame: Frame::turned(centre, degrees),
+            radii: Point::from(radii),
+        }
     }
 
     pub(super) fn slab(centre: Point, half: [f32; 3], degrees: [f32; 3], round: f32) -> Self {
-        Self::Slab { frame: Frame::turned(centre, degrees), half: Point::from(half), round }
+        Self::Slab {
+            frame: Frame::turned(centre, degrees),
+            half: Point::from(half),
+            round,
+        }
     }
 
     pub(super) fn union(parts: Vec<Shape>, blend: f32) -> Self {
@@ -94,7 +128,11 @@ impl Shape {
     }
 
     pub(super) fn cut(self, by: Shape, blend: f32) -> Self {
-        Self::Cut { of: Box::new(self), by: Box::new(by), blend }
+        Self::Cut {
+            of: Box::new(self),
+            by: Box::new(by),
+            blend,
+        }
     }
 
     /// Signed distance in mm.
@@ -106,10 +144,19 @@ impl Shape {
                 q.sup(&Point::zeros()).norm() + q.max().min(0.0) - round
             }
             Self::Tube(tube) => tube.distance(p),
-            Self::Union { parts, blend } => {
-                parts.iter().fold(f32::INFINITY, |d, part| smooth_min(d, part.distance(p), *blend))
-            }
+            Self::Union { parts, blend } => parts.iter().fold(f32::INFINITY, |d, part| {
+                smooth_min(d, part.distance(p), *blend)
+            }),
             Self::Cut { of, by, blend } => -smooth_min(-of.distance(p), by.distance(p), *blend),
+        }
+    }
+
+    /// Signed distance, or any value not below `limit` where the distance is not below it. Tubes
+    /// are faster with a small limit.
+    pub(super) fn distance_below(&self, p: Point, limit: f32) -> f32 {
+        match self {
+            Self::Tube(tube) => tube.distance_below(p, limit),
+            _ => self.distance(p),
         }
     }
 
@@ -120,26 +167,39 @@ impl Shape {
             Self::Tube(tube) => tube.bounds(),
             Self::Union { parts, blend } => {
                 let empty = Bounds::around([]);
-                parts.iter().fold(empty, |b, part| b.united(part.bounds())).grown(*blend * 0.3)
+                parts
+                    .iter()
+                    .fold(empty, |b, part| b.united(part.bounds()))
+                    .grown(*blend * 0.3)
             }
             Self::Cut { of, .. } => of.bounds(),
         }
     }
 }
 
-/// First-order distance to an ellipsoid at the origin: exact on the surface, growing monotonically away from it.
+/// First-order distance to an ellipsoid at the origin: exact on the surface, growing
+/// monotonically away from it.
 pub(super) fn ellipsoid(p: Point, radii: Point) -> f32 {
     let q = p.component_div(&radii);
     let level = q.norm();
     let slope = q.component_div(&radii).norm();
-    // Inside, the formula falls back to zero at the centre, so small levels use the smallest radius.
-    if level < 0.5 { (level - 1.0) * radii.min() } else { level * (level - 1.0) / slope }
+    // Inside, the formula falls back to zero at the centre, so small levels use the smallest
+    // radius.
+    if level < 0.5 {
+        (level - 1.0) * radii.min()
+    } else {
+        level * (level - 1.0) / slope
+    }
 }
 
 /// Minimum with a rounded seam of width `k` mm.
 pub(super) fn smooth_min(a: f32, b: f32, k: f32) -> f32 {
     let h = (k - (a - b).abs()).max(0.0);
-    if h > 0.0 { a.min(b) - h * h / (4.0 * k) } else { a.min(b) }
+    if h > 0.0 {
+        a.min(b) - h * h / (4.0 * k)
+    } else {
+        a.min(b)
+    }
 }
 
 #[cfg(test)]
@@ -153,7 +213,10 @@ mod tests {
         assert!((ball.distance(Point::new(17.0, 0.0, 0.0)) - 2.0).abs() < 0.5);
         assert!(ball.distance(Point::new(5.0, 0.0, 0.0)) < -5.0);
         let slab = Shape::slab(Point::zeros(), [10.0, 2.0, 6.0], [0.0, 0.0, 90.0], 1.0);
-        assert!(slab.distance(Point::new(0.0, 9.5, 0.0)) < 0.0, "turned by 90 degrees, the long axis is y");
+        assert!(
+            slab.distance(Point::new(0.0, 9.5, 0.0)) < 0.0,
+            "turned by 90 degrees, the long axis is y"
+        );
         assert!(slab.distance(Point::new(0.0, 11.0, 0.0)) > 0.9);
     }
 
@@ -169,11 +232,19 @@ mod tests {
 
     #[test]
     fn bounds_hold_the_solid() {
-        let shape = Shape::ellipsoid(Point::new(1.0, 2.0, 3.0), [30.0, 8.0, 15.0], [20.0, 40.0, 60.0]);
+        let shape = Shape::ellipsoid(
+            Point::new(1.0, 2.0, 3.0),
+            [30.0, 8.0, 15.0],
+            [20.0, 40.0, 60.0],
+        );
         let bounds = shape.bounds();
         for n in 0..4000 {
             let t = n as f32;
-            let p = Point::new((t * 0.7).sin() * 40.0, (t * 1.3).cos() * 40.0, (t * 2.1).sin() * 40.0);
+            let p = Point::new(
+                (t * 0.7).sin() * 40.0,
+                (t * 1.3).cos() * 40.0,
+                (t * 2.1).sin() * 40.0,
+            );
             if shape.distance(p) < 0.0 {
                 assert!(bounds.meets(&Bounds { low: p, high: p }), "{p}");
             }

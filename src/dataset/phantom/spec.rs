@@ -1,4 +1,5 @@
-//! What a phantom case looks like: grid, scanner and variation, with the limits each value must keep.
+//! What a phantom case looks like: grid, scanner and variation, with the limits each value must
+//! keep.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,9 +32,11 @@ pub enum Orientation {
     Lps,
 }
 
-/// Settings of the generator. `Default` is near a clinical scan, [`PhantomSpec::quickstart`] is small.
+/// Settings of the generator. `Default` is near a clinical scan, [`PhantomSpec::quickstart`] is
+/// small.
 ///
-/// The same seed gives the same patient and contrast phase on every grid, unless the field of view forces a smaller
+/// The same seed gives the same patient and contrast phase on every grid, unless the field of
+/// view forces a smaller
 /// body; noise differs, because it is drawn for every voxel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -42,16 +45,19 @@ pub struct PhantomSpec {
     pub shape: [usize; 3],
     /// Voxel size in mm along the same axes.
     pub spacing: [f64; 3],
-    /// Relative change of the grid from case to case, 0 to 0.25. The in-plane voxel size follows the patient's width, the slice
+    /// Relative change of the grid from case to case, 0 to 0.25. The in-plane voxel size follows
+    /// the patient's width, the slice
     /// thickness is random, and the slice count follows it. 0 keeps `shape` and `spacing` as given.
     pub grid_variation: f64,
-    /// Relative strength of the anatomical differences between cases: 1 is a normal population, 0 is one patient for all seeds.
+    /// Relative strength of the anatomical differences between cases: 1 is a normal population, 0
+    /// is one patient for all seeds.
     pub variation: f32,
     /// Standard deviation of the scanner noise in the middle of the body, HU.
     pub noise_hu: f32,
     /// Full width at half maximum of the in-plane point spread, mm.
     pub blur_mm: f32,
-    /// Standard deviation of streaks along the directions of long X-ray paths, HU. 0 leaves them out.
+    /// Standard deviation of streaks along the directions of long X-ray paths, HU. 0 leaves them
+    /// out.
     pub streak_hu: f32,
     /// A fixed contrast phase, or none for a random one (60 % portal venous).
     pub phase: Option<Phase>,
@@ -67,7 +73,7 @@ impl Default for PhantomSpec {
     fn default() -> Self {
         Self {
             shape: [192, 160, 96],
-            spacing: [2.0, 2.0, 3.0],
+            spacing: [2.0, 2.0, 2.8],
             grid_variation: 0.12,
             variation: 1.0,
             noise_hu: 13.0,
@@ -83,8 +89,8 @@ impl Default for PhantomSpec {
 
 /// Smallest extent in mm that holds the 13 organs of a small adult.
 pub(super) const MIN_EXTENT: [f64; 3] = [300.0, 220.0, 230.0];
-/// Most voxels in one case: 2 GiB for image and label together.
-const MAX_VOXELS: usize = 1 << 28;
+/// Most voxels in one case; making it takes about 20 bytes a voxel.
+const MAX_VOXELS: usize = 1 << 27;
 
 impl PhantomSpec {
     /// A coarse grid of 4 mm for tests, the first training run and the page.
@@ -112,11 +118,11 @@ impl PhantomSpec {
                 allowed,
             })
         };
-        if self.spacing.iter().any(|s| !(0.4..=8.0).contains(s)) {
+        if self.spacing.iter().any(|s| !(0.4..=6.0).contains(s)) {
             return refuse(
                 "spacing",
                 format!("{:?}", self.spacing),
-                "0.4 to 8 mm on every axis",
+                "0.4 to 6 mm on every axis",
             );
         }
         let voxels = self
@@ -128,7 +134,7 @@ impl PhantomSpec {
             return refuse(
                 "shape",
                 format!("{:?}", self.shape),
-                "at most 2^28 voxels in all",
+                "at most 2^27 voxels in all",
             );
         }
         let extent = [0, 1, 2].map(|a| self.shape[a] as f64 * self.spacing[a]);

@@ -38,52 +38,116 @@ pub(super) struct Lumen {
 
 pub(super) enum Tissue {
     /// Even, with a soft grain of the given strength and length.
-    Plain { hu: f32, grain: f32, scale: f32 },
+    Plain {
+        hu: f32,
+        grain: f32,
+        scale: f32,
+    },
     /// Liver with its portal and hepatic veins.
-    Liver { hu: f32, portal: Tube, portal_hu: f32, hepatic: Tube, hepatic_hu: f32 },
+    Liver {
+        hu: f32,
+        portal: Tube,
+        portal_hu: f32,
+        hepatic: Tube,
+        hepatic_hu: f32,
+    },
     /// Kidney: bright cortex, darker pyramids.
-    Kidney { frame: Frame, radii: Point, cortex: f32, medulla: f32, offset: f32 },
+    Kidney {
+        frame: Frame,
+        radii: Point,
+        cortex: f32,
+        medulla: f32,
+        offset: f32,
+    },
     /// Fat with the renal pelvis and its calyces.
-    Sinus { frame: Frame, radii: Point, urine: f32, vessel: f32 },
+    Sinus {
+        frame: Frame,
+        radii: Point,
+        urine: f32,
+        vessel: f32,
+    },
     /// Lobules with fat between them.
-    Lobules { hu: f32, fat: f32 },
+    Lobules {
+        hu: f32,
+        fat: f32,
+    },
     /// Blood, changing between two heights of the body; `plaque` is the share of calcified wall.
-    Blood { low: f32, high: f32, from: f32, to: f32, plaque: f32 },
+    Blood {
+        low: f32,
+        high: f32,
+        from: f32,
+        to: f32,
+        plaque: f32,
+    },
     Hollow(Lumen),
 }
 
 impl Tissue {
     pub(super) fn plain(hu: f32, grain: f32) -> Self {
-        Self::Plain { hu, grain, scale: 12.0 }
+        Self::Plain {
+            hu,
+            grain,
+            scale: 12.0,
+        }
     }
 
     pub(super) fn blood(hu: f32) -> Self {
-        Self::Blood { low: hu, high: hu, from: 0.0, to: 1.0, plaque: 0.0 }
+        Self::Blood {
+            low: hu,
+            high: hu,
+            from: 0.0,
+            to: 1.0,
+            plaque: 0.0,
+        }
     }
 
     pub(super) fn hu(&self, s: &Site<'_>) -> f32 {
         let (p, noise) = (s.p, s.noise);
         match self {
             Self::Plain { hu, grain, scale } => hu + grain * noise.rough(p, *scale, 13.0),
-            Self::Liver { hu, portal, portal_hu, hepatic, hepatic_hu } => {
+            Self::Liver {
+                hu,
+                portal,
+                portal_hu,
+                hepatic,
+                hepatic_hu,
+            } => {
                 let fine = smoothstep(0.13, 0.05, noise.curves(p, 19.0, 41.0));
-                let mut out = hu + 5.0 * noise.rough(p, 11.0, 17.0) + 0.45 * (portal_hu - hu) * fine;
+                let mut out =
+                    hu + 5.0 * noise.rough(p, 11.0, 17.0) + 0.45 * (portal_hu - hu) * fine;
                 if s.distance < -3.0 {
                     out = blend(out, *portal_hu, portal.distance_below(p, s.voxel), s.voxel);
-                    out = blend(out, *hepatic_hu, hepatic.distance_below(p, s.voxel), s.voxel);
+                    out = blend(
+                        out,
+                        *hepatic_hu,
+                        hepatic.distance_below(p, s.voxel),
+                        s.voxel,
+                    );
                 }
                 out
             }
-            Self::Kidney { frame, radii, cortex, medulla, offset } => {
+            Self::Kidney {
+                frame,
+                radii,
+                cortex,
+                medulla,
+                offset,
+            } => {
                 let q = frame.local(p);
                 let depth = -ellipsoid(q, *radii);
                 let angle = (q.y / radii.y).atan2(q.x / radii.x);
                 // Pyramids stand on the sinus like teeth, parted by columns of cortex.
                 let teeth = (angle * 3.0 + offset).cos() * (q.z / 10.0 + offset * 2.0).cos();
-                let pyramid = smoothstep(5.0, 8.0, depth + 1.5 * noise.at(p / 10.0)) * smoothstep(-0.5, 0.25, teeth);
+                let pyramid = smoothstep(5.0, 8.0, depth + 1.5 * noise.at(p / 10.0))
+                    * smoothstep(-0.5, 0.25, teeth);
                 mix(*cortex, *medulla, pyramid) + 5.0 * noise.at(p / 7.0)
             }
-            Self::Sinus { frame, radii, urine, vessel } => {
+            Self::Sinus {
+                frame,
+                radii,
+                urine,
+                vessel,
+            } => {
                 let q = frame.local(p).component_div(radii);
                 let calyx = smoothstep(0.30, 0.14, noise.curves(p, 15.0, 6.0));
                 let pelvis = smoothstep(0.5, 0.25, q.norm()).max(0.8 * calyx);
@@ -94,9 +158,19 @@ impl Tissue {
             Self::Lobules { hu, fat } => {
                 let cleft = smoothstep(0.26, 0.10, noise.curves(p, 9.0, 23.0));
                 let rim = smoothstep(-2.5, 0.0, s.distance);
-                mix(hu + 6.0 * noise.at(p / 6.0), FAT, fat * (0.75 * cleft + 0.25 * rim))
+                mix(
+                    hu + 6.0 * noise.at(p / 6.0),
+                    FAT,
+                    fat * (0.75 * cleft + 0.25 * rim),
+                )
             }
-            Self::Blood { low, high, from, to, plaque } => {
+            Self::Blood {
+                low,
+                high,
+                from,
+                to,
+                plaque,
+            } => {
                 let hu = mix(*low, *high, smoothstep(*from, *to, p.z)) + 4.0 * noise.at(p / 8.0);
                 if *plaque <= 0.0 || s.distance < -2.5 {
                     return hu;
@@ -116,7 +190,11 @@ impl Lumen {
         let mut content = self.content + self.grain * s.noise.rough(s.p, 5.0, 37.0);
         if self.bubbles > 0.0 {
             let limit = 0.8 - 0.75 * self.bubbles;
-            content = mix(content, -700.0, smoothstep(limit - 0.25, limit + 0.55, s.noise.rough(s.p, 4.6, 51.0)));
+            content = mix(
+                content,
+                -700.0,
+                smoothstep(limit - 0.25, limit + 0.55, s.noise.rough(s.p, 4.6, 51.0)),
+            );
         }
         let content = blend(content, AIR + 15.0, self.gas_above - s.height, s.voxel);
         blend(self.wall, content, inner, s.voxel)

@@ -1,6 +1,7 @@
 //! The trunk without its organs: skin, fat, muscle wall, ribs, lungs and the diaphragm's domes.
 
 use super::contrast::{AIR, FAT, SKIN};
+use super::diaphragm::Diaphragm;
 use super::draw::Draw;
 use super::noise::{Curve, Noise, mix, smoothstep};
 use super::patient::{BACK, HALF_WIDTH, MIDDLE, Patient};
@@ -16,31 +17,6 @@ pub(super) struct Ground {
     pub(super) abdomen: f32,
 }
 
-/// A dome of the diaphragm: top position and how fast it falls.
-struct Dome {
-    x: f32,
-    y: f32,
-    top: f32,
-    half_width: f32,
-    half_depth: f32,
-    fall: f32,
-}
-
-impl Dome {
-    /// Height and its slope towards x and y.
-    fn height(&self, x: f32, y: f32) -> [f32; 3] {
-        let (u, v) = ((x - self.x) / self.half_width, (y - self.y) / self.half_depth);
-        let q = u * u + v * v;
-        // Flatter than a paraboloid at the top, steeper at the rim.
-        let slope = -self.fall * (0.45 + 1.1 * q);
-        [
-            self.top - self.fall * q * (0.45 + 0.55 * q),
-            slope * 2.0 * u / self.half_width,
-            slope * 2.0 * v / self.half_depth,
-        ]
-    }
-}
-
 pub(super) struct Torso {
     /// Position of the spine, by height: towards the front.
     pub(super) spine: Curve,
@@ -49,7 +25,7 @@ pub(super) struct Torso {
     fat: Curve,
     fat_mm: f32,
     wall_mm: f32,
-    domes: [Dome; 2],
+    diaphragm: Diaphragm,
     ribs: Ribs,
     muscle: f32,
     fatty_muscle: f32,
@@ -96,26 +72,14 @@ impl Torso {
             (150.0, 96.0),
             (200.0, 84.0),
         ]);
-        let fat = Curve::through(&[(-180.0, 1.45), (-90.0, 1.25), (0.0, 0.9), (60.0, 0.65), (120.0, 0.6), (200.0, 0.6)]);
-        let breath = draw.around(0.0, 6.0);
-        let domes = [
-            Dome {
-                x: draw.around(70.0, 4.0),
-                y: draw.around(66.0, 5.0),
-                top: draw.around(108.0, 4.0) + breath,
-                half_width: 84.0,
-                half_depth: 104.0,
-                fall: draw.around(72.0, 6.0),
-            },
-            Dome {
-                x: draw.around(-72.0, 4.0),
-                y: draw.around(58.0, 5.0),
-                top: draw.around(96.0, 5.0) + breath,
-                half_width: 82.0,
-                half_depth: 104.0,
-                fall: draw.around(72.0, 6.0),
-            },
-        ];
+        let fat = Curve::through(&[
+            (-180.0, 1.45),
+            (-90.0, 1.25),
+            (0.0, 0.9),
+            (60.0, 0.65),
+            (120.0, 0.6),
+            (200.0, 0.6),
+        ]);
         Self {
             spine,
             width,
@@ -123,7 +87,7 @@ impl Torso {
             fat,
             fat_mm: patient.fat,
             wall_mm: draw.around(12.5, 1.5) - 1.5 * patient.age,
-            domes,
+            diaphragm: Diaphragm::draw(draw),
             ribs: Ribs::draw(patient, draw),
             muscle: patient.enhancement.muscle,
             fatty_muscle: 0.1 + 0.45 * patient.age * patient.adiposity,
@@ -132,15 +96,8 @@ impl Torso {
         }
     }
 
-    /// Height of the diaphragm above a point of the plane, with its slopes.
-    fn diaphragm(&self, x: f32, y: f32) -> [f32; 3] {
-        let [right, left] = &self.domes;
-        let (a, b) = (right.height(x, y), left.height(x, y));
-        let higher = if a[0] > b[0] { a } else { b };
-        [-smooth_min(-a[0], -b[0], 48.0), higher[1], higher[2]]
-    }
-
-    /// Distance to the outer surface of the muscle wall, the angle from the back (0) to the front (pi), and how much of the back it is.
+    /// Distance to the outer surface of the muscle wall, the angle from the back (0) to the front
+    /// (pi), and how much of the back it is.
     fn wall(&self, p: Point) -> (f32, f32, f32) {
         let a = HALF_WIDTH * self.width.at(p.z);
         let dy = p.y - MIDDLE;
@@ -150,24 +107,37 @@ impl Torso {
         let sum = up * u + vp * v;
         let level = sum.powf(1.0 / self.squareness);
         let slope = (up / a).hypot(vp / b) * level / sum.max(1e-6);
-        let distance = if level < 0.35 { (level - 1.0) * a.min(b) } else { (level - 1.0) / slope };
-        let back = if dy < 0.0 { smoothstep(0.5, 0.92, v) } else { 0.0 };
+        let distance = if level < 0.35 {
+            (level - 1.0) * a.min(b)
+        } else {
+            (level - 1.0) / slope
+        };
+        let back = if dy < 0.0 {
+            smoothstep(0.5, 0.92, v)
+        } else {
+            0.0
+        };
         // The furrow over the spinous processes.
         let furrow = 7.0 * back * (-(p.x / 13.0).powi(2)).exp();
         (distance + furrow, u.atan2(-dy / b), back)
     }
 
-    /// Distance to the long muscles of the back, which fill the space between skin and the spine's processes.
+    /// Distance to the long muscles of the back. In the loin they are two thick bodies; in the
+    /// chest a wedge beside the laminae.
     fn erector(&self, p: Point, spine: f32) -> f32 {
-        if p.y > spine || p.x.abs() > 90.0 {
+        let x = p.x.abs();
+        if p.y > spine || x > 90.0 {
             return 20.0;
         }
+        let wedge = (p.y - spine + 9.0 + 0.75 * (x - 15.0).max(0.0)) * 0.8;
         let loin = smoothstep(22.0, -45.0, p.z);
         let (low, high) = (-76.0, spine - mix(24.0, 9.0, loin));
         let half = (high - low) / 2.0;
-        let (u, v) = ((p.x.abs() - mix(31.0, 38.0, loin)) / mix(29.0, 37.0, loin), (p.y - low - half) / half);
-        let (u, v) = (u.abs(), v.abs());
-        ((u * u * u + v * v * v).cbrt() - 1.0) * half.min(30.0)
+        let (u, v) = (
+            ((x - mix(31.0, 38.0, loin)) / mix(29.0, 37.0, loin)).abs(),
+            ((p.y - low - half) / half).abs(),
+        );
+        wedge.min(((u * u * u + v * v * v).cbrt() - 1.0) * half.min(30.0))
     }
 
     /// Tissue at a point, and where it lies. `voxel` is the width of the blur between tissues, mm.
@@ -178,11 +148,19 @@ impl Torso {
         let skin = wall - fat - 2.0;
         let side = 1.0 - (angle - 1.9).abs().min(1.0);
         let back_mm = mix(31.0, 19.0, smoothstep(60.0, 115.0, p.x.abs()));
-        let thickness = mix(self.wall_mm + 5.0 * side * smoothstep(10.0, -40.0, p.z), back_mm, back);
+        let thickness = mix(
+            self.wall_mm + 5.0 * side * smoothstep(10.0, -40.0, p.z),
+            back_mm,
+            back,
+        );
         let spine = self.spine.at(p.z);
         let cavity = (wall + thickness).max(-self.erector(p, spine));
         if skin > voxel {
-            return Ground { hu: AIR, cavity, abdomen: cavity };
+            return Ground {
+                hu: AIR,
+                cavity,
+                abdomen: cavity,
+            };
         }
         let mut hu = blend(AIR, SKIN, skin, voxel);
         if skin < -2.0 + voxel {
@@ -193,49 +171,74 @@ impl Torso {
             }
         }
         if wall > voxel {
-            return Ground { hu, cavity, abdomen: cavity };
+            return Ground {
+                hu,
+                cavity,
+                abdomen: cavity,
+            };
         }
         if cavity > -voxel {
-            hu = blend(hu, self.wall_tissue(p, wall, thickness, angle, noise), wall, voxel);
+            hu = blend(
+                hu,
+                self.wall_tissue(p, wall, thickness, angle, noise),
+                wall,
+                voxel,
+            );
             hu = self.ribs.paint(hu, p, -wall, thickness, angle, voxel);
         }
-        let [dome, sx, sy] = self.diaphragm(p.x, p.y);
-        // Along the wall the diaphragm falls steeply and leaves the narrow recess of the lung.
-        let rim = smoothstep(-18.0, 0.0, cavity);
-        let slope = sx * sx + sy * sy + 9.0 * (4.0 * rim * (1.0 - rim)).powi(2);
-        let above = (dome - 50.0 * rim - p.z) / (1.0 + slope).sqrt();
-        let recess = 18.0 + 44.0 * smoothstep(20.0, 130.0, p.y);
+        let under = self.diaphragm.below(p, cavity);
+        // The lung ends higher at the front than at the back.
+        let floor = 18.0 + 62.0 * smoothstep(20.0, 130.0, p.y) - p.z;
         // Between the lungs: great vessels and esophagus in front of the spine, and the heart.
         let middle = ((p.x + 6.0) / 30.0).hypot((p.y - spine - 48.0) / 46.0);
         let heart = ((p.x + 26.0) / 58.0).hypot((p.y - 84.0) / 44.0);
         let between = ((1.0 - middle) * 30.0).max((1.0 - heart) * 44.0);
-        let lung = (cavity + 1.0).max(above).max(recess - p.z).max(between);
+        let lung = -smooth_min(-(cavity + 1.0).max(under.rim).max(between), -floor, 16.0);
         if cavity < voxel {
             let mesentery = smoothstep(0.13, 0.05, noise.curves(p, 24.0, 9.0)) * self.strands;
             let fill = FAT + 10.0 * noise.at(p / 14.0) + 1.6 * mesentery;
             hu = blend(hu, fill, cavity, voxel);
             if lung < 2.0 + voxel {
-                if above > lung - 6.0 {
+                if under.rim > lung - 6.0 {
                     hu = blend(hu, self.muscle, (lung - 2.0).max(cavity), voxel);
                 }
                 hu = blend(hu, self.lung_tissue(p, noise), lung, voxel);
             }
         }
-        Ground { hu, cavity, abdomen: (cavity + 1.5).max(2.0 - lung) }
+        Ground {
+            hu,
+            cavity,
+            // High up, under the heart, the dome alone is the limit.
+            abdomen: (cavity + 1.5)
+                .max(2.0 - lung)
+                .max((2.0 - under.dome).min(p.z - 60.0)),
+        }
     }
 
     /// Muscle of the wall with the fat planes between its layers.
     fn wall_tissue(&self, p: Point, wall: f32, thickness: f32, angle: f32, noise: &Noise) -> f32 {
         let muscle = self.muscle + 14.0 * noise.rough(p, 7.0, 21.0);
         let depth = -wall / thickness;
-        let marbling = smoothstep(0.30, 0.08, noise.curves(p.component_div(&Point::new(1.0, 1.0, 4.0)), 15.0, 5.0));
+        let marbling = smoothstep(
+            0.30,
+            0.08,
+            noise.curves(p.component_div(&Point::new(1.0, 1.0, 4.0)), 15.0, 5.0),
+        );
         let muscle = mix(muscle, FAT, marbling * self.fatty_muscle);
-        // Oblique and transverse muscles at the side; the two recti at the front, parted by the white line.
+        // Oblique and transverse muscles at the side; the two recti at the front, parted by the
+        // white line.
         let layers = (depth * 3.0 + 0.25 * noise.at(p / 30.0)).fract();
         let side = smoothstep(1.0, 1.3, angle) * smoothstep(2.75, 2.6, angle);
-        let plane = smoothstep(0.2, 0.06, (layers - 0.5).abs()) * side * smoothstep(0.1, 0.25, depth) * smoothstep(20.0, -20.0, p.z);
-        let line = if angle > 2.0 { smoothstep(4.5, 2.0, p.x.abs()) + 0.6 * smoothstep(3.5, 1.0, (p.x.abs() - 68.0).abs()) } else { 0.0 };
-        mix(muscle, FAT + 25.0, (0.34 * plane).max(0.6 * line.min(1.0)))
+        let plane = smoothstep(0.2, 0.06, (layers - 0.5).abs())
+            * side
+            * smoothstep(0.1, 0.25, depth)
+            * smoothstep(20.0, -20.0, p.z);
+        let line = if angle > 2.0 {
+            smoothstep(3.0, 1.0, p.x.abs())
+        } else {
+            0.0
+        };
+        mix(muscle, FAT + 25.0, (0.22 * plane).max(0.4 * line))
     }
 
     fn lung_tissue(&self, p: Point, noise: &Noise) -> f32 {
@@ -246,7 +249,8 @@ impl Torso {
     }
 }
 
-/// Covers `below` with `above` where the signed distance is negative; a linear ramp one voxel wide is the partial volume.
+/// Covers `below` with `above` where the signed distance is negative; a linear ramp one voxel
+/// wide is the partial volume.
 pub(super) fn blend(below: f32, above: f32, distance: f32, voxel: f32) -> f32 {
     mix(below, above, (0.5 - distance / voxel).clamp(0.0, 1.0))
 }

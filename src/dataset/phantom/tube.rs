@@ -47,6 +47,7 @@ impl Tube {
     }
 
     /// A smooth curve through nodes written as numbers.
+    #[cfg(test)]
     pub(super) fn through(nodes: &[Node]) -> Self {
         let nodes: Vec<_> = nodes.iter().map(|(p, r)| (Point::from(*p), *r)).collect();
         Self::curve(&nodes)
@@ -69,9 +70,15 @@ impl Tube {
             let reach = |p: Point, r: f32| (p - centre).norm() + r;
             let radius = segments
                 .iter()
-                .map(|s| reach(s.start, s.radius).max(reach(s.start + s.along, s.radius + s.growth)))
+                .map(|s| {
+                    reach(s.start, s.radius).max(reach(s.start + s.along, s.radius + s.growth))
+                })
                 .fold(0.0, f32::max);
-            self.groups.push(Group { centre, radius, segments });
+            self.groups.push(Group {
+                centre,
+                radius,
+                segments,
+            });
         }
     }
 
@@ -120,15 +127,26 @@ fn segment(a: (Point, f32), b: (Point, f32)) -> Segment {
 /// Points of the Catmull-Rom curve through the nodes, a few mm apart.
 fn sample(nodes: &[(Point, f32)]) -> Vec<(Point, f32)> {
     let last = nodes.len().saturating_sub(1);
-    let node = |n: usize| nodes.get(n.min(last)).copied().unwrap_or((Point::zeros(), 1.0));
+    let node = |n: usize| {
+        nodes
+            .get(n.min(last))
+            .copied()
+            .unwrap_or((Point::zeros(), 1.0))
+    };
     let mut points: Vec<_> = nodes.first().copied().into_iter().collect();
     for n in 0..last {
         let (a, b, c, d) = (node(n.saturating_sub(1)), node(n), node(n + 1), node(n + 2));
-        let steps = (((c.0 - b.0).norm() / (0.8 * b.1.max(c.1)).max(3.0)).ceil() as usize).clamp(1, 12);
+        let steps =
+            (((c.0 - b.0).norm() / (0.8 * b.1.max(c.1)).max(3.0)).ceil() as usize).clamp(1, 12);
         for s in 1..=steps {
             let t = s as f32 / steps as f32;
-            let at = |pick: fn(&(Point, f32)) -> f32| catmull_rom(pick(&a), pick(&b), pick(&c), pick(&d), t);
-            points.push((Point::new(at(|n| n.0.x), at(|n| n.0.y), at(|n| n.0.z)), at(|n| n.1).max(0.3)));
+            let at = |pick: fn(&(Point, f32)) -> f32| {
+                catmull_rom(pick(&a), pick(&b), pick(&c), pick(&d), t)
+            };
+            points.push((
+                Point::new(at(|n| n.0.x), at(|n| n.0.y), at(|n| n.0.z)),
+                at(|n| n.1).max(0.3),
+            ));
         }
     }
     points
@@ -140,7 +158,11 @@ mod tests {
 
     #[test]
     fn a_tube_is_as_thick_as_its_nodes_say() {
-        let tube = Tube::through(&[([0.0, 0.0, 0.0], 4.0), ([0.0, 0.0, 40.0], 8.0), ([0.0, 0.0, 80.0], 4.0)]);
+        let tube = Tube::through(&[
+            ([0.0, 0.0, 0.0], 4.0),
+            ([0.0, 0.0, 40.0], 8.0),
+            ([0.0, 0.0, 80.0], 4.0),
+        ]);
         assert!((tube.distance(Point::new(8.0, 0.0, 40.0))).abs() < 0.2);
         assert!((tube.distance(Point::new(10.0, 0.0, 0.0)) - 6.0).abs() < 0.6);
         assert!((tube.distance(Point::new(0.0, 0.0, 90.0)) - 6.0).abs() < 0.6);
@@ -148,10 +170,18 @@ mod tests {
 
     #[test]
     fn the_limited_distance_agrees_where_it_is_below_the_limit() {
-        let tube = Tube::through(&[([0.0, 0.0, 0.0], 3.0), ([20.0, 30.0, 10.0], 5.0), ([60.0, 10.0, 40.0], 2.0)]);
+        let tube = Tube::through(&[
+            ([0.0, 0.0, 0.0], 3.0),
+            ([20.0, 30.0, 10.0], 5.0),
+            ([60.0, 10.0, 40.0], 2.0),
+        ]);
         for n in 0..500 {
             let t = n as f32;
-            let p = Point::new((t * 0.9).sin() * 70.0, (t * 1.1).cos() * 40.0, (t * 0.3).sin() * 50.0);
+            let p = Point::new(
+                (t * 0.9).sin() * 70.0,
+                (t * 1.1).cos() * 40.0,
+                (t * 0.3).sin() * 50.0,
+            );
             let exact = tube.distance(p);
             assert_eq!(tube.distance_below(p, 6.0), exact.min(6.0));
             assert!(exact > 0.0 || tube.bounds().meets(&Bounds { low: p, high: p }));

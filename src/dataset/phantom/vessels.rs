@@ -1,8 +1,7 @@
-//! Aorta and its branches, inferior vena cava, portal and splenic veins, and the esophagus beside them.
+//! Aorta and its branches, inferior vena cava, portal and splenic veins.
 
 use super::anatomy::Plan;
 use super::labels::{AORTA, PORTAL_VEIN, VENA_CAVA};
-use super::organs;
 use super::part::Part;
 use super::shape::{Point, Shape};
 use super::tissue::Tissue;
@@ -25,7 +24,6 @@ pub(super) fn vessels(plan: &mut Plan<'_>, parts: &mut Vec<Part>) {
         ];
         artery(parts, &nodes, e.aorta);
     }
-    organs::esophagus(plan, parts);
 
     let wide = plan.draw.factor(0.06) * (0.94 + 0.14 * age);
     let winding = plan.draw.around(0.0, 3.0) * (0.5 + age);
@@ -35,11 +33,24 @@ pub(super) fn vessels(plan: &mut Plan<'_>, parts: &mut Vec<Part>) {
         (plan.by_spine(-15.0, 45.0, 80.0), 11.8 * wide),
         (plan.by_spine(-9.0, front, 35.0), 11.2 * wide),
         (plan.by_spine(-8.0 + winding, front, -10.0), 10.2 * wide),
-        (plan.by_spine(-9.0 - winding, front - 1.0, -60.0), 9.2 * wide),
+        (
+            plan.by_spine(-9.0 - winding, front - 1.0, -60.0),
+            9.2 * wide,
+        ),
         (plan.by_spine(-6.0, front - 1.0, -104.0), 8.8 * wide),
     ];
-    let plaque = if plan.draw.chance(0.25 + 0.6 * age) { 0.55 * age * plan.draw.unit() } else { 0.0 };
-    let blood = Tissue::Blood { low: e.aorta, high: e.aorta, from: 0.0, to: 1.0, plaque };
+    let plaque = if plan.draw.chance(0.25 + 0.6 * age) {
+        0.55 * age * plan.draw.unit()
+    } else {
+        0.0
+    };
+    let blood = Tissue::Blood {
+        low: e.aorta,
+        high: e.aorta,
+        from: 0.0,
+        to: 1.0,
+        plaque,
+    };
     for side in [-1.0, 1.0] {
         let iliac = [
             (plan.by_spine(-6.0, front - 1.0, -102.0), 6.2),
@@ -49,7 +60,12 @@ pub(super) fn vessels(plan: &mut Plan<'_>, parts: &mut Vec<Part>) {
         artery(parts, &iliac, e.aorta);
     }
     let offset = plan.offset();
-    parts.push(Part::new(AORTA, Shape::Tube(Tube::curve(&aorta)), blood).gap(1.6).rough(0.8, 24.0, offset).in_trunk());
+    parts.push(
+        Part::new(AORTA, Shape::Tube(Tube::curve(&aorta)), blood)
+            .gap(1.6)
+            .rough(0.8, 24.0, offset)
+            .in_trunk(),
+    );
 
     let size = plan.draw.factor(0.08);
     let cava = [
@@ -59,7 +75,7 @@ pub(super) fn vessels(plan: &mut Plan<'_>, parts: &mut Vec<Part>) {
         (Point::new(24.0, 56.0, 25.0), 11.5 * size),
         (Point::new(26.0, 60.0, 62.0), 12.0 * size),
         (Point::new(24.0, 64.0, 96.0), 12.5 * size),
-        (Point::new(14.0, 72.0, 122.0), 13.5 * size),
+        (Point::new(20.0, 68.0, 110.0), 12.5 * size),
     ];
     for side in [-1.0, 1.0] {
         let iliac = [
@@ -67,22 +83,68 @@ pub(super) fn vessels(plan: &mut Plan<'_>, parts: &mut Vec<Part>) {
             (plan.by_spine(side * 22.0 + 6.0, 44.0, -140.0), 7.0),
             (plan.by_spine(side * 42.0, 42.0, -180.0), 7.0),
         ];
-        parts.push(Part::new(0, Shape::Tube(Tube::curve(&iliac)), Tissue::blood(e.cava_low)).gap(1.0));
+        parts.push(
+            Part::new(
+                0,
+                Shape::Tube(Tube::curve(&iliac)),
+                Tissue::blood(e.cava_low),
+            )
+            .gap(1.0),
+        );
         let renal = [
-            (plan.by_spine(if side > 0.0 { 24.0 } else { 14.0 }, if side > 0.0 { 52.0 } else { 64.0 }, -22.0), 4.6),
-            (plan.by_spine(side * 30.0, if side > 0.0 { 46.0 } else { 58.0 }, -22.0), 4.4),
-            (Point::new(side * 56.0, 27.0, if side > 0.0 { -34.0 } else { -20.0 }), 4.0),
+            (
+                plan.by_spine(
+                    if side > 0.0 { 24.0 } else { 14.0 },
+                    if side > 0.0 { 52.0 } else { 64.0 },
+                    -22.0,
+                ),
+                4.6,
+            ),
+            (
+                plan.by_spine(side * 30.0, if side > 0.0 { 46.0 } else { 58.0 }, -22.0),
+                4.4,
+            ),
+            (
+                Point::new(side * 56.0, 27.0, if side > 0.0 { -34.0 } else { -20.0 }),
+                4.0,
+            ),
         ];
         parts.push(Part::new(0, Shape::Tube(Tube::curve(&renal)), Tissue::blood(e.cava)).gap(0.8));
     }
-    let blood = Tissue::Blood { low: e.cava_low, high: e.cava, from: -45.0, to: -5.0, plaque: 0.0 };
+    let blood = Tissue::Blood {
+        low: e.cava_low,
+        high: e.cava,
+        from: -45.0,
+        to: -5.0,
+        plaque: 0.0,
+    };
     let offset = plan.offset();
-    parts.push(Part::new(VENA_CAVA, Shape::Tube(Tube::curve(&cava)), blood).rough(2.4, 26.0, offset).in_trunk());
+    parts.push(
+        Part::new(VENA_CAVA, Shape::Tube(Tube::curve(&cava)), blood)
+            .rough(2.4, 26.0, offset)
+            .in_trunk(),
+    );
 
     // Celiac trunk with its branches, and the superior mesenteric artery.
     let celiac = plan.by_spine(-8.0, front + 9.0, 22.0);
-    artery(parts, &[(celiac, 3.6), (celiac + Point::new(0.0, 12.0, 2.0), 3.2), (celiac + Point::new(24.0, 20.0, 2.0), 2.6)], e.aorta);
-    artery(parts, &[(celiac + Point::new(0.0, 12.0, 2.0), 3.0), (Point::new(-40.0, 66.0, 26.0), 2.6), (Point::new(-80.0, 34.0, 28.0), 2.2)], e.aorta);
+    artery(
+        parts,
+        &[
+            (celiac, 3.6),
+            (celiac + Point::new(0.0, 12.0, 2.0), 3.2),
+            (celiac + Point::new(24.0, 20.0, 2.0), 2.6),
+        ],
+        e.aorta,
+    );
+    artery(
+        parts,
+        &[
+            (celiac + Point::new(0.0, 12.0, 2.0), 3.0),
+            (Point::new(-40.0, 66.0, 26.0), 2.6),
+            (Point::new(-80.0, 34.0, 28.0), 2.2),
+        ],
+        e.aorta,
+    );
     let mesenteric = [
         (plan.by_spine(-8.0, front + 8.0, 6.0), 3.8),
         (Point::new(-8.0, 74.0, -8.0), 3.6),
@@ -94,7 +156,8 @@ pub(super) fn vessels(plan: &mut Plan<'_>, parts: &mut Vec<Part>) {
     portal_vein(plan, parts);
 }
 
-/// Superior mesenteric vein, confluence behind the pancreas' neck, portal vein to the liver, splenic vein along the pancreas.
+/// Superior mesenteric vein, confluence behind the pancreas' neck, portal vein to the liver,
+/// splenic vein along the pancreas.
 fn portal_vein(plan: &mut Plan<'_>, parts: &mut Vec<Part>) {
     let hu = plan.patient.enhancement.portal;
     let d = &mut *plan.draw;

@@ -1,0 +1,100 @@
+//! The contrastive loss against closed cases and its definition.
+
+use crate::support::{cpu, software_vulkan, vectors};
+use burn::Tensor;
+use burn::tensor::{Device, TensorData};
+use hounsfield::loss::{contrastive, pretrain_loss};
+
+fn tensor(values: &[f64], rows: usize, device: &Device) -> Tensor<5> {
+    let values: Vec<f32> = values.iter().map(|v| *v as f32).collect();
+    let width = values.len() / rows;
+    Tensor::from_data(TensorData::new(values, [rows, 1, 1, width, 1]), device)
+}
+
+fn closed_case(device: &Device) -> Tensor<5> {
+    let mut values = Vec::new();
+    for b in 0..3 {
+        values.extend((0..6).map(|i| f64::from((3 * b + 5 * i) % 11) / 11.0));
+    }
+    for b in 0..3 {
+        values.extend((0..6).map(|i| f64::from((4 * b + 7 * i + 2) % 13) / 13.0));
+    }
+    tensor(&values, 6, device)
+}
+
+fn closed_cases_hold(device: &Device) {
+    let views = closed_case(device);
+    let expected = vectors()["contrastive"]["T"].clone();
+    for (temperature, value) in expected.as_object().unwrap() {
+        let found: f32 = contrastive(views.clone(), temperature.parse().unwrap())
+            .into_data()
+            .try_into_vec()
+            .unwrap()[0];
+        let value = value.as_f64().unwrap();
+        assert!(
+            (f64::from(found) - value).abs() <= 1e-5 * value.max(1.0),
+            "T {temperature}: {found}, not {value}"
+        );
+    }
+}
+
+#[test]
+fn the_contrastive_loss_equals_the_original_at_any_temperature() {
+    closed_cases_hold(&cpu());
+}
+
+#[test]
+fn the_contrastive_loss_equals_the_original_on_software_vulkan() {
+    closed_cases_hold(&software_vulkan());
+}
+
+#[test]
+fn a_row_of_zeros_has_no_similarity_and_no_broken_gradient() {
+    let mut values = vec![0.0; 4];
+    values.extend([1.0, 2.0, 3.0, 4.0, 0.5, 0.1, 0.2, 0.9, 4.0, 3.0, 2.0, 1.0]);
+    let views = tensor(&values, 4, &cpu().autodiff()).require_grad();
+    let loss = contrastive(views.clone(), 0.05);
+    let gradients = loss.backward();
+    let gradient: Vec<f32> = views.grad(&gradients).unwrap().into_data().try_into_vec().unwrap();
+    let loss: Vec<f32> = loss.into_data().try_into_vec().unwrap();
+    assert!(loss[0].is_finite(), "{loss:?}");
+    assert!(gradient.iter().all(|g| g.is_finite()), "{gradient:?}");
+}
+
+#[test]
+fn the_gradient_of_the_total_agrees_with_finite_differences() {
+    let device = cpu().autodiff();
+    let outputs: Vec<f64> = (0..24).map(|i| f64::from((7 * i + 3) % 17) / 17.0).collect();
+    let target: Vec<f64> = (0..12).map(|i| f64::from((5 * i + 1) % 13) / 13.0).collect();
+    let total = |values: &[f64]| -> f64 {
+        let loss = pretrain_loss(tensor(values, 4, &cpu()), tensor(&target, 2, &cpu()), 0.7, 0.5);
+        let total: Vec<f32> = loss.total.into_data().try_into_vec().unwrap();
+        f64::from(total[0])
+    };
+    let tracked = tensor(&outputs, 4, &device).require_grad();
+    let loss = pretrain_loss(tracked.clone(), tensor(&target, 2, &device), 0.7, 0.5);
+    let gradients = loss.total.backward();
+    let gradient: Vec<f32> = tracked.grad(&gradients).unwrap().into_data().try_into_vec().unwrap();
+    for index in 0..outputs.len() {
+        let step = 4e-3;
+        let (mut up, mut down) = (outputs.clone(), outputs.clone());
+        up[index] += step;
+        down[index] -= step;
+        let difference = (total(&up) - total(&down)) / (2.0 * step);
+        assert!(
+            (difference - f64::from(gradient[index])).abs() < 2e-3,
+            "{index}: {difference}, gradient {}",
+            gradient[index]
+        );
+    }
+}
+
+#[test]
+fn without_its_weight_the_contrastive_term_needs_no_second_view() {
+    let target = tensor(&[0.0, 0.25, 0.5, 1.0], 2, &cpu());
+    let outputs = tensor(&[0.5, 0.25, 0.0, 1.0], 2, &cpu());
+    let loss = pretrain_loss(outputs, target, 0.0, 0.05);
+    assert!(loss.contrastive.is_none());
+    let total: Vec<f32> = loss.total.into_data().try_into_vec().unwrap();
+    assert_eq!(total, [0.25]);
+}

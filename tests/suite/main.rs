@@ -1,0 +1,19 @@
+//! Tests against the specification's vectors, real volumes and the program itself, one module a subject.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails by panicking"
+)]
+
+mod augment_vectors;
+mod command;
+mod dataset_lists;
+mod house;
+mod losses;
+mod network;
+mod optimiser;
+mod resume;
+mod robustness;
+mod support;
+mod transform_vectors;

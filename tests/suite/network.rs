@@ -1,0 +1,198 @@
+//! The auto-encoder against the original's outputs and gradients, on the CPU and on software Vulkan (WGSL).
+
+use crate::support::{assert_matches, cpu, fill, software_vulkan, vectors};
+use burn::Tensor;
+use burn::tensor::{Device, TensorData};
+use hounsfield::loss::pretrain_loss;
+use hounsfield::nn::{ViTAutoEncoder, VitConfig};
+use hounsfield::optim::{GradientMap, accumulate};
+use hounsfield::weights;
+
+/// Section 16: float32 forward, relative to the tensor's RMS.
+const FORWARD: f64 = 1e-4;
+/// Section 16: losses.
+const LOSS: f64 = 1e-5;
+/// Gradient norms in float32, relative.
+const GRADIENT: f64 = 1e-4;
+
+const SMALL: VitConfig = VitConfig {
+    image_size: [32, 32, 48],
+    patch_size: 16,
+    hidden_size: 48,
+    mlp_dim: 96,
+    layers: 12,
+    heads: 4,
+};
+
+fn network(config: &VitConfig, device: &Device) -> ViTAutoEncoder {
+    let network = ViTAutoEncoder::zeros(config, device).unwrap();
+    let values = weights::describe(&network)
+        .into_iter()
+        .map(|info| (info.name.clone(), fill::parameter(&info)))
+        .collect();
+    weights::fill(network, &values).unwrap()
+}
+
+fn volume(name: &str, batch: usize, config: &VitConfig, device: &Device) -> Tensor<5> {
+    let [d, h, w] = config.image_size;
+    let shape = [batch, d, h, w, 1];
+    let values = fill::input(name, shape.iter().product());
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_into_vec().unwrap()
+}
+
+/// Channel-first shape of a single-channel volume.
+fn channel_first(batch: usize, config: &VitConfig) -> Vec<usize> {
+    let [d, h, w] = config.image_size;
+    vec![batch, 1, d, h, w]
+}
+
+fn small_network_matches(device: &Device, recompute: bool) {
+    let expected = &vectors()["vitautoenc_small"];
+    let mut device = device.clone().autodiff();
+    if recompute {
+        device = device.gradient_checkpointing();
+    }
+    let network = network(&SMALL, &device);
+    let views = Tensor::cat(
+        vec![
+            volume("input", 2, &SMALL, &device),
+            volume("input_2", 2, &SMALL, &device),
+        ],
+        0,
+    );
+    let output = network.forward(views, true);
+    let shape = channel_first(2, &SMALL);
+    for (view, name) in ["output_view1", "output_view2"].into_iter().enumerate() {
+        let part = host(output.volume.clone().narrow(0, 2 * view, 2));
+        assert_matches(name, &shape, &part, &expected[name], FORWARD);
+    }
+    for layer in [0, 3, 11] {
+        let name = format!("hidden{layer}");
+        let tokens = SMALL.tokens();
+        let first_view = host(output.hidden[layer].clone().narrow(0, 0, 2 * tokens));
+        let shape = [2, tokens, SMALL.hidden_size];
+        assert_matches(&name, &shape, &first_view, &expected[name.as_str()], FORWARD);
+    }
+
+    let target = volume("gt", 2, &SMALL, &device);
+    for (key, temperature) in [
+        ("contrastive_T0.05", 0.05),
+        ("contrastive_T0.005", 0.005),
+        ("contrastive_T0.5", 0.5),
+    ] {
+        let loss = pretrain_loss(output.volume.clone(), target.clone(), 1.0, temperature);
+        let found = f64::from(host(loss.contrastive.unwrap())[0]);
+        let value = expected["losses"][key].as_f64().unwrap();
+        // Cosines divided by the temperature: its reciprocal multiplies their rounding errors.
+        let tolerance = LOSS * (0.05 / temperature).max(1.0);
+        assert!((found - value).abs() < tolerance, "{key}: {found}, not {value}");
+    }
+    let loss = pretrain_loss(output.volume, target, 1.0, 0.05);
+    for (key, tensor) in [("l1", &loss.l1), ("total", &loss.total)] {
+        let found = f64::from(host(tensor.clone())[0]);
+        let value = expected["losses"][key].as_f64().unwrap();
+        assert!((found - value).abs() < LOSS, "{key}: {found}, not {value}");
+    }
+
+    let mut gradients = GradientMap::new();
+    accumulate(&network, &mut loss.total.backward(), &mut gradients);
+    let norms = expected["grad_l2"].as_object().unwrap();
+    assert_eq!(gradients.len(), norms.len(), "parameters with a gradient");
+    for (name, norm) in norms {
+        let gradient = host(gradients[name].clone());
+        let found = gradient
+            .iter()
+            .map(|g| f64::from(*g).powi(2))
+            .sum::<f64>()
+            .sqrt();
+        let value = norm.as_f64().unwrap();
+        assert!(
+            (found - value).abs() <= GRADIENT * value.abs(),
+            "gradient of {name}: {found}, not {value}"
+        );
+    }
+}
+
+#[test]
+fn the_small_auto_encoder_equals_the_original_on_the_cpu() {
+    small_network_matches(&cpu(), false);
+}
+
+#[test]
+fn the_small_auto_encoder_equals_the_original_with_recomputed_activations() {
+    small_network_matches(&cpu(), true);
+}
+
+#[test]
+fn the_small_auto_encoder_equals_the_original_on_software_vulkan() {
+    small_network_matches(&software_vulkan(), false);
+}
+
+#[test]
+fn the_tutorial_auto_encoder_equals_the_original_on_the_cpu() {
+    let expected = &vectors()["vitautoenc_full"];
+    let config = VitConfig::TUTORIAL;
+    let network = network(&config, &cpu());
+    let output = network.forward(volume("input", 1, &config, &cpu()), true);
+    let values = host(output.volume);
+    let shape = channel_first(1, &config);
+    let tokens = [1, config.tokens(), config.hidden_size];
+    let last = host(output.hidden[11].clone());
+    for suffix in ["", "_f64"] {
+        let name = format!("output{suffix}");
+        assert_matches(&name, &shape, &values, &expected[name.as_str()], FORWARD);
+        let name = format!("hidden11{suffix}");
+        assert_matches(&name, &tokens, &last, &expected[name.as_str()], FORWARD);
+    }
+    let first = host(output.hidden[0].clone());
+    assert_matches("hidden0", &tokens, &first, &expected["hidden0"], FORWARD);
+}
+
+#[test]
+fn the_deterministic_fill_gives_the_numbers_of_the_specification() {
+    let expected = &vectors()["hash_check"];
+    assert_eq!(
+        u64::from(fill::hash("input")),
+        expected["fnv1a32('input')"].as_u64().unwrap()
+    );
+    for (name, key) in [
+        ("input", "u('input',4)"),
+        ("blocks.0.attn.qkv.weight", "u('blocks.0.attn.qkv.weight',3)"),
+    ] {
+        for (i, value) in crate::support::numbers(&expected[key]).iter().enumerate() {
+            assert_eq!(fill::uniform(name, i), *value, "{name}[{i}]");
+        }
+    }
+}
+
+#[test]
+fn every_parameter_has_the_name_and_shape_of_the_original() {
+    let network = ViTAutoEncoder::zeros(&VitConfig::TUTORIAL, &cpu()).unwrap();
+    let mut found: Vec<(String, String)> = weights::describe(&network)
+        .into_iter()
+        .map(|p| {
+            let shape: Vec<String> = p.shape.iter().map(ToString::to_string).collect();
+            (p.name, shape.join(","))
+        })
+        .collect();
+    let table = crate::support::spec("parameters_vitautoenc.tsv");
+    let mut expected: Vec<(String, String)> = table
+        .lines()
+        .skip(1)
+        .filter(|line| !line.contains("cross_attn"))
+        .map(|line| {
+            let mut fields = line.split('\t');
+            let name = fields.next().unwrap().to_owned();
+            let shape = fields.next().unwrap();
+            let shape = shape.replace(['[', ']', '(', ')', ' '], "").replace('x', ",");
+            (name, shape)
+        })
+        .collect();
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
+}
