@@ -157,10 +157,10 @@ pub(super) struct Settings;
 
 impl Args for Settings {
     fn augment_args(command: clap::Command) -> clap::Command {
-        PretrainConfig::augment_args_for_update(command)
+        with_defaults(PretrainConfig::augment_args_for_update(command))
     }
     fn augment_args_for_update(command: clap::Command) -> clap::Command {
-        PretrainConfig::augment_args_for_update(command)
+        with_defaults(PretrainConfig::augment_args_for_update(command))
     }
 }
 
@@ -170,6 +170,56 @@ impl FromArgMatches for Settings {
     }
     fn update_from_arg_matches(&mut self, _: &ArgMatches) -> Result<(), clap::Error> {
         Ok(())
+    }
+}
+
+/// Says in the help of each setting what it is where its flag is not given. A number below zero is a value, so that
+/// it is refused by the setting's name and not as a flag of its own.
+fn with_defaults(command: clap::Command) -> clap::Command {
+    let presets: Vec<(&str, toml::Table)> = Preset::ALL
+        .into_iter()
+        .filter_map(|preset| {
+            let table = toml::Table::try_from(preset.pretrain().ok()?).ok()?;
+            Some((preset.name(), table))
+        })
+        .collect();
+    command.mut_args(|arg| {
+        let name = arg.get_id().as_str();
+        let values: Vec<(&str, String)> = presets
+            .iter()
+            .filter_map(|(preset, table)| {
+                let value = table.values().find_map(|section| section.get(name))?;
+                Some((*preset, shown(value)))
+            })
+            .collect();
+        let Some((_, first)) = values.first() else {
+            return arg;
+        };
+        let defaults = if values.iter().all(|(_, value)| value == first) {
+            format!("default: {first}")
+        } else {
+            let each = |(preset, value): &(&str, String)| format!("{preset}: {value}");
+            values.iter().map(each).collect::<Vec<_>>().join(", ")
+        };
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        arg.help(format!("{help} [{defaults}]"))
+            .allow_negative_numbers(true)
+    })
+}
+
+/// A setting's value as it is given on the command line.
+fn shown(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text.clone(),
+        toml::Value::Array(values) => {
+            let mut shown: Vec<String> = values.iter().map(self::shown).collect();
+            // Three equal sizes are given as one.
+            if shown.windows(2).all(|pair| pair[0] == pair[1]) {
+                shown.truncate(1);
+            }
+            shown.join(",")
+        }
+        other => other.to_string(),
     }
 }
 

@@ -2,13 +2,13 @@
 
 use crate::augment::{RandomKey, Stage, Transform, views};
 use crate::cli::args::{Bench, BenchArgs, BenchDataArgs, BenchStepArgs, layered};
-use crate::cli::pretrain::data_list;
-use crate::dataset::TrainingBatch;
+use crate::cli::data::data_list;
+use crate::cli::output::print;
+use crate::dataset::{TrainingBatch, prepare_file};
 use crate::device;
 use crate::optim::gain;
 use crate::platform::{self, Instant};
 use crate::train::{TrainState, forward_backward};
-use crate::volume;
 use anyhow::{Context, ensure};
 use burn::Tensor;
 use clap::ArgMatches;
@@ -47,9 +47,7 @@ fn data(args: &BenchDataArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
         .par_iter()
         .enumerate()
         .try_for_each(|(case, files)| -> anyhow::Result<()> {
-            let prepared = transform
-                .apply(&volume::read(&files.image)?)
-                .with_context(|| files.image.display().to_string())?;
+            let prepared = prepare_file(&files.image, &transform)?;
             for sample in 0..samples {
                 let key = RandomKey {
                     seed: config.run.seed,
@@ -79,12 +77,12 @@ fn data(args: &BenchDataArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
         volumes_per_s: volumes as f64 / seconds,
     };
     if args.json {
-        println!("{}", serde_json::to_string(&result)?);
+        print(&serde_json::to_string(&result)?)?;
     } else {
-        println!(
+        print(&format!(
             "{} volumes and {} crops in {:.2} s on {} threads: {:.1} volumes/s",
             result.volumes, result.crops, result.seconds, result.threads, result.volumes_per_s
-        );
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -138,12 +136,16 @@ fn step(args: &BenchStepArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
         crops_per_s: args.crops as f64 / seconds,
     };
     if args.json {
-        println!("{}", serde_json::to_string(&result)?);
+        print(&serde_json::to_string(&result)?)?;
     } else {
-        println!(
+        print(&format!(
             "{}: {} crops of {:?}, forward and backward {:.3} s, update {:.3} s",
-            result.device, result.crops, result.roi_size, result.forward_backward_s, result.update_s
-        );
+            result.device,
+            result.crops,
+            result.roi_size,
+            result.forward_backward_s,
+            result.update_s
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }

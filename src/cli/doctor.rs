@@ -1,13 +1,14 @@
 //! `doctor`: what this machine can compute on, and whether it computes right.
 
 use crate::cli::args::DoctorArgs;
-use crate::cli::output::bytes;
+use crate::cli::output::{bytes, print};
 use crate::config::Preset;
 use crate::device::{
     Adapter, AdapterKind, CheckResult, MemoryEstimate, adapters, estimate_pretraining, select,
     self_test,
 };
 use serde::Serialize;
+use std::fmt::Write;
 use std::process::ExitCode;
 
 #[derive(Serialize)]
@@ -59,19 +60,21 @@ pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
         self_test: tested.as_ref().ok().cloned(),
     };
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        print(&serde_json::to_string_pretty(&report)?)?;
     } else {
-        print(&report);
+        print(table(&report)?.trim_end())?;
     }
     tested?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn print(report: &Report) {
-    println!("hounsfield {}", report.version);
-    println!("\nadapters");
+/// The report as people read it.
+fn table(report: &Report) -> Result<String, std::fmt::Error> {
+    let mut out = String::new();
+    writeln!(out, "hounsfield {}", report.version)?;
+    writeln!(out, "\nadapters")?;
     if report.adapters.is_empty() {
-        println!("  none: the CPU is used");
+        writeln!(out, "  none: the CPU is used")?;
     }
     for adapter in &report.adapters {
         let kind = match adapter.kind {
@@ -81,36 +84,48 @@ fn print(report: &Report) {
             AdapterKind::Software => "software, used only when named",
             AdapterKind::Other => "other",
         };
-        println!("  --device {:<10} {}, {kind}", adapter.device, adapter.name);
-        println!("    driver {}", adapter.driver);
-        println!(
+        writeln!(
+            out,
+            "  --device {:<10} {}, {kind}",
+            adapter.device, adapter.name
+        )?;
+        writeln!(out, "    driver {}", adapter.driver)?;
+        writeln!(
+            out,
             "    one tensor up to {}, buffers up to {}, {} storage buffers, {} threads and {} KiB a workgroup",
             bytes(adapter.max_binding_bytes),
             bytes(adapter.max_buffer_bytes),
             adapter.max_storage_buffers,
             adapter.max_workgroup_threads,
             adapter.workgroup_memory_bytes / 1024,
-        );
+        )?;
         let yes = |present: bool| if present { "yes" } else { "no" };
-        println!(
+        writeln!(
+            out,
             "    f16 {}, subgroups {}, timestamps {}",
             yes(adapter.f16),
             yes(adapter.subgroups),
             yes(adapter.timestamps)
-        );
+        )?;
     }
-    println!("\nmemory of a pre-training step, estimated");
+    writeln!(out, "\nmemory of a pre-training step, estimated")?;
     for preset in &report.presets {
-        println!(
+        writeln!(
+            out,
             "  {:<10} {:>9}  ({} views at once, largest tensor {})",
             preset.preset,
             bytes(preset.total),
             preset.views_at_once,
             bytes(preset.estimate.largest_tensor)
-        );
+        )?;
     }
-    println!("\nself-test on {}", report.selected);
+    writeln!(out, "\nself-test on {}", report.selected)?;
     for check in report.self_test.iter().flatten() {
-        println!("  {:<15} ok, relative error {:.0e}", check.name, check.error);
+        writeln!(
+            out,
+            "  {:<15} ok, relative error {:.0e}",
+            check.name, check.error
+        )?;
     }
+    Ok(out)
 }

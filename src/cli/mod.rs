@@ -2,27 +2,32 @@
 
 mod args;
 mod bench;
+mod data;
 mod doctor;
 mod output;
 mod phantom;
-mod preview;
 mod pretrain;
+mod preview;
 mod progress;
 mod recorder;
+mod resumed;
 mod run_folder;
 mod signal;
 mod summary;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 use std::process::ExitCode;
 
 /// Reads the arguments, runs the command, and turns an error into one line on standard error and exit code 1;
 /// wrong usage is code 2, a run stopped by Ctrl-C is code 130.
 pub fn main() -> ExitCode {
-    let matches = args::Cli::command().get_matches();
-    let cli = match args::Cli::from_arg_matches(&matches) {
-        Ok(cli) => cli,
-        Err(error) => error.exit(),
+    let parsed = args::Cli::command()
+        .try_get_matches()
+        .and_then(|matches| Ok((args::Cli::from_arg_matches(&matches)?, matches)));
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => return wrong_usage(&error),
     };
     output::init_log(cli.verbose);
     match run(&cli, &matches) {
@@ -30,11 +35,30 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Downstream closed the pipe: nothing is left to say.
             if !output::is_broken_pipe(&error) {
-                eprintln!("error: {error:#}");
+                output::say(&format!("error: {}", output::one_line(&error)));
             }
             ExitCode::FAILURE
         }
     }
+}
+
+/// Help that was asked for goes out as it is, an error in one line.
+fn wrong_usage(error: &clap::Error) -> ExitCode {
+    use ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
+    if matches!(
+        error.kind(),
+        DisplayHelp | DisplayVersion | DisplayHelpOnMissingArgumentOrSubcommand
+    ) {
+        error.exit();
+    }
+    let text = error.render().to_string();
+    let first: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.is_empty())
+        .collect();
+    output::say(&format!("{}; see --help", first.join(" ")));
+    ExitCode::from(2)
 }
 
 fn run(cli: &args::Cli, matches: &clap::ArgMatches) -> anyhow::Result<ExitCode> {

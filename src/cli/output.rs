@@ -1,7 +1,8 @@
 //! Where messages go.
 
+use anyhow::Context;
 use log::LevelFilter;
-use std::io;
+use std::io::{self, Write};
 
 /// Logs to standard error: warnings, with `-v` the program's own messages, with `-vv` those of libraries.
 pub(super) fn init_log(verbose: u8) {
@@ -16,6 +17,31 @@ pub(super) fn init_log(verbose: u8) {
         _ => builder.filter_level(LevelFilter::Debug),
     };
     builder.init();
+}
+
+/// Writes a line to standard output, which may be closed or full.
+pub(super) fn print(text: &str) -> anyhow::Result<()> {
+    writeln!(io::stdout().lock(), "{text}").context("cannot write to standard output")
+}
+
+/// Writes a line to standard error. Where nobody reads there any more, as after a terminal was closed, it is lost:
+/// that must not end a run.
+pub(super) fn say(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// An error with its causes in one line. A cause whose words are there already is not said twice.
+pub(super) fn one_line(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// Whether an error is a closed pipe, as `hounsfield ... | head` makes.
@@ -49,6 +75,15 @@ pub(super) fn bytes(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let cause = || io::Error::other("the disk is full");
+        let named = anyhow::Error::new(cause()).context("cannot write a: the disk is full");
+        assert_eq!(one_line(&named), "cannot write a: the disk is full");
+        let bare = anyhow::Error::new(cause()).context("cannot write a");
+        assert_eq!(one_line(&bare), "cannot write a: the disk is full");
+    }
 
     #[test]
     fn durations_read_as_people_say_them() {

@@ -1,6 +1,7 @@
 //! `phantom`: synthetic cases as files.
 
 use crate::cli::args::PhantomArgs;
+use crate::cli::output::say;
 use crate::dataset::phantom::{ORGAN_NAMES, PhantomSpec, abdomen};
 use crate::platform;
 use crate::volume::{self, Datatype};
@@ -64,6 +65,10 @@ pub(super) fn run(args: &PhantomArgs) -> anyhow::Result<ExitCode> {
     });
     let path = args.out.join("dataset.json");
     platform::write_atomic(&path, &serde_json::to_vec_pretty(&list)?)?;
-    eprintln!("wrote {} cases and {}", names.len(), path.display());
+    say(&format!(
+        "wrote {} cases and {}",
+        names.len(),
+        path.display()
+    ));
     Ok(ExitCode::SUCCESS)
 }

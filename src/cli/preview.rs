@@ -2,15 +2,16 @@
 
 use crate::augment::{RandomKey, Stage, Transform, views};
 use crate::cli::args::{PreviewArgs, layered};
+use crate::cli::output::say;
 use crate::dataset::phantom::{PhantomSpec, abdomen};
+use crate::dataset::prepare_file;
 use crate::platform;
 use crate::report::ReportError;
 use crate::report::image::RgbImage;
 use crate::report::labels::labelled;
 use crate::report::montage::{Display, montage};
 use crate::train::Picture;
-use crate::volume::{self, Affine, Volume};
-use anyhow::Context;
+use crate::volume::Affine;
 use clap::ArgMatches;
 use std::process::ExitCode;
 
@@ -72,18 +73,19 @@ pub(super) fn augmentation_picture(
 
 pub(super) fn run(args: &PreviewArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
     let (config, _) = layered(&args.source, flags)?;
-    let volume: Volume = match &args.input {
-        Some(path) => volume::read(path)?,
-        None => abdomen(config.run.seed, &PhantomSpec::quickstart())?.image,
+    let (name, prepared) = match &args.input {
+        Some(path) => (
+            path.display().to_string(),
+            prepare_file(path, &config.transform())?,
+        ),
+        None => {
+            let phantom = abdomen(config.run.seed, &PhantomSpec::quickstart())?;
+            (
+                "phantom".to_owned(),
+                config.transform().apply(&phantom.image)?,
+            )
+        }
     };
-    let name = args
-        .input
-        .as_ref()
-        .map_or_else(|| "phantom".to_owned(), |path| path.display().to_string());
-    let prepared = config
-        .transform()
-        .apply(&volume)
-        .with_context(|| name.clone())?;
     let key = RandomKey {
         seed: config.run.seed,
         stage: Stage::Pretraining,
@@ -103,9 +105,10 @@ pub(super) fn run(args: &PreviewArgs, flags: &ArgMatches) -> anyhow::Result<Exit
     };
     let image = augmentation_picture(&picture, PictureOrientation::of(prepared.affine()))?;
     platform::write_atomic(&args.out, &image.encode_png()?)?;
-    let [a, b, c] = volume.shape();
-    let [d, e, f] = prepared.shape();
-    eprintln!("{name}: {a} x {b} x {c} voxels, {d} x {e} x {f} after resampling and cropping");
-    eprintln!("wrote {}", args.out.display());
+    let [a, b, c] = prepared.shape();
+    say(&format!(
+        "{name}: {a} x {b} x {c} voxels after resampling and cropping to the foreground"
+    ));
+    say(&format!("wrote {}", args.out.display()));
     Ok(ExitCode::SUCCESS)
 }

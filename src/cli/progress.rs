@@ -1,6 +1,6 @@
 //! What a person sees while a run goes: a bar in a terminal, plain lines elsewhere.
 
-use crate::cli::output::duration;
+use crate::cli::output::{duration, say};
 use crate::platform::Instant;
 use crate::train::{Event, Observer, StepLosses, TrainError};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -38,7 +38,7 @@ impl Progress {
     fn say(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(text),
-            None => eprintln!("{text}"),
+            None => say(text),
         }
     }
 
@@ -75,12 +75,12 @@ impl Progress {
                     .is_none_or(|at| at.elapsed().as_secs_f64() >= LINE_INTERVAL);
                 if due || last.step == self.total {
                     self.line_at = Some(Instant::now());
-                    eprintln!(
+                    say(&format!(
                         "step {}/{}: {text}, {} left",
                         last.step,
                         self.total,
                         duration(left)
-                    );
+                    ));
                 }
             }
         }
@@ -101,8 +101,9 @@ impl Observer for Progress {
                 self.epochs = total_steps.div_ceil(*steps_per_epoch);
                 self.started = Instant::now();
                 let millions = *parameters as f64 / 1e6;
+                let plural = if self.epochs == 1 { "" } else { "s" };
                 self.say(&format!(
-                    "{millions:.1} million weights, {} epochs of {steps_per_epoch} steps",
+                    "{millions:.1} million weights, {} epoch{plural} of {steps_per_epoch} steps",
                     self.epochs
                 ));
                 if *step > 0 {
@@ -111,8 +112,7 @@ impl Observer for Progress {
                 if let Some(bar) = &self.bar {
                     bar.set_length(*total_steps);
                     bar.set_position(*step);
-                    if let Ok(style) =
-                        ProgressStyle::with_template("{wide_bar} {pos}/{len}\n{msg}")
+                    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len}\n{msg}")
                     {
                         bar.set_style(style);
                     }

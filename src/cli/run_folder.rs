@@ -1,16 +1,20 @@
 //! The folder of a run: chosen, claimed before anything slow, removed again if the run never starts.
 
+use crate::cli::recorder::METRICS_FILE;
 use crate::config::PretrainConfig;
 use crate::platform;
 use anyhow::{Context, bail};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// A folder claimed for a new run.
 #[derive(Debug)]
 pub(super) struct RunFolder {
     path: PathBuf,
-    /// Whether this process made it and nothing worth keeping is in it yet.
+    /// Whether nothing worth keeping is in it yet.
     disposable: bool,
+    /// What was in it before, or none where this process made it.
+    before: Option<Vec<OsString>>,
 }
 
 /// Settings as the run used them.
@@ -33,12 +37,16 @@ impl RunFolder {
                 path.display()
             );
         }
-        let existed = path.exists();
+        if path.exists() && !path.is_dir() {
+            bail!("{} is a file: choose another --out", path.display());
+        }
+        let before = path.exists().then(|| names(&path)).transpose()?;
         std::fs::create_dir_all(&path)
             .with_context(|| format!("cannot make the run's folder {}", path.display()))?;
         let folder = RunFolder {
             path,
-            disposable: !existed,
+            disposable: true,
+            before,
         };
         folder.write_config(config)?;
         Ok(folder)
@@ -63,11 +71,41 @@ impl RunFolder {
 
 impl Drop for RunFolder {
     fn drop(&mut self) {
-        if self.disposable {
-            // The error that brought us here is what the user needs to see.
+        if !self.disposable {
+            return;
+        }
+        // What fails here is not said: the error that brought us here is what the user needs to see.
+        let Some(before) = &self.before else {
             let _ = std::fs::remove_dir_all(&self.path);
+            return;
+        };
+        for name in names(&self.path).unwrap_or_default() {
+            let path = self.path.join(&name);
+            if before.contains(&name) || !is_of_a_run(&name) {
+                continue;
+            }
+            let _ = match path.is_dir() {
+                true => std::fs::remove_dir_all(&path),
+                false => std::fs::remove_file(&path),
+            };
         }
     }
+}
+
+fn names(folder: &Path) -> anyhow::Result<Vec<OsString>> {
+    let unreadable = || format!("cannot look into {}", folder.display());
+    std::fs::read_dir(folder)
+        .with_context(unreadable)?
+        .map(|entry| Ok(entry.with_context(unreadable)?.file_name()))
+        .collect()
+}
+
+/// Whether a run leaves files or folders of this name before its first checkpoint.
+fn is_of_a_run(name: &OsString) -> bool {
+    let name = name.to_string_lossy();
+    [CONFIG_FILE, METRICS_FILE, "checkpoints"].contains(&name.as_ref())
+        || name.starts_with("events.out.tfevents.")
+        || name.starts_with(".hounsfield-")
 }
 
 fn free_name(name: &str) -> anyhow::Result<PathBuf> {

@@ -1,5 +1,6 @@
 //! Ctrl-C: the first asks the run to save and end, the second ends the program at once.
 
+use crate::cli::output::say;
 use crate::train::Control;
 use anyhow::Context;
 
@@ -13,8 +14,8 @@ pub(super) fn stop_on_interrupt(control: &Control) -> anyhow::Result<()> {
         if control.stopped() {
             std::process::exit(i32::from(INTERRUPTED));
         }
-        eprintln!("\nstopping after this step and saving; press Ctrl-C again to stop at once");
         control.stop();
+        say("\nstopping after this step and saving; press Ctrl-C again to stop at once");
     })
     .context("cannot listen for Ctrl-C")
 }

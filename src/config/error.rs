@@ -28,6 +28,16 @@ pub enum SettingsError {
         /// Its value.
         value: f64,
     },
+    /// Must not be so large.
+    #[error("{name} is {value}: it must be {most} or less")]
+    TooLarge {
+        /// The setting.
+        name: &'static str,
+        /// Its value.
+        value: usize,
+        /// Its largest value.
+        most: usize,
+    },
     /// Must be a share.
     #[error("{name} is {value}: it must be at least 0 and below 1")]
     Share {
@@ -37,7 +47,9 @@ pub enum SettingsError {
         value: f64,
     },
     /// An empty intensity window.
-    #[error("the intensity window from {low} to {high} is empty: intensity_min must be below intensity_max")]
+    #[error(
+        "the intensity window from {low} to {high} is empty: intensity_min must be below intensity_max"
+    )]
     Window {
         /// Lower end.
         low: f32,

@@ -15,13 +15,19 @@ fn triple<T: FromStr + Copy>(text: &str) -> Option<[T; 3]> {
 }
 
 /// `2` or `1.5,1.5,2`, in mm.
-#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only flags are parsed"))]
+#[cfg_attr(
+    not(feature = "cli"),
+    expect(dead_code, reason = "only flags are parsed")
+)]
 pub(super) fn spacing(text: &str) -> Result<[f64; 3], String> {
     triple(text).ok_or_else(|| "give one size in mm, or three as 1.5,1.5,2".to_owned())
 }
 
 /// `96` or `96,96,64`, in voxels.
-#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only flags are parsed"))]
+#[cfg_attr(
+    not(feature = "cli"),
+    expect(dead_code, reason = "only flags are parsed")
+)]
 pub(super) fn size(text: &str) -> Result<[usize; 3], String> {
     triple(text).ok_or_else(|| "give one number of voxels, or three as 96,96,64".to_owned())
 }

@@ -63,7 +63,7 @@ impl PretrainConfig {
     pub fn from_toml(text: &str, place: &str) -> Result<Self, SettingsError> {
         toml::from_str(text).map_err(|e| SettingsError::Toml {
             place: place.to_owned(),
-            reason: e.to_string().trim_end().to_owned(),
+            reason: one_line(&e, text),
         })
     }
 
@@ -76,8 +76,10 @@ impl PretrainConfig {
             place: place.to_owned(),
             reason,
         };
+        // The file on its own first: its errors know their line.
+        Self::from_toml(text, place)?;
         let mut base = toml::Table::try_from(self).map_err(|e| bad(e.to_string()))?;
-        let over: toml::Table = toml::from_str(text).map_err(|e| bad(e.to_string()))?;
+        let over: toml::Table = toml::from_str(text).map_err(|e| bad(one_line(&e, text)))?;
         merge(&mut base, over);
         base.try_into().map_err(|e| bad(e.to_string()))
     }
@@ -92,6 +94,18 @@ impl PretrainConfig {
             reason: e.to_string(),
         })
     }
+}
+
+/// The parser's words in one line, with the line and the text it is about.
+fn one_line(error: &toml::de::Error, text: &str) -> String {
+    let message = error.message().replace('\n', " ");
+    let Some(start) = error.span().map(|span| span.start.min(text.len())) else {
+        return message;
+    };
+    let before = text.get(..start).unwrap_or_default();
+    let line = before.matches('\n').count();
+    let content = text.lines().nth(line).unwrap_or_default().trim();
+    format!("line {} ({content}): {message}", line + 1)
 }
 
 /// Replaces values of `base` by those of `over`, table by table.

@@ -37,6 +37,14 @@ pub enum DatasetError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A label map stands where an image belongs.
+    #[error("{} looks like a label map (whole numbers from 0 to {largest} only); list the image it belongs to", .path.display())]
+    LabelMap {
+        /// The file.
+        path: PathBuf,
+        /// The largest label.
+        largest: u8,
+    },
     /// The split file is not JSON.
     #[error("{name} is not valid JSON at line {line}, column {column}: {source}")]
     NotJson {
@@ -148,6 +156,9 @@ impl fmt::Display for ProblemReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.problems.len();
         write!(f, "{count} of {} files cannot be used:", self.checked)?;
+        if let [only] = &self.problems[..] {
+            return write!(f, " {only}");
+        }
         for problem in self.problems.iter().take(NAMED_PROBLEMS) {
             write!(f, "\n  {problem}")?;
         }

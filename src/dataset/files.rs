@@ -1,6 +1,6 @@
 //! A volume source over image files: read, prepared and cached.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Cache, Case, DatasetError, VolumeSource};
@@ -34,6 +34,24 @@ impl FileSource {
     }
 }
 
+/// Reads one image and prepares it for pre-training (steps 1-6 of spec section 3), without any cache.
+///
+/// # Errors
+/// A file that cannot be read, looks like a label map or has no foreground; the message names it.
+pub fn prepare_file(path: &Path, transform: &PretrainTransform) -> Result<Volume, DatasetError> {
+    let volume = volume::read(path)?;
+    if let Some(largest) = volume::looks_like_labels(&volume) {
+        let path = path.to_path_buf();
+        return Err(DatasetError::LabelMap { path, largest });
+    }
+    transform
+        .apply(&volume)
+        .map_err(|source| DatasetError::Transform {
+            name: path.display().to_string(),
+            source,
+        })
+}
+
 impl VolumeSource for FileSource {
     fn len(&self) -> usize {
         self.images.len()
@@ -44,11 +62,7 @@ impl VolumeSource for FileSource {
         let path = self.images.get(index);
         let path = path.ok_or(DatasetError::NoSuchCase { index, len })?;
         self.cache.get(&[path], &self.settings, || {
-            let prepared = self.transform.apply(&volume::read(path)?);
-            prepared.map_err(|source| DatasetError::Transform {
-                name: path.display().to_string(),
-                source,
-            })
+            prepare_file(path, &self.transform)
         })
     }
 

@@ -27,7 +27,7 @@ pub use batch::{BatchSettings, Batches, Draw, TrainingBatch};
 pub use cache::{Cache, CacheCounts};
 pub use error::{DatasetError, ProblemReport};
 #[cfg(not(target_family = "wasm"))]
-pub use files::FileSource;
+pub use files::{FileSource, prepare_file};
 pub use list::{Case, DataList};
 pub use loader::{Prefetch, WorkerPanic, default_workers, warm_up};
 pub use notices::Notice;

@@ -106,7 +106,15 @@ mod tests {
 
     #[test]
     fn names_that_are_no_device_are_refused() {
-        for name in ["", "gpu", "cpu:1", "vulkan:", "vulkan:-1", "vulkan:x", "auto:0"] {
+        for name in [
+            "",
+            "gpu",
+            "cpu:1",
+            "vulkan:",
+            "vulkan:-1",
+            "vulkan:x",
+            "auto:0",
+        ] {
             assert!(name.parse::<DeviceChoice>().is_err(), "{name}");
         }
     }

@@ -4,10 +4,14 @@
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
     /// Not a device name.
-    #[error("unknown device '{0}': use auto, cpu, vulkan, metal, dx12 or gl, with :N for an adapter's number")]
+    #[error(
+        "unknown device '{0}': use auto, cpu, vulkan, metal, dx12 or gl, with :N for an adapter's number"
+    )]
     UnknownName(String),
     /// No such adapter on this machine.
-    #[error("no {api} adapter{number} on this machine: `hounsfield doctor` lists what there is, --device cpu always works")]
+    #[error(
+        "no {api} adapter{number} on this machine: `hounsfield doctor` lists what there is, --device cpu always works"
+    )]
     NoAdapter {
         /// Interface asked for.
         api: &'static str,
@@ -23,7 +27,9 @@ pub enum DeviceError {
         reason: String,
     },
     /// The device computes something else than it should.
-    #[error("the device failed its self-test ({check}: {detail}); use --device cpu or update the driver")]
+    #[error(
+        "the device failed its self-test ({check}: {detail}); use --device cpu or update the driver"
+    )]
     SelfTest {
         /// Name of the check.
         check: &'static str,

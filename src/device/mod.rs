@@ -9,6 +9,7 @@ mod self_test;
 #[cfg(target_family = "wasm")]
 mod wasm;
 
+pub use crate::kernels::is_cpu;
 pub use choice::{Api, DeviceChoice};
 pub use error::DeviceError;
 pub use memory::{MemoryEstimate, estimate_pretraining};
@@ -18,7 +19,6 @@ pub use self_test::{CheckResult, self_test};
 #[cfg(target_family = "wasm")]
 pub use wasm::select;
 
-use burn::backend::DispatchDevice;
 use burn::tensor::Device;
 
 /// A device with the words to call it by.
@@ -28,12 +28,4 @@ pub struct Selected {
     pub device: Device,
     /// For people: adapter, interface and driver, or the CPU and its threads.
     pub description: String,
-}
-
-/// Whether a device is the CPU backend, whose tensors are host memory.
-pub fn is_cpu(device: &Device) -> bool {
-    matches!(
-        device.clone().inner().as_dispatch(),
-        DispatchDevice::Flex(_)
-    )
 }

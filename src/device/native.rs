@@ -65,10 +65,16 @@ fn backend(api: Api) -> (wgpu::Backends, WgpuBackend) {
     }
 }
 
-/// All adapters of this machine, interface by interface.
+/// All adapters of this machine, interface by interface. OpenGL is asked only where there is a session that could
+/// have a display: without one its libraries write complaints to standard error, and it has no GPU to offer that
+/// Vulkan lacks.
 pub async fn adapters() -> Vec<Adapter> {
     let mut all = Vec::new();
+    let session = cfg!(windows) || std::env::var_os("XDG_RUNTIME_DIR").is_some();
     for api in Api::ALL {
+        if api == Api::Gl && !session {
+            continue;
+        }
         all.extend(adapters_of(api).await);
     }
     all
@@ -81,7 +87,12 @@ async fn adapters_of(api: Api) -> Vec<Adapter> {
         ..wgpu::InstanceDescriptor::new_without_display_handle()
     });
     let mut found: Vec<Adapter> = Vec::new();
-    for (number, adapter) in instance.enumerate_adapters(backends).await.iter().enumerate() {
+    for (number, adapter) in instance
+        .enumerate_adapters(backends)
+        .await
+        .iter()
+        .enumerate()
+    {
         let info = adapter.get_info();
         let limits = adapter.limits();
         let features = adapter.features();
@@ -116,7 +127,7 @@ async fn adapters_of(api: Api) -> Vec<Adapter> {
 }
 
 /// The device for a choice. `auto` takes the first real GPU, else the CPU; a software adapter is taken only when
-/// its interface was named.
+/// its interface was named, and so is OpenGL, whose compute shaders lack what training needs on many drivers.
 ///
 /// # Errors
 /// [`DeviceError::NoAdapter`] or [`DeviceError::Unusable`].
@@ -124,7 +135,7 @@ pub async fn select(choice: DeviceChoice) -> Result<Selected, DeviceError> {
     match choice {
         DeviceChoice::Cpu => Ok(cpu()),
         DeviceChoice::Auto => {
-            for api in Api::ALL {
+            for api in [Api::Vulkan, Api::Metal, Api::Dx12] {
                 let found = adapters_of(api).await;
                 if let Some(adapter) = found.iter().find(|a| is_gpu(a.kind)) {
                     return open(adapter);
@@ -200,6 +211,11 @@ fn open(adapter: &Adapter) -> Result<Selected, DeviceError> {
     };
     Ok(Selected {
         device,
-        description: format!("{} ({}, {})", adapter.name, adapter.api.name(), adapter.driver),
+        description: format!(
+            "{} ({}, {})",
+            adapter.name,
+            adapter.api.name(),
+            adapter.driver
+        ),
     })
 }

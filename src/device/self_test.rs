@@ -1,11 +1,10 @@
 //! A few operations with known answers: shader errors can otherwise pass in silence.
 
 use crate::device::DeviceError;
-use crate::kernels::gelu;
+use crate::kernels::{gelu, softmax};
 use crate::nn::{Linear, PatchExpansion};
 use burn::Tensor;
 use burn::module::Param;
-use burn::tensor::activation::softmax;
 use burn::tensor::module::layer_norm;
 use burn::tensor::{Device, TensorData};
 use serde::Serialize;
@@ -48,13 +47,19 @@ pub async fn self_test(device: &Device) -> Result<Vec<CheckResult>, DeviceError>
             .map_err(|e| fail(format!("{e:?}")))?
             .try_into_vec::<f32>()
             .map_err(|e| fail(format!("{e:?}")))?;
-        let scale = expected.iter().fold(f32::MIN_POSITIVE, |m, e| m.max(e.abs()));
+        let scale = expected
+            .iter()
+            .fold(f32::MIN_POSITIVE, |m, e| m.max(e.abs()));
         let error = found
             .iter()
             .zip(&expected)
             .map(|(f, e)| (f - e).abs() / scale)
             .fold(0.0, |worst: f32, error| {
-                if error.is_nan() { f32::INFINITY } else { worst.max(error) }
+                if error.is_nan() {
+                    f32::INFINITY
+                } else {
+                    worst.max(error)
+                }
             });
         if found.len() != expected.len() || error > TOLERANCE {
             return Err(fail(format!("relative error {error:.1e}")));
@@ -121,7 +126,7 @@ fn normalisation(device: &Device) -> Check {
 fn attention_row(device: &Device) -> Check {
     let x = filled([7, 30], device, |n| ((n % 30 + 1) as f32).ln());
     let expected = (0..7 * 30).map(|n| (n % 30 + 1) as f32 / 465.0).collect();
-    (flat(softmax(x, 1)), expected)
+    (flat(softmax(x)), expected)
 }
 
 /// The gradient of `sum gelu(x w)` with one input and w = 1 is `sum x gelu'(x)`, for x = -2, -1, 0, 1, 2.

@@ -39,9 +39,7 @@ pub fn contrastive(views: Tensor<5>, temperature: f64) -> Tensor<1> {
 fn gram(views: Tensor<5>) -> Tensor<2> {
     let [rows, depth, height, width, channels] = views.dims();
     let run = width * channels;
-    let runs = views
-        .reshape([rows, depth * height, run])
-        .swap_dims(0, 1); // [depth * height, rows, run]
+    let runs = views.reshape([rows, depth * height, run]).swap_dims(0, 1); // [depth * height, rows, run]
     runs.clone()
         .matmul(runs.swap_dims(1, 2))
         .reshape([depth, height, rows * rows])

@@ -1,10 +1,10 @@
 //! Multi-head self-attention (Vaswani et al., 2017).
 
+use crate::kernels::softmax;
 use crate::nn::Linear;
 use burn::Tensor;
 use burn::module::Module;
 use burn::tensor::Device;
-use burn::tensor::activation::softmax;
 
 /// Self-attention with one bias-free projection to queries, keys and values (specification 5.2). The
 /// `3 * hidden` outputs of `qkv` are queries, keys, values in this order, each with the heads side by side.
@@ -41,8 +41,10 @@ impl SelfAttention {
                 .narrow(0, index, 1)
                 .reshape([batch, self.heads, tokens, width])
         };
-        let scores = part(0).matmul(part(1).swap_dims(2, 3)) * (width as f64).powf(-0.5);
-        let mixed = softmax(scores, 3).matmul(part(2)); // [batch, heads, tokens, width]
+        // The queries are fewer numbers to scale than the scores.
+        let queries = part(0) * (width as f64).powf(-0.5);
+        let scores = queries.matmul(part(1).swap_dims(2, 3));
+        let mixed = softmax(scores).matmul(part(2)); // [batch, heads, tokens, width]
         self.out_proj
             .forward(mixed.swap_dims(1, 2).reshape([rows, hidden]))
     }

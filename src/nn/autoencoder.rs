@@ -56,7 +56,10 @@ impl ViTAutoEncoder {
         let tokens = self.vit.forward(x, keep_hidden);
         let coarse = self.conv3d_transpose.forward(tokens.normed);
         let fine = self.conv3d_transpose_1.forward(coarse); // [batch * tokens * k^3 * l^3, 1]
-        let (k, l) = (self.conv3d_transpose.kernel(), self.conv3d_transpose_1.kernel());
+        let (k, l) = (
+            self.conv3d_transpose.kernel(),
+            self.conv3d_transpose_1.kernel(),
+        );
         let [g0, g1, g2] = self.grid;
         let volume = fine
             .reshape([shape[0], g0, g1, g2, k, k, k, l, l, l])

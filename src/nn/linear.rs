@@ -1,5 +1,6 @@
 //! Fully connected layer on the last axis.
 
+use crate::kernels::add_bias;
 use burn::Tensor;
 use burn::module::{Module, Param};
 use burn::tensor::Device;
@@ -29,7 +30,7 @@ impl Linear {
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let y = x.matmul(self.weight.val());
         match &self.bias {
-            Some(bias) => y + bias.val().unsqueeze(),
+            Some(bias) => add_bias(y, bias.val()),
             None => y,
         }
     }

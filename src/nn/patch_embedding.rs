@@ -1,5 +1,6 @@
 //! Cutting a volume into patches and projecting each to a token.
 
+use crate::kernels::add_bias;
 use crate::nn::VitConfig;
 use burn::Tensor;
 use burn::module::{Module, Param};
@@ -53,8 +54,10 @@ impl PatchEmbedding {
             .reshape([batch, grid[0], p, grid[1], p, grid[2], p])
             .permute([0, 1, 3, 5, 2, 4, 6])
             .reshape([batch * tokens, channels * p * p * p]);
-        let projected = patches.matmul(weight.reshape([channels * p * p * p, hidden]))
-            + self.patch_embeddings.bias.val().unsqueeze();
+        let projected = add_bias(
+            patches.matmul(weight.reshape([channels * p * p * p, hidden])),
+            self.patch_embeddings.bias.val(),
+        );
         (projected.reshape([batch, tokens, hidden]) + self.position_embeddings.val())
             .reshape([batch * tokens, hidden])
     }

@@ -1,5 +1,6 @@
 //! Transposed convolution whose kernel equals its stride, as a matrix product.
 
+use crate::kernels::add_bias;
 use burn::Tensor;
 use burn::module::{Module, Param};
 use burn::tensor::Device;
@@ -47,6 +48,9 @@ impl PatchExpansion {
             .reshape([input, output, block])
             .swap_dims(1, 2)
             .reshape([input, block * output]);
-        x.matmul(weight).reshape([rows * block, output]) + self.bias.val().unsqueeze()
+        add_bias(
+            x.matmul(weight).reshape([rows * block, output]),
+            self.bias.val(),
+        )
     }
 }

@@ -30,7 +30,9 @@ pub enum ConfigError {
     #[error("{0} is 0: use at least 1")]
     Zero(&'static str),
     /// The volume is not a whole number of patches.
-    #[error("an axis of {size} voxels is not a multiple of the patch size {patch}: choose a multiple")]
+    #[error(
+        "an axis of {size} voxels is not a multiple of the patch size {patch}: choose a multiple"
+    )]
     PartialPatch {
         /// Voxels on the axis.
         size: usize,

@@ -1,11 +1,11 @@
 //! Adam (Kingma and Ba, 2015) and AdamW (Loshchilov and Hutter, 2019) with PyTorch's semantics: moving averages
 //! for moments, bias correction of both, epsilon added after the square root.
 
+use crate::kernels::is_cpu;
 use crate::optim::GradientMap;
 use crate::platform::zip_chunks;
 use crate::weights::{Named, PathStack};
 use burn::Tensor;
-use burn::backend::DispatchDevice;
 use burn::module::{ModuleMapper, Param};
 use burn::tensor::TensorData;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,7 @@ pub enum Decay {
     /// Added to the gradient, as PyTorch's Adam does.
     Adam,
     /// Shrinks the weight directly, as AdamW does.
+    #[cfg_attr(feature = "cli", value(name = "adamw"))]
     AdamW,
 }
 
@@ -173,12 +174,19 @@ impl<M: Named> ModuleMapper for Update<'_, M> {
         let count = shape.iter().product::<usize>();
         let tracked = weight.is_require_grad();
         let weight = weight.inner().reshape([count]);
-        let on_host = matches!(weight.device().as_dispatch(), DispatchDevice::Flex(_));
-        let update = if on_host { update_host } else { update_device };
+        let update = if is_cpu(&weight.device()) {
+            update_host
+        } else {
+            update_device
+        };
         let (weight, moments) = update(weight, gradient, moments, self.factor, self.coefficients);
         self.moments.insert(name, moments);
         let weight = Tensor::from_inner(weight.reshape(shape));
-        let weight = if tracked { weight.require_grad() } else { weight };
+        let weight = if tracked {
+            weight.require_grad()
+        } else {
+            weight
+        };
         Param::from_mapped_value(id, weight, mapper)
     }
 }
@@ -194,10 +202,10 @@ fn update_device(
     let apply = factor.clone().greater_elem(0.0).float();
     // Infinity times zero is not a number, so a skipped gradient is cut off before it is scaled.
     let limit = f64::from(f32::MAX);
-    let gradient = gradient.clone().zeros_like().mask_where(
-        gradient.clone().abs().lower_equal_elem(limit),
-        gradient,
-    );
+    let gradient = gradient
+        .clone()
+        .zeros_like()
+        .mask_where(gradient.clone().abs().lower_equal_elem(limit), gradient);
     let gradient = gradient * factor.clone() + weight.clone() * f64::from(c.l2);
     let first_change = (gradient.clone() - moments.first.clone()) * (1.0 - f64::from(c.beta1));
     let second_change =
@@ -205,7 +213,8 @@ fn update_device(
     let first = moments.first + first_change * apply.clone();
     let second = moments.second + second_change * apply.clone();
     let root = second.clone().sqrt() * f64::from(c.root_scale) + f64::from(c.epsilon);
-    let change = first.clone() / root * f64::from(c.step_size) + weight.clone() * f64::from(c.shrink);
+    let change =
+        first.clone() / root * f64::from(c.step_size) + weight.clone() * f64::from(c.shrink);
     (weight - change * apply, Moments { first, second })
 }
 

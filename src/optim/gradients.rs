@@ -13,7 +13,12 @@ pub type GradientMap = BTreeMap<String, Tensor<1>>;
 
 /// Moves the gradients of a network's parameters into `sum`, adding to what is there.
 pub fn accumulate<M: Named>(network: &M, gradients: &mut Gradients, sum: &mut GradientMap) {
-    struct Visitor<'a, M>(PathStack, &'a mut Gradients, &'a mut GradientMap, PhantomData<M>);
+    struct Visitor<'a, M>(
+        PathStack,
+        &'a mut Gradients,
+        &'a mut GradientMap,
+        PhantomData<M>,
+    );
     impl<M: Named> ModuleVisitor for Visitor<'_, M> {
         fn enter_module(&mut self, name: &str, container: &str) {
             self.0.enter(name, container);

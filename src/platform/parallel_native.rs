@@ -24,3 +24,20 @@ pub fn zip_chunks(
 pub fn threads() -> usize {
     rayon::current_num_threads()
 }
+
+/// Calls `work` on chunks of `out` and the same parts of the inputs, which are as long as `out`, in parallel.
+pub fn map_chunks<const N: usize>(
+    out: &mut [f32],
+    inputs: [&[f32]; N],
+    chunk: usize,
+    work: impl Fn(&mut [f32], [&[f32]; N]) + Sync,
+) {
+    let chunk = chunk.max(1);
+    out.par_chunks_mut(chunk)
+        .enumerate()
+        .for_each(|(index, out)| {
+            let start = index * chunk;
+            let parts = inputs.map(|input| input.get(start..start + out.len()).unwrap_or_default());
+            work(out, parts);
+        });
+}

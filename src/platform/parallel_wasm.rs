@@ -13,3 +13,13 @@ pub fn zip_chunks(
 pub fn threads() -> usize {
     1
 }
+
+/// Calls `work` on `out` and the inputs, which are as long as `out`.
+pub fn map_chunks<const N: usize>(
+    out: &mut [f32],
+    inputs: [&[f32]; N],
+    _: usize,
+    work: impl Fn(&mut [f32], [&[f32]; N]) + Sync,
+) {
+    work(out, inputs);
+}

@@ -64,6 +64,20 @@ pub struct Manifest {
     pub updates: u64,
     /// Every tensor with its hash.
     pub tensors: Vec<StoredTensor>,
+    /// BLAKE3 of the manifest's compact JSON with this field empty, in hexadecimal.
+    pub checksum: String,
+}
+
+impl Manifest {
+    fn expected_checksum(&self) -> Result<String, serde_json::Error> {
+        let bare = Manifest {
+            checksum: String::new(),
+            ..self.clone()
+        };
+        Ok(blake3::hash(&serde_json::to_vec(&bare)?)
+            .to_hex()
+            .to_string())
+    }
 }
 
 /// A checkpoint in host memory.
@@ -87,6 +101,7 @@ impl Checkpoint {
                 progress,
                 updates: state.updates,
                 tensors: Vec::new(),
+                checksum: String::new(),
             },
             state,
         }
@@ -126,8 +141,12 @@ impl Checkpoint {
                     blake3: hash(values),
                 });
             }
-            sink(file, &encode(&tensors, &[])?)?;
+            sink(file, &encode(&tensors, None)?)?;
         }
+        self.manifest.checksum = self
+            .manifest
+            .expected_checksum()
+            .map_err(io::Error::other)?;
         let manifest = serde_json::to_vec_pretty(&self.manifest).map_err(io::Error::other)?;
         sink(MANIFEST, &manifest)?;
         Ok(())
@@ -153,6 +172,9 @@ impl Checkpoint {
                 format!("format {version}, this program reads {VERSION}"),
             ));
         }
+        if manifest.expected_checksum().ok().as_ref() != Some(&manifest.checksum) {
+            return Err(damaged(MANIFEST, "does not match its checksum".to_owned()));
+        }
         let mut state = HostState {
             updates: manifest.updates,
             ..HostState::default()
@@ -173,7 +195,10 @@ impl Checkpoint {
                 let found = values.get(&tensor.name).map(|v| hash(v));
                 if found.as_ref() != Some(&tensor.blake3) {
                     let name = &tensor.name;
-                    return Err(damaged(file, format!("tensor {name} does not match its hash")));
+                    return Err(damaged(
+                        file,
+                        format!("tensor {name} does not match its hash"),
+                    ));
                 }
             }
             match stored {

@@ -26,7 +26,9 @@ pub enum TrainError {
     #[error("the device failed: {0}; the last checkpoint is intact, continue with --resume")]
     Device(String),
     /// The loss was not a number for too long.
-    #[error("the loss was not finite for {count} steps in a row, last at step {step}: lower the learning rate or clip the gradients; the last checkpoint is intact")]
+    #[error(
+        "the loss was not finite for {count} steps in a row, last at step {step}: lower the learning rate or clip the gradients; the last checkpoint is intact"
+    )]
     NotFinite {
         /// Steps in a row.
         count: u64,

@@ -5,6 +5,7 @@ mod checkpoint;
 mod error;
 mod event;
 mod pretrain;
+mod saving;
 mod state;
 mod step;
 mod validate;

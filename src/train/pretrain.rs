@@ -2,15 +2,16 @@
 
 use crate::augment::Stage;
 use crate::config::{PretrainConfig, ValidationMode};
-use crate::dataset::{BatchSettings, Batches, Draw, Prefetch, VolumeSource};
+use crate::dataset::{BatchSettings, Batches, Draw, Prefetch, TrainingBatch, VolumeSource};
 use crate::device;
 use crate::optim::{Schedule, gain};
 use crate::platform::{self, Instant};
+use crate::train::saving::{save_best, save_last};
 use crate::train::{
     Checkpoint, Control, Event, Observer, Progress, StepLosses, TrainError, TrainState,
     forward_backward, picture, validate,
 };
-use crate::weights::{self, describe};
+use crate::weights::describe;
 use burn::Tensor;
 use burn::tensor::{Device, Transaction};
 use std::path::PathBuf;
@@ -126,7 +127,8 @@ impl Runner {
             ValidationMode::Random => Draw::EachEpoch,
         };
         let training = Batches::new(run.training, settings(Stage::Pretraining, Draw::EachEpoch))?;
-        let validation = Batches::new(run.validation, settings(Stage::PretrainingValidation, draw))?;
+        let validation =
+            Batches::new(run.validation, settings(Stage::PretrainingValidation, draw))?;
         let total = config.total_steps(training.steps_per_epoch());
         let log_every = match (config.run.log_every, device::is_cpu(&run.device)) {
             (0, true) => 1,
@@ -169,6 +171,11 @@ impl Runner {
     async fn train(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
         // A run stopped between an epoch's last step and its validation makes up for it.
         self.validate_if_due(observer).await?;
+        // A checkpoint before the first step: whatever happens from here on, the run can go on, and a disk without
+        // room is found now.
+        if self.progress.step == 0 {
+            self.save(observer).await?;
+        }
         let workers = match self.config.data.workers {
             0 => platform::threads(),
             workers => workers,
@@ -201,7 +208,7 @@ impl Runner {
         self.read_losses(observer).await
     }
 
-    fn step(&mut self, batch: &crate::dataset::TrainingBatch) -> Result<(), TrainError> {
+    fn step(&mut self, batch: &TrainingBatch) -> Result<(), TrainError> {
         let state = self
             .state
             .take()
@@ -241,7 +248,9 @@ impl Runner {
         for (step, data) in pending.iter().zip(data) {
             let values: Vec<f32> = data.iter::<f32>().collect();
             let [total, l1, contrastive, norm] = values[..] else {
-                return Err(TrainError::Device("the losses could not be read".to_owned()));
+                return Err(TrainError::Device(
+                    "the losses could not be read".to_owned(),
+                ));
             };
             let skipped = !norm.is_finite();
             self.progress.skipped += u64::from(skipped);
@@ -288,7 +297,14 @@ impl Runner {
             return Ok(());
         }
         let network = self.state()?.evaluated();
-        let l1 = validate(&network, &self.validation, epoch, &self.device, &self.control).await?;
+        let l1 = validate(
+            &network,
+            &self.validation,
+            epoch,
+            &self.device,
+            &self.control,
+        )
+        .await?;
         let Some(l1) = l1 else {
             return Ok(());
         };
@@ -298,7 +314,9 @@ impl Runner {
         if best {
             self.progress.best_l1 = Some(l1);
             self.progress.best_step = step;
-            self.save_best(&network).await?;
+            if let Some(folder) = &self.folder {
+                save_best(folder, &self.config, self.progress, &network).await?;
+            }
         }
         observer.event(&Event::Validated {
             step,
@@ -311,45 +329,13 @@ impl Runner {
         Ok(())
     }
 
-    /// The encoder on its own, for fine-tuning, and a checkpoint of the whole network without moments.
-    async fn save_best(&self, network: &crate::nn::ViTAutoEncoder) -> Result<(), TrainError> {
-        let Some(folder) = &self.folder else {
-            return Ok(());
-        };
-        let exported = weights::export(network).await?;
-        let encoder: Vec<_> = exported
-            .iter()
-            .filter(|(info, _)| !info.name.starts_with("conv3d_transpose"))
-            .cloned()
-            .collect();
-        let metadata = [
-            ("network", "ViT encoder, names of MONAI's ViTAutoEnc".to_owned()),
-            ("step", self.progress.step.to_string()),
-        ];
-        let bytes = weights::encode(&encoder, &metadata)?;
-        platform::write_atomic(&folder.join("encoder.safetensors"), &bytes)?;
-        let state = super::state::HostState {
-            weights: exported,
-            ..Default::default()
-        };
-        let checkpoint = Checkpoint::new(&self.config, self.progress, state);
-        let mut target = platform::AtomicFolder::create(&folder.join("checkpoints/best"))?;
-        checkpoint.write(|name, bytes| target.file(name, bytes))?;
-        Ok(target.commit(None)?)
-    }
-
     /// Writes `checkpoints/last` and keeps the one before as `checkpoints/previous`.
     async fn save(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
         self.read_losses(observer).await?;
         self.progress.seconds += self.counted_at.elapsed().as_secs_f64();
         self.counted_at = Instant::now();
         if let Some(folder) = &self.folder {
-            let state = self.state()?.to_host().await?;
-            let checkpoint = Checkpoint::new(&self.config, self.progress, state);
-            let checkpoints = folder.join("checkpoints");
-            let mut target = platform::AtomicFolder::create(&checkpoints.join("last"))?;
-            checkpoint.write(|name, bytes| target.file(name, bytes))?;
-            target.commit(Some(&checkpoints.join("previous")))?;
+            save_last(folder, &self.config, self.progress, self.state()?).await?;
             observer.event(&Event::Saved {
                 step: self.progress.step,
             })?;

@@ -54,9 +54,7 @@ pub fn forward_backward(
         let share = count as f64 / batch.patches as f64;
         let mut graph = (loss.total.clone() * share).backward();
         accumulate(network, &mut graph, &mut gradients);
-        let contrastive = loss
-            .contrastive
-            .unwrap_or_else(|| loss.l1.zeros_like());
+        let contrastive = loss.contrastive.unwrap_or_else(|| loss.l1.zeros_like());
         let values = Tensor::cat(vec![loss.total, loss.l1, contrastive], 0).inner() * share;
         losses = Some(match losses {
             Some(sum) => sum + values,

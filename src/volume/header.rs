@@ -80,17 +80,15 @@ impl Header {
         length: usize,
     ) -> Result<Self, VolumeError> {
         let version = signature::version(name, &block[..length.min(SIZE_2)])?;
-        let broken = |problem| VolumeError::Header {
-            name: name.into(),
-            problem,
-        };
-        let raw = |big| Raw::new(block, version, big);
         // The number of axes tells the byte order, as in every reader: 1 to 7 in the right one.
         let (big_endian, raw) = [false, true]
             .into_iter()
-            .map(|big| (big, raw(big)))
+            .map(|big| (big, Raw::new(block, version, big)))
             .find(|(_, raw)| (1..=7).contains(&raw.dim[0]))
-            .ok_or_else(|| broken(format!("dim[0] is {}, not 1 to 7", raw(false).dim[0])))?;
+            .ok_or_else(|| VolumeError::Header {
+                name: name.into(),
+                problem: "dim[0] is not 1 to 7 in either byte order".into(),
+            })?;
 
         let datatype = Datatype::from_code(name, raw.datatype)?;
         let axes = raw.dim[0] as usize;
@@ -274,7 +272,7 @@ mod tests {
             "a.nii: 2D image of 2x3; Hounsfield reads 3D volumes: stack the slices into one volume first"
         );
         assert!(message(&[(44, -3)]).contains("dim[2] is -3"));
-        assert!(message(&[(40, 0)]).contains("dim[0] is 0"));
+        assert!(message(&[(40, 0)]).contains("dim[0] is not 1 to 7"));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod datatype;
 mod error;
 mod gunzip;
 mod header;
+mod labels;
 mod layout;
 #[cfg(not(target_family = "wasm"))]
 mod native;
@@ -25,6 +26,7 @@ mod write;
 pub use datatype::Datatype;
 pub use error::VolumeError;
 pub use header::{Header, Scaling, Version};
+pub use labels::looks_like_labels;
 #[cfg(not(target_family = "wasm"))]
 pub use native::{Probe, probe, read, read_image, write, write_like};
 pub use nifti::{NiftiImage, read_nifti, read_nifti_pair};

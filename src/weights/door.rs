@@ -117,11 +117,9 @@ impl PathStack {
     }
 
     pub(crate) fn layout(&self) -> DiskLayout {
-        self.0
-            .last()
-            .map_or(DiskLayout::Same, |(name, container)| {
-                DiskLayout::of(container, name)
-            })
+        self.0.last().map_or(DiskLayout::Same, |(name, container)| {
+            DiskLayout::of(container, name)
+        })
     }
 }
 
@@ -172,9 +170,7 @@ pub fn describe<M: Named>(network: &M) -> Vec<ParameterInfo> {
 ///
 /// # Errors
 /// [`WeightsError::Device`] if the device was lost.
-pub async fn export<M: Named>(
-    network: &M,
-) -> Result<Vec<(ParameterInfo, Vec<f32>)>, WeightsError> {
+pub async fn export<M: Named>(network: &M) -> Result<Vec<(ParameterInfo, Vec<f32>)>, WeightsError> {
     let mut parameters = Vec::new();
     let mut transaction = Transaction::default();
     collect(network, |info, layout, memory, tensor| {
@@ -244,7 +240,11 @@ pub fn fill<M: Named>(network: M, values: &Values) -> Result<M, WeightsError> {
                 let values = layout.from_disk(values, &shape);
                 let device = old.device();
                 let new = Tensor::from_data(TensorData::new(values, shape), &device);
-                if old.is_require_grad() { new.require_grad() } else { new }
+                if old.is_require_grad() {
+                    new.require_grad()
+                } else {
+                    new
+                }
             })
         }
     }

@@ -4,7 +4,9 @@
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
     /// A parameter of the network is not there.
-    #[error("the weights lack {missing} of the network's {total} tensors, {first} among them: they belong to another network or preset")]
+    #[error(
+        "the weights lack {missing} of the network's {total} tensors, {first} among them: they belong to another network or preset"
+    )]
     Missing {
         /// Name of the first missing tensor.
         first: String,
@@ -14,7 +16,9 @@ pub enum WeightsError {
         total: usize,
     },
     /// A tensor has another number of elements.
-    #[error("tensor {name} has {found} numbers where the network needs {expected}: the weights belong to another network or preset")]
+    #[error(
+        "tensor {name} has {found} numbers where the network needs {expected}: the weights belong to another network or preset"
+    )]
     Size {
         /// Name of the tensor.
         name: String,

@@ -5,13 +5,14 @@ use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize};
 use std::collections::HashMap;
 
-/// The bytes of a safetensors file with these parameters and free-text metadata.
+/// The bytes of a safetensors file with these parameters and at most one free-text entry of metadata: the format's
+/// library writes several in no fixed order, and equal weights must be equal files.
 ///
 /// # Errors
 /// [`WeightsError::Format`] if a shape does not match its values.
 pub fn encode(
     parameters: &[(ParameterInfo, Vec<f32>)],
-    metadata: &[(&str, String)],
+    metadata: Option<(&str, &str)>,
 ) -> Result<Vec<u8>, WeightsError> {
     let views = parameters
         .iter()
@@ -23,8 +24,8 @@ pub fn encode(
         .collect::<Result<Vec<_>, _>>()
         .map_err(|e| WeightsError::Format(e.to_string()))?;
     let metadata: HashMap<String, String> = metadata
-        .iter()
-        .map(|(key, value)| ((*key).to_owned(), value.clone()))
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into_iter()
         .collect();
     serialize(views, Some(metadata)).map_err(|e| WeightsError::Format(e.to_string()))
 }
@@ -34,8 +35,7 @@ pub fn encode(
 /// # Errors
 /// [`WeightsError::Format`] for a damaged file or a tensor of another type.
 pub fn decode(bytes: &[u8]) -> Result<Values, WeightsError> {
-    let file =
-        SafeTensors::deserialize(bytes).map_err(|e| WeightsError::Format(e.to_string()))?;
+    let file = SafeTensors::deserialize(bytes).map_err(|e| WeightsError::Format(e.to_string()))?;
     file.iter()
         .map(|(name, view)| match view.dtype() {
             Dtype::F32 => {

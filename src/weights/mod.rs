@@ -7,8 +7,8 @@ mod door;
 mod error;
 mod file;
 
-pub use door::{DiskLayout, Named, ParameterInfo, Values, collect, describe, export, fill};
 pub(crate) use door::PathStack;
+pub use door::{DiskLayout, Named, ParameterInfo, Values, collect, describe, export, fill};
 pub use error::WeightsError;
 pub use file::{decode, encode};
 

@@ -1,0 +1,720 @@
+//! The program as its users meet it: calls that work as written, and bad input that gets one clear line.
+
+use crate::support;
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// Settings of a run on phantoms that takes a moment.
+const TINY: &str = "pretrain --phantoms 2 --roi-size 16 --patch-size 8 --hidden-size 16 --mlp-dim 16 --layers 1 --heads 2 \
+                    --spacing 8 --epochs 1 --batch-volumes 1 --samples-per-volume 1 --device cpu";
+/// The same sizes for volumes of [`write_volume`].
+const SMALL_NETWORK: &str = "pretrain --roi-size 16 --patch-size 8 --hidden-size 16 --mlp-dim 16 --layers 1 --heads 2 \
+                             --spacing 4 --epochs 1 --batch-volumes 1 --samples-per-volume 1 --device cpu";
+
+/// Exit codes of the program.
+const FAILED: i32 = 1;
+const WRONG_USAGE: i32 = 2;
+
+/// What a call of the program left.
+pub(crate) struct Done {
+    pub(crate) call: String,
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Done {
+    pub(crate) fn of(call: String, output: &Output) -> Self {
+        Done {
+            call,
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// All of it, for the message of a failed test.
+    pub(crate) fn told(&self) -> String {
+        format!(
+            "\n$ hounsfield {}\nexit code {:?}\n--- standard output\n{}--- standard error\n{}---",
+            self.call, self.code, self.stdout, self.stderr
+        )
+    }
+
+    pub(crate) fn succeeded(self) -> Self {
+        assert_eq!(self.code, Some(0), "{}", self.told());
+        self
+    }
+
+    /// Standard output as the one JSON object it must be.
+    fn json(&self) -> Value {
+        let value: Value = serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|e| panic!("not one JSON value: {e}{}", self.told()));
+        assert!(value.is_object(), "not an object{}", self.told());
+        value
+    }
+}
+
+/// The program in a folder. Settings of this machine that libraries talk about are kept out.
+pub(crate) fn program(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hounsfield"));
+    command
+        .current_dir(folder)
+        .env("NODEVICE_SELECT", "1")
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::null());
+    command
+}
+
+/// Splits at blanks, then appends what may hold blanks.
+pub(crate) fn words<'a>(text: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    text.split_whitespace()
+        .chain(more.iter().copied())
+        .collect()
+}
+
+/// Runs the program to its end.
+pub(crate) fn run(folder: &Path, args: &[&str]) -> Done {
+    let output = program(folder)
+        .args(args)
+        .output()
+        .expect("the program starts");
+    Done::of(args.join(" "), &output)
+}
+
+/// Every file and folder below, but for the cache of prepared volumes.
+fn entries(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.display().to_string();
+        if path.file_name().is_some_and(|name| name == "cache") {
+            continue;
+        }
+        if path.is_dir() {
+            found.extend(entries(&path));
+        }
+        found.push(name);
+    }
+    found.sort();
+    found
+}
+
+/// The call fails with `code` and one line of error that holds every part, and leaves nothing new.
+fn refused(folder: &Path, args: &[&str], code: i32, parts: &[&str]) {
+    let before = entries(folder);
+    let done = run(folder, args);
+    let told = done.told();
+    assert_eq!(done.code, Some(code), "{told}");
+    let lines: Vec<&str> = done.stderr.lines().collect();
+    let errors = lines
+        .iter()
+        .filter(|line| line.starts_with("error: "))
+        .count();
+    assert_eq!(errors, 1, "one line begins with 'error: '{told}");
+    let last = lines.last().copied().unwrap_or_default();
+    assert!(
+        last.starts_with("error: "),
+        "the error is one line and the last{told}"
+    );
+    for part in parts {
+        assert!(last.contains(part), "'{part}' is named{told}");
+    }
+    assert_eq!(done.stdout, "", "{told}");
+    assert_eq!(entries(folder), before, "nothing is left behind{told}");
+}
+
+/// Writes a NIfTI-1 file of 20 x 20 x 20 voxels of 4 mm.
+pub(crate) fn write_volume(path: &Path, value: impl Fn(usize) -> i16) {
+    let mut bytes = vec![0u8; 352];
+    let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
+    put(0, &348i32.to_le_bytes());
+    for (at, size) in [3i16, 20, 20, 20, 1, 1, 1, 1].into_iter().enumerate() {
+        put(40 + 2 * at, &size.to_le_bytes());
+    }
+    put(70, &4i16.to_le_bytes());
+    put(72, &16i16.to_le_bytes());
+    for (at, size) in [1f32, 4.0, 4.0, 4.0].into_iter().enumerate() {
+        put(76 + 4 * at, &size.to_le_bytes());
+    }
+    put(108, &352f32.to_le_bytes());
+    put(112, &1f32.to_le_bytes());
+    put(254, &1i16.to_le_bytes());
+    for axis in 0..3 {
+        put(280 + 20 * axis, &4f32.to_le_bytes());
+    }
+    put(344, b"n+1\0");
+    bytes.extend((0..8000).flat_map(|index| value(index).to_le_bytes()));
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// Values of a volume that differs from those of other numbers.
+pub(crate) fn texture(number: usize) -> impl Fn(usize) -> i16 {
+    move |index| (index * (37 + number) + index / 400 * (11 * number + 3)) as i16 % 350 - 100
+}
+
+/// Writes a split file with these training images and says what it is called.
+fn write_list(folder: &Path, images: &[&str]) -> &'static str {
+    let list = serde_json::json!({ "training": images });
+    std::fs::write(folder.join("list.json"), list.to_string()).unwrap();
+    "list.json"
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("paths of the tests are text")
+}
+
+#[test]
+fn a_run_leaves_its_files_and_speaks_plain_lines() {
+    let folder = folder();
+    let done = run(folder.path(), &words(TINY, &["--out", "run"])).succeeded();
+    assert_eq!(done.stdout, "", "{}", done.told());
+    assert!(
+        !done.stderr.contains(['\r', '\x1b']),
+        "no bar where there is no terminal{}",
+        done.told()
+    );
+    let run = folder.path().join("run");
+    for name in [
+        "config.toml",
+        "metrics.jsonl",
+        "curves.png",
+        "reconstruction.png",
+        "summary.json",
+        "encoder.safetensors",
+        "checkpoints/last/manifest.json",
+        "checkpoints/best/manifest.json",
+    ] {
+        assert!(run.join(name).is_file(), "{name} is missing{}", done.told());
+    }
+    let events = entries(&run)
+        .iter()
+        .filter(|name| name.contains("events.out.tfevents."))
+        .count();
+    assert_eq!(events, 1, "{}", done.told());
+    assert!(!entries(&run).iter().any(|name| name.ends_with(".tmp")));
+}
+
+#[test]
+fn metrics_are_one_object_a_line_with_names_that_say_what_they_are() {
+    let folder = folder();
+    run(folder.path(), &words(TINY, &["--out", "run"])).succeeded();
+    let lines = std::fs::read_to_string(folder.path().join("run/metrics.jsonl")).unwrap();
+    let records: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line is JSON"))
+        .collect();
+    assert_eq!(records.len(), 3, "two steps and a validation: {lines}");
+    for record in &records {
+        assert!(
+            record["step"].is_u64() && record["epoch"].is_u64(),
+            "{record}"
+        );
+    }
+    for name in [
+        "train/total",
+        "train/l1",
+        "train/contrastive",
+        "learning_rate",
+        "gradient_norm",
+    ] {
+        assert!(
+            records[..2].iter().all(|record| record[name].is_number()),
+            "{name} in {lines}"
+        );
+    }
+    assert!(records[2]["val/l1"].is_number(), "{lines}");
+}
+
+#[test]
+fn json_is_one_object_and_all_of_standard_output() {
+    let folder = folder();
+    let done = run(folder.path(), &words(TINY, &["--out", "run", "--json"]));
+    let summary = done.succeeded().json();
+    assert_eq!(summary["complete"], true);
+    assert_eq!(summary["steps"], 2);
+    let file = std::fs::read_to_string(folder.path().join("run/summary.json")).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&file).unwrap(), summary);
+}
+
+#[test]
+fn pretraining_the_small_preset_on_real_volumes_and_resuming_it_work_as_written() {
+    let folder = folder();
+    let (list, root) = (
+        support::data("openkbp/pretrain.json"),
+        support::data("openkbp"),
+    );
+    let call = [
+        "--datalist",
+        text(&list),
+        "--data-root",
+        text(&root),
+        "--out",
+        "run",
+    ];
+    let start = "pretrain --preset small --epochs 1 --limit 2 --device cpu";
+    run(folder.path(), &words(start, &call)).succeeded();
+    let weights = folder
+        .path()
+        .join("run/checkpoints/last/weights.safetensors");
+    let before = std::fs::read(&weights).unwrap();
+    run(folder.path(), &["pretrain", "--resume", "run"]).succeeded();
+    assert!(
+        before == std::fs::read(&weights).unwrap(),
+        "a complete run stays as it is"
+    );
+}
+
+#[test]
+fn preview_of_a_real_volume_writes_a_picture() {
+    let folder = folder();
+    let input = support::data("openkbp/images/pt_003.nii.gz");
+    run(
+        folder.path(),
+        &["preview", "--input", text(&input), "--out", "picture.png"],
+    )
+    .succeeded();
+    let picture = std::fs::read(folder.path().join("picture.png")).unwrap();
+    assert!(picture.starts_with(b"\x89PNG") && picture.len() > 10_000);
+}
+
+#[test]
+fn bench_data_tells_volumes_a_second() {
+    let (list, root) = (
+        support::data("openkbp/pretrain.json"),
+        support::data("openkbp"),
+    );
+    let call = ["--datalist", text(&list), "--data-root", text(&root)];
+    let folder = folder();
+    let done = run(
+        folder.path(),
+        &words("bench data --preset tutorial --limit 2 --json", &call),
+    );
+    let result = done.succeeded().json();
+    assert!(
+        result["volumes_per_s"].as_f64().is_some_and(|v| v > 0.0),
+        "{result}"
+    );
+    assert_eq!(result["volumes"], 2);
+    assert!(
+        entries(folder.path()).is_empty(),
+        "a measurement leaves nothing"
+    );
+}
+
+#[test]
+fn bench_step_tells_the_time_of_a_step() {
+    let sizes = "bench step --json --device cpu --crops 2 --repeats 1 --roi-size 16 --patch-size 8 --hidden-size 16 \
+                 --mlp-dim 16 --layers 1 --heads 2";
+    let result = run(folder().path(), &words(sizes, &[])).succeeded().json();
+    assert!(
+        result["forward_backward_s"]
+            .as_f64()
+            .is_some_and(|s| s > 0.0),
+        "{result}"
+    );
+}
+
+#[test]
+fn doctor_tells_adapters_memory_and_a_passed_self_test() {
+    let report = run(folder().path(), &["doctor", "--json"])
+        .succeeded()
+        .json();
+    assert!(report["adapters"].is_array(), "{report}");
+    assert_eq!(
+        report["presets"].as_array().map(Vec::len),
+        Some(3),
+        "{report}"
+    );
+    assert!(
+        report["self_test"]
+            .as_array()
+            .is_some_and(|tests| tests.len() >= 4),
+        "{report}"
+    );
+    assert!(report["error"].is_null(), "{report}");
+}
+
+#[test]
+fn phantoms_that_were_written_can_be_trained_on() {
+    let folder = folder();
+    run(
+        folder.path(),
+        &words("phantom --small --cases 2 --out data", &[]),
+    )
+    .succeeded();
+    let call = words(TINY, &["--datalist", "data/dataset.json", "--out", "run"]);
+    run(folder.path(), &call).succeeded();
+}
+
+#[test]
+fn every_command_explains_itself() {
+    for command in ["pretrain", "preview", "phantom", "bench", "doctor"] {
+        let done = run(folder().path(), &[command, "--help"]).succeeded();
+        assert!(
+            done.stdout.contains("Usage:") && done.stderr.is_empty(),
+            "{}",
+            done.told()
+        );
+    }
+}
+
+#[test]
+fn the_help_states_the_defaults_of_settings() {
+    let help = run(folder().path(), &["pretrain", "--help"])
+        .succeeded()
+        .stdout;
+    let flat = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    let start = flat.find("--epochs <N>").expect("--epochs is explained");
+    let epochs = &flat[start
+        ..flat[start..]
+            .find("--max-steps")
+            .map_or(flat.len(), |end| start + end)];
+    assert!(
+        epochs.contains("40") && epochs.contains("500"),
+        "quickstart and tutorial: {epochs}"
+    );
+}
+
+#[test]
+fn a_split_file_that_does_not_exist_is_refused() {
+    let call = words(
+        SMALL_NETWORK,
+        &["--datalist", "absent.json", "--out", "run"],
+    );
+    refused(
+        folder().path(),
+        &call,
+        FAILED,
+        &["absent.json", "does not exist"],
+    );
+}
+
+#[test]
+fn a_folder_without_volumes_is_refused_as_a_data_list() {
+    let folder = folder();
+    std::fs::create_dir(folder.path().join("data")).unwrap();
+    let call = words(SMALL_NETWORK, &["--datalist", "data", "--out", "run"]);
+    refused(folder.path(), &call, FAILED, &["data holds no .nii"]);
+}
+
+#[test]
+fn an_empty_list_is_refused() {
+    let folder = folder();
+    let list = write_list(folder.path(), &[]);
+    let call = words(SMALL_NETWORK, &["--datalist", list, "--out", "run"]);
+    refused(
+        folder.path(),
+        &call,
+        FAILED,
+        &["list.json", "\"training\" list is empty"],
+    );
+}
+
+#[test]
+fn a_list_that_is_not_json_is_refused_with_the_place() {
+    let folder = folder();
+    std::fs::write(folder.path().join("list.json"), "{\n  training: []}").unwrap();
+    let call = words(SMALL_NETWORK, &["--datalist", "list.json", "--out", "run"]);
+    refused(folder.path(), &call, FAILED, &["list.json", "line 2"]);
+}
+
+#[test]
+fn a_volume_that_is_not_there_is_named_before_anything_starts() {
+    let folder = folder();
+    write_volume(&folder.path().join("a.nii"), texture(0));
+    let list = write_list(folder.path(), &["a.nii", "b.nii"]);
+    let call = words(SMALL_NETWORK, &["--datalist", list, "--out", "run"]);
+    refused(folder.path(), &call, FAILED, &["b.nii", "no such file"]);
+}
+
+#[test]
+fn a_volume_that_is_cut_short_is_named() {
+    let folder = folder();
+    write_volume(&folder.path().join("a.nii"), texture(0));
+    let whole = std::fs::read(folder.path().join("a.nii")).unwrap();
+    std::fs::write(folder.path().join("b.nii"), &whole[..5000]).unwrap();
+    let list = write_list(folder.path(), &["a.nii", "b.nii"]);
+    let call = words(SMALL_NETWORK, &["--datalist", list, "--out", "run"]);
+    refused(folder.path(), &call, FAILED, &["b.nii", "truncated"]);
+}
+
+#[test]
+fn a_compressed_volume_that_is_cut_short_is_named_before_the_first_step() {
+    let folder = folder();
+    write_volume(&folder.path().join("a.nii"), texture(0));
+    let broken = support::data("robustness/derived/truncated.nii.gz");
+    let list = write_list(folder.path(), &["a.nii", text(&broken)]);
+    let call = words(SMALL_NETWORK, &["--datalist", list, "--out", "run"]);
+    refused(
+        folder.path(),
+        &call,
+        FAILED,
+        &["truncated.nii.gz", "truncated,"],
+    );
+}
+
+#[test]
+fn a_volume_without_foreground_is_refused() {
+    let folder = folder();
+    write_volume(&folder.path().join("air.nii"), |_| -1000);
+    let list = write_list(folder.path(), &["air.nii"]);
+    let call = words(SMALL_NETWORK, &["--datalist", list, "--out", "run"]);
+    refused(folder.path(), &call, FAILED, &["air.nii", "no foreground"]);
+    let call = words("preview --input air.nii --out picture.png", &[]);
+    refused(folder.path(), &call, FAILED, &["air.nii", "no foreground"]);
+}
+
+#[test]
+fn a_label_map_is_refused_as_an_image() {
+    let folder = folder();
+    let label = support::data("openkbp/labels/pt_002.nii.gz");
+    let list = write_list(folder.path(), &[text(&label)]);
+    let call = words(SMALL_NETWORK, &["--datalist", list, "--out", "run"]);
+    refused(folder.path(), &call, FAILED, &["pt_002.nii.gz", "label"]);
+    let call = ["preview", "--input", text(&label), "--out", "picture.png"];
+    refused(folder.path(), &call, FAILED, &["pt_002.nii.gz", "label"]);
+}
+
+#[test]
+fn input_that_is_no_volume_is_refused() {
+    let folder = folder();
+    std::fs::write(folder.path().join("notes.txt"), "not a volume").unwrap();
+    std::fs::create_dir(folder.path().join("scans")).unwrap();
+    for (input, reason) in [
+        ("absent.nii", "no such file"),
+        ("scans", "not a file"),
+        ("notes.txt", "not a NIfTI file"),
+    ] {
+        let call = ["preview", "--input", input, "--out", "picture.png"];
+        refused(folder.path(), &call, FAILED, &[input, reason]);
+    }
+}
+
+#[test]
+fn settings_that_cannot_be_read_are_refused() {
+    let folder = folder();
+    let path = folder.path().join("my.toml");
+    for (content, part) in [
+        ("[run]\nepoch = 3\n", "epoch"),
+        ("[run]\nepochs = \"many\"\n", "epochs"),
+        ("[runs]\nepochs = 3\n", "runs"),
+        ("[run\nepochs = 3\n", "line 1"),
+        ("[sampling]\nroi_size = 96\n", "roi_size"),
+    ] {
+        std::fs::write(&path, content).unwrap();
+        refused(
+            folder.path(),
+            &["pretrain", "--config", "my.toml"],
+            FAILED,
+            &["my.toml", part],
+        );
+    }
+    refused(
+        folder.path(),
+        &["pretrain", "--config", "absent.toml"],
+        FAILED,
+        &["absent.toml"],
+    );
+}
+
+#[test]
+fn an_unknown_preset_is_refused_with_those_there_are() {
+    let parts = ["huge", "quickstart", "small", "tutorial"];
+    refused(
+        folder().path(),
+        &["pretrain", "--preset", "huge"],
+        FAILED,
+        &parts,
+    );
+}
+
+#[test]
+fn a_device_that_does_not_exist_is_refused() {
+    let folder = folder();
+    for (device, code) in [
+        ("vulkan:97", FAILED),
+        ("cuda", WRONG_USAGE),
+        ("gpu:x", WRONG_USAGE),
+    ] {
+        let part = device.split(':').next().unwrap();
+        refused(
+            folder.path(),
+            &["pretrain", "--device", device],
+            code,
+            &[part],
+        );
+        refused(
+            folder.path(),
+            &["doctor", "--device", device],
+            code,
+            &[part],
+        );
+    }
+}
+
+#[test]
+fn values_that_cannot_work_are_refused_by_name() {
+    let folder = folder();
+    for (flags, part) in [
+        ("--epochs 0", "epochs"),
+        ("--roi-size 20 --patch-size 8", "20"),
+        ("--patch-size 0", "patch size"),
+        ("--hidden-size 15 --heads 2", "heads"),
+        ("--layers 0", "layers"),
+        ("--spacing 0", "spacing"),
+        ("--spacing nan", "spacing"),
+        ("--spacing inf", "spacing"),
+        ("--lr nan", "learning_rate"),
+        ("--limit 0", "limit"),
+        ("--phantoms 0", "phantoms"),
+        ("--batch-volumes 0", "batch_volumes"),
+        ("--ema-decay 1", "ema_decay"),
+        ("--checkpoint-minutes nan", "checkpoint_minutes"),
+        ("--intensity-min 500", "intensity"),
+        ("--workers 100000", "workers"),
+        ("--layers 1000000000", "layers"),
+    ] {
+        let call = words("pretrain --device cpu --out run", &words(flags, &[]));
+        refused(folder.path(), &call, FAILED, &[part]);
+    }
+}
+
+#[test]
+fn values_of_the_wrong_kind_are_refused_with_their_flag() {
+    let folder = folder();
+    for (flag, value) in [
+        ("--epochs", "-1"),
+        ("--epochs", "many"),
+        ("--roi-size", "-16"),
+        ("--roi-size", "16,16"),
+        ("--spacing", "-2"),
+        ("--optimizer", "sgd"),
+    ] {
+        let call = ["pretrain", "--out", "run", flag, value];
+        refused(folder.path(), &call, WRONG_USAGE, &[flag, value]);
+    }
+}
+
+#[test]
+fn flags_and_settings_files_name_the_optimiser_alike() {
+    let folder = folder();
+    let call = words(TINY, &["--optimizer", "adamw", "--out", "run"]);
+    run(folder.path(), &call).succeeded();
+    let config = std::fs::read_to_string(folder.path().join("run/config.toml")).unwrap();
+    assert!(config.contains("optimizer = \"adamw\""), "{config}");
+}
+
+#[test]
+fn an_output_folder_that_cannot_be_made_is_refused() {
+    let folder = folder();
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    for out in ["file", "file/run"] {
+        let call = words(TINY, &["--out", out]);
+        refused(folder.path(), &call, FAILED, &[out]);
+    }
+    refused(
+        folder.path(),
+        &["preview", "--out", "file/picture.png"],
+        FAILED,
+        &["file/picture.png"],
+    );
+    refused(
+        folder.path(),
+        &["preview", "--out", "absent/picture.png"],
+        FAILED,
+        &["absent/picture.png"],
+    );
+    refused(
+        folder.path(),
+        &["phantom", "--small", "--out", "file"],
+        FAILED,
+        &["file"],
+    );
+}
+
+#[test]
+fn a_folder_that_holds_a_run_is_refused_for_a_new_one() {
+    let folder = folder();
+    let call = words(TINY, &["--out", "run"]);
+    run(folder.path(), &call).succeeded();
+    refused(
+        folder.path(),
+        &call,
+        FAILED,
+        &["run holds a run already", "--resume run"],
+    );
+}
+
+#[test]
+fn a_run_that_never_starts_leaves_an_existing_folder_as_it_was() {
+    let folder = folder();
+    write_volume(&folder.path().join("air.nii"), |_| -1000);
+    let list = write_list(folder.path(), &["air.nii"]);
+    std::fs::create_dir(folder.path().join("run")).unwrap();
+    std::fs::write(folder.path().join("run/notes"), "mine").unwrap();
+    let call = words(SMALL_NETWORK, &["--datalist", list, "--out", "run"]);
+    refused(folder.path(), &call, FAILED, &["air.nii"]);
+}
+
+/// No file may grow over 16 KiB, as on a disk that is nearly full: the first checkpoint does not fit.
+#[cfg(unix)]
+#[test]
+fn a_run_whose_first_checkpoint_cannot_be_written_leaves_nothing() {
+    let folder = folder();
+    let call = format!(
+        "trap '' XFSZ; ulimit -f 32; exec {:?} {TINY} --out run",
+        env!("CARGO_BIN_EXE_hounsfield")
+    );
+    let output = Command::new("sh")
+        .current_dir(folder.path())
+        .args(["-c", &call])
+        .output()
+        .unwrap();
+    let done = Done::of(call, &output);
+    assert_eq!(done.code, Some(FAILED), "{}", done.told());
+    let last = done.stderr.lines().last().unwrap_or_default();
+    assert!(last.starts_with("error: cannot write"), "{}", done.told());
+    assert_eq!(
+        entries(folder.path()),
+        Vec::<String>::new(),
+        "{}",
+        done.told()
+    );
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_failure_of_the_program() {
+    for args in [["doctor", "--json"], ["doctor", "--device=cpu"]] {
+        let mut child = program(folder().path())
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let done = Done::of(args.join(" "), &child.wait_with_output().unwrap());
+        assert_ne!(done.code, Some(101), "{}", done.told());
+        assert!(!done.stderr.contains("panicked"), "{}", done.told());
+    }
+}
+
+#[test]
+fn a_terminal_that_goes_away_does_not_end_a_run() {
+    let folder = folder();
+    let call = words(TINY, &["--out", "run"]);
+    let mut child = program(folder.path())
+        .args(call)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stderr.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(folder.path().join("run/summary.json").is_file());
+}

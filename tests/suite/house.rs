@@ -1,0 +1,215 @@
+//! The rules every file of the repository keeps: format, lints, the browser target, links, sizes, paths.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::{Component, Path, PathBuf};
+use std::process::Command;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const LARGEST_FILE: u64 = 4 << 20;
+
+/// What a tool printed; panics with it when the tool failed.
+fn succeed(command: &mut Command) -> Vec<u8> {
+    let output = command
+        .current_dir(ROOT)
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?} failed ({}):\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output.stdout
+}
+
+/// The cargo that runs this test, on the same target folder.
+fn cargo() -> Command {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .parent()
+        .expect("tmp lies in the target folder");
+    let mut command = Command::new(program);
+    command.env("CARGO_TARGET_DIR", target);
+    command.env("CARGO_TERM_COLOR", "never");
+    command
+}
+
+/// Tracked files and those that git would add, relative to the root.
+fn files() -> BTreeSet<PathBuf> {
+    let listed = succeed(Command::new("git").args([
+        "ls-files",
+        "-z",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+    ]));
+    let files: BTreeSet<PathBuf> = listed
+        .split(|byte| *byte == 0)
+        .filter(|name| !name.is_empty())
+        .map(|name| PathBuf::from(std::str::from_utf8(name).expect("file names are UTF-8")))
+        // A file that was removed but not yet from the index.
+        .filter(|name| Path::new(ROOT).join(name).is_file())
+        .collect();
+    assert!(
+        files.contains(Path::new("Cargo.toml")),
+        "git lists no Cargo.toml"
+    );
+    files
+}
+
+fn read(file: &Path) -> Vec<u8> {
+    std::fs::read(Path::new(ROOT).join(file))
+        .unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+/// Where the links and pictures of a Markdown text point, Markdown's and HTML's, without those inside code.
+fn link_targets(markdown: &str) -> Vec<String> {
+    let mut targets = Vec::new();
+    let mut fenced = false;
+    for line in markdown.lines() {
+        if line.trim_start().starts_with("```") {
+            fenced = !fenced;
+        }
+        if fenced {
+            continue;
+        }
+        let prose: String = line.split('`').step_by(2).collect::<Vec<_>>().join("`");
+        for (opening, closing) in [("](", ')'), ("src=\"", '"'), ("href=\"", '"')] {
+            targets.extend(prose.split(opening).skip(1).filter_map(|rest| {
+                let target = rest.split(closing).next()?;
+                // A title may follow the target.
+                target.split_whitespace().next().map(str::to_owned)
+            }));
+        }
+        // [label]: target
+        if let Some((_, target)) = prose
+            .strip_prefix('[')
+            .and_then(|rest| rest.split_once("]: "))
+        {
+            targets.push(target.trim().to_owned());
+        }
+    }
+    targets
+}
+
+/// The file or folder of the repository that a relative link in `page` names; none for a way out of the repository.
+fn resolve(page: &Path, target: &str) -> Option<PathBuf> {
+    let path = target.split('#').next().unwrap_or_default();
+    let mut resolved = page.parent().map(PathBuf::from).unwrap_or_default();
+    for component in Path::new(path).components() {
+        match component {
+            Component::Normal(name) => resolved.push(name),
+            Component::CurDir => {}
+            Component::ParentDir => {
+                if !resolved.pop() {
+                    return None;
+                }
+            }
+            Component::RootDir | Component::Prefix(_) => return None,
+        }
+    }
+    Some(resolved)
+}
+
+fn is_relative(target: &str) -> bool {
+    !(target.starts_with('#') || target.contains("://") || target.starts_with("mailto:"))
+}
+
+#[test]
+fn these_tests_were_built_from_this_checkout() {
+    // Cargo takes the build of another checkout in the same target folder for this one's when its files are newer.
+    let running = std::env::var("CARGO_MANIFEST_DIR").expect("cargo and nextest set it");
+    assert_eq!(running, ROOT, "touch src/lib.rs, or use scripts/test");
+}
+
+#[test]
+fn every_source_file_is_formatted() {
+    succeed(cargo().args(["fmt", "--check"]));
+}
+
+#[test]
+fn no_lint_fires() {
+    succeed(cargo().args([
+        "clippy",
+        "--all-targets",
+        "--release",
+        "--locked",
+        "--quiet",
+        "--",
+        "--deny=warnings",
+    ]));
+}
+
+#[test]
+fn the_library_compiles_for_the_browser() {
+    // Clippy checks what `cargo check` does and denies what only the browser leaves unused.
+    succeed(cargo().args([
+        "clippy",
+        "--lib",
+        "--release",
+        "--locked",
+        "--quiet",
+        "--target=wasm32-unknown-unknown",
+        "--no-default-features",
+        "--features=fusion",
+        "--",
+        "--deny=warnings",
+    ]));
+}
+
+#[test]
+fn every_relative_link_points_to_a_file_of_the_repository() {
+    let files = files();
+    let mut broken = Vec::new();
+    for page in ["README.md", "ARCHITECTURE.md"].map(Path::new) {
+        let text = String::from_utf8(read(page)).expect("Markdown is UTF-8");
+        for target in link_targets(&text).iter().filter(|t| is_relative(t)) {
+            let found = resolve(page, target)
+                .is_some_and(|path| files.iter().any(|file| file.starts_with(&path)));
+            if !found {
+                broken.push(format!("{}: {target}", page.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "broken links:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn links_are_found_in_every_form() {
+    let page = "[a](a.md#part) ![b](b/c.png \"title\") `[code](no.md)`\n<img src=\"d.png\">\n```\n[e](no.md)\n```\n[f]: f.md";
+    assert_eq!(
+        link_targets(page),
+        ["a.md#part", "b/c.png", "d.png", "f.md"]
+    );
+    let from = Path::new("docs/page.md");
+    assert_eq!(resolve(from, "a.md#part"), Some("docs/a.md".into()));
+    assert_eq!(resolve(from, "../src/"), Some("src".into()));
+    assert_eq!(resolve(from, "../../shared"), None);
+}
+
+#[test]
+fn no_file_is_larger_than_4_mib() {
+    let large: Vec<_> = files()
+        .into_iter()
+        .filter(|file| read(file).len() as u64 > LARGEST_FILE)
+        .collect();
+    assert!(large.is_empty(), "over 4 MiB: {large:?}");
+}
+
+#[test]
+fn no_file_names_a_folder_of_somebodys_machine() {
+    // In two parts, for this file is searched too.
+    let homes = ["root", "home", "Users"].map(|name| format!("/{name}/").into_bytes());
+    let found: Vec<_> = files()
+        .into_iter()
+        .filter(|file| {
+            let bytes = read(file);
+            homes
+                .iter()
+                .any(|home| bytes.windows(home.len()).any(|window| window == home))
+        })
+        .collect();
+    assert!(found.is_empty(), "a path of one machine in: {found:?}");
+}

@@ -55,7 +55,12 @@ fn a_row_of_zeros_has_no_similarity_and_no_broken_gradient() {
     let views = tensor(&values, 4, &cpu().autodiff()).require_grad();
     let loss = contrastive(views.clone(), 0.05);
     let gradients = loss.backward();
-    let gradient: Vec<f32> = views.grad(&gradients).unwrap().into_data().try_into_vec().unwrap();
+    let gradient: Vec<f32> = views
+        .grad(&gradients)
+        .unwrap()
+        .into_data()
+        .try_into_vec()
+        .unwrap();
     let loss: Vec<f32> = loss.into_data().try_into_vec().unwrap();
     assert!(loss[0].is_finite(), "{loss:?}");
     assert!(gradient.iter().all(|g| g.is_finite()), "{gradient:?}");
@@ -64,17 +69,31 @@ fn a_row_of_zeros_has_no_similarity_and_no_broken_gradient() {
 #[test]
 fn the_gradient_of_the_total_agrees_with_finite_differences() {
     let device = cpu().autodiff();
-    let outputs: Vec<f64> = (0..24).map(|i| f64::from((7 * i + 3) % 17) / 17.0).collect();
-    let target: Vec<f64> = (0..12).map(|i| f64::from((5 * i + 1) % 13) / 13.0).collect();
+    let outputs: Vec<f64> = (0..24)
+        .map(|i| f64::from((7 * i + 3) % 17) / 17.0)
+        .collect();
+    let target: Vec<f64> = (0..12)
+        .map(|i| f64::from((5 * i + 1) % 13) / 13.0)
+        .collect();
     let total = |values: &[f64]| -> f64 {
-        let loss = pretrain_loss(tensor(values, 4, &cpu()), tensor(&target, 2, &cpu()), 0.7, 0.5);
+        let loss = pretrain_loss(
+            tensor(values, 4, &cpu()),
+            tensor(&target, 2, &cpu()),
+            0.7,
+            0.5,
+        );
         let total: Vec<f32> = loss.total.into_data().try_into_vec().unwrap();
         f64::from(total[0])
     };
     let tracked = tensor(&outputs, 4, &device).require_grad();
     let loss = pretrain_loss(tracked.clone(), tensor(&target, 2, &device), 0.7, 0.5);
     let gradients = loss.total.backward();
-    let gradient: Vec<f32> = tracked.grad(&gradients).unwrap().into_data().try_into_vec().unwrap();
+    let gradient: Vec<f32> = tracked
+        .grad(&gradients)
+        .unwrap()
+        .into_data()
+        .try_into_vec()
+        .unwrap();
     for index in 0..outputs.len() {
         let step = 4e-3;
         let (mut up, mut down) = (outputs.clone(), outputs.clone());

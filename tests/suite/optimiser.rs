@@ -39,9 +39,19 @@ fn closed_case_holds(device: &Device, key: &str, config: AdamConfig) {
     let start: Vec<f32> = numbers(&expected["w0"]).iter().map(|w| *w as f32).collect();
     let mut network = single(&start, device);
     let mut adam = Adam::new(config);
-    for (step, after) in expected["after_each_step"].as_array().unwrap().iter().enumerate() {
+    for (step, after) in expected["after_each_step"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .enumerate()
+    {
         let gradient = [0.1 * (step + 1) as f32, -0.01, 1e-9];
-        network = adam.step(network, gradients(&gradient, device), &tensor(&[1.0], device), 1e-4);
+        network = adam.step(
+            network,
+            gradients(&gradient, device),
+            &tensor(&[1.0], device),
+            1e-4,
+        );
         for (found, value) in values(&network).iter().zip(numbers(after)) {
             let error = (f64::from(*found) - value).abs();
             assert!(error < 3e-7, "{key}, step {step}: {found}, not {value}");
@@ -73,7 +83,11 @@ fn adam_equals_pytorch_on_software_vulkan() {
 /// Large decay, so that the two ways differ visibly: one step from w = 1 with gradient 0.
 fn decay_differs(device: &Device) {
     let step = |decay| {
-        let config = AdamConfig { weight_decay: 0.5, decay, ..AdamConfig::default() };
+        let config = AdamConfig {
+            weight_decay: 0.5,
+            decay,
+            ..AdamConfig::default()
+        };
         let network = single(&[1.0], device);
         values(&Adam::new(config).step(
             network,
@@ -82,8 +96,14 @@ fn decay_differs(device: &Device) {
             0.1,
         ))[0]
     };
-    assert!((step(Decay::AdamW) - 0.95).abs() < 1e-6, "decoupled: w (1 - lr wd)");
-    assert!((step(Decay::Adam) - 0.9).abs() < 1e-6, "as a gradient: a full Adam step of lr");
+    assert!(
+        (step(Decay::AdamW) - 0.95).abs() < 1e-6,
+        "decoupled: w (1 - lr wd)"
+    );
+    assert!(
+        (step(Decay::Adam) - 0.9).abs() < 1e-6,
+        "as a gradient: a full Adam step of lr"
+    );
 }
 
 #[test]
@@ -96,10 +116,20 @@ fn bad_gradients_change_nothing(device: &Device) {
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let mut adam = Adam::new(adamw());
         let one = tensor(&[1.0], device);
-        let network = adam.step(single(&[1.0, 2.0], device), gradients(&[0.5, 0.5], device), &one, 0.1);
+        let network = adam.step(
+            single(&[1.0, 2.0], device),
+            gradients(&[0.5, 0.5], device),
+            &one,
+            0.1,
+        );
         let before = values(&network);
         let moment = |adam: &Adam| -> Vec<f32> {
-            adam.moments["weight"].first.clone().into_data().try_into_vec().unwrap()
+            adam.moments["weight"]
+                .first
+                .clone()
+                .into_data()
+                .try_into_vec()
+                .unwrap()
         };
         let moments = moment(&adam);
         let broken = gradients(&[bad, 0.5], device);

@@ -20,31 +20,31 @@ fn existing(path: PathBuf) -> PathBuf {
 }
 
 /// The reference numbers of the specification, section 16.
-pub fn vectors() -> serde_json::Value {
+pub(crate) fn vectors() -> serde_json::Value {
     let path = existing(beside("spec/test_vectors.json"));
     let text = std::fs::read_to_string(&path).expect("test vectors are readable");
     serde_json::from_str(&text).expect("test vectors are JSON")
 }
 
 /// A table of the specification.
-pub fn spec(name: &str) -> String {
+pub(crate) fn spec(name: &str) -> String {
     let path = existing(beside("spec").join(name));
     std::fs::read_to_string(&path).expect("the specification is readable")
 }
 
 /// A file or folder under the shared data; `HOUNSFIELD_DATA` names another place.
-pub fn data(rel: &str) -> PathBuf {
+pub(crate) fn data(rel: &str) -> PathBuf {
     let root = std::env::var_os("HOUNSFIELD_DATA").map_or_else(|| beside("data"), PathBuf::from);
     existing(root.join(rel))
 }
 
 /// The CPU backend.
-pub fn cpu() -> Device {
+pub(crate) fn cpu() -> Device {
     Device::flex()
 }
 
 /// A software Vulkan adapter: the WGSL path without a GPU.
-pub fn software_vulkan() -> Device {
+pub(crate) fn software_vulkan() -> Device {
     pollster::block_on(async {
         let all = adapters().await;
         let software = all
@@ -57,11 +57,11 @@ pub fn software_vulkan() -> Device {
 }
 
 /// The deterministic fill of section 16.
-pub mod fill {
+pub(crate) mod fill {
     use hounsfield::weights::ParameterInfo;
 
     /// FNV-1a, 32 bits.
-    pub fn hash(name: &str) -> u32 {
+    pub(crate) fn hash(name: &str) -> u32 {
         name.bytes().fold(2_166_136_261, |h, byte| {
             (h ^ u32::from(byte)).wrapping_mul(16_777_619)
         })
@@ -76,7 +76,7 @@ pub mod fill {
     }
 
     /// `u(name)[index]`.
-    pub fn uniform(name: &str, index: usize) -> f64 {
+    pub(crate) fn uniform(name: &str, index: usize) -> f64 {
         let seed = (index as u32)
             .wrapping_mul(2_654_435_761)
             .wrapping_add(hash(name));
@@ -84,26 +84,25 @@ pub mod fill {
     }
 
     /// An input filled over its whole shape.
-    pub fn input(name: &str, count: usize) -> Vec<f32> {
+    pub(crate) fn input(name: &str, count: usize) -> Vec<f32> {
         (0..count).map(|i| uniform(name, i) as f32).collect()
     }
 
     /// The values of a parameter in the layout of files. Parameters are named as the network names them.
-    pub fn parameter(info: &ParameterInfo) -> Vec<f32> {
+    pub(crate) fn parameter(info: &ParameterInfo) -> Vec<f32> {
         let count: usize = info.shape.iter().product();
         let fan = count as f64 / info.shape[0] as f64;
         (0..count)
             .map(|i| {
                 let v = 2.0 * uniform(&info.name, i) - 1.0;
-                let value = if info.name.ends_with("position_embeddings")
-                    || info.name.ends_with(".bias")
-                {
-                    0.1 * v
-                } else if info.shape.len() == 1 {
-                    1.0 + 0.1 * v
-                } else {
-                    v / fan.sqrt()
-                };
+                let value =
+                    if info.name.ends_with("position_embeddings") || info.name.ends_with(".bias") {
+                        0.1 * v
+                    } else if info.shape.len() == 1 {
+                        1.0 + 0.1 * v
+                    } else {
+                        v / fan.sqrt()
+                    };
                 value as f32
             })
             .collect()
@@ -112,7 +111,7 @@ pub mod fill {
 
 /// Compares a tensor in C order with a summary of the vectors: shape, twelve values, sum and means. `tolerance` is
 /// relative to the root mean square.
-pub fn assert_matches(
+pub(crate) fn assert_matches(
     what: &str,
     shape: &[usize],
     values: &[f32],
@@ -134,10 +133,19 @@ pub fn assert_matches(
             "{what}[{index}] is {found}, should be {value} within {tolerance} of {rms}"
         );
     }
-    let mean = |f: &dyn Fn(f64) -> f64| values.iter().map(|v| f(f64::from(*v))).sum::<f64>() / count;
+    let mean =
+        |f: &dyn Fn(f64) -> f64| values.iter().map(|v| f(f64::from(*v))).sum::<f64>() / count;
     for (name, found, value) in [
-        ("mean", mean(&|v| v), expected["sum"].as_f64().unwrap() / count),
-        ("abs_mean", mean(&|v| v.abs()), expected["abs_mean"].as_f64().unwrap()),
+        (
+            "mean",
+            mean(&|v| v),
+            expected["sum"].as_f64().unwrap() / count,
+        ),
+        (
+            "abs_mean",
+            mean(&|v| v.abs()),
+            expected["abs_mean"].as_f64().unwrap(),
+        ),
         ("rms", mean(&|v| v * v).sqrt(), rms),
     ] {
         assert!(
@@ -148,7 +156,7 @@ pub fn assert_matches(
 }
 
 /// A JSON list of numbers.
-pub fn numbers(value: &serde_json::Value) -> Vec<f64> {
+pub(crate) fn numbers(value: &serde_json::Value) -> Vec<f64> {
     value
         .as_array()
         .expect("a list")

@@ -1,8 +1,8 @@
 //! CT numbers of tissues by contrast phase.
 //!
 //! The table is our choice, close to what radiology texts give for 120 kV: blood 40 HU plain and
-//! 150 to 350 HU enhanced, liver 55 plain
-//! and about 110 portal venous, kidney cortex above medulla in the arterial phase only.
+//! 150 to 350 HU enhanced, liver 55 plain and about 110 portal venous, kidney cortex above medulla
+//! in the arterial phase only.
 
 use super::draw::Draw;
 use super::noise::mix;
@@ -72,8 +72,8 @@ impl Enhancement {
             Phase::Portal => PORTAL,
             Phase::Delayed => DELAYED,
         };
-        // Iodine dose against body weight: one factor for all tissues, and a little of its own
-        // for each.
+        // Iodine dose against body weight: one factor for all tissues, and a little of its own for
+        // each.
         let dose = draw.factor(0.10);
         let [
             aorta,

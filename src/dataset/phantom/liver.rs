@@ -7,8 +7,8 @@ use super::shape::{Point, Shape};
 use super::tissue::Tissue;
 use super::tube::Tube;
 
-/// Two lobes against the right wall and the diaphragm, hollow below, with the fissure of the
-/// round ligament.
+/// Two lobes against the right wall and the diaphragm, hollow below, with the fissure of the round
+/// ligament.
 pub(super) fn liver(plan: &mut Plan<'_>, parts: &mut Vec<Part>) {
     let e = plan.patient.enhancement.clone();
     let d = &mut *plan.draw;

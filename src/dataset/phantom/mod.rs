@@ -1,14 +1,12 @@
 //! Synthetic abdominal CT cases in HU with the 13 organs of BTCV.
 //!
 //! A case is a patient drawn at random (build, age, contrast phase, organ sizes and positions, a
-//! smooth deformation of the whole),
-//! placed on a couch in the field of view, drawn with partial volume, and scanned (blur,
-//! correlated noise, streaks). It is made for
-//! tests, the quickstart and the page; it is no substitute for patients.
+//! smooth deformation of the whole), placed on a couch in the field of view, drawn with partial
+//! volume, and scanned (blur, correlated noise, streaks). It is made for tests, the quickstart and
+//! the page; it is no substitute for patients.
 //!
 //! World coordinates are RAS+ mm: x grows to the patient's right, y to the front, z to the head.
-//! The voxels are stored in the order
-//! that [`PhantomSpec::orientation`] names, RAS by default.
+//! The voxels are stored in the order that [`PhantomSpec::orientation`] names, RAS by default.
 
 mod anatomy;
 mod bowel;
@@ -66,7 +64,7 @@ pub enum PhantomError {
         allowed: &'static str,
     },
     /// The volume could not be put together.
-    #[error("phantom case could not be stored")]
+    #[error("the voxels of a phantom case do not make a volume: {0}")]
     Volume(#[from] VolumeError),
 }
 

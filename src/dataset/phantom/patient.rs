@@ -1,10 +1,9 @@
-//! One patient: size, build, pose on the couch, and the smooth deformation that makes every
-//! anatomy differ.
+//! One patient: size, build, pose on the couch, and the smooth deformation that makes every anatomy
+//! differ.
 //!
 //! The anatomy is written in the millimetres of a reference adult: origin in the middle of the
-//! first lumbar vertebral body's level,
-//! x to the patient's right, y to the front, z to the head. [`Patient`] maps scanner positions to
-//! these coordinates.
+//! first lumbar vertebral body's level, x to the patient's right, y to the front, z to the head.
+//! [`Patient`] maps scanner positions to these coordinates.
 
 use nalgebra::{Matrix3, Rotation3};
 
@@ -88,8 +87,8 @@ impl Patient {
     }
 
     /// Shrinks the body where the field of view is too small for it, then lays it on the couch,
-    /// partly off-centre and slightly turned.
-    /// `extent` is the field of view in mm; its middle is the origin.
+    /// partly off-centre and slightly turned. `extent` is the field of view in mm; its middle is
+    /// the origin.
     pub(super) fn place(&mut self, extent: [f32; 3], variation: f32, draw: &mut Draw) {
         let own = self.extent();
         for axis in 0..3 {

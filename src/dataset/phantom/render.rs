@@ -34,8 +34,8 @@ struct Tile<'a> {
 }
 
 impl Tile<'_> {
-    /// Start and extent, along the third axis, of the line with the given fractions along the
-    /// first two.
+    /// Start and extent, along the third axis, of the line with the given fractions along the first
+    /// two.
     fn line(&self, u: f32, v: f32) -> (Point, Point) {
         let [a, b, c, d, e, f, g, h] = self.corners;
         let low = a.lerp(&b, u).lerp(&c.lerp(&d, u), v);
@@ -126,8 +126,8 @@ impl Scene<'_> {
         }
     }
 
-    /// Value and label at reference point `p`; `world` is the same place in the scanner (its
-    /// height along the body does not matter).
+    /// Value and label at reference point `p`; `world` is the same place in the scanner (its height
+    /// along the body does not matter).
     fn voxel(&self, p: Point, world: Point, parts: &[&Part], voxel: f32) -> Voxel {
         let ground = self.anatomy.torso.ground(p, voxel, self.noise);
         let mut state = Voxel {

@@ -26,7 +26,7 @@ impl Ribs {
     pub(super) fn draw(patient: &Patient, draw: &mut Draw) -> Self {
         Self {
             drop: draw.around(96.0, 6.0),
-            cortex: draw.around(760.0, 60.0) - 150.0 * patient.age,
+            cortex: draw.around(640.0, 60.0) - 130.0 * patient.age,
             marrow: draw.around(190.0, 25.0) - 80.0 * patient.age,
             cartilage: draw.around(95.0, 10.0) + 60.0 * patient.age,
         }
@@ -69,7 +69,7 @@ impl Ribs {
         let across = depth - (thickness - 5.5);
         let distance = ellipsoid(
             Point::new(across, best.0 * steep, 0.0),
-            Point::new(3.9, 6.6, 10.0),
+            Point::new(3.4, 6.2, 10.0),
         );
         let distance = distance.max((angle - end) * 110.0);
         if distance > voxel {
@@ -81,7 +81,7 @@ impl Ribs {
         blend(
             blend(hu, cortex, distance, voxel),
             marrow,
-            distance + 1.6,
+            distance + 1.4,
             voxel,
         )
     }

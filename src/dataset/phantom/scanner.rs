@@ -1,5 +1,5 @@
-//! What the scanner adds to the ideal image: point spread, slice profile, noise with the grain of
-//! a reconstruction kernel, streaks.
+//! What the scanner adds to the ideal image: point spread, slice profile, noise with the grain of a
+//! reconstruction kernel, streaks.
 
 use super::draw::{Draw, bell};
 use super::grid::Grid;
@@ -16,8 +16,8 @@ pub(super) fn scan(
 ) {
     let plane = grid.spacing[0] as f32;
     let sigma = spec.blur_mm / 2.355 / plane;
-    // The slice is thicker than the ramp of the partial volume; the rest of its profile is a
-    // small blur.
+    // The slice is thicker than the ramp of the partial volume; the rest of its profile is a small
+    // blur.
     blur(hu, grid.shape, [sigma, sigma, 0.4]);
     if spec.noise_hu > 0.0 {
         add_grain(hu, grid, patient, spec.noise_hu, draw);
@@ -33,8 +33,8 @@ pub(super) fn scan(
     }
 }
 
-/// Noise is strongest in the middle of the body, where the rays are weakest: a factor for every
-/// (i, j).
+/// Noise is strongest in the middle of the body, where the rays are weakest: a factor for every (i,
+/// j).
 fn strength(grid: &Grid, patient: &Patient) -> Vec<f32> {
     let [n0, n1, _] = grid.shape;
     let middle = patient.scanner(super::shape::Point::new(0.0, super::patient::MIDDLE, 0.0));
@@ -50,8 +50,7 @@ fn strength(grid: &Grid, patient: &Patient) -> Vec<f32> {
 }
 
 /// Correlated noise: white noise with its fine end smoothed by the reconstruction kernel and its
-/// slow end removed, as filtered
-/// back-projection does.
+/// slow end removed, as filtered back-projection does.
 fn add_grain(hu: &mut [f32], grid: &Grid, patient: &Patient, sd: f32, draw: &mut Draw) {
     let mut grain: Vec<f32> = (0..hu.len()).map(|_| bell(draw.bits())).collect();
     let fine = (0.8 / grid.spacing[0] as f32).max(0.45);
@@ -81,8 +80,8 @@ fn add(hu: &mut [f32], field: &[f32], grid: &Grid, patient: &Patient, sd: f32) {
     }
 }
 
-/// Starved rays: noise that is constant along a few near-lateral directions and different in
-/// every slice.
+/// Starved rays: noise that is constant along a few near-lateral directions and different in every
+/// slice.
 fn add_streaks(hu: &mut [f32], grid: &Grid, patient: &Patient, sd: f32, draw: &mut Draw) {
     const RAYS: usize = 9;
     let [n0, n1, n2] = grid.shape;
@@ -137,8 +136,8 @@ fn blur(data: &mut [f32], shape: [usize; 3], sigma: [f32; 3]) {
         let inner: usize = shape[axis + 1..].iter().product();
         let length = shape[axis];
         let kernel = kernel(sigma[axis]);
-        // One block holds all lines of this axis that lie side by side; whole rows are combined
-        // at a time.
+        // One block holds all lines of this axis that lie side by side; whole rows are combined at
+        // a time.
         let mut source = Vec::with_capacity(inner * length);
         for block in data.chunks_mut(inner * length) {
             source.clear();

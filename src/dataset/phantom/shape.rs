@@ -177,8 +177,8 @@ impl Shape {
     }
 }
 
-/// First-order distance to an ellipsoid at the origin: exact on the surface, growing
-/// monotonically away from it.
+/// First-order distance to an ellipsoid at the origin: exact on the surface, growing monotonically
+/// away from it.
 pub(super) fn ellipsoid(p: Point, radii: Point) -> f32 {
     let q = p.component_div(&radii);
     let level = q.norm();

@@ -35,9 +35,8 @@ pub enum Orientation {
 /// Settings of the generator. `Default` is near a clinical scan, [`PhantomSpec::quickstart`] is
 /// small.
 ///
-/// The same seed gives the same patient and contrast phase on every grid, unless the field of
-/// view forces a smaller
-/// body; noise differs, because it is drawn for every voxel.
+/// The same seed gives the same patient and contrast phase on every grid, unless the field of view
+/// forces a smaller body; noise differs, because it is drawn for every voxel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PhantomSpec {
@@ -46,11 +45,11 @@ pub struct PhantomSpec {
     /// Voxel size in mm along the same axes.
     pub spacing: [f64; 3],
     /// Relative change of the grid from case to case, 0 to 0.25. The in-plane voxel size follows
-    /// the patient's width, the slice
-    /// thickness is random, and the slice count follows it. 0 keeps `shape` and `spacing` as given.
+    /// the patient's width, the slice thickness is random, and the slice count follows it. 0 keeps
+    /// `shape` and `spacing` as given.
     pub grid_variation: f64,
-    /// Relative strength of the anatomical differences between cases: 1 is a normal population, 0
-    /// is one patient for all seeds.
+    /// Relative strength of the anatomical differences between cases: 1 is a normal population; at
+    /// 0 every seed has the same build and organs, with its own bowel, contrast and texture.
     pub variation: f32,
     /// Standard deviation of the scanner noise in the middle of the body, HU.
     pub noise_hu: f32,

@@ -49,8 +49,8 @@ fn level(z: f32) -> Level {
 impl Spine {
     pub(super) fn draw(patient: &Patient, draw: &mut Draw) -> Self {
         Self {
-            cortex: draw.around(680.0, 60.0) - 130.0 * patient.age,
-            trabecula: draw.around(250.0, 30.0) - 115.0 * patient.age,
+            cortex: draw.around(610.0, 60.0) - 130.0 * patient.age,
+            trabecula: draw.around(225.0, 30.0) - 115.0 * patient.age,
             size: draw.factor(0.05),
             spurs: 3.5 * (patient.age - 0.5).max(0.0) * draw.unit(),
         }
@@ -122,7 +122,7 @@ impl Spine {
         if bone < voxel {
             let sponge = self.trabecula + 45.0 * noise.rough(p, 5.0, 2.0);
             let inner = if body < arch {
-                blend(self.cortex, sponge, bone + 1.7, voxel)
+                blend(self.cortex, sponge, bone + 1.5, voxel)
             } else {
                 mix(self.cortex, sponge, 0.35)
             };

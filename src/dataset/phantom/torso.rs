@@ -249,8 +249,8 @@ impl Torso {
     }
 }
 
-/// Covers `below` with `above` where the signed distance is negative; a linear ramp one voxel
-/// wide is the partial volume.
+/// Covers `below` with `above` where the signed distance is negative; a linear ramp one voxel wide
+/// is the partial volume.
 pub(super) fn blend(below: f32, above: f32, distance: f32, voxel: f32) -> f32 {
     mix(below, above, (0.5 - distance / voxel).clamp(0.0, 1.0))
 }

@@ -76,8 +76,8 @@ pub(super) fn kidneys(plan: &mut Plan<'_>, parts: &mut Vec<Part>) {
     }
 }
 
-/// Thin limbs: the right gland a bent line behind the vena cava, the left one an upturned Y
-/// before the kidney's upper pole.
+/// Thin limbs: the right gland a bent line behind the vena cava, the left one an upturned Y before
+/// the kidney's upper pole.
 pub(super) fn adrenals(plan: &mut Plan<'_>, parts: &mut Vec<Part>) {
     let e = plan.patient.enhancement.clone();
     for (label, centre, limbs) in [

@@ -1,53 +1,17 @@
-//! Settings of a run: one struct that is the command-line flags, the TOML file, the page's form and what is saved
-//! beside every checkpoint. Defaults are stated here; presets change some of them.
+//! The sections of the settings, each a heading of the flags and a table of the TOML file.
 
-use crate::augment::CorruptionSpec;
 use crate::nn::VitConfig;
-use crate::optim::{AdamConfig, Decay, Schedule, ScheduleKind};
-use crate::transform::{IntensityWindow, PretrainTransform};
+use crate::optim::{Decay, ScheduleKind};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-mod error;
-mod parse;
-mod preset;
-
-pub use error::SettingsError;
-pub use preset::Preset;
-
-/// Everything that defines a pre-training run.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::Args))]
-#[serde(default, deny_unknown_fields)]
-pub struct PretrainConfig {
-    /// Which volumes.
-    #[cfg_attr(feature = "cli", command(flatten))]
-    pub data: DataConfig,
-    /// How volumes become crops and views.
-    #[cfg_attr(feature = "cli", command(flatten))]
-    pub sampling: SamplingConfig,
-    /// Sizes of the network.
-    #[cfg_attr(feature = "cli", command(flatten))]
-    pub network: NetworkConfig,
-    /// Parts of the loss.
-    #[cfg_attr(feature = "cli", command(flatten))]
-    pub loss: LossConfig,
-    /// Optimiser and schedule.
-    #[cfg_attr(feature = "cli", command(flatten))]
-    pub optimizer: OptimizerConfig,
-    /// Length of the run, validation, checkpoints.
-    #[cfg_attr(feature = "cli", command(flatten))]
-    pub run: RunConfig,
-    /// Holes and shuffles of the two views (specification 3.2 to 3.4); none for the original's sizes in proportion
-    /// to the crop.
-    #[cfg_attr(feature = "cli", arg(skip))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub corruption: Option<CorruptionSpec>,
-}
-
 /// Which volumes, and where their prepared form is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::Args), command(next_help_heading = "Data"))]
+#[cfg_attr(
+    feature = "cli",
+    derive(clap::Args),
+    command(next_help_heading = "Data")
+)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataConfig {
     /// Split file (JSON, Medical Segmentation Decathlon layout), or a folder of NIfTI files; without it phantoms are made
@@ -75,20 +39,30 @@ pub struct DataConfig {
 
 /// How volumes become crops and views (specification 3).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::Args), command(next_help_heading = "Sampling"))]
+#[cfg_attr(
+    feature = "cli",
+    derive(clap::Args),
+    command(next_help_heading = "Sampling")
+)]
 #[serde(default, deny_unknown_fields)]
 pub struct SamplingConfig {
     /// Voxel size after resampling in mm, one number or three
-    #[cfg_attr(feature = "cli", arg(long, value_name = "MM", value_parser = parse::spacing))]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "MM", value_parser = crate::config::parse::spacing))]
     pub spacing: [f64; 3],
     /// Intensity that becomes 0, in HU for CT
-    #[cfg_attr(feature = "cli", arg(long, value_name = "HU", allow_negative_numbers = true))]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "HU", allow_negative_numbers = true)
+    )]
     pub intensity_min: f32,
     /// Intensity that becomes 1
-    #[cfg_attr(feature = "cli", arg(long, value_name = "HU", allow_negative_numbers = true))]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "HU", allow_negative_numbers = true)
+    )]
     pub intensity_max: f32,
     /// Edge of the crops in voxels, one number or three
-    #[cfg_attr(feature = "cli", arg(long, value_name = "VOXELS", value_parser = parse::size))]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "VOXELS", value_parser = crate::config::parse::size))]
     pub roi_size: [usize; 3],
     /// Volumes a step
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
@@ -107,7 +81,11 @@ pub struct SamplingConfig {
 
 /// Sizes of the vision transformer (specification 5).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::Args), command(next_help_heading = "Network"))]
+#[cfg_attr(
+    feature = "cli",
+    derive(clap::Args),
+    command(next_help_heading = "Network")
+)]
 #[serde(default, deny_unknown_fields)]
 pub struct NetworkConfig {
     /// Edge of the patch that becomes one token, in voxels
@@ -129,7 +107,11 @@ pub struct NetworkConfig {
 
 /// Parts of the pre-training loss (specification 6.1).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::Args), command(next_help_heading = "Loss"))]
+#[cfg_attr(
+    feature = "cli",
+    derive(clap::Args),
+    command(next_help_heading = "Loss")
+)]
 #[serde(default, deny_unknown_fields)]
 pub struct LossConfig {
     /// Temperature of the contrastive term
@@ -142,7 +124,11 @@ pub struct LossConfig {
 
 /// Optimiser and learning rate (specification 6.2).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::Args), command(next_help_heading = "Optimiser"))]
+#[cfg_attr(
+    feature = "cli",
+    derive(clap::Args),
+    command(next_help_heading = "Optimiser")
+)]
 #[serde(default, deny_unknown_fields)]
 pub struct OptimizerConfig {
     /// How weight decay enters
@@ -181,7 +167,11 @@ pub enum ValidationMode {
 
 /// Length of the run, validation, checkpoints.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::Args), command(next_help_heading = "Run"))]
+#[cfg_attr(
+    feature = "cli",
+    derive(clap::Args),
+    command(next_help_heading = "Run")
+)]
 #[serde(default, deny_unknown_fields)]
 pub struct RunConfig {
     /// Passes over the training volumes
@@ -303,126 +293,5 @@ impl Default for RunConfig {
             max_skipped: 10,
             recompute: false,
         }
-    }
-}
-
-impl PretrainConfig {
-    /// Sizes of the network for these settings.
-    pub fn vit(&self) -> VitConfig {
-        VitConfig {
-            image_size: self.sampling.roi_size,
-            patch_size: self.network.patch_size,
-            hidden_size: self.network.hidden_size,
-            mlp_dim: self.network.mlp_dim,
-            layers: self.network.layers,
-            heads: self.network.heads,
-        }
-    }
-
-    /// The deterministic transforms.
-    pub fn transform(&self) -> PretrainTransform {
-        PretrainTransform {
-            spacing: self.sampling.spacing,
-            window: IntensityWindow {
-                min: self.sampling.intensity_min,
-                max: self.sampling.intensity_max,
-            },
-            patch: self.sampling.roi_size,
-        }
-    }
-
-    /// How the views are corrupted.
-    pub fn corruption(&self) -> CorruptionSpec {
-        let spec = self
-            .corruption
-            .unwrap_or_else(|| CorruptionSpec::scaled_to(self.sampling.roi_size));
-        CorruptionSpec {
-            ratchet: spec.ratchet && self.sampling.ratchet,
-            ..spec
-        }
-    }
-
-    /// The optimiser's settings.
-    pub fn adam(&self) -> AdamConfig {
-        AdamConfig {
-            weight_decay: self.optimizer.weight_decay,
-            decay: self.optimizer.optimizer,
-            ..AdamConfig::default()
-        }
-    }
-
-    /// Steps of the whole run.
-    pub fn total_steps(&self, steps_per_epoch: u64) -> u64 {
-        let steps = self.run.epochs.saturating_mul(steps_per_epoch);
-        self.run.max_steps.map_or(steps, |most| most.min(steps))
-    }
-
-    /// The learning-rate schedule of a run of this many steps.
-    pub fn schedule(&self, total: u64) -> Schedule {
-        Schedule {
-            base: self.optimizer.learning_rate,
-            warmup: self.optimizer.warmup_steps,
-            total,
-            kind: self.optimizer.schedule,
-        }
-    }
-
-    /// Views that pass the network at once.
-    pub fn views_at_once(&self) -> usize {
-        let crops = self
-            .sampling
-            .batch_volumes
-            .saturating_mul(self.sampling.samples_per_volume);
-        let views = if self.loss.contrastive_weight == 0.0 { 1 } else { 2 };
-        crops.div_ceil(self.sampling.accumulation.max(1)).saturating_mul(views)
-    }
-
-    /// Checks every setting before anything is read or made.
-    ///
-    /// # Errors
-    /// The first setting that cannot work, with its allowed range.
-    pub fn validate(&self) -> Result<(), SettingsError> {
-        self.vit().validate()?;
-        self.corruption().validate(self.sampling.roi_size)?;
-        let positive = [
-            ("spacing", self.sampling.spacing.iter().copied().fold(f64::MAX, f64::min)),
-            ("learning_rate", self.optimizer.learning_rate),
-            ("temperature", self.loss.temperature),
-            ("batch_volumes", self.sampling.batch_volumes as f64),
-            ("samples_per_volume", self.sampling.samples_per_volume as f64),
-            ("accumulation", self.sampling.accumulation as f64),
-            ("epochs", self.run.epochs as f64),
-            ("validation_interval", self.run.validation_interval as f64),
-            ("max_steps", self.run.max_steps.unwrap_or(1) as f64),
-            ("limit", self.data.limit.unwrap_or(1) as f64),
-            ("phantoms", self.data.phantoms as f64),
-        ];
-        for (name, value) in positive {
-            if !(value.is_finite() && value > 0.0) {
-                return Err(SettingsError::NotPositive { name, value });
-            }
-        }
-        let not_negative = [
-            ("contrastive_weight", self.loss.contrastive_weight),
-            ("weight_decay", self.optimizer.weight_decay),
-            ("clip_norm", self.optimizer.clip_norm),
-            ("checkpoint_minutes", self.run.checkpoint_minutes),
-        ];
-        for (name, value) in not_negative {
-            if !(value.is_finite() && value >= 0.0) {
-                return Err(SettingsError::Negative { name, value });
-            }
-        }
-        if !(0.0..1.0).contains(&self.optimizer.ema_decay) {
-            return Err(SettingsError::Share {
-                name: "ema_decay",
-                value: self.optimizer.ema_decay,
-            });
-        }
-        let (low, high) = (self.sampling.intensity_min, self.sampling.intensity_max);
-        if !(low.is_finite() && high.is_finite() && low < high) {
-            return Err(SettingsError::Window { low, high });
-        }
-        Ok(())
     }
 }

@@ -1,0 +1,97 @@
+//! Settings of a run that goes on, held against those it was started with.
+
+use crate::cli::args::apply_flags;
+use crate::cli::run_folder::CONFIG_FILE;
+use crate::config::PretrainConfig;
+use anyhow::{Context, bail};
+use clap::ArgMatches;
+use std::path::Path;
+
+/// Settings that may change when a run goes on: they do not change what it computes.
+const FREE: [&str; 6] = [
+    "data.cache_memory",
+    "data.cache_dir",
+    "data.workers",
+    "run.log_every",
+    "run.checkpoint_minutes",
+    "run.max_skipped",
+];
+
+/// Paths that mean the same wherever the run is gone on with.
+pub(super) fn make_absolute(config: &mut PretrainConfig) -> anyhow::Result<()> {
+    let data = &mut config.data;
+    for path in [&mut data.datalist, &mut data.data_root, &mut data.cache_dir] {
+        if let Some(path) = path {
+            *path = std::path::absolute(&*path)
+                .with_context(|| format!("cannot find {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// The settings of a run that goes on: those of its checkpoint, except what does not change the result.
+pub(super) fn resumed_config(
+    folder: &Path,
+    saved: &PretrainConfig,
+    flags: &ArgMatches,
+) -> anyhow::Result<PretrainConfig> {
+    let file = folder.join(CONFIG_FILE);
+    let mut wanted = match std::fs::read_to_string(&file) {
+        Ok(text) => PretrainConfig::from_toml(&text, &file.display().to_string())?,
+        Err(_) => saved.clone(),
+    };
+    apply_flags(&mut wanted, flags)?;
+    make_absolute(&mut wanted)?;
+    wanted.validate()?;
+    let differing: Vec<String> = differences(saved, &wanted)?
+        .into_iter()
+        .filter(|(name, _)| !FREE.contains(&name.as_str()))
+        .map(|(name, text)| format!("{name} {text}"))
+        .collect();
+    if !differing.is_empty() {
+        bail!(
+            "the settings differ from those of the run in {}: {}; start a new run, or leave them as they were",
+            folder.display(),
+            differing.join(", ")
+        );
+    }
+    Ok(wanted)
+}
+
+/// Names of settings that differ, with "was A, now B".
+fn differences(
+    old: &PretrainConfig,
+    new: &PretrainConfig,
+) -> anyhow::Result<Vec<(String, String)>> {
+    fn flatten(prefix: &str, value: &toml::Value, out: &mut Vec<(String, String)>) {
+        match value {
+            toml::Value::Table(table) => {
+                for (key, value) in table {
+                    let dot = if prefix.is_empty() { "" } else { "." };
+                    flatten(&format!("{prefix}{dot}{key}"), value, out);
+                }
+            }
+            value => out.push((prefix.to_owned(), value.to_string())),
+        }
+    }
+    let list = |config: &PretrainConfig| -> anyhow::Result<Vec<(String, String)>> {
+        let mut out = Vec::new();
+        flatten("", &toml::Value::try_from(config)?, &mut out);
+        Ok(out)
+    };
+    let (old, new) = (list(old)?, list(new)?);
+    let find = |all: &[(String, String)], name: &str| {
+        all.iter()
+            .find(|(other, _)| other == name)
+            .map_or_else(|| "not set".to_owned(), |(_, value)| value.clone())
+    };
+    let mut names: Vec<&String> = old.iter().chain(&new).map(|(name, _)| name).collect();
+    names.sort();
+    names.dedup();
+    Ok(names
+        .into_iter()
+        .map(|name| (name, find(&old, name), find(&new, name)))
+        .filter(|(_, old, new)| old != new)
+        .map(|(name, old, new)| (name.clone(), format!("was {old}, now {new}")))
+        .collect())
+}

@@ -1,0 +1,104 @@
+//! The CPU backend: telling it from a GPU, and passes over its memory on all cores.
+
+use crate::platform::map_chunks;
+use burn::backend::flex::FlexTensor;
+use burn::backend::{DispatchDevice, TensorMetadata};
+use burn::tensor::{DType, Device, TensorData};
+
+/// Numbers one task handles where rows do not matter.
+const CHUNK: usize = 1 << 14;
+
+/// Whether a device, with or without autodiff, is the CPU backend, whose tensors are host memory.
+pub fn is_cpu(device: &Device) -> bool {
+    matches!(
+        device.clone().inner().as_dispatch(),
+        DispatchDevice::Flex(_)
+    )
+}
+
+/// `work(out, x)` over chunks of an f32 tensor; a tensor of another type comes back.
+pub(super) fn map(
+    x: FlexTensor,
+    work: impl Fn(&mut [f32], &[f32]) + Sync,
+) -> Result<FlexTensor, FlexTensor> {
+    if x.dtype() != DType::F32 {
+        return Err(x);
+    }
+    Ok(fill([&x], CHUNK, |out, [x]| work(out, x)))
+}
+
+/// `work(out, x, y)` over chunks of two f32 tensors of one shape; others come back.
+pub(super) fn map2(
+    x: FlexTensor,
+    y: FlexTensor,
+    work: impl Fn(&mut [f32], &[f32], &[f32]) + Sync,
+) -> Result<FlexTensor, (FlexTensor, FlexTensor)> {
+    if x.dtype() != DType::F32 || y.dtype() != DType::F32 {
+        return Err((x, y));
+    }
+    Ok(fill([&x, &y], CHUNK, |out, [x, y]| work(out, x, y)))
+}
+
+/// `work(out, x)` over each row, the last axis, of an f32 tensor; a tensor of another type comes back.
+pub(super) fn rows(
+    x: FlexTensor,
+    work: impl Fn(&mut [f32], &[f32]) + Sync,
+) -> Result<FlexTensor, FlexTensor> {
+    if x.dtype() != DType::F32 {
+        return Err(x);
+    }
+    let row = row_length(&x);
+    Ok(fill([&x], tasks_of(row), |out, [x]| {
+        for (out, x) in out.chunks_mut(row).zip(x.chunks(row)) {
+            work(out, x);
+        }
+    }))
+}
+
+/// `work(out, x, y)` over each row of two f32 tensors of one shape; others come back.
+pub(super) fn rows2(
+    x: FlexTensor,
+    y: FlexTensor,
+    work: impl Fn(&mut [f32], &[f32], &[f32]) + Sync,
+) -> Result<FlexTensor, (FlexTensor, FlexTensor)> {
+    if x.dtype() != DType::F32 || y.dtype() != DType::F32 {
+        return Err((x, y));
+    }
+    let row = row_length(&x);
+    Ok(fill([&x, &y], tasks_of(row), |out, [x, y]| {
+        for ((out, x), y) in out.chunks_mut(row).zip(x.chunks(row)).zip(y.chunks(row)) {
+            work(out, x, y);
+        }
+    }))
+}
+
+fn row_length(x: &FlexTensor) -> usize {
+    x.layout()
+        .shape()
+        .as_slice()
+        .last()
+        .copied()
+        .unwrap_or(1)
+        .max(1)
+}
+
+/// Whole rows, about as many numbers as [`CHUNK`].
+fn tasks_of(row: usize) -> usize {
+    row * (CHUNK / row).max(1)
+}
+
+fn fill<const N: usize>(
+    inputs: [&FlexTensor; N],
+    chunk: usize,
+    work: impl Fn(&mut [f32], [&[f32]; N]) + Sync,
+) -> FlexTensor {
+    let inputs = inputs.map(FlexTensor::to_contiguous);
+    let shape = inputs[0].shape();
+    let count = shape.num_elements();
+    let mut out = vec![0.0; count];
+    let slices = inputs
+        .each_ref()
+        .map(|tensor| tensor.as_slice::<f32>().unwrap_or_default());
+    map_chunks(&mut out, slices, chunk, work);
+    FlexTensor::from_data(TensorData::new(out, shape))
+}

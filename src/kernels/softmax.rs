@@ -1,0 +1,118 @@
+//! Softmax over the last axis as one operation with its own gradient `y (g - sum(g y))`.
+//!
+//! burn differentiates the five elementary operations, each a pass over memory and, on the CPU, on one thread.
+
+use crate::kernels::host::{rows, rows2};
+use crate::kernels::math::exp;
+use burn::Tensor;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
+use burn::backend::ops::ActivationOps;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+use burn_cubecl::CubeBackend;
+
+/// Softmax and its gradient on a concrete backend.
+#[backend_extension(Autodiff, Cube, Flex, Fusion: cfg(feature = "fusion"))]
+pub trait SoftmaxBackend: Backend {
+    /// Softmax over the last axis.
+    #[fusion(default)]
+    fn row_softmax(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        let last = x.rank() - 1;
+        Self::softmax(x, last)
+    }
+
+    /// Gradient from the output `y` and its gradient.
+    #[fusion(default)]
+    fn row_softmax_backward(y: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
+        backward_by_parts::<Self>(y, grad)
+    }
+}
+
+fn backward_by_parts<B: Backend>(y: FloatTensor<B>, grad: FloatTensor<B>) -> FloatTensor<B> {
+    let last = y.rank() - 1;
+    let weighted = B::float_mul(y.clone(), grad.clone());
+    let sum = B::float_sum_dim(weighted, last);
+    B::float_mul(y, B::float_sub(grad, sum))
+}
+
+impl SoftmaxBackend for CubeBackend {}
+
+impl SoftmaxBackend for Flex {
+    fn row_softmax(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        rows(x, |out, x| {
+            let largest = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            for (out, x) in out.iter_mut().zip(x) {
+                *out = exp(x - largest);
+            }
+            let scale = sum(out.iter().copied()).recip();
+            for out in out {
+                *out *= scale;
+            }
+        })
+        .unwrap_or_else(|x| {
+            let last = x.rank() - 1;
+            <Flex as ActivationOps<Flex>>::softmax(x, last)
+        })
+    }
+
+    fn row_softmax_backward(y: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
+        rows2(y, grad, |out, y, grad| {
+            for ((out, y), grad) in out.iter_mut().zip(y).zip(grad) {
+                *out = y * grad;
+            }
+            let sum = sum(out.iter().copied());
+            for ((out, y), grad) in out.iter_mut().zip(y).zip(grad) {
+                *out = y * (grad - sum);
+            }
+        })
+        .unwrap_or_else(|(y, grad)| backward_by_parts::<Flex>(y, grad))
+    }
+}
+
+/// A sum in eight strands, which vectorises and halves the rounding error of a serial one.
+fn sum(values: impl ExactSizeIterator<Item = f32>) -> f32 {
+    let mut strands = [0.0f32; 8];
+    for (index, value) in values.enumerate() {
+        strands[index % 8] += value;
+    }
+    strands.iter().sum()
+}
+
+impl<B: SoftmaxBackend, C: CheckpointStrategy> SoftmaxBackend for Autodiff<B, C> {
+    fn row_softmax(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct Softmax;
+
+        impl<B: SoftmaxBackend> Backward<B, 1> for Softmax {
+            type State = B::FloatTensorPrimitive;
+
+            fn backward(
+                self,
+                ops: Ops<Self::State, 1>,
+                grads: &mut Gradients,
+                _: &mut Checkpointer,
+            ) {
+                let y = ops.state;
+                unary::<B, _>(ops.parents, ops.node, grads, |grad| {
+                    B::row_softmax_backward(y, grad)
+                });
+            }
+        }
+
+        match Softmax.prepare::<C>([x.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let y = B::row_softmax(x.into_primitive());
+                prep.finish(y.clone(), y)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::row_softmax(x.into_primitive())),
+        }
+    }
+}
+
+/// Softmax over the last axis; differentiable once.
+pub fn softmax<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    Tensor::from_dispatch(<Dispatch as SoftmaxBackend>::row_softmax(x.into_dispatch()))
+}
