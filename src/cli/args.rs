@@ -53,8 +53,6 @@ pub(super) struct DeviceArgs {
 pub(super) struct PretrainArgs {
     #[command(flatten)]
     pub source: Source,
-    #[command(flatten)]
-    pub device: DeviceArgs,
     /// Folder of the run [default: a new one under runs/]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -127,8 +125,6 @@ pub(super) struct BenchDataArgs {
 pub(super) struct BenchStepArgs {
     #[command(flatten)]
     pub source: Source,
-    #[command(flatten)]
-    pub device: DeviceArgs,
     /// Crops in the step; both views of each pass the network
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub crops: usize,

@@ -101,11 +101,11 @@ struct StepResult {
 /// Median time of forward with backward, and of the update, on random numbers.
 fn step(args: &BenchStepArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
     ensure!(
-        args.crops > 0 && args.repeats > 0,
-        "--crops and --repeats must be above 0"
+        (1..=1024).contains(&args.crops) && args.repeats > 0,
+        "--crops must be from 1 to 1024 and --repeats above 0"
     );
     let (config, _) = layered(&args.source, flags)?;
-    let selected = pollster::block_on(device::select(args.device.device))?;
+    let selected = pollster::block_on(device::select(config.run.device))?;
     let mut state = TrainState::new(&config, &selected.device)?;
     let batch = noise(args.crops, config.sampling.roi_size);
     let (mut steps, mut updates) = (Vec::new(), Vec::new());

@@ -74,7 +74,7 @@ fn start(
 ) -> anyhow::Result<ExitCode> {
     let list = data_list(&config)?;
     let selected = pollster::block_on(async {
-        let selected = device::select(args.device.device).await?;
+        let selected = device::select(config.run.device).await?;
         device::self_test(&selected.device).await?;
         Ok::<_, device::DeviceError>(selected)
     })?;

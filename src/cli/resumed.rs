@@ -8,10 +8,11 @@ use clap::ArgMatches;
 use std::path::Path;
 
 /// Settings that may change when a run goes on: they do not change what it computes.
-const FREE: [&str; 6] = [
+const FREE: [&str; 7] = [
     "data.cache_memory",
     "data.cache_dir",
     "data.workers",
+    "run.device",
     "run.log_every",
     "run.checkpoint_minutes",
     "run.max_skipped",

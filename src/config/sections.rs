@@ -1,5 +1,6 @@
 //! The sections of the settings, each a heading of the flags and a table of the TOML file.
 
+use crate::device::DeviceChoice;
 use crate::nn::VitConfig;
 use crate::optim::{Decay, ScheduleKind};
 use serde::{Deserialize, Serialize};
@@ -29,7 +30,7 @@ pub struct DataConfig {
     /// Prepared volumes kept in memory, in MiB; what does not fit goes to the cache folder
     #[cfg_attr(feature = "cli", arg(long, value_name = "MIB"))]
     pub cache_memory: u64,
-    /// Folder for prepared volumes [default: the user's cache folder]
+    /// Folder for prepared volumes [default: cache/ beside the run's folder]
     #[cfg_attr(feature = "cli", arg(long, value_name = "DIR"))]
     pub cache_dir: Option<PathBuf>,
     /// Threads that prepare data; 0 for one a core
@@ -174,6 +175,9 @@ pub enum ValidationMode {
 )]
 #[serde(default, deny_unknown_fields)]
 pub struct RunConfig {
+    /// auto, cpu, vulkan, metal, dx12 or gl, with :N for an adapter's number
+    #[cfg_attr(feature = "cli", arg(long, value_name = "NAME"))]
+    pub device: DeviceChoice,
     /// Passes over the training volumes
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub epochs: u64,
@@ -283,6 +287,7 @@ impl Default for OptimizerConfig {
 impl Default for RunConfig {
     fn default() -> Self {
         RunConfig {
+            device: DeviceChoice::Auto,
             epochs: 500,
             max_steps: None,
             validation_interval: 2,

@@ -228,7 +228,7 @@ impl Checkpoint {
         let checkpoints = run.join("checkpoints");
         for name in ["last", "previous"] {
             let folder = checkpoints.join(name);
-            if platform::exists(&folder.join(MANIFEST)) {
+            if platform::exists(&folder) {
                 return Self::read(&folder);
             }
         }

@@ -47,7 +47,7 @@ pub enum TrainError {
         reason: String,
     },
     /// A checkpoint whose bytes are not what was written.
-    #[error("{}: {reason}; the checkpoint was cut short or edited", file.display())]
+    #[error("{}: {reason}; the checkpoint was cut short or edited: move its folder away to go on from checkpoints/previous", file.display())]
     Damaged {
         /// The damaged file.
         file: PathBuf,

@@ -70,6 +70,12 @@ pub async fn pretrain(
     runner.train(observer).await?;
     let complete = runner.progress.step >= runner.total;
     runner.save(observer).await?;
+    if complete && runner.progress.skipped_in_a_row > 0 {
+        return Err(TrainError::NotFinite {
+            count: runner.progress.skipped_in_a_row,
+            step: runner.progress.step,
+        });
+    }
     observer.event(&Event::Ended {
         step: runner.progress.step,
         complete,
@@ -308,8 +314,11 @@ impl Runner {
         let Some(l1) = l1 else {
             return Ok(());
         };
+        if !l1.is_finite() {
+            return Err(TrainError::NotFinite { count: 1, step });
+        }
         let picture = picture(&network, &self.validation.make(epoch, 0)?, &self.device).await?;
-        let best = l1.is_finite() && self.progress.best_l1.is_none_or(|best| l1 < best);
+        let best = self.progress.best_l1.is_none_or(|best| l1 < best);
         self.progress.validated = step;
         if best {
             self.progress.best_l1 = Some(l1);
@@ -332,6 +341,10 @@ impl Runner {
     /// Writes `checkpoints/last` and keeps the one before as `checkpoints/previous`.
     async fn save(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
         self.read_losses(observer).await?;
+        // Skipped steps may mean that the weights are broken: they must not replace good ones.
+        if self.progress.skipped_in_a_row > 0 {
+            return Ok(());
+        }
         self.progress.seconds += self.counted_at.elapsed().as_secs_f64();
         self.counted_at = Instant::now();
         if let Some(folder) = &self.folder {

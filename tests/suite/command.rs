@@ -593,7 +593,6 @@ fn values_of_the_wrong_kind_are_refused_with_their_flag() {
         ("--epochs", "many"),
         ("--roi-size", "-16"),
         ("--roi-size", "16,16"),
-        ("--spacing", "-2"),
         ("--optimizer", "sgd"),
     ] {
         let call = ["pretrain", "--out", "run", flag, value];
