@@ -10,7 +10,10 @@ fn main() -> ExitCode {
 
 /// Without a session, as on servers, Mesa's device-select layer prints an error for every Vulkan instance. It only
 /// sorts adapters, so it is switched off there.
-#[expect(unsafe_code, reason = "the environment is changed before any thread exists")]
+#[expect(
+    unsafe_code,
+    reason = "the environment is changed before any thread exists"
+)]
 fn quiet_mesa() {
     const SWITCH: &str = "NODEVICE_SELECT";
     if env::var_os("XDG_RUNTIME_DIR").is_none() && env::var_os(SWITCH).is_none() {

@@ -21,11 +21,10 @@ const FREE: [&str; 7] = [
 /// Paths that mean the same wherever the run is gone on with.
 pub(super) fn make_absolute(config: &mut PretrainConfig) -> anyhow::Result<()> {
     let data = &mut config.data;
-    for path in [&mut data.datalist, &mut data.data_root, &mut data.cache_dir] {
-        if let Some(path) = path {
-            *path = std::path::absolute(&*path)
-                .with_context(|| format!("cannot find {}", path.display()))?;
-        }
+    let paths = [&mut data.datalist, &mut data.data_root, &mut data.cache_dir];
+    for path in paths.into_iter().flatten() {
+        *path = std::path::absolute(&*path)
+            .with_context(|| format!("cannot find {}", path.display()))?;
     }
     Ok(())
 }

@@ -16,56 +16,50 @@ pub fn is_cpu(device: &Device) -> bool {
     )
 }
 
-/// `work(out, x)` over chunks of an f32 tensor; a tensor of another type comes back.
-pub(super) fn map(
-    x: FlexTensor,
-    work: impl Fn(&mut [f32], &[f32]) + Sync,
-) -> Result<FlexTensor, FlexTensor> {
+/// `work(out, x)` over chunks of an f32 tensor; none for a tensor of another type.
+pub(super) fn map(x: &FlexTensor, work: impl Fn(&mut [f32], &[f32]) + Sync) -> Option<FlexTensor> {
     if x.dtype() != DType::F32 {
-        return Err(x);
+        return None;
     }
-    Ok(fill([&x], CHUNK, |out, [x]| work(out, x)))
+    Some(fill([x], CHUNK, |out, [x]| work(out, x)))
 }
 
-/// `work(out, x, y)` over chunks of two f32 tensors of one shape; others come back.
+/// `work(out, x, y)` over chunks of two f32 tensors of one shape; none for others.
 pub(super) fn map2(
-    x: FlexTensor,
-    y: FlexTensor,
+    x: &FlexTensor,
+    y: &FlexTensor,
     work: impl Fn(&mut [f32], &[f32], &[f32]) + Sync,
-) -> Result<FlexTensor, (FlexTensor, FlexTensor)> {
+) -> Option<FlexTensor> {
     if x.dtype() != DType::F32 || y.dtype() != DType::F32 {
-        return Err((x, y));
+        return None;
     }
-    Ok(fill([&x, &y], CHUNK, |out, [x, y]| work(out, x, y)))
+    Some(fill([x, y], CHUNK, |out, [x, y]| work(out, x, y)))
 }
 
-/// `work(out, x)` over each row, the last axis, of an f32 tensor; a tensor of another type comes back.
-pub(super) fn rows(
-    x: FlexTensor,
-    work: impl Fn(&mut [f32], &[f32]) + Sync,
-) -> Result<FlexTensor, FlexTensor> {
+/// `work(out, x)` over each row, the last axis, of an f32 tensor; none for a tensor of another type.
+pub(super) fn rows(x: &FlexTensor, work: impl Fn(&mut [f32], &[f32]) + Sync) -> Option<FlexTensor> {
     if x.dtype() != DType::F32 {
-        return Err(x);
+        return None;
     }
-    let row = row_length(&x);
-    Ok(fill([&x], tasks_of(row), |out, [x]| {
+    let row = row_length(x);
+    Some(fill([x], tasks_of(row), |out, [x]| {
         for (out, x) in out.chunks_mut(row).zip(x.chunks(row)) {
             work(out, x);
         }
     }))
 }
 
-/// `work(out, x, y)` over each row of two f32 tensors of one shape; others come back.
+/// `work(out, x, y)` over each row of two f32 tensors of one shape; none for others.
 pub(super) fn rows2(
-    x: FlexTensor,
-    y: FlexTensor,
+    x: &FlexTensor,
+    y: &FlexTensor,
     work: impl Fn(&mut [f32], &[f32], &[f32]) + Sync,
-) -> Result<FlexTensor, (FlexTensor, FlexTensor)> {
+) -> Option<FlexTensor> {
     if x.dtype() != DType::F32 || y.dtype() != DType::F32 {
-        return Err((x, y));
+        return None;
     }
-    let row = row_length(&x);
-    Ok(fill([&x, &y], tasks_of(row), |out, [x, y]| {
+    let row = row_length(x);
+    Some(fill([x, y], tasks_of(row), |out, [x, y]| {
         for ((out, x), y) in out.chunks_mut(row).zip(x.chunks(row)).zip(y.chunks(row)) {
             work(out, x, y);
         }

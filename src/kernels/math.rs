@@ -74,7 +74,7 @@ fn exp_small(x: f32) -> f32 {
     let series = series * r + 1.0;
     let series = series * r + 1.0;
     /// `e^-0.6`.
-    const SHIFT: f32 = 0.548_811_64;
+    const SHIFT: f32 = 0.548_811_6;
     series * SHIFT
 }
 

@@ -42,7 +42,7 @@ impl SoftmaxBackend for CubeBackend {}
 
 impl SoftmaxBackend for Flex {
     fn row_softmax(x: FloatTensor<Self>) -> FloatTensor<Self> {
-        rows(x, |out, x| {
+        rows(&x, |out, x| {
             let largest = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             for (out, x) in out.iter_mut().zip(x) {
                 *out = exp(x - largest);
@@ -52,14 +52,14 @@ impl SoftmaxBackend for Flex {
                 *out *= scale;
             }
         })
-        .unwrap_or_else(|x| {
+        .unwrap_or_else(|| {
             let last = x.rank() - 1;
             <Flex as ActivationOps<Flex>>::softmax(x, last)
         })
     }
 
     fn row_softmax_backward(y: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
-        rows2(y, grad, |out, y, grad| {
+        rows2(&y, &grad, |out, y, grad| {
             for ((out, y), grad) in out.iter_mut().zip(y).zip(grad) {
                 *out = y * grad;
             }
@@ -68,7 +68,7 @@ impl SoftmaxBackend for Flex {
                 *out = y * (grad - sum);
             }
         })
-        .unwrap_or_else(|(y, grad)| backward_by_parts::<Flex>(y, grad))
+        .unwrap_or_else(|| backward_by_parts::<Flex>(y, grad))
     }
 }
 
