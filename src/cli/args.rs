@@ -34,7 +34,7 @@ pub(super) enum Command {
 /// Where settings come from.
 #[derive(Debug, Args)]
 pub(super) struct Source {
-    /// Named settings: quickstart, small or tutorial [default: quickstart without a datalist, small with one]
+    /// Named settings: quickstart, small or tutorial [default: quickstart without a datalist, small with one; bench: tutorial]
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
     /// TOML file with settings, over those of the preset
@@ -225,16 +225,20 @@ pub(super) fn apply_flags(config: &mut PretrainConfig, flags: &ArgMatches) -> an
 }
 
 /// Settings of the preset, changed by the file, changed by the flags; checked. Also the name of the preset.
+///
+/// Without a named preset it is `fallback`, or else small with a data list and quickstart without one.
 pub(super) fn layered(
     source: &Source,
     flags: &ArgMatches,
+    fallback: Option<Preset>,
 ) -> anyhow::Result<(PretrainConfig, Preset)> {
     let mut given = PretrainConfig::default();
     apply_flags(&mut given, flags)?;
-    let preset = match (&source.preset, given.data.datalist) {
-        (Some(name), _) => name.parse()?,
-        (None, Some(_)) => Preset::Small,
-        (None, None) => Preset::Quickstart,
+    let preset = match (&source.preset, fallback, given.data.datalist) {
+        (Some(name), _, _) => name.parse()?,
+        (None, Some(fallback), _) => fallback,
+        (None, None, Some(_)) => Preset::Small,
+        (None, None, None) => Preset::Quickstart,
     };
     let mut config = preset.pretrain()?;
     if let Some(file) = &source.config {

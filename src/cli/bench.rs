@@ -4,6 +4,7 @@ use crate::augment::{RandomKey, Stage, Transform, views};
 use crate::cli::args::{Bench, BenchArgs, BenchDataArgs, BenchStepArgs, layered};
 use crate::cli::data::data_list;
 use crate::cli::output::print;
+use crate::config::Preset;
 use crate::dataset::{TrainingBatch, prepare_file};
 use crate::device;
 use crate::optim::gain;
@@ -38,7 +39,7 @@ struct DataResult {
 
 /// Read, prepare and draw the views of every training volume once, on all cores and without a cache.
 fn data(args: &BenchDataArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
-    let (config, _) = layered(&args.source, flags)?;
+    let (config, _) = layered(&args.source, flags, Some(Preset::Tutorial))?;
     let list = data_list(&config)?.context("bench data measures files: give --datalist")?;
     let transform = config.transform();
     let samples = config.sampling.samples_per_volume as u64;
@@ -104,7 +105,7 @@ fn step(args: &BenchStepArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
         (1..=1024).contains(&args.crops) && args.repeats > 0,
         "--crops must be from 1 to 1024 and --repeats above 0"
     );
-    let (config, _) = layered(&args.source, flags)?;
+    let (config, _) = layered(&args.source, flags, Some(Preset::Tutorial))?;
     let selected = pollster::block_on(device::select(config.run.device))?;
     let mut state = TrainState::new(&config, &selected.device)?;
     let batch = noise(args.crops, config.sampling.roi_size);

@@ -34,7 +34,7 @@ pub(super) fn run(args: &PretrainArgs, flags: &ArgMatches) -> anyhow::Result<Exi
             )
         }
         None => {
-            let (mut config, preset) = layered(&args.source, flags)?;
+            let (mut config, preset) = layered(&args.source, flags, None)?;
             make_absolute(&mut config)?;
             start(
                 args,

@@ -72,7 +72,7 @@ pub(super) fn augmentation_picture(
 }
 
 pub(super) fn run(args: &PreviewArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
-    let (config, _) = layered(&args.source, flags)?;
+    let (config, _) = layered(&args.source, flags, None)?;
     let (name, prepared) = match &args.input {
         Some(path) => (
             path.display().to_string(),

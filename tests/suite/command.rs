@@ -1,6 +1,7 @@
 //! The program as its users meet it: calls that work as written, and bad input that gets one clear line.
 
 use crate::support;
+use hounsfield::config::Preset;
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -375,10 +376,14 @@ fn the_help_states_the_defaults_of_settings() {
         ..flat[start..]
             .find("--max-steps")
             .map_or(flat.len(), |end| start + end)];
-    assert!(
-        epochs.contains("40") && epochs.contains("500"),
-        "quickstart and tutorial: {epochs}"
-    );
+    for preset in Preset::ALL {
+        let stated = format!(
+            "{}: {}",
+            preset.name(),
+            preset.pretrain().unwrap().run.epochs
+        );
+        assert!(epochs.contains(&stated), "{stated} in {epochs}");
+    }
 }
 
 #[test]
