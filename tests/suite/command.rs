@@ -2,6 +2,7 @@
 
 use crate::support;
 use hounsfield::config::Preset;
+use hounsfield::train::Checkpoint;
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -721,4 +722,29 @@ fn a_terminal_that_goes_away_does_not_end_a_run() {
     drop(child.stderr.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert!(folder.path().join("run/summary.json").is_file());
+}
+
+#[test]
+fn a_run_whose_weights_explode_ends_with_an_error_and_a_good_checkpoint() {
+    let folder = folder();
+    let more = [
+        "--learning-rate",
+        "1e30",
+        "--clip-norm",
+        "0",
+        "--max-steps",
+        "2",
+        "--out",
+        "run",
+    ];
+    let done = run(folder.path(), &words(TINY, &more));
+    assert_eq!(done.code, Some(FAILED), "{}", done.told());
+    assert!(done.stderr.contains("not finite"), "{}", done.told());
+    let checkpoint = Checkpoint::latest(&folder.path().join("run")).unwrap();
+    let weights = checkpoint.state.weights.iter();
+    assert!(
+        weights
+            .flat_map(|(_, values)| values)
+            .all(|w| w.is_finite())
+    );
 }
