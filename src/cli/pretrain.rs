@@ -104,9 +104,9 @@ fn start(
     }
     let (training, validation, orientation) = sources?;
 
-    let step = resume.as_ref().map(|c| c.manifest.progress.step);
+    let resumed = resume.as_ref().map(|c| &c.manifest.progress);
     let mut progress = Progress::new();
-    let mut recorder = Recorder::open(&folder, step, orientation)?;
+    let mut recorder = Recorder::open(&folder, resumed, orientation)?;
     let counts = (training.len(), validation.len());
     let run = PretrainRun {
         config,

@@ -7,11 +7,23 @@ use crate::report::curves::{self, Pretraining};
 use crate::report::image::RgbImage;
 use crate::report::metrics::{self, MetricsWriter, Record};
 use crate::report::tensorboard::EventWriter;
-use crate::train::{Event, Observer, TrainError};
+use crate::train::{Event, Observer, Progress, TrainError};
 use std::path::{Path, PathBuf};
 
 /// Name of the metrics file.
 pub(super) const METRICS_FILE: &str = "metrics.jsonl";
+
+/// Name of the validation error in the metrics.
+const VALIDATION: &str = "val/l1";
+
+/// Whether a checkpoint covers a record. A run stopped within a validation was saved before that validation.
+fn known(record: &Record, progress: &Progress) -> bool {
+    let saved = match record.get(VALIDATION) {
+        Some(_) => progress.validated,
+        None => progress.step,
+    };
+    record.step <= saved
+}
 
 /// Observes a run and keeps its folder up to date.
 #[derive(Debug)]
@@ -24,17 +36,17 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// A recorder for a run's folder; with a step, for a run that goes on from there.
+    /// A recorder for a run's folder; with progress, for a run that goes on from there.
     pub(super) fn open(
         folder: &Path,
-        resumed: Option<u64>,
+        resumed: Option<&Progress>,
         orientation: PictureOrientation,
     ) -> Result<Self, ReportError> {
         let file = folder.join(METRICS_FILE);
         let (metrics, events) = match resumed {
-            Some(step) => (
-                MetricsWriter::resume(&file, step)?,
-                EventWriter::resume(folder, step)?,
+            Some(progress) => (
+                MetricsWriter::resume(&file, |record| known(record, progress))?,
+                EventWriter::resume(folder, progress.step)?,
             ),
             None => (MetricsWriter::create(&file)?, EventWriter::create(folder)?),
         };
@@ -64,7 +76,7 @@ impl Recorder {
         let panels = curves::pretraining(&Pretraining {
             x_label: "epoch",
             total: &series("train/total"),
-            validation_l1: &series("val/l1"),
+            validation_l1: &series(VALIDATION),
             contrastive: &series("train/contrastive"),
             reconstruction_l1: &series("train/l1"),
         });
@@ -108,7 +120,7 @@ impl Recorder {
                 picture,
                 ..
             } => {
-                self.record(&Record::new(*step, epoch + 1).with("val/l1", *l1))?;
+                self.record(&Record::new(*step, epoch + 1).with(VALIDATION, *l1))?;
                 let image = augmentation_picture(picture, self.orientation)?;
                 self.write(&image, "reconstruction.png")?;
                 self.events.image(*step, "reconstruction", &image)?;

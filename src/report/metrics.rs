@@ -104,16 +104,19 @@ impl MetricsWriter {
         Ok(MetricsWriter { file })
     }
 
-    /// Continues a run from a checkpoint taken after `step` steps. Records of later steps are
-    /// removed, because the run will write them again, and so is a last line that a crash left
-    /// incomplete. The file is replaced as a whole. A missing file is made.
+    /// Continues a run from a checkpoint. Records that are not `known` to it are removed, because the run will write
+    /// them again, and so is a last line that a crash left incomplete. The file is replaced as a whole. A missing file
+    /// is made.
     ///
     /// # Errors
     /// When a line other than the last is not a record, or the file cannot be written.
-    pub fn resume(path: &Path, step: u64) -> Result<MetricsWriter, ReportError> {
+    pub fn resume(
+        path: &Path,
+        known: impl Fn(&Record) -> bool,
+    ) -> Result<MetricsWriter, ReportError> {
         match platform::read(path) {
             Ok(old) => {
-                let kept = keep_up_to(&old, step, &path.display().to_string())?;
+                let kept = keep(&old, known, &path.display().to_string())?;
                 if kept.len() != old.len() {
                     platform::write_atomic(path, &kept)?;
                 }
@@ -159,11 +162,11 @@ pub fn series(records: &[Record], name: &str) -> Vec<(f64, f64)> {
     records.iter().filter_map(point).collect()
 }
 
-/// The lines of records up to `step`, byte for byte.
-fn keep_up_to(bytes: &[u8], step: u64, file: &str) -> Result<Vec<u8>, ReportError> {
+/// The lines of known records, byte for byte.
+fn keep(bytes: &[u8], known: impl Fn(&Record) -> bool, file: &str) -> Result<Vec<u8>, ReportError> {
     let mut kept = Vec::with_capacity(bytes.len());
     each_line(bytes, file, |record, line| {
-        if record.step <= step {
+        if known(&record) {
             kept.extend_from_slice(line);
         }
     })?;
@@ -251,7 +254,7 @@ mod tests {
         text += "{\"step\":2,\"epoch\":0,\"tra";
         fs::write(&path, &text)?;
         assert_eq!(steps(&path)?, [1, 2, 3, 3, 4]);
-        let mut writer = MetricsWriter::resume(&path, 3)?;
+        let mut writer = MetricsWriter::resume(&path, |record| record.step <= 3)?;
         writer.write(&record(4))?;
         assert_eq!(steps(&path)?, [1, 2, 3, 3, 4]);
         assert_eq!(fs::read_dir(folder.path())?.count(), 1);
@@ -281,7 +284,7 @@ mod tests {
     fn a_run_without_a_file_resumes_with_a_new_one() -> Outcome {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("metrics.jsonl");
-        MetricsWriter::resume(&path, 7)?.write(&record(8))?;
+        MetricsWriter::resume(&path, |record| record.step <= 7)?.write(&record(8))?;
         assert_eq!(steps(&path)?, [8]);
         Ok(())
     }
