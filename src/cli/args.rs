@@ -1,9 +1,10 @@
 //! Flags of the commands.
 
-use crate::config::{Preset, PretrainConfig};
+use crate::config::{Preset, PretrainConfig, StageConfig};
 use crate::device::DeviceChoice;
 use anyhow::Context;
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
+use std::marker::PhantomData;
 use std::path::PathBuf;
 
 /// Pre-train 3D vision transformers on unlabelled medical volumes, on any GPU or the CPU.
@@ -25,7 +26,7 @@ pub(super) enum Command {
     Preview(PreviewArgs),
     /// Write synthetic abdominal CT cases with 13 labelled organs
     Phantom(PhantomArgs),
-    /// Measure the speed of the data path or of a training step
+    /// Measure the speed of the data path, of the operations, of a training step or of inference
     Bench(BenchArgs),
     /// List adapters with their limits, estimate memory, test the device
     Doctor(DoctorArgs),
@@ -49,8 +50,9 @@ pub(super) struct DeviceArgs {
     pub device: DeviceChoice,
 }
 
+/// What every command that trains takes beside its settings.
 #[derive(Debug, Args)]
-pub(super) struct PretrainArgs {
+pub(super) struct RunArgs {
     #[command(flatten)]
     pub source: Source,
     /// Folder of the run [default: a new one under runs/]
@@ -62,8 +64,14 @@ pub(super) struct PretrainArgs {
     /// Print the summary as JSON on standard output, and nothing else there
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PretrainArgs {
     #[command(flatten)]
-    pub settings: Settings,
+    pub run: RunArgs,
+    #[command(flatten)]
+    pub settings: Settings<PretrainConfig>,
 }
 
 #[derive(Debug, Args)]
@@ -77,7 +85,7 @@ pub(super) struct PreviewArgs {
     #[command(flatten)]
     pub source: Source,
     #[command(flatten)]
-    pub settings: Settings,
+    pub settings: Settings<PretrainConfig>,
 }
 
 #[derive(Debug, Args)]
@@ -106,8 +114,48 @@ pub(super) struct BenchArgs {
 pub(super) enum Bench {
     /// Load, prepare and augment volumes without any cache
     Data(BenchDataArgs),
+    /// Every operation at UNETR's shapes, against the device's own ceilings
+    Kernels(BenchKernelsArgs),
     /// Forward, backward and update of one training step
     Step(BenchStepArgs),
+    /// Forward of the fine-tuned network, window by window
+    Infer(BenchInferArgs),
+}
+
+/// Which stage's step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum BenchStage {
+    /// The auto-encoder
+    Pretrain,
+    /// UNETR
+    Finetune,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BenchKernelsArgs {
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Runs of each operation, after one to warm up; the shortest counts
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub repeats: usize,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BenchInferArgs {
+    /// Named settings: quickstart, small or tutorial [default: tutorial]
+    #[arg(long, value_name = "NAME")]
+    pub preset: Option<String>,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Windows to measure, after one to warm up; the shortest counts
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub repeats: usize,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -118,24 +166,31 @@ pub(super) struct BenchDataArgs {
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
-    pub settings: Settings,
+    pub settings: Settings<PretrainConfig>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct BenchStepArgs {
+    /// Which stage
+    #[arg(value_enum, default_value = "pretrain")]
+    pub stage: BenchStage,
+    /// Named settings: quickstart, small or tutorial [default: tutorial]
+    #[arg(long, value_name = "NAME")]
+    pub preset: Option<String>,
     #[command(flatten)]
-    pub source: Source,
-    /// Crops in the step; both views of each pass the network
+    pub device: DeviceArgs,
+    /// Crops in the step; in pre-training both views of each pass the network
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub crops: usize,
+    /// Parts the crops are sent through the network in
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub accumulation: usize,
     /// Steps to measure, after one to warm up
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub repeats: usize,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
-    #[command(flatten)]
-    pub settings: Settings,
 }
 
 #[derive(Debug, Args)]
@@ -148,21 +203,21 @@ pub(super) struct DoctorArgs {
 }
 
 /// The settings as flags. Clap's own values are never used: a flag counts only where it was given, see [`layered`].
-#[derive(Debug, Clone, Default)]
-pub(super) struct Settings;
+#[derive(Debug, Clone)]
+pub(super) struct Settings<C>(PhantomData<C>);
 
-impl Args for Settings {
+impl<C: StageConfig + Args> Args for Settings<C> {
     fn augment_args(command: clap::Command) -> clap::Command {
-        with_defaults(PretrainConfig::augment_args_for_update(command))
+        with_defaults::<C>(C::augment_args_for_update(command))
     }
     fn augment_args_for_update(command: clap::Command) -> clap::Command {
-        with_defaults(PretrainConfig::augment_args_for_update(command))
+        with_defaults::<C>(C::augment_args_for_update(command))
     }
 }
 
-impl FromArgMatches for Settings {
+impl<C> FromArgMatches for Settings<C> {
     fn from_arg_matches(_: &ArgMatches) -> Result<Self, clap::Error> {
-        Ok(Settings)
+        Ok(Settings(PhantomData))
     }
     fn update_from_arg_matches(&mut self, _: &ArgMatches) -> Result<(), clap::Error> {
         Ok(())
@@ -171,11 +226,11 @@ impl FromArgMatches for Settings {
 
 /// Says in the help of each setting what it is where its flag is not given. A number below zero is a value, so that
 /// it is refused by the setting's name and not as a flag of its own.
-fn with_defaults(command: clap::Command) -> clap::Command {
+fn with_defaults<C: StageConfig>(command: clap::Command) -> clap::Command {
     let presets: Vec<(&str, toml::Table)> = Preset::ALL
         .into_iter()
         .filter_map(|preset| {
-            let table = toml::Table::try_from(preset.pretrain().ok()?).ok()?;
+            let table = toml::Table::try_from(preset.settings::<C>().ok()?).ok()?;
             Some((preset.name(), table))
         })
         .collect();
@@ -220,27 +275,27 @@ fn shown(value: &toml::Value) -> String {
 }
 
 /// Changes settings by the flags that were given.
-pub(super) fn apply_flags(config: &mut PretrainConfig, flags: &ArgMatches) -> anyhow::Result<()> {
+pub(super) fn apply_flags<C: Args>(config: &mut C, flags: &ArgMatches) -> anyhow::Result<()> {
     Ok(config.update_from_arg_matches(flags)?)
 }
 
 /// Settings of the preset, changed by the file, changed by the flags; checked. Also the name of the preset.
 ///
 /// Without a named preset it is `fallback`, or else small with a data list and quickstart without one.
-pub(super) fn layered(
+pub(super) fn layered<C: StageConfig + Args>(
     source: &Source,
     flags: &ArgMatches,
     fallback: Option<Preset>,
-) -> anyhow::Result<(PretrainConfig, Preset)> {
-    let mut given = PretrainConfig::default();
+) -> anyhow::Result<(C, Preset)> {
+    let mut given = C::default();
     apply_flags(&mut given, flags)?;
-    let preset = match (&source.preset, fallback, given.data.datalist) {
+    let preset = match (&source.preset, fallback, &given.data().datalist) {
         (Some(name), _, _) => name.parse()?,
         (None, Some(fallback), _) => fallback,
         (None, None, Some(_)) => Preset::Small,
         (None, None, None) => Preset::Quickstart,
     };
-    let mut config = preset.pretrain()?;
+    let mut config: C = preset.settings()?;
     if let Some(file) = &source.config {
         let place = file.display().to_string();
         let text = std::fs::read_to_string(file)
@@ -249,7 +304,6 @@ pub(super) fn layered(
     }
     apply_flags(&mut config, flags)?;
     config.validate()?;
-    // What a run writes down says what was done, not how it was derived.
-    config.corruption = Some(config.corruption());
+    config.settle();
     Ok((config, preset))
 }

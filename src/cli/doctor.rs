@@ -2,7 +2,7 @@
 
 use crate::cli::args::DoctorArgs;
 use crate::cli::output::{bytes, print};
-use crate::config::Preset;
+use crate::config::{Preset, PretrainConfig};
 use crate::device::{
     Adapter, AdapterKind, CheckResult, MemoryEstimate, adapters, estimate_pretraining, select,
     self_test,
@@ -33,7 +33,7 @@ struct PresetMemory {
 pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     let mut presets = Vec::new();
     for preset in Preset::ALL {
-        let config = preset.pretrain()?;
+        let config: PretrainConfig = preset.settings()?;
         let views = config.views_at_once();
         let estimate = estimate_pretraining(
             &config.vit(),

@@ -14,6 +14,7 @@ mod resumed;
 mod run_folder;
 mod signal;
 mod summary;
+mod training;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};

@@ -3,13 +3,14 @@
 use crate::augment::{RandomKey, Stage, Transform, views};
 use crate::cli::args::{PreviewArgs, layered};
 use crate::cli::output::say;
+use crate::config::PretrainConfig;
 use crate::dataset::phantom::{PhantomSpec, abdomen};
 use crate::dataset::prepare_file;
 use crate::platform;
 use crate::report::ReportError;
 use crate::report::image::RgbImage;
 use crate::report::labels::labelled;
-use crate::report::montage::{Display, montage};
+use crate::report::montage::{Display, Row, montage};
 use crate::train::Picture;
 use crate::volume::Affine;
 use clap::ArgMatches;
@@ -49,30 +50,59 @@ impl PictureOrientation {
     }
 }
 
-/// Rows: original, view 1, view 2 and, where there is one, the reconstruction.
-pub(super) fn augmentation_picture(
+/// Rows: original, view 1, view 2 and, where there is one, the reconstruction; or image, reference and prediction.
+pub(super) fn picture_of(
     picture: &Picture,
     orientation: PictureOrientation,
 ) -> Result<RgbImage, ReportError> {
-    let mut rows = vec![
-        ("original", picture.original.as_slice()).into(),
-        ("view 1", picture.view1.as_slice()).into(),
-        ("view 2", picture.view2.as_slice()).into(),
-    ];
-    if !picture.reconstruction.is_empty() {
-        rows.push(("reconstruction", picture.reconstruction.as_slice()).into());
-    }
+    let rows: Vec<Row<'_>> = match picture {
+        Picture::Reconstruction {
+            original,
+            view1,
+            view2,
+            reconstruction,
+            ..
+        } => {
+            let mut rows = vec![
+                ("original", original.as_slice()).into(),
+                ("view 1", view1.as_slice()).into(),
+                ("view 2", view2.as_slice()).into(),
+            ];
+            if !reconstruction.is_empty() {
+                rows.push(("reconstruction", reconstruction.as_slice()).into());
+            }
+            rows
+        }
+        Picture::Segmentation {
+            image,
+            labels,
+            prediction,
+            ..
+        } => {
+            let overlaid = |name, labels| Row {
+                name,
+                values: image,
+                labels: Some(labels),
+            };
+            vec![
+                ("image", image.as_slice()).into(),
+                overlaid("reference", labels),
+                overlaid("prediction", prediction),
+            ]
+        }
+    };
+    let (Picture::Reconstruction { shape, .. } | Picture::Segmentation { shape, .. }) = picture;
     let display = Display {
         axis: orientation.axis,
         flip_horizontal: orientation.flip_horizontal,
         flip_vertical: orientation.flip_vertical,
         ..Display::axial_ras(COLUMNS)
     };
-    labelled(&montage(&rows, picture.shape, &display)?, &[])
+    labelled(&montage(&rows, *shape, &display)?, &[])
 }
 
 pub(super) fn run(args: &PreviewArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
-    let (config, _) = layered(&args.source, flags, None)?;
+    let (config, _): (PretrainConfig, _) = layered(&args.source, flags, None)?;
     let (name, prepared) = match &args.input {
         Some(path) => (
             path.display().to_string(),
@@ -96,14 +126,14 @@ pub(super) fn run(args: &PreviewArgs, flags: &ArgMatches) -> anyhow::Result<Exit
     };
     let roi = config.sampling.roi_size;
     let drawn = views(&prepared, roi, &config.corruption(), key)?;
-    let picture = Picture {
+    let picture = Picture::Reconstruction {
         shape: roi,
         original: drawn.target,
         view1: drawn.view1,
         view2: drawn.view2,
         reconstruction: Vec::new(),
     };
-    let image = augmentation_picture(&picture, PictureOrientation::of(prepared.affine()))?;
+    let image = picture_of(&picture, PictureOrientation::of(prepared.affine()))?;
     platform::write_atomic(&args.out, &image.encode_png()?)?;
     let [a, b, c] = prepared.shape();
     say(&format!(

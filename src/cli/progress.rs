@@ -50,15 +50,16 @@ impl Progress {
             ));
         }
         let Some(last) = losses.last() else { return };
-        let contrastive = last
-            .contrastive
-            .map_or_else(String::new, |c| format!(", contrastive {c:.4}"));
+        let losses: Vec<String> = last
+            .losses
+            .iter()
+            .map(|(name, value)| format!("{} {value:.4}", spoken(name)))
+            .collect();
         let text = format!(
-            "epoch {}/{}, total {:.4}, L1 {:.4}{contrastive}, {:.1} crops/s",
+            "epoch {}/{}, {}, {:.1} crops/s",
             last.epoch + 1,
             self.epochs,
-            last.total,
-            last.l1,
+            losses.join(", "),
             self.crops_per_second
         );
         let done = last.step.saturating_sub(self.started_step).max(1);
@@ -84,6 +85,16 @@ impl Progress {
                 }
             }
         }
+    }
+}
+
+/// The name of a loss or score as people say it.
+fn spoken(name: &str) -> &str {
+    match name {
+        "l1" => "L1",
+        "dice" => "Dice",
+        "cross_entropy" => "cross-entropy",
+        other => other,
     }
 }
 
@@ -128,14 +139,16 @@ impl Observer for Progress {
             Event::Validated {
                 step,
                 epoch,
-                l1,
+                found,
                 best,
-                ..
             } => {
                 let mark = if *best { ", the best so far" } else { "" };
+                let name = found.values.first().map_or("score", |(name, _)| name);
+                let name = spoken(name.trim_start_matches("val/"));
                 self.say(&format!(
-                    "validation after epoch {} (step {step}): L1 {l1:.4}{mark}",
-                    epoch + 1
+                    "validation after epoch {} (step {step}): {name} {:.4}{mark}",
+                    epoch + 1,
+                    found.score
                 ));
             }
             Event::Saved { step } => log::info!("checkpoint at step {step}"),

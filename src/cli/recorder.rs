@@ -1,9 +1,9 @@
 //! Writes what a run leaves behind: metrics, TensorBoard events, curves, pictures.
 
-use crate::cli::preview::{PictureOrientation, augmentation_picture};
+use crate::cli::preview::{PictureOrientation, picture_of};
 use crate::platform;
 use crate::report::ReportError;
-use crate::report::curves::{self, Pretraining};
+use crate::report::curves::{self, Panel};
 use crate::report::image::RgbImage;
 use crate::report::metrics::{self, MetricsWriter, Record};
 use crate::report::tensorboard::EventWriter;
@@ -13,12 +13,24 @@ use std::path::{Path, PathBuf};
 /// Name of the metrics file.
 pub(super) const METRICS_FILE: &str = "metrics.jsonl";
 
-/// Name of the validation error in the metrics.
-const VALIDATION: &str = "val/l1";
+/// How a stage's records are shown.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StageReport {
+    /// Title of the curves.
+    pub title: &'static str,
+    /// Name of the validation's score in the metrics.
+    pub score: &'static str,
+    /// Whether the horizontal axis counts epochs, not steps.
+    pub by_epoch: bool,
+    /// Name of the picture, without its ending.
+    pub picture: &'static str,
+    /// Panels of the curves, from the series of each name.
+    pub panels: fn(&dyn Fn(&str) -> Vec<(f64, f64)>) -> Vec<Panel>,
+}
 
 /// Whether a checkpoint covers a record. A run stopped within a validation was saved before that validation.
-fn known(record: &Record, progress: &Progress) -> bool {
-    let saved = match record.get(VALIDATION) {
+fn known(record: &Record, progress: &Progress, score: &str) -> bool {
+    let saved = match record.get(score) {
         Some(_) => progress.validated,
         None => progress.step,
     };
@@ -33,6 +45,7 @@ pub(super) struct Recorder {
     events: EventWriter,
     steps_per_epoch: u64,
     orientation: PictureOrientation,
+    stage: StageReport,
 }
 
 impl Recorder {
@@ -41,11 +54,12 @@ impl Recorder {
         folder: &Path,
         resumed: Option<&Progress>,
         orientation: PictureOrientation,
+        stage: StageReport,
     ) -> Result<Self, ReportError> {
         let file = folder.join(METRICS_FILE);
         let (metrics, events) = match resumed {
             Some(progress) => (
-                MetricsWriter::resume(&file, |record| known(record, progress))?,
+                MetricsWriter::resume(&file, |record| known(record, progress, stage.score))?,
                 EventWriter::resume(folder, progress.step)?,
             ),
             None => (MetricsWriter::create(&file)?, EventWriter::create(folder)?),
@@ -56,6 +70,7 @@ impl Recorder {
             events,
             steps_per_epoch: 1,
             orientation,
+            stage,
         })
     }
 
@@ -66,21 +81,17 @@ impl Recorder {
 
     fn curves(&self) -> Result<(), ReportError> {
         let records = metrics::read(&self.folder.join(METRICS_FILE))?;
-        let per_epoch = self.steps_per_epoch as f64;
+        let scale = match self.stage.by_epoch {
+            true => self.steps_per_epoch as f64,
+            false => 1.0,
+        };
         let series = |name: &str| -> Vec<(f64, f64)> {
             metrics::series(&records, name)
                 .into_iter()
-                .map(|(step, value)| (step / per_epoch, value))
+                .map(|(step, value)| (step / scale, value))
                 .collect()
         };
-        let panels = curves::pretraining(&Pretraining {
-            x_label: "epoch",
-            total: &series("train/total"),
-            validation_l1: &series(VALIDATION),
-            contrastive: &series("train/contrastive"),
-            reconstruction_l1: &series("train/l1"),
-        });
-        let image = curves::draw("Pre-training", &panels)?;
+        let image = curves::draw(self.stage.title, &(self.stage.panels)(&series))?;
         self.write(&image, "curves.png")
     }
 
@@ -101,29 +112,29 @@ impl Recorder {
                 crops_per_second,
             } => {
                 for step in *losses {
-                    let mut record = Record::new(step.step, step.epoch + 1)
-                        .with("train/total", f64::from(step.total))
-                        .with("train/l1", f64::from(step.l1))
+                    let mut record = Record::new(step.step, step.epoch + 1);
+                    for (name, value) in &step.losses {
+                        record = record.with(&format!("train/{name}"), f64::from(*value));
+                    }
+                    let record = record
                         .with("gradient_norm", f64::from(step.gradient_norm))
                         .with("learning_rate", step.learning_rate)
                         .with("crops_per_second", *crops_per_second);
-                    if let Some(contrastive) = step.contrastive {
-                        record = record.with("train/contrastive", f64::from(contrastive));
-                    }
                     self.record(&record)?;
                 }
             }
             Event::Validated {
-                step,
-                epoch,
-                l1,
-                picture,
-                ..
+                step, epoch, found, ..
             } => {
-                self.record(&Record::new(*step, epoch + 1).with(VALIDATION, *l1))?;
-                let image = augmentation_picture(picture, self.orientation)?;
-                self.write(&image, "reconstruction.png")?;
-                self.events.image(*step, "reconstruction", &image)?;
+                let mut record = Record::new(*step, epoch + 1);
+                for (name, value) in &found.values {
+                    record = record.with(name, *value);
+                }
+                self.record(&record)?;
+                let image = picture_of(&found.picture, self.orientation)?;
+                let name = self.stage.picture;
+                self.write(&image, &format!("{name}.png"))?;
+                self.events.image(*step, name, &image)?;
                 self.curves()?;
             }
             Event::Saved { .. } => {}

@@ -2,9 +2,9 @@
 
 use crate::cli::args::apply_flags;
 use crate::cli::run_folder::CONFIG_FILE;
-use crate::config::PretrainConfig;
+use crate::config::StageConfig;
 use anyhow::{Context, bail};
-use clap::ArgMatches;
+use clap::{ArgMatches, Args};
 use std::path::Path;
 
 /// Settings that may change when a run goes on: they do not change what it computes.
@@ -19,8 +19,8 @@ const FREE: [&str; 7] = [
 ];
 
 /// Paths that mean the same wherever the run is gone on with.
-pub(super) fn make_absolute(config: &mut PretrainConfig) -> anyhow::Result<()> {
-    let data = &mut config.data;
+pub(super) fn make_absolute(config: &mut impl StageConfig) -> anyhow::Result<()> {
+    let data = config.data_mut();
     let paths = [&mut data.datalist, &mut data.data_root, &mut data.cache_dir];
     for path in paths.into_iter().flatten() {
         *path = std::path::absolute(&*path)
@@ -30,14 +30,14 @@ pub(super) fn make_absolute(config: &mut PretrainConfig) -> anyhow::Result<()> {
 }
 
 /// The settings of a run that goes on: those of its checkpoint, except what does not change the result.
-pub(super) fn resumed_config(
+pub(super) fn resumed_config<C: StageConfig + Args>(
     folder: &Path,
-    saved: &PretrainConfig,
+    saved: &C,
     flags: &ArgMatches,
-) -> anyhow::Result<PretrainConfig> {
+) -> anyhow::Result<C> {
     let file = folder.join(CONFIG_FILE);
     let mut wanted = match std::fs::read_to_string(&file) {
-        Ok(text) => PretrainConfig::from_toml(&text, &file.display().to_string())?,
+        Ok(text) => C::from_toml(&text, &file.display().to_string())?,
         Err(_) => saved.clone(),
     };
     apply_flags(&mut wanted, flags)?;
@@ -59,10 +59,7 @@ pub(super) fn resumed_config(
 }
 
 /// Names of settings that differ, with "was A, now B".
-fn differences(
-    old: &PretrainConfig,
-    new: &PretrainConfig,
-) -> anyhow::Result<Vec<(String, String)>> {
+fn differences<C: StageConfig>(old: &C, new: &C) -> anyhow::Result<Vec<(String, String)>> {
     fn flatten(prefix: &str, value: &toml::Value, out: &mut Vec<(String, String)>) {
         match value {
             toml::Value::Table(table) => {
@@ -74,7 +71,7 @@ fn differences(
             value => out.push((prefix.to_owned(), value.to_string())),
         }
     }
-    let list = |config: &PretrainConfig| -> anyhow::Result<Vec<(String, String)>> {
+    let list = |config: &C| -> anyhow::Result<Vec<(String, String)>> {
         let mut out = Vec::new();
         flatten("", &toml::Value::try_from(config)?, &mut out);
         Ok(out)

@@ -1,7 +1,7 @@
 //! The folder of a run: chosen, claimed before anything slow, removed again if the run never starts.
 
 use crate::cli::recorder::METRICS_FILE;
-use crate::config::PretrainConfig;
+use crate::config::StageConfig;
 use crate::platform;
 use anyhow::{Context, bail};
 use std::ffi::OsString;
@@ -21,15 +21,15 @@ pub(super) struct RunFolder {
 pub(super) const CONFIG_FILE: &str = "config.toml";
 
 impl RunFolder {
-    /// Claims `out`, or the first free `runs/pretrain-<name>-<number>`, and writes the settings into it.
+    /// Claims `out`, or the first free `runs/<command>-<name>-<number>`, and writes the settings into it.
     pub(super) fn create(
         out: Option<&Path>,
         name: &str,
-        config: &PretrainConfig,
+        config: &impl StageConfig,
     ) -> anyhow::Result<Self> {
         let path = match out {
             Some(out) => out.to_owned(),
-            None => free_name(name)?,
+            None => free_name(stage(config), name)?,
         };
         if path.join(CONFIG_FILE).exists() || path.join("checkpoints").exists() {
             bail!(
@@ -52,7 +52,7 @@ impl RunFolder {
         Ok(folder)
     }
 
-    fn write_config(&self, config: &PretrainConfig) -> anyhow::Result<()> {
+    fn write_config(&self, config: &impl StageConfig) -> anyhow::Result<()> {
         let text = config.to_toml()?;
         platform::write_atomic(&self.path.join(CONFIG_FILE), text.as_bytes())?;
         Ok(())
@@ -108,9 +108,13 @@ fn is_of_a_run(name: &OsString) -> bool {
         || name.starts_with(".hounsfield-")
 }
 
-fn free_name(name: &str) -> anyhow::Result<PathBuf> {
+fn stage<C: StageConfig>(_: &C) -> &'static str {
+    C::STAGE
+}
+
+fn free_name(stage: &str, name: &str) -> anyhow::Result<PathBuf> {
     (1..10_000)
-        .map(|number| PathBuf::from(format!("runs/pretrain-{name}-{number:03}")))
+        .map(|number| PathBuf::from(format!("runs/{stage}-{name}-{number:03}")))
         .find(|path| !path.exists())
         .context("all names under runs/ are taken: give --out")
 }

@@ -3,6 +3,7 @@
 use crate::report::metrics::{Record, series};
 use crate::train::Summary;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// What a run was and what came of it.
 #[derive(Debug, Serialize)]
@@ -20,26 +21,41 @@ pub(super) struct RunSummary {
     pub skipped_steps: u64,
     pub seconds: f64,
     pub crops_per_second: f64,
-    pub first_validation_l1: Option<f64>,
-    pub last_validation_l1: Option<f64>,
-    pub best_validation_l1: Option<f64>,
     pub best_step: u64,
-    /// How much lower the last validation error is than the first, in per cent.
-    pub validation_fall_percent: Option<f64>,
+    /// What the stage is judged by, by name.
+    #[serde(flatten)]
+    pub scores: Scores,
     pub folder: String,
-    pub encoder: String,
+    /// The weights to use.
+    #[serde(flatten)]
+    pub weights: BTreeMap<&'static str, String>,
 }
+
+/// First, last and best value of a validation score, `first_<name>` and so on.
+pub(super) fn scores(records: &[Record], summary: &Summary, score: &str, name: &str) -> Scores {
+    let validation = series(records, score);
+    let values = [
+        ("first", validation.first().map(|(_, value)| *value)),
+        ("last", validation.last().map(|(_, value)| *value)),
+        ("best", summary.progress.best),
+    ];
+    values
+        .into_iter()
+        .map(|(which, value)| (format!("{which}_{name}"), value))
+        .collect()
+}
+
+pub(super) type Scores = BTreeMap<String, Option<f64>>;
 
 impl RunSummary {
     /// Fills in what the metrics tell.
-    pub(super) fn with_metrics(mut self, records: &[Record], summary: &Summary) -> Self {
-        let validation = series(records, "val/l1");
-        self.first_validation_l1 = validation.first().map(|(_, l1)| *l1);
-        self.last_validation_l1 = validation.last().map(|(_, l1)| *l1);
-        self.validation_fall_percent = self
-            .first_validation_l1
-            .zip(self.last_validation_l1)
-            .map(|(first, last)| 100.0 * (1.0 - last / first));
+    pub(super) fn with_metrics(
+        mut self,
+        records: &[Record],
+        summary: &Summary,
+        scores: Scores,
+    ) -> Self {
+        self.scores = scores;
         let speeds = series(records, "crops_per_second");
         self.crops_per_second =
             speeds.iter().map(|(_, speed)| speed).sum::<f64>() / speeds.len().max(1) as f64;
@@ -49,7 +65,6 @@ impl RunSummary {
         self.complete = summary.progress.step >= summary.total_steps;
         self.skipped_steps = summary.progress.skipped;
         self.seconds = summary.progress.seconds;
-        self.best_validation_l1 = summary.progress.best_l1;
         self.best_step = summary.progress.best_step;
         self
     }

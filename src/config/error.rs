@@ -56,6 +56,9 @@ pub enum SettingsError {
         /// Upper end.
         high: f32,
     },
+    /// Neither epochs nor steps.
+    #[error("nothing ends the run: give epochs or max_steps")]
+    NoEnd,
     /// No preset of that name.
     #[error("unknown preset '{0}': there are quickstart, small and tutorial")]
     UnknownPreset(String),

@@ -3,21 +3,28 @@
 
 use crate::augment::CorruptionSpec;
 use crate::nn::VitConfig;
-use crate::optim::{AdamConfig, Schedule};
 use crate::transform::{IntensityWindow, PretrainTransform};
+use check::{at_most, not_negative, positive, window};
 use serde::{Deserialize, Serialize};
 
+mod check;
 mod error;
+mod finetune;
 mod parse;
 mod preset;
 mod sections;
+mod stage;
 
 pub use error::SettingsError;
+pub use finetune::{
+    AugmentConfig, CropConfig, DecoderConfig, FinetuneConfig, InferenceConfig, StartConfig,
+};
 pub use preset::Preset;
 pub use sections::{
     DataConfig, LossConfig, NetworkConfig, OptimizerConfig, RunConfig, SamplingConfig,
     ValidationMode,
 };
+pub use stage::StageConfig;
 
 /// Everything that defines a pre-training run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -52,14 +59,7 @@ pub struct PretrainConfig {
 impl PretrainConfig {
     /// Sizes of the network for these settings.
     pub fn vit(&self) -> VitConfig {
-        VitConfig {
-            image_size: self.sampling.roi_size,
-            patch_size: self.network.patch_size,
-            hidden_size: self.network.hidden_size,
-            mlp_dim: self.network.mlp_dim,
-            layers: self.network.layers,
-            heads: self.network.heads,
-        }
+        self.network.vit(self.sampling.roi_size)
     }
 
     /// The deterministic transforms.
@@ -85,31 +85,6 @@ impl PretrainConfig {
         }
     }
 
-    /// The optimiser's settings.
-    pub fn adam(&self) -> AdamConfig {
-        AdamConfig {
-            weight_decay: self.optimizer.weight_decay,
-            decay: self.optimizer.optimizer,
-            ..AdamConfig::default()
-        }
-    }
-
-    /// Steps of the whole run.
-    pub fn total_steps(&self, steps_per_epoch: u64) -> u64 {
-        let steps = self.run.epochs.saturating_mul(steps_per_epoch);
-        self.run.max_steps.map_or(steps, |most| most.min(steps))
-    }
-
-    /// The learning-rate schedule of a run of this many steps.
-    pub fn schedule(&self, total: u64) -> Schedule {
-        Schedule {
-            base: self.optimizer.learning_rate,
-            warmup: self.optimizer.warmup_steps,
-            total,
-            kind: self.optimizer.schedule,
-        }
-    }
-
     /// Views that pass the network at once.
     pub fn views_at_once(&self) -> usize {
         let crops = self
@@ -125,70 +100,63 @@ impl PretrainConfig {
             .div_ceil(self.sampling.accumulation.max(1))
             .saturating_mul(views)
     }
+}
 
-    /// Checks every setting before anything is read or made.
-    ///
-    /// # Errors
-    /// The first setting that cannot work, with its allowed range.
-    pub fn validate(&self) -> Result<(), SettingsError> {
+impl StageConfig for PretrainConfig {
+    const STAGE: &'static str = "pretrain";
+
+    fn preset_text(preset: Preset) -> &'static str {
+        match preset {
+            Preset::Quickstart => include_str!("../../presets/pretrain/quickstart.toml"),
+            Preset::Small => include_str!("../../presets/pretrain/small.toml"),
+            Preset::Tutorial => include_str!("../../presets/pretrain/tutorial.toml"),
+        }
+    }
+
+    fn data(&self) -> &DataConfig {
+        &self.data
+    }
+
+    fn data_mut(&mut self) -> &mut DataConfig {
+        &mut self.data
+    }
+
+    fn optimizer(&self) -> &OptimizerConfig {
+        &self.optimizer
+    }
+
+    fn run(&self) -> &RunConfig {
+        &self.run
+    }
+
+    fn settle(&mut self) {
+        self.corruption = Some(self.corruption());
+    }
+
+    fn validate(&self) -> Result<(), SettingsError> {
         self.vit().validate()?;
         self.corruption().validate(self.sampling.roi_size)?;
-        let positive = [
-            ("spacing", self.sampling.spacing[0]),
-            ("spacing", self.sampling.spacing[1]),
-            ("spacing", self.sampling.spacing[2]),
-            ("learning_rate", self.optimizer.learning_rate),
+        self.data.check()?;
+        self.optimizer.check()?;
+        self.run.check()?;
+        let sampling = &self.sampling;
+        positive([
+            ("spacing", sampling.spacing[0]),
+            ("spacing", sampling.spacing[1]),
+            ("spacing", sampling.spacing[2]),
             ("temperature", self.loss.temperature),
-            ("batch_volumes", self.sampling.batch_volumes as f64),
-            (
-                "samples_per_volume",
-                self.sampling.samples_per_volume as f64,
-            ),
-            ("accumulation", self.sampling.accumulation as f64),
-            ("epochs", self.run.epochs as f64),
-            ("validation_interval", self.run.validation_interval as f64),
-            ("max_steps", self.run.max_steps.unwrap_or(1) as f64),
-            ("limit", self.data.limit.unwrap_or(1) as f64),
-            ("phantoms", self.data.phantoms as f64),
-        ];
-        for (name, value) in positive {
-            if !(value.is_finite() && value > 0.0) {
-                return Err(SettingsError::NotPositive { name, value });
-            }
-        }
-        let crops = (self.sampling.batch_volumes).saturating_mul(self.sampling.samples_per_volume);
-        let limited = [
+            ("batch_volumes", sampling.batch_volumes as f64),
+            ("samples_per_volume", sampling.samples_per_volume as f64),
+            ("accumulation", sampling.accumulation as f64),
+        ])?;
+        let crops = sampling
+            .batch_volumes
+            .saturating_mul(sampling.samples_per_volume);
+        at_most([
             ("batch_volumes times samples_per_volume", crops, 65_536),
             ("layers", self.network.layers, 1000),
-            ("phantoms", self.data.phantoms, 100_000),
-            ("workers", self.data.workers, 1024),
-        ];
-        for (name, value, most) in limited {
-            if value > most {
-                return Err(SettingsError::TooLarge { name, value, most });
-            }
-        }
-        let not_negative = [
-            ("contrastive_weight", self.loss.contrastive_weight),
-            ("weight_decay", self.optimizer.weight_decay),
-            ("clip_norm", self.optimizer.clip_norm),
-            ("checkpoint_minutes", self.run.checkpoint_minutes),
-        ];
-        for (name, value) in not_negative {
-            if !(value.is_finite() && value >= 0.0) {
-                return Err(SettingsError::Negative { name, value });
-            }
-        }
-        if !(0.0..1.0).contains(&self.optimizer.ema_decay) {
-            return Err(SettingsError::Share {
-                name: "ema_decay",
-                value: self.optimizer.ema_decay,
-            });
-        }
-        let (low, high) = (self.sampling.intensity_min, self.sampling.intensity_max);
-        if !(low.is_finite() && high.is_finite() && low < high) {
-            return Err(SettingsError::Window { low, high });
-        }
-        Ok(())
+        ])?;
+        not_negative([("contrastive_weight", self.loss.contrastive_weight)])?;
+        window(sampling.intensity_min, sampling.intensity_max)
     }
 }

@@ -1,6 +1,6 @@
 //! Named settings, kept as TOML in `presets/`.
 
-use crate::config::{PretrainConfig, SettingsError};
+use crate::config::{SettingsError, StageConfig};
 use std::str::FromStr;
 
 /// A named set of settings.
@@ -27,20 +27,12 @@ impl Preset {
         }
     }
 
-    fn text(self) -> &'static str {
-        match self {
-            Preset::Quickstart => include_str!("../../presets/quickstart.toml"),
-            Preset::Small => include_str!("../../presets/small.toml"),
-            Preset::Tutorial => include_str!("../../presets/tutorial.toml"),
-        }
-    }
-
-    /// The settings of pre-training.
+    /// The settings of a stage.
     ///
     /// # Errors
     /// [`SettingsError::Toml`] never in a released program: the presets are part of it and tested.
-    pub fn pretrain(self) -> Result<PretrainConfig, SettingsError> {
-        PretrainConfig::from_toml(self.text(), self.name())
+    pub fn settings<C: StageConfig>(self) -> Result<C, SettingsError> {
+        C::from_toml(C::preset_text(self), self.name())
     }
 }
 
@@ -55,95 +47,44 @@ impl FromStr for Preset {
     }
 }
 
-impl PretrainConfig {
-    /// Reads settings from TOML; what is not there has its default. `place` is named in errors.
-    ///
-    /// # Errors
-    /// [`SettingsError::Toml`] for bad syntax, unknown names or values of another type.
-    pub fn from_toml(text: &str, place: &str) -> Result<Self, SettingsError> {
-        toml::from_str(text).map_err(|e| SettingsError::Toml {
-            place: place.to_owned(),
-            reason: one_line(&e, text),
-        })
-    }
-
-    /// These settings, changed by what a TOML text holds.
-    ///
-    /// # Errors
-    /// [`SettingsError::Toml`] as [`Self::from_toml`].
-    pub fn overlaid(&self, text: &str, place: &str) -> Result<Self, SettingsError> {
-        let bad = |reason: String| SettingsError::Toml {
-            place: place.to_owned(),
-            reason,
-        };
-        // The file on its own first: its errors know their line.
-        Self::from_toml(text, place)?;
-        let mut base = toml::Table::try_from(self).map_err(|e| bad(e.to_string()))?;
-        let over: toml::Table = toml::from_str(text).map_err(|e| bad(one_line(&e, text)))?;
-        merge(&mut base, over);
-        base.try_into().map_err(|e| bad(e.to_string()))
-    }
-
-    /// All settings as TOML.
-    ///
-    /// # Errors
-    /// [`SettingsError::Toml`] never in practice: every field has a TOML form.
-    pub fn to_toml(&self) -> Result<String, SettingsError> {
-        toml::to_string_pretty(self).map_err(|e| SettingsError::Toml {
-            place: "settings".to_owned(),
-            reason: e.to_string(),
-        })
-    }
-}
-
-/// The parser's words in one line, with the line and the text it is about.
-fn one_line(error: &toml::de::Error, text: &str) -> String {
-    let message = error.message().replace('\n', " ");
-    let Some(start) = error.span().map(|span| span.start.min(text.len())) else {
-        return message;
-    };
-    let before = text.get(..start).unwrap_or_default();
-    let line = before.matches('\n').count();
-    let content = text.lines().nth(line).unwrap_or_default().trim();
-    format!("line {} ({content}): {message}", line + 1)
-}
-
-/// Replaces values of `base` by those of `over`, table by table.
-fn merge(base: &mut toml::Table, over: toml::Table) {
-    for (key, value) in over {
-        match (base.get_mut(&key), value) {
-            (Some(toml::Value::Table(base)), toml::Value::Table(over)) => merge(base, over),
-            (_, value) => {
-                base.insert(key, value);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{FinetuneConfig, PretrainConfig};
 
     #[test]
     fn every_preset_is_valid_and_survives_its_own_toml() {
+        fn holds<C: StageConfig>() {
+            for preset in Preset::ALL {
+                let config: C = preset.settings().unwrap();
+                config.validate().unwrap();
+                let text = config.to_toml().unwrap();
+                assert_eq!(C::from_toml(&text, "test").unwrap(), config);
+            }
+        }
+        holds::<PretrainConfig>();
+        holds::<FinetuneConfig>();
+    }
+
+    #[test]
+    fn a_preset_of_fine_tuning_takes_the_encoder_of_the_same_preset_of_pre_training() {
         for preset in Preset::ALL {
-            let config = preset.pretrain().unwrap();
-            config.validate().unwrap();
-            let text = config.to_toml().unwrap();
-            assert_eq!(PretrainConfig::from_toml(&text, "test").unwrap(), config);
+            let before: PretrainConfig = preset.settings().unwrap();
+            let after: FinetuneConfig = preset.settings().unwrap();
+            assert_eq!(before.vit(), after.unetr().vit, "{}", preset.name());
         }
     }
 
     #[test]
     fn the_tutorial_preset_is_the_original_recipe() {
-        let config = Preset::Tutorial.pretrain().unwrap();
+        let config = Preset::Tutorial.settings::<PretrainConfig>().unwrap();
         assert_eq!(config, PretrainConfig::default());
         assert_eq!(config.sampling.spacing, [2.0; 3]);
         assert_eq!(
             (config.sampling.intensity_min, config.sampling.intensity_max),
             (-57.0, 164.0)
         );
-        assert_eq!(config.run.epochs, 500);
+        assert_eq!(config.run.epochs, Some(500));
         assert_eq!(config.optimizer.learning_rate, 1e-4);
         assert_eq!(config.vit(), crate::nn::VitConfig::TUTORIAL);
     }
@@ -157,11 +98,11 @@ mod tests {
 
     #[test]
     fn a_file_changes_what_it_names_and_nothing_else() {
-        let base = Preset::Small.pretrain().unwrap();
+        let base = Preset::Small.settings::<PretrainConfig>().unwrap();
         let text = "[run]\nepochs = 7\n[sampling]\nratchet = false\n";
         let changed = base.overlaid(text, "my.toml").unwrap();
         let mut expected = base;
-        expected.run.epochs = 7;
+        expected.run.epochs = Some(7);
         expected.sampling.ratchet = false;
         assert_eq!(changed, expected);
     }

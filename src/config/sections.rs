@@ -2,7 +2,7 @@
 
 use crate::device::DeviceChoice;
 use crate::nn::VitConfig;
-use crate::optim::{Decay, ScheduleKind};
+use crate::optim::{AdamConfig, Decay, ScheduleKind};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -180,13 +180,16 @@ pub struct RunConfig {
     pub device: DeviceChoice,
     /// Passes over the training volumes
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
-    pub epochs: u64,
+    pub epochs: Option<u64>,
     /// Stop after this many steps, whatever the epochs say
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub max_steps: Option<u64>,
     /// Epochs between validations; the first and the last epoch always validate
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub validation_interval: u64,
+    /// Steps between validations, instead of epochs; 0 for epochs
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub validation_steps: u64,
     /// Augmentation of the validation: the same every time, or random as in the original
     #[cfg_attr(feature = "cli", arg(long, value_enum))]
     pub validation: ValidationMode,
@@ -258,6 +261,31 @@ impl Default for NetworkConfig {
     }
 }
 
+impl NetworkConfig {
+    /// The transformer for volumes of this size.
+    pub fn vit(&self, image_size: [usize; 3]) -> VitConfig {
+        VitConfig {
+            image_size,
+            patch_size: self.patch_size,
+            hidden_size: self.hidden_size,
+            mlp_dim: self.mlp_dim,
+            layers: self.layers,
+            heads: self.heads,
+        }
+    }
+}
+
+impl OptimizerConfig {
+    /// The optimiser's settings.
+    pub fn adam(&self) -> AdamConfig {
+        AdamConfig {
+            weight_decay: self.weight_decay,
+            decay: self.optimizer,
+            ..AdamConfig::default()
+        }
+    }
+}
+
 /// The original's numbers (specification 6.1).
 impl Default for LossConfig {
     fn default() -> Self {
@@ -288,9 +316,10 @@ impl Default for RunConfig {
     fn default() -> Self {
         RunConfig {
             device: DeviceChoice::Auto,
-            epochs: 500,
+            epochs: Some(500),
             max_steps: None,
             validation_interval: 2,
+            validation_steps: 0,
             validation: ValidationMode::Fixed,
             seed: 123,
             log_every: 0,

@@ -6,6 +6,7 @@ mod memory;
 #[cfg(not(target_family = "wasm"))]
 mod native;
 mod self_test;
+mod suite;
 #[cfg(target_family = "wasm")]
 mod wasm;
 
@@ -16,6 +17,7 @@ pub use memory::{MemoryEstimate, estimate_pretraining};
 #[cfg(not(target_family = "wasm"))]
 pub use native::{Adapter, AdapterKind, adapters, select};
 pub use self_test::{CheckResult, self_test};
+pub use suite::{Extent, SUITE_TOLERANCE, SuiteResult, kernel_suite};
 #[cfg(target_family = "wasm")]
 pub use wasm::select;
 

@@ -102,13 +102,13 @@ fn convolution(device: &Device) -> Check {
     let (rows, channels) = (50, 24);
     let layer = PatchExpansion {
         weight: Param::from_tensor(filled([channels, 1, 2, 2, 2], device, |n| (n % 8) as f32)),
-        bias: Param::from_tensor(filled([1], device, |_| 1.0)),
+        bias: Some(Param::from_tensor(filled([1], device, |_| 1.0))),
     };
     let x = filled([rows, channels], device, |n| (n / channels) as f32);
     let expected = (0..rows * 8)
         .map(|n| (channels * (n / 8) * (n % 8) + 1) as f32)
         .collect();
-    (flat(layer.forward(x)), expected)
+    (flat(layer.blocks(x)), expected)
 }
 
 /// Rows of alternating +3 and +5 have mean 4 and deviation 1: normalised to -1 and +1.

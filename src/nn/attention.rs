@@ -1,6 +1,6 @@
 //! Multi-head self-attention (Vaswani et al., 2017).
 
-use crate::kernels::softmax;
+use crate::kernels::attention;
 use crate::nn::Linear;
 use burn::Tensor;
 use burn::module::Module;
@@ -41,10 +41,7 @@ impl SelfAttention {
                 .narrow(0, index, 1)
                 .reshape([batch, self.heads, tokens, width])
         };
-        // The queries are fewer numbers to scale than the scores.
-        let queries = part(0) * (width as f64).powf(-0.5);
-        let scores = queries.matmul(part(1).swap_dims(2, 3));
-        let mixed = softmax(scores).matmul(part(2)); // [batch, heads, tokens, width]
+        let mixed = attention(part(0), part(1), part(2)); // [batch, heads, tokens, width]
         self.out_proj
             .forward(mixed.swap_dims(1, 2).reshape([rows, hidden]))
     }

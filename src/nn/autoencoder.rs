@@ -43,9 +43,10 @@ impl ViTAutoEncoder {
                 config.hidden_size,
                 HEAD_CHANNELS,
                 first,
+                true,
                 device,
             ),
-            conv3d_transpose_1: PatchExpansion::zeros(HEAD_CHANNELS, 1, second, device),
+            conv3d_transpose_1: PatchExpansion::zeros(HEAD_CHANNELS, 1, second, true, device),
             grid: config.grid(),
         })
     }
@@ -54,8 +55,8 @@ impl ViTAutoEncoder {
     pub fn forward(&self, x: Tensor<5>, keep_hidden: bool) -> Reconstruction {
         let shape = x.dims();
         let tokens = self.vit.forward(x, keep_hidden);
-        let coarse = self.conv3d_transpose.forward(tokens.normed);
-        let fine = self.conv3d_transpose_1.forward(coarse); // [batch * tokens * k^3 * l^3, 1]
+        let coarse = self.conv3d_transpose.blocks(tokens.normed);
+        let fine = self.conv3d_transpose_1.blocks(coarse); // [batch * tokens * k^3 * l^3, 1]
         let (k, l) = (
             self.conv3d_transpose.kernel(),
             self.conv3d_transpose_1.kernel(),

@@ -1,5 +1,5 @@
 //! The networks, in the order of the papers: linear pieces, attention, transformer block, vision transformer,
-//! auto-encoder. One idea a file; activations are channels-last.
+//! auto-encoder, residual block, UNETR. One idea a file; activations are channels-last.
 //!
 //! Field names are the original's parameter names, so that a path through a network is the name of a tensor in
 //! the original's files (`blocks.0.attn.qkv.weight`). See [`crate::weights`] for the layouts on disk.
@@ -7,21 +7,27 @@
 mod attention;
 mod autoencoder;
 mod block;
+mod convolution;
 mod init;
 mod linear;
 mod mlp;
 mod norm;
 mod patch_embedding;
+mod residual_block;
+mod unetr;
 mod upsample;
 mod vit;
 
 pub use attention::SelfAttention;
 pub use autoencoder::{Reconstruction, ViTAutoEncoder};
 pub use block::TransformerBlock;
+pub use convolution::{Channels, Convolution};
 pub use init::initial_value;
 pub use linear::Linear;
 pub use mlp::Mlp;
 pub use norm::LayerNorm;
 pub use patch_embedding::{PatchEmbedding, PatchProjection};
+pub use residual_block::ResidualBlock;
+pub use unetr::{TokenEncoder, Unetr, UnetrConfig, UpBlock, UpStage};
 pub use upsample::PatchExpansion;
 pub use vit::{ConfigError, Tokens, VisionTransformer, VitConfig};

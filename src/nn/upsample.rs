@@ -6,24 +6,24 @@ use burn::module::{Module, Param};
 use burn::tensor::Device;
 
 /// `out[k i + u] = b + sum_c in[i, c] W[c, :, u]` in three dimensions: every input voxel becomes a block of
-/// `k^3` voxels that no other input voxel touches (specification 5.3). The weight has PyTorch's layout.
+/// `k^3` voxels that no other input voxel touches (specification 5.3, 5.4). The weight has PyTorch's layout.
 #[derive(Module, Debug)]
 pub struct PatchExpansion {
     /// `[in, out, k, k, k]`.
     pub weight: Param<Tensor<5>>,
     /// `[out]`.
-    pub bias: Param<Tensor<1>>,
+    pub bias: Option<Param<Tensor<1>>>,
 }
 
 impl PatchExpansion {
     /// A layer of zeros; [`crate::weights`] fills it.
-    pub fn zeros(input: usize, output: usize, kernel: usize, device: &Device) -> Self {
+    pub fn zeros(input: usize, output: usize, kernel: usize, bias: bool, device: &Device) -> Self {
         PatchExpansion {
             weight: Param::from_tensor(Tensor::zeros(
                 [input, output, kernel, kernel, kernel],
                 device,
             )),
-            bias: Param::from_tensor(Tensor::zeros([output], device)),
+            bias: bias.then(|| Param::from_tensor(Tensor::zeros([output], device))),
         }
     }
 
@@ -39,7 +39,7 @@ impl PatchExpansion {
 
     /// `[rows, in]` to `[rows * k^3, out]`: each row's block in C order, the layout change left to the caller.
     /// Moving the small weight instead of the activations keeps channels last.
-    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+    pub fn blocks(&self, x: Tensor<2>) -> Tensor<2> {
         let weight = self.weight.val();
         let [input, output, kernel, _, _] = weight.dims();
         let block = kernel * kernel * kernel;
@@ -48,9 +48,20 @@ impl PatchExpansion {
             .reshape([input, output, block])
             .swap_dims(1, 2)
             .reshape([input, block * output]);
-        add_bias(
-            x.matmul(weight).reshape([rows * block, output]),
-            self.bias.val(),
-        )
+        let y = x.matmul(weight).reshape([rows * block, output]);
+        match &self.bias {
+            Some(bias) => add_bias(y, bias.val()),
+            None => y,
+        }
+    }
+
+    /// `[batch, d, h, w, in]` to `[batch, k d, k h, k w, out]`.
+    pub fn forward(&self, x: Tensor<5>) -> Tensor<5> {
+        let [batch, d, h, w, input] = x.dims();
+        let (k, output) = (self.kernel(), self.channels());
+        self.blocks(x.reshape([batch * d * h * w, input]))
+            .reshape([batch, d, h, w, k, k, k, output])
+            .permute([0, 1, 4, 2, 5, 3, 6, 7])
+            .reshape([batch, k * d, k * h, k * w, output])
     }
 }

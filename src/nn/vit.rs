@@ -50,6 +50,9 @@ pub enum ConfigError {
     /// The decoder has no two kernels whose product is the patch size.
     #[error("patch size {0} is not the product of two factors above 1: use 4, 6, 8, 9, 12 or 16")]
     PrimePatch(usize),
+    /// UNETR halves the patch until a voxel is left.
+    #[error("UNETR needs a patch size of 4, 8, 16 or 32, not {0}: choose one of these")]
+    UnetrPatch(usize),
     /// The network is larger than memory can address.
     #[error("a network of these sizes has more than 2^31 numbers in one tensor: reduce {0}")]
     TooLarge(&'static str),

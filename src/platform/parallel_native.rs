@@ -41,3 +41,15 @@ pub fn map_chunks<const N: usize>(
             work(out, parts);
         });
 }
+
+/// Calls `work` on each chunk of `out` with the chunk's number, in parallel. The last chunk may be shorter.
+pub fn each_chunk<T: Send>(out: &mut [T], chunk: usize, work: impl Fn(usize, &mut [T]) + Sync) {
+    out.par_chunks_mut(chunk.max(1))
+        .enumerate()
+        .for_each(|(index, out)| work(index, out));
+}
+
+/// The results of `work` for 0 to `count`, in this order, worked out in parallel.
+pub fn map_tasks<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    (0..count).into_par_iter().map(&work).collect()
+}

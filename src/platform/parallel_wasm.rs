@@ -23,3 +23,15 @@ pub fn map_chunks<const N: usize>(
 ) {
     work(out, inputs);
 }
+
+/// Calls `work` on each chunk of `out` with the chunk's number. The last chunk may be shorter.
+pub fn each_chunk<T: Send>(out: &mut [T], chunk: usize, work: impl Fn(usize, &mut [T]) + Sync) {
+    for (index, out) in out.chunks_mut(chunk.max(1)).enumerate() {
+        work(index, out);
+    }
+}
+
+/// The results of `work` for 0 to `count`, in this order.
+pub fn map_tasks<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    (0..count).map(work).collect()
+}

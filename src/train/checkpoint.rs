@@ -1,6 +1,6 @@
 //! Checkpoints: a folder of safetensors files and a manifest that vouches for them.
 
-use crate::config::PretrainConfig;
+use crate::config::StageConfig;
 use crate::platform;
 use crate::train::TrainError;
 use crate::train::state::HostState;
@@ -28,9 +28,9 @@ pub struct Progress {
     pub skipped: u64,
     /// How many of those came last and in a row.
     pub skipped_in_a_row: u64,
-    /// Lowest validation error.
-    pub best_l1: Option<f64>,
-    /// Steps done at the lowest validation error.
+    /// Best score of a validation: the lowest error of pre-training, the highest Dice of fine-tuning.
+    pub best: Option<f64>,
+    /// Steps done at the best score.
     pub best_step: u64,
     /// Seconds of training over all sittings.
     pub seconds: f64,
@@ -49,15 +49,15 @@ pub struct StoredTensor {
 
 /// What a checkpoint says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Manifest {
+pub struct Manifest<C> {
     /// Format version.
     pub version: u32,
     /// Version of the program that wrote it.
     pub program: String,
-    /// What is trained: `pretrain`.
+    /// What is trained: `pretrain` or `finetune`.
     pub stage: String,
     /// All settings.
-    pub config: PretrainConfig,
+    pub config: C,
     /// How far the run was.
     pub progress: Progress,
     /// Updates of the optimiser, for its bias correction.
@@ -68,7 +68,13 @@ pub struct Manifest {
     pub checksum: String,
 }
 
-impl Manifest {
+/// The part of a manifest that tells which settings it holds.
+#[derive(Deserialize)]
+struct Label {
+    stage: String,
+}
+
+impl<C: StageConfig> Manifest<C> {
     fn expected_checksum(&self) -> Result<String, serde_json::Error> {
         let bare = Manifest {
             checksum: String::new(),
@@ -82,21 +88,21 @@ impl Manifest {
 
 /// A checkpoint in host memory.
 #[derive(Debug, PartialEq)]
-pub struct Checkpoint {
+pub struct Checkpoint<C> {
     /// Settings and progress.
-    pub manifest: Manifest,
+    pub manifest: Manifest<C>,
     /// Weights, moments, averages.
     pub state: HostState,
 }
 
-impl Checkpoint {
+impl<C: StageConfig> Checkpoint<C> {
     /// A checkpoint of this state.
-    pub fn new(config: &PretrainConfig, progress: Progress, state: HostState) -> Self {
+    pub fn new(config: &C, progress: Progress, state: HostState) -> Self {
         Checkpoint {
             manifest: Manifest {
                 version: VERSION,
                 program: env!("CARGO_PKG_VERSION").to_owned(),
-                stage: "pretrain".to_owned(),
+                stage: C::STAGE.to_owned(),
                 config: config.clone(),
                 progress,
                 updates: state.updates,
@@ -163,8 +169,16 @@ impl Checkpoint {
             reason,
         };
         let bytes = platform::read(&folder.join(MANIFEST))?;
-        let manifest: Manifest = serde_json::from_slice(&bytes)
-            .map_err(|e| damaged(MANIFEST, format!("not a manifest of this program ({e})")))?;
+        let not_ours = |e| damaged(MANIFEST, format!("not a manifest of this program ({e})"));
+        let Label { stage } = serde_json::from_slice(&bytes).map_err(not_ours)?;
+        if stage != C::STAGE {
+            return Err(TrainError::OtherStage {
+                folder: folder.to_owned(),
+                stage,
+                wanted: C::STAGE,
+            });
+        }
+        let manifest: Manifest<C> = serde_json::from_slice(&bytes).map_err(not_ours)?;
         if manifest.version != VERSION {
             let version = manifest.version;
             return Err(damaged(

@@ -46,6 +46,16 @@ pub enum TrainError {
         /// What was found instead.
         reason: String,
     },
+    /// A checkpoint of another command.
+    #[error("{} is a checkpoint of {stage}, not of {wanted}: use {stage} --resume, or name another folder", folder.display())]
+    OtherStage {
+        /// The checkpoint's folder.
+        folder: PathBuf,
+        /// The command that wrote it.
+        stage: String,
+        /// The command that reads it.
+        wanted: &'static str,
+    },
     /// A checkpoint whose bytes are not what was written.
     #[error("{}: {reason}; the checkpoint was cut short or edited: move its folder away to go on from checkpoints/previous", file.display())]
     Damaged {

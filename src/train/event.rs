@@ -1,23 +1,18 @@
 //! What a run tells those who watch it, and how they stop it.
 
-use crate::train::Picture;
-use crate::train::TrainError;
+use crate::train::{TrainError, Validation};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Losses of one step, read back from the device.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct StepLosses {
     /// Steps done, this one included.
     pub step: u64,
     /// Epoch of the step, from 0.
     pub epoch: u64,
-    /// `l1 * (1 + weight * contrastive)`.
-    pub total: f32,
-    /// Mean absolute error of the reconstruction.
-    pub l1: f32,
-    /// Contrastive term, when it has a weight.
-    pub contrastive: Option<f32>,
+    /// Losses by name, the one that is minimised first.
+    pub losses: Vec<(&'static str, f32)>,
     /// L2 norm of all gradients before clipping.
     pub gradient_norm: f32,
     /// Learning rate of the step.
@@ -53,12 +48,10 @@ pub enum Event<'a> {
         step: u64,
         /// Epoch, from 0.
         epoch: u64,
-        /// Mean absolute error over the validation crops.
-        l1: f64,
+        /// What it found.
+        found: &'a Validation,
         /// Whether it is the best so far.
         best: bool,
-        /// Original, views and reconstruction of the first validation crop.
-        picture: &'a Picture,
     },
     /// A checkpoint was written.
     Saved {

@@ -1,19 +1,21 @@
-//! Training: one asynchronous loop for the terminal, the page and the tests. It emits events and never blocks on
-//! the device.
+//! Training: one asynchronous loop for every stage, for the terminal, the page and the tests. It emits events and
+//! never blocks on the device.
 
 mod checkpoint;
 mod error;
 mod event;
-mod pretrain;
+mod picture;
+mod pretraining;
+mod run;
 mod saving;
 mod state;
-mod step;
-mod validate;
+mod task;
 
 pub use checkpoint::{Checkpoint, Manifest, Progress, StoredTensor};
 pub use error::TrainError;
 pub use event::{Control, Event, Observer, StepLosses};
-pub use pretrain::{PretrainRun, Summary, pretrain};
-pub use state::TrainState;
-pub use step::{StepOutput, forward_backward, upload};
-pub use validate::{Picture, picture, validate};
+pub use picture::Picture;
+pub use pretraining::{Pretraining, pretrain_step, upload};
+pub use run::{Run, Summary, train};
+pub use state::{HostState, TrainState};
+pub use task::{BatchMaker, StepOutput, Task, Validation};

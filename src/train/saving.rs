@@ -1,22 +1,21 @@
-//! What training writes into its folder besides records: checkpoints and the encoder.
+//! What training writes into its folder besides records: checkpoints and weights to use.
 
-use crate::config::PretrainConfig;
-use crate::nn::ViTAutoEncoder;
+use crate::config::StageConfig;
 use crate::platform::{self, AtomicFolder};
 use crate::train::state::HostState;
-use crate::train::{Checkpoint, Progress, TrainError, TrainState};
-use crate::weights;
+use crate::train::{Checkpoint, Progress, Task, TrainError, TrainState};
+use crate::weights::{self, Named};
 use std::path::Path;
 
 /// Writes `checkpoints/last` and keeps the one before as `checkpoints/previous`.
 ///
 /// # Errors
 /// [`TrainError::File`] with the old checkpoint in place; [`TrainError::Weights`] for a lost device.
-pub(super) async fn save_last(
+pub(super) async fn save_last<C: StageConfig, N: Named>(
     folder: &Path,
-    config: &PretrainConfig,
+    config: &C,
     progress: Progress,
-    state: &TrainState,
+    state: &TrainState<N>,
 ) -> Result<(), TrainError> {
     let checkpoint = Checkpoint::new(config, progress, state.to_host().await?);
     let checkpoints = folder.join("checkpoints");
@@ -25,35 +24,26 @@ pub(super) async fn save_last(
     Ok(target.commit(Some(&checkpoints.join("previous")))?)
 }
 
-/// Writes `checkpoints/best`, the whole network without moments, and `encoder.safetensors`, what fine-tuning
-/// starts from.
+/// Writes `checkpoints/best`, the whole network without moments, and what the stage hands on.
 ///
 /// # Errors
 /// As [`save_last`].
-pub(super) async fn save_best(
+pub(super) async fn save_best<T: Task>(
     folder: &Path,
-    config: &PretrainConfig,
+    task: &T,
     progress: Progress,
-    network: &ViTAutoEncoder,
+    network: &T::Network,
 ) -> Result<(), TrainError> {
-    let exported = weights::export(network).await?;
-    let encoder: Vec<_> = exported
-        .iter()
-        .filter(|(info, _)| !info.name.starts_with("conv3d_transpose"))
-        .cloned()
-        .collect();
-    let step = progress.step;
-    let about = format!("ViT encoder under the names of MONAI's ViTAutoEnc, step {step}");
     let state = HostState {
-        weights: exported,
+        weights: weights::export(network).await?,
         ..HostState::default()
     };
     let mut target = AtomicFolder::create(&folder.join("checkpoints/best"))?;
-    Checkpoint::new(config, progress, state).write(|name, bytes| target.file(name, bytes))?;
+    Checkpoint::new(task.config(), progress, state)
+        .write(|name, bytes| target.file(name, bytes))?;
     target.commit(None)?;
-    let bytes = weights::encode(&encoder, Some(("about", &about)))?;
-    Ok(platform::write_atomic(
-        &folder.join("encoder.safetensors"),
-        &bytes,
-    )?)
+    for (name, bytes) in task.export(network, progress.step).await? {
+        platform::write_atomic(&folder.join(name), &bytes)?;
+    }
+    Ok(())
 }

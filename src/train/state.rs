@@ -1,20 +1,18 @@
 //! All that training changes: weights, moments, average.
 
-use crate::config::PretrainConfig;
-use crate::nn::ViTAutoEncoder;
+use crate::config::StageConfig;
 use crate::optim::{Adam, GradientMap, Moments, WeightAverage};
 use crate::train::TrainError;
-use crate::weights::{self, Values};
+use crate::weights::{self, Named, Values};
 use burn::Tensor;
-use burn::module::Module;
 use burn::tensor::{Device, TensorData, Transaction};
 use std::collections::BTreeMap;
 
 /// Network, optimiser and the average of weights.
 #[derive(Debug)]
-pub struct TrainState {
+pub struct TrainState<N> {
     /// The network, on an autodiff device.
-    pub network: ViTAutoEncoder,
+    pub network: N,
     /// The optimiser with its moments.
     pub optimizer: Adam,
     /// Moving average of the weights, if asked for.
@@ -36,42 +34,43 @@ pub struct HostState {
     pub updates: u64,
 }
 
-impl TrainState {
-    /// A state before the first step, drawn from the seed. `device` is the plain device.
-    ///
-    /// # Errors
-    /// [`TrainError::Network`] for sizes that make no network.
-    pub fn new(config: &PretrainConfig, device: &Device) -> Result<Self, TrainError> {
-        let network = ViTAutoEncoder::zeros(&config.vit(), &tracked(config, device))?;
-        let network = weights::initialise(network, config.run.seed)?;
-        Ok(Self::around(network, config))
+impl<N: Named> TrainState<N> {
+    /// The device that records gradients, with or without recomputation.
+    pub fn tracked(config: &impl StageConfig, device: &Device) -> Device {
+        let device = device.clone().inner().autodiff();
+        if config.run().recompute {
+            device.gradient_checkpointing()
+        } else {
+            device
+        }
     }
 
-    fn around(network: ViTAutoEncoder, config: &PretrainConfig) -> Self {
-        let decay = config.optimizer.ema_decay;
+    /// A state before the first step of a network on a tracked device.
+    pub fn new(network: N, config: &impl StageConfig) -> Self {
+        let decay = config.optimizer().ema_decay;
         TrainState {
             average: (decay > 0.0).then(|| WeightAverage::new(&network, decay)),
-            optimizer: Adam::new(config.adam()),
+            optimizer: Adam::new(config.optimizer().adam()),
             network,
         }
     }
 
-    /// The state a checkpoint holds.
+    /// The state a checkpoint holds. `zeros` is the network to fill, `device` the plain device.
     ///
     /// # Errors
     /// [`TrainError::Weights`] when it belongs to another network.
     pub fn restore(
-        config: &PretrainConfig,
+        zeros: N,
+        config: &impl StageConfig,
         device: &Device,
         host: HostState,
     ) -> Result<Self, TrainError> {
-        let network = ViTAutoEncoder::zeros(&config.vit(), &tracked(config, device))?;
         let values: Values = host
             .weights
             .into_iter()
             .map(|(info, values)| (info.name, values))
             .collect();
-        let mut state = Self::around(weights::fill(network, &values)?, config);
+        let mut state = Self::new(weights::fill(zeros, &values)?, config);
         let device = device.clone().inner();
         let tensor = |values: Vec<f32>| {
             let count = values.len();
@@ -115,7 +114,7 @@ impl TrainState {
     }
 
     /// The network that validation and export use: averaged weights if there are any, outside the autodiff graph.
-    pub fn evaluated(&self) -> ViTAutoEncoder {
+    pub fn evaluated(&self) -> N {
         let network = self.network.clone();
         let network = match &self.average {
             Some(average) => average.apply(network),
@@ -139,16 +138,6 @@ impl TrainState {
             average: read(average.iter()).await?,
             updates: self.optimizer.updates,
         })
-    }
-}
-
-/// The device that records gradients, with or without recomputation.
-fn tracked(config: &PretrainConfig, device: &Device) -> Device {
-    let device = device.clone().inner().autodiff();
-    if config.run.recompute {
-        device.gradient_checkpointing()
-    } else {
-        device
     }
 }
 

@@ -44,6 +44,35 @@ impl Named for crate::nn::ViTAutoEncoder {
     }
 }
 
+impl Named for crate::nn::Unetr {
+    /// The original numbers its encoders and decoders by level and wraps every convolution in a layer.
+    fn parameter_name(path: &str) -> String {
+        if path.starts_with("vit.") {
+            return path.to_owned();
+        }
+        let mut parts: Vec<String> = path.split('.').map(str::to_owned).collect();
+        match parts.first().map(String::as_str) {
+            Some("encoder1") => parts.insert(1, "layer".to_owned()),
+            Some("out") => parts.insert(1, "conv".to_owned()),
+            Some(list @ ("encoders" | "decoders")) => {
+                let level = parts.get(1).and_then(|n| n.parse().ok()).unwrap_or(0usize) + 2;
+                let name = format!("{}{level}", list.trim_end_matches('s'));
+                parts.splice(..2, [name]);
+            }
+            _ => {}
+        }
+        if parts.get(1).is_some_and(|part| part == "blocks") {
+            match parts.get(3).map(String::as_str) {
+                Some("transp_conv") => parts[3] = "0".to_owned(),
+                Some("conv_block") => parts[3] = "1".to_owned(),
+                _ => {}
+            }
+        }
+        parts.insert(parts.len() - 1, "conv".to_owned());
+        parts.join(".")
+    }
+}
+
 impl DiskLayout {
     /// The layout of a parameter, given the struct that holds it.
     pub(crate) fn of(container: &str, field: &str) -> Self {

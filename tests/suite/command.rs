@@ -1,7 +1,7 @@
 //! The program as its users meet it: calls that work as written, and bad input that gets one clear line.
 
 use crate::support;
-use hounsfield::config::Preset;
+use hounsfield::config::{Preset, PretrainConfig};
 use hounsfield::train::Checkpoint;
 use serde_json::Value;
 use std::path::Path;
@@ -381,7 +381,12 @@ fn the_help_states_the_defaults_of_settings() {
         let stated = format!(
             "{}: {}",
             preset.name(),
-            preset.pretrain().unwrap().run.epochs
+            preset
+                .settings::<PretrainConfig>()
+                .unwrap()
+                .run
+                .epochs
+                .unwrap()
         );
         assert!(epochs.contains(&stated), "{stated} in {epochs}");
     }
@@ -740,7 +745,7 @@ fn a_run_whose_weights_explode_ends_with_an_error_and_a_good_checkpoint() {
     let done = run(folder.path(), &words(TINY, &more));
     assert_eq!(done.code, Some(FAILED), "{}", done.told());
     assert!(done.stderr.contains("not finite"), "{}", done.told());
-    let checkpoint = Checkpoint::latest(&folder.path().join("run")).unwrap();
+    let checkpoint = Checkpoint::<PretrainConfig>::latest(&folder.path().join("run")).unwrap();
     let weights = checkpoint.state.weights.iter();
     assert!(
         weights

@@ -153,7 +153,7 @@ fn the_library_compiles_for_the_browser() {
         "--quiet",
         "--target=wasm32-unknown-unknown",
         "--no-default-features",
-        "--features=fusion",
+        "--features=web",
         "--",
         "--deny=warnings",
     ]));

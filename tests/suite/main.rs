@@ -7,6 +7,7 @@
 )]
 
 mod augment_vectors;
+mod browser;
 mod command;
 mod dataset_lists;
 mod house;
@@ -19,3 +20,4 @@ mod resume;
 mod robustness;
 mod support;
 mod transform_vectors;
+mod unetr;

@@ -1,39 +1,32 @@
-//! The pre-training loop (specification 7).
+//! The loop of every stage: steps, readings of the losses, validations, checkpoints (specification 7, 9).
 
-use crate::augment::Stage;
-use crate::config::{PretrainConfig, ValidationMode};
-use crate::dataset::{BatchSettings, Batches, Draw, Prefetch, TrainingBatch, VolumeSource};
+use crate::config::StageConfig;
+use crate::dataset::Prefetch;
 use crate::device;
 use crate::optim::{Schedule, gain};
 use crate::platform::{self, Instant};
 use crate::train::saving::{save_best, save_last};
 use crate::train::{
-    Checkpoint, Control, Event, Observer, Progress, StepLosses, TrainError, TrainState,
-    forward_backward, picture, validate,
+    Checkpoint, Control, Event, Observer, Progress, StepLosses, Task, TrainError, TrainState,
 };
 use crate::weights::describe;
 use burn::Tensor;
 use burn::tensor::{Device, Transaction};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// Steps between readings of the losses on a GPU.
 const GPU_LOG_EVERY: u64 = 10;
 
 /// What a run works on.
-pub struct PretrainRun {
-    /// All settings.
-    pub config: PretrainConfig,
+pub struct Run<T: Task> {
+    /// The stage with its settings and data.
+    pub task: T,
     /// Where to compute.
     pub device: Device,
-    /// Prepared training volumes.
-    pub training: Arc<dyn VolumeSource>,
-    /// Prepared validation volumes.
-    pub validation: Arc<dyn VolumeSource>,
     /// The run's folder; without one nothing is saved.
     pub folder: Option<PathBuf>,
     /// Where to go on.
-    pub resume: Option<Checkpoint>,
+    pub resume: Option<Checkpoint<T::Config>>,
 }
 
 /// How a run ended.
@@ -51,8 +44,8 @@ pub struct Summary {
 ///
 /// # Errors
 /// [`TrainError`]; the last checkpoint stays intact.
-pub async fn pretrain(
-    run: PretrainRun,
+pub async fn train<T: Task>(
+    run: Run<T>,
     observer: &mut dyn Observer,
     control: &Control,
 ) -> Result<Summary, TrainError> {
@@ -64,7 +57,7 @@ pub async fn pretrain(
     observer.event(&Event::Started {
         step: runner.progress.step,
         total_steps: runner.total,
-        steps_per_epoch: runner.training.steps_per_epoch(),
+        steps_per_epoch: runner.per_epoch,
         parameters,
     })?;
     runner.train(observer).await?;
@@ -92,22 +85,21 @@ struct Pending {
     step: u64,
     rate: f64,
     crops: usize,
-    /// Total, L1, contrastive, gradient norm, `[4]`.
+    /// The losses, then the gradient norm.
     values: Tensor<1>,
 }
 
-struct Runner {
-    config: PretrainConfig,
+struct Runner<T: Task> {
+    task: T,
     device: Device,
-    training: Batches,
-    validation: Batches,
     folder: Option<PathBuf>,
     schedule: Schedule,
     total: u64,
+    per_epoch: u64,
     log_every: usize,
     control: Control,
     /// Taken out only while an update consumes it.
-    state: Option<TrainState>,
+    state: Option<TrainState<T::Network>>,
     progress: Progress,
     pending: Vec<Pending>,
     read_at: Instant,
@@ -115,48 +107,41 @@ struct Runner {
     counted_at: Instant,
 }
 
-impl Runner {
-    fn new(run: PretrainRun, control: Control) -> Result<Self, TrainError> {
-        let config = run.config;
+impl<T: Task> Runner<T> {
+    fn new(run: Run<T>, control: Control) -> Result<Self, TrainError> {
+        let Run {
+            task,
+            device,
+            folder,
+            resume,
+        } = run;
+        let config = task.config();
         config.validate()?;
-        let settings = |stage, draw| BatchSettings {
-            seed: config.run.seed,
-            stage,
-            batch_volumes: config.sampling.batch_volumes,
-            samples_per_volume: config.sampling.samples_per_volume,
-            patch: config.sampling.roi_size,
-            corruption: config.corruption(),
-            draw,
-        };
-        let draw = match config.run.validation {
-            ValidationMode::Fixed => Draw::Fixed,
-            ValidationMode::Random => Draw::EachEpoch,
-        };
-        let training = Batches::new(run.training, settings(Stage::Pretraining, Draw::EachEpoch))?;
-        let validation =
-            Batches::new(run.validation, settings(Stage::PretrainingValidation, draw))?;
-        let total = config.total_steps(training.steps_per_epoch());
-        let log_every = match (config.run.log_every, device::is_cpu(&run.device)) {
+        let per_epoch = task.steps_per_epoch();
+        let total = config.total_steps(per_epoch);
+        let log_every = match (config.run().log_every, device::is_cpu(&device)) {
             (0, true) => 1,
             (0, false) => GPU_LOG_EVERY,
             (every, _) => every,
         };
-        let (state, progress) = match run.resume {
+        let zeros = T::zeros(config, &TrainState::<T::Network>::tracked(config, &device))?;
+        let (state, progress) = match resume {
             Some(checkpoint) => (
-                TrainState::restore(&config, &run.device, checkpoint.state)?,
+                TrainState::restore(zeros, config, &device, checkpoint.state)?,
                 checkpoint.manifest.progress,
             ),
-            None => (TrainState::new(&config, &run.device)?, Progress::default()),
+            None => (
+                TrainState::new(task.initial(zeros)?, config),
+                Progress::default(),
+            ),
         };
         let now = Instant::now();
         Ok(Runner {
             schedule: config.schedule(total),
-            config,
-            device: run.device,
-            training,
-            validation,
-            folder: run.folder,
+            device,
+            folder,
             total,
+            per_epoch,
             log_every: usize::try_from(log_every).unwrap_or(usize::MAX),
             control,
             state: Some(state),
@@ -165,10 +150,11 @@ impl Runner {
             read_at: now,
             saved_at: now,
             counted_at: now,
+            task,
         })
     }
 
-    fn state(&self) -> Result<&TrainState, TrainError> {
+    fn state(&self) -> Result<&TrainState<T::Network>, TrainError> {
         self.state
             .as_ref()
             .ok_or_else(|| TrainError::Device("an update was cut off".to_owned()))
@@ -182,46 +168,39 @@ impl Runner {
         if self.progress.step == 0 {
             self.save(observer).await?;
         }
-        let workers = match self.config.data.workers {
+        let workers = match self.task.config().data().workers {
             0 => platform::threads(),
             workers => workers,
         };
-        let batches = self.training.clone();
-        let loader = Prefetch::new(
-            workers,
-            workers + 1,
-            self.progress.step..self.total,
-            move |step| batches.at(step),
-        );
+        let steps = self.progress.step..self.total;
+        let loader = Prefetch::new(workers, workers + 1, steps, self.task.batches());
         for batch in loader {
             if self.control.stopped() {
                 break;
             }
             self.step(&batch?)?;
-            let epoch_ends = self
-                .progress
-                .step
-                .is_multiple_of(self.training.steps_per_epoch())
-                || self.progress.step == self.total;
-            if epoch_ends || self.pending.len() >= self.log_every {
+            if self.validation_due() || self.pending.len() >= self.log_every {
                 self.read_losses(observer).await?;
             }
             self.validate_if_due(observer).await?;
-            if self.saved_at.elapsed().as_secs_f64() >= 60.0 * self.config.run.checkpoint_minutes {
+            if self.saved_at.elapsed().as_secs_f64()
+                >= 60.0 * self.task.config().run().checkpoint_minutes
+            {
                 self.save(observer).await?;
             }
         }
         self.read_losses(observer).await
     }
 
-    fn step(&mut self, batch: &TrainingBatch) -> Result<(), TrainError> {
+    fn step(&mut self, batch: &T::Batch) -> Result<(), TrainError> {
         let state = self
             .state
             .take()
             .ok_or_else(|| TrainError::Device("an update was cut off".to_owned()))?;
-        let tracked = state.network.vit.norm.weight.val().device();
-        let output = forward_backward(&state.network, batch, &self.config, &tracked);
-        let clip = self.config.optimizer.clip_norm;
+        let config = self.task.config();
+        let tracked = TrainState::<T::Network>::tracked(config, &self.device);
+        let output = self.task.forward_backward(&state.network, batch, &tracked);
+        let clip = config.optimizer().clip_norm;
         let gain = gain(&output.gradients, (clip > 0.0).then_some(clip))
             .ok_or_else(|| TrainError::Device("no parameter has a gradient".to_owned()))?;
         let rate = self.schedule.rate(self.progress.step);
@@ -230,7 +209,7 @@ impl Runner {
         self.pending.push(Pending {
             step: self.progress.step,
             rate,
-            crops: batch.patches,
+            crops: T::crops(batch),
             values: Tensor::cat(vec![output.losses, gain.norm], 0),
         });
         Ok(())
@@ -250,14 +229,14 @@ impl Runner {
             .execute_async()
             .await
             .map_err(|e| TrainError::Device(format!("{e:?}")))?;
+        let names = self.task.loss_names();
         let mut losses = Vec::with_capacity(pending.len());
         for (step, data) in pending.iter().zip(data) {
             let values: Vec<f32> = data.iter::<f32>().collect();
-            let [total, l1, contrastive, norm] = values[..] else {
-                return Err(TrainError::Device(
-                    "the losses could not be read".to_owned(),
-                ));
-            };
+            let (norm, values) = values
+                .split_last()
+                .filter(|(_, values)| values.len() == names.len())
+                .ok_or_else(|| TrainError::Device("the losses could not be read".to_owned()))?;
             let skipped = !norm.is_finite();
             self.progress.skipped += u64::from(skipped);
             self.progress.skipped_in_a_row = match skipped {
@@ -266,11 +245,9 @@ impl Runner {
             };
             losses.push(StepLosses {
                 step: step.step,
-                epoch: (step.step - 1) / self.training.steps_per_epoch(),
-                total,
-                l1,
-                contrastive: (self.config.loss.contrastive_weight != 0.0).then_some(contrastive),
-                gradient_norm: norm,
+                epoch: (step.step - 1) / self.per_epoch,
+                losses: names.iter().copied().zip(values.iter().copied()).collect(),
+                gradient_norm: *norm,
                 learning_rate: step.rate,
                 skipped,
             });
@@ -282,7 +259,7 @@ impl Runner {
             losses: &losses,
             crops_per_second: crops as f64 / seconds,
         })?;
-        if self.progress.skipped_in_a_row >= self.config.run.max_skipped.max(1) {
+        if self.progress.skipped_in_a_row >= self.task.config().run().max_skipped.max(1) {
             return Err(TrainError::NotFinite {
                 count: self.progress.skipped_in_a_row,
                 step: self.progress.step,
@@ -291,48 +268,55 @@ impl Runner {
         Ok(())
     }
 
-    /// Validates after the first epoch, every `validation_interval` epochs from there, and at the end.
-    async fn validate_if_due(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
-        let per_epoch = self.training.steps_per_epoch();
+    /// Whether a validation belongs after the steps done: at the end and, as the settings say, after a number of steps
+    /// or after the first epoch and every so many epochs from there.
+    fn validation_due(&self) -> bool {
         let step = self.progress.step;
-        let ends_epoch = step > 0 && step.is_multiple_of(per_epoch);
-        let epoch = step.saturating_sub(1) / per_epoch;
-        let due = step == self.total
-            || (ends_epoch && epoch.is_multiple_of(self.config.run.validation_interval));
-        if step == 0 || !due || self.progress.validated == step {
+        if step == 0 || step == self.total {
+            return step > 0;
+        }
+        let run = self.task.config().run();
+        if run.validation_steps > 0 {
+            return step.is_multiple_of(run.validation_steps);
+        }
+        let epoch = (step - 1) / self.per_epoch;
+        step.is_multiple_of(self.per_epoch) && epoch.is_multiple_of(run.validation_interval)
+    }
+
+    async fn validate_if_due(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        let step = self.progress.step;
+        if !self.validation_due() || self.progress.validated == step {
             return Ok(());
         }
+        let epoch = (step - 1) / self.per_epoch;
         let network = self.state()?.evaluated();
-        let l1 = validate(
-            &network,
-            &self.validation,
-            epoch,
-            &self.device,
-            &self.control,
-        )
-        .await?;
-        let Some(l1) = l1 else {
+        let found = self
+            .task
+            .validate(&network, epoch, &self.device, &self.control)
+            .await?;
+        let Some(found) = found else {
             return Ok(());
         };
-        if !l1.is_finite() {
+        if !found.score.is_finite() {
             return Err(TrainError::NotFinite { count: 1, step });
         }
-        let picture = picture(&network, &self.validation.make(epoch, 0)?, &self.device).await?;
-        let best = self.progress.best_l1.is_none_or(|best| l1 < best);
+        let best = self
+            .progress
+            .best
+            .is_none_or(|best| T::better(found.score, best));
         self.progress.validated = step;
         if best {
-            self.progress.best_l1 = Some(l1);
+            self.progress.best = Some(found.score);
             self.progress.best_step = step;
             if let Some(folder) = &self.folder {
-                save_best(folder, &self.config, self.progress, &network).await?;
+                save_best(folder, &self.task, self.progress, &network).await?;
             }
         }
         observer.event(&Event::Validated {
             step,
             epoch,
-            l1,
+            found: &found,
             best,
-            picture: &picture,
         })?;
         self.read_at = Instant::now();
         Ok(())
@@ -348,7 +332,7 @@ impl Runner {
         self.progress.seconds += self.counted_at.elapsed().as_secs_f64();
         self.counted_at = Instant::now();
         if let Some(folder) = &self.folder {
-            save_last(folder, &self.config, self.progress, self.state()?).await?;
+            save_last(folder, self.task.config(), self.progress, self.state()?).await?;
             observer.event(&Event::Saved {
                 step: self.progress.step,
             })?;

@@ -1,0 +1,74 @@
+//! `bench data`: the data path of pre-training.
+
+use crate::augment::{RandomKey, Stage, Transform, views};
+use crate::cli::args::{BenchDataArgs, layered};
+use crate::cli::data::data_list;
+use crate::cli::output::print;
+use crate::config::{Preset, PretrainConfig};
+use crate::dataset::prepare_file;
+use crate::platform::{self, Instant};
+use anyhow::Context;
+use clap::ArgMatches;
+use rayon::prelude::*;
+use serde::Serialize;
+use std::process::ExitCode;
+
+#[derive(Serialize)]
+struct DataResult {
+    volumes: usize,
+    crops: usize,
+    threads: usize,
+    seconds: f64,
+    volumes_per_s: f64,
+}
+
+/// Read, prepare and draw the views of every training volume once, on all cores and without a cache.
+pub(super) fn run(args: &BenchDataArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
+    let (config, _): (PretrainConfig, _) = layered(&args.source, flags, Some(Preset::Tutorial))?;
+    let list = data_list(&config)?.context("bench data measures files: give --datalist")?;
+    let transform = config.transform();
+    let samples = config.sampling.samples_per_volume as u64;
+    let started = Instant::now();
+    list.training
+        .par_iter()
+        .enumerate()
+        .try_for_each(|(case, files)| -> anyhow::Result<()> {
+            let prepared = prepare_file(&files.image, &transform)?;
+            for sample in 0..samples {
+                let key = RandomKey {
+                    seed: config.run.seed,
+                    stage: Stage::Pretraining,
+                    epoch: 0,
+                    step: case as u64,
+                    sample,
+                    transform: Transform::Crop,
+                };
+                let drawn = views(
+                    &prepared,
+                    config.sampling.roi_size,
+                    &config.corruption(),
+                    key,
+                )?;
+                std::hint::black_box(drawn);
+            }
+            Ok(())
+        })?;
+    let seconds = started.elapsed().as_secs_f64();
+    let volumes = list.training.len();
+    let result = DataResult {
+        volumes,
+        crops: volumes * config.sampling.samples_per_volume,
+        threads: platform::threads(),
+        seconds,
+        volumes_per_s: volumes as f64 / seconds,
+    };
+    if args.json {
+        print(&serde_json::to_string(&result)?)?;
+    } else {
+        print(&format!(
+            "{} volumes and {} crops in {:.2} s on {} threads: {:.1} volumes/s",
+            result.volumes, result.crops, result.seconds, result.threads, result.volumes_per_s
+        ))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

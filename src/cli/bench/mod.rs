@@ -1,0 +1,25 @@
+//! `bench`: speed of the data path, of the operations, of a training step and of inference.
+
+mod clock;
+mod data;
+mod infer;
+mod kernels;
+mod step;
+
+use crate::cli::args::{Bench, BenchArgs};
+use anyhow::Context;
+use clap::ArgMatches;
+use std::process::ExitCode;
+
+pub(super) fn run(args: &BenchArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
+    let flags = flags
+        .subcommand()
+        .map(|(_, flags)| flags)
+        .context("name what to measure: data, kernels, step or infer")?;
+    match &args.what {
+        Bench::Data(args) => data::run(args, flags),
+        Bench::Kernels(args) => kernels::run(args),
+        Bench::Step(args) => step::run(args),
+        Bench::Infer(args) => infer::run(args),
+    }
+}

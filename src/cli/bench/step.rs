@@ -1,0 +1,174 @@
+//! `bench step`: one training step of either stage on numbers without a pattern.
+
+use crate::cli::args::{BenchStage, BenchStepArgs};
+use crate::cli::bench::clock::{median, peak_memory, read};
+use crate::cli::output::{bytes, print};
+use crate::config::{FinetuneConfig, Preset, PretrainConfig, StageConfig};
+use crate::dataset::{LabelledBatch, TrainingBatch};
+use crate::device;
+use crate::optim::{GradientMap, gain};
+use crate::platform::Instant;
+use crate::train::{
+    Finetuning, Pretraining, StepOutput, Task, TrainState, finetune_step, pretrain_step,
+};
+use crate::weights;
+use anyhow::{Context, ensure};
+use burn::tensor::Device;
+use serde::Serialize;
+use std::process::ExitCode;
+
+#[derive(Serialize)]
+struct StepResult {
+    stage: &'static str,
+    device: String,
+    crops: usize,
+    accumulation: usize,
+    roi_size: [usize; 3],
+    repeats: usize,
+    forward_backward_s: f64,
+    update_s: f64,
+    crops_per_s: f64,
+    /// Of the device where its allocator tells, else of the process.
+    peak_memory_bytes: Option<u64>,
+}
+
+/// Median time of forward with backward, and of the update.
+pub(super) fn run(args: &BenchStepArgs) -> anyhow::Result<ExitCode> {
+    ensure!(
+        (1..=1024).contains(&args.crops) && args.repeats > 0,
+        "--crops must be from 1 to 1024 and --repeats above 0"
+    );
+    let preset: Preset = match &args.preset {
+        Some(name) => name.parse()?,
+        None => Preset::Tutorial,
+    };
+    let selected = pollster::block_on(device::select(args.device.device))?;
+    let result = match args.stage {
+        BenchStage::Pretrain => {
+            let config: PretrainConfig = preset.settings()?;
+            let batch = views(args.crops, config.sampling.roi_size);
+            let mut config = config;
+            config.sampling.accumulation = args.accumulation;
+            let roi = config.sampling.roi_size;
+            measure::<Pretraining>(args, &config, &selected, roi, |network, device| {
+                pretrain_step(network, &batch, &config, device)
+            })?
+        }
+        BenchStage::Finetune => {
+            let config: FinetuneConfig = preset.settings()?;
+            let roi = config.crops.roi_size;
+            let classes = config.unetr().classes;
+            let batch = labelled(args.crops, roi, classes);
+            let parts = args.accumulation;
+            measure::<Finetuning>(args, &config, &selected, roi, |network, device| {
+                finetune_step(network, &batch, parts, device)
+            })?
+        }
+    };
+    if args.json {
+        print(&serde_json::to_string(&result)?)?;
+    } else {
+        let memory = result
+            .peak_memory_bytes
+            .map_or_else(String::new, |peak| format!(", peak memory {}", bytes(peak)));
+        print(&format!(
+            "{}, {}: {} crops of {:?}, forward and backward {:.3} s, update {:.3} s{memory}",
+            result.stage,
+            result.device,
+            result.crops,
+            result.roi_size,
+            result.forward_backward_s,
+            result.update_s
+        ))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn measure<T: Task>(
+    args: &BenchStepArgs,
+    config: &T::Config,
+    selected: &device::Selected,
+    roi_size: [usize; 3],
+    step: impl Fn(&T::Network, &Device) -> StepOutput,
+) -> anyhow::Result<StepResult> {
+    let tracked = TrainState::<T::Network>::tracked(config, &selected.device);
+    let network = weights::initialise(T::zeros(config, &tracked)?, config.run().seed)?;
+    let mut state = TrainState::new(network, config);
+    let (mut steps, mut updates) = (Vec::new(), Vec::new());
+    for repeat in 0..=args.repeats {
+        let started = Instant::now();
+        let output = step(&state.network, &tracked);
+        let gain = gain(&output.gradients, None).context("no gradients")?;
+        read(output.losses)?;
+        // Reading the norm waits for every gradient.
+        read(gain.norm.clone())?;
+        let between = Instant::now();
+        let first: GradientMap = output.gradients;
+        state = state.update(first, &gain.factor, 1e-4);
+        if let Some(moments) = state.optimizer.moments.values().next() {
+            read(moments.first.clone())?;
+        }
+        selected
+            .device
+            .sync()
+            .map_err(|e| anyhow::anyhow!("the device failed: {e:?}"))?;
+        if repeat > 0 {
+            steps.push((between - started).as_secs_f64());
+            updates.push(between.elapsed().as_secs_f64());
+        }
+    }
+    let seconds = median(steps);
+    Ok(StepResult {
+        stage: T::Config::STAGE,
+        device: selected.description.clone(),
+        crops: args.crops,
+        accumulation: args.accumulation,
+        roi_size,
+        repeats: args.repeats,
+        forward_backward_s: seconds,
+        update_s: median(updates),
+        crops_per_s: args.crops as f64 / seconds,
+        peak_memory_bytes: peak_memory(&selected.device),
+    })
+}
+
+/// Values between 0 and 1 that repeat no pattern.
+pub(super) fn noise(count: usize, offset: u32) -> Vec<f32> {
+    (0..count as u32)
+        .map(|i| {
+            let bits = i.wrapping_mul(2_654_435_761).wrapping_add(offset) >> 8;
+            bits as f32 / (1u32 << 24) as f32
+        })
+        .collect()
+}
+
+fn views(crops: usize, patch: [usize; 3]) -> TrainingBatch {
+    let count = crops * patch.iter().product::<usize>();
+    TrainingBatch {
+        epoch: 0,
+        step: 0,
+        names: Vec::new(),
+        target: noise(count, 0),
+        view1: noise(count, 1 << 20),
+        view2: noise(count, 1 << 30),
+        patches: crops,
+        patch,
+    }
+}
+
+fn labelled(crops: usize, patch: [usize; 3], classes: usize) -> LabelledBatch {
+    let count = crops * patch.iter().product::<usize>();
+    let label = noise(count, 1 << 20)
+        .iter()
+        .map(|value| (value * classes as f32) as u8)
+        .collect();
+    LabelledBatch {
+        epoch: 0,
+        step: 0,
+        names: Vec::new(),
+        image: noise(count, 0),
+        label,
+        patches: crops,
+        patch,
+    }
+}

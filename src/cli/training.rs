@@ -1,0 +1,214 @@
+//! What every command that trains does around the loop: settings, device, folder, observers, summary.
+
+use crate::cli::args::{RunArgs, layered};
+use crate::cli::output::{bytes, duration, print, say};
+use crate::cli::preview::PictureOrientation;
+use crate::cli::progress::Progress;
+use crate::cli::recorder::{All, METRICS_FILE, Recorder, StageReport};
+use crate::cli::resumed::{make_absolute, resumed_config};
+use crate::cli::run_folder::RunFolder;
+use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
+use crate::cli::summary::{RunSummary, Scores};
+use crate::config::StageConfig;
+use crate::device::{self, Selected};
+use crate::report::metrics::{self, Record};
+use crate::report::summary;
+use crate::train::{Checkpoint, Control, Event, Observer, Run, Summary, Task, TrainError, train};
+use clap::{ArgMatches, Args};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// A command that trains.
+pub(super) trait Training {
+    /// The stage.
+    type Task: Task<Config = Self::Config>;
+    /// Its settings.
+    type Config: StageConfig + Args;
+    /// The checked list of volumes.
+    type List;
+
+    /// How its records are shown.
+    const REPORT: StageReport;
+    /// Files a run leaves beside its checkpoints: key in the summary, and name.
+    const WEIGHTS: (&'static str, &'static str);
+
+    /// Lists and checks the volumes, before anything slow. May complete the settings.
+    fn list(config: &mut Self::Config) -> anyhow::Result<Self::List>;
+
+    /// Memory of a training step, in bytes, estimated.
+    fn memory(config: &Self::Config) -> u64;
+
+    /// Prepares the volumes.
+    fn prepare(
+        config: Self::Config,
+        list: Self::List,
+        folder: &Path,
+        fresh: bool,
+        control: &Control,
+    ) -> anyhow::Result<Prepared<Self::Task>>;
+
+    /// What the summary says of the scores.
+    fn scores(records: &[Record], summary: &Summary) -> Scores;
+
+    /// What the terminal says of the scores.
+    fn tell(report: &RunSummary);
+}
+
+/// A stage ready to train.
+pub(super) struct Prepared<T> {
+    pub task: T,
+    pub training_volumes: usize,
+    pub validation_volumes: usize,
+    pub orientation: PictureOrientation,
+}
+
+pub(super) fn run<C: Training>(args: &RunArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
+    let control = Control::default();
+    stop_on_interrupt(&control)?;
+    match &args.resume {
+        Some(folder) => {
+            let checkpoint = Checkpoint::<C::Config>::latest(folder)?;
+            let config = resumed_config(folder, &checkpoint.manifest.config, flags)?;
+            say(&format!("going on with {}", folder.display()));
+            let place = Place::Old(folder, Box::new(checkpoint));
+            start::<C>(args, config, "resumed", place, &control)
+        }
+        None => {
+            let (mut config, preset) = layered::<C::Config>(&args.source, flags, None)?;
+            make_absolute(&mut config)?;
+            start::<C>(args, config, preset.name(), Place::New, &control)
+        }
+    }
+}
+
+/// Keeps a new run's folder from its first checkpoint on: without one nothing in it can be gone on with.
+struct Keeper(Option<RunFolder>);
+
+impl Observer for Keeper {
+    fn event(&mut self, event: &Event<'_>) -> Result<(), TrainError> {
+        if let (Event::Saved { .. }, Some(folder)) = (event, &mut self.0) {
+            folder.keep();
+        }
+        Ok(())
+    }
+}
+
+/// Where the run lives.
+enum Place<'a, C> {
+    New,
+    Old(&'a Path, Box<Checkpoint<C>>),
+}
+
+fn start<C: Training>(
+    args: &RunArgs,
+    mut config: C::Config,
+    preset: &str,
+    place: Place<'_, C::Config>,
+    control: &Control,
+) -> anyhow::Result<ExitCode> {
+    let list = C::list(&mut config)?;
+    let selected = pollster::block_on(async {
+        let selected = device::select(config.run().device).await?;
+        device::self_test(&selected.device).await?;
+        Ok::<_, device::DeviceError>(selected)
+    })?;
+    say(&format!("device: {}", selected.description));
+    say(&format!(
+        "memory: about {} for a training step",
+        bytes(C::memory(&config))
+    ));
+
+    let (claimed, folder, resume) = match place {
+        Place::New => {
+            let claimed = RunFolder::create(args.out.as_deref(), preset, &config)?;
+            let folder = claimed.path().to_owned();
+            (Some(claimed), folder, None)
+        }
+        Place::Old(folder, checkpoint) => (None, folder.to_owned(), Some(*checkpoint)),
+    };
+    let prepared = C::prepare(config, list, &folder, resume.is_none(), control);
+    if control.stopped() {
+        say("stopped before the first step");
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    let prepared = prepared?;
+
+    let resumed = resume.as_ref().map(|c| &c.manifest.progress);
+    let mut progress = Progress::new();
+    let mut recorder = Recorder::open(&folder, resumed, prepared.orientation, C::REPORT)?;
+    let counts = (prepared.training_volumes, prepared.validation_volumes);
+    let run = Run {
+        task: prepared.task,
+        device: selected.device.clone(),
+        folder: Some(folder.clone()),
+        resume,
+    };
+    let mut keeper = Keeper(claimed);
+    let mut observers = All(vec![&mut recorder, &mut progress, &mut keeper]);
+    let ended = pollster::block_on(train(run, &mut observers, control));
+    let ended = ended.inspect_err(|_| {
+        // Clears the bar, so that the error stands on a line of its own.
+        let _ = progress.event(&Event::Ended {
+            step: 0,
+            complete: false,
+        });
+    })?;
+    let records = metrics::read(&folder.join(METRICS_FILE))?;
+    let report = blank_summary::<C>(preset, &selected, counts, &folder).with_metrics(
+        &records,
+        &ended,
+        C::scores(&records, &ended),
+    );
+    summary::write_json(&folder.join("summary.json"), &report)?;
+    if args.json {
+        print(&serde_json::to_string(&report)?)?;
+    }
+    say(&format!(
+        "{} steps in {}, {:.1} crops/s",
+        report.steps,
+        duration(report.seconds),
+        report.crops_per_second
+    ));
+    C::tell(&report);
+    Ok(if report.complete {
+        ExitCode::SUCCESS
+    } else {
+        say(&format!(
+            "stopped after step {} of {}; go on with: hounsfield {} --resume {}",
+            report.steps,
+            report.total_steps,
+            C::Config::STAGE,
+            report.folder
+        ));
+        ExitCode::from(INTERRUPTED)
+    })
+}
+
+fn blank_summary<C: Training>(
+    preset: &str,
+    selected: &Selected,
+    (training_volumes, validation_volumes): (usize, usize),
+    folder: &Path,
+) -> RunSummary {
+    let (key, file) = C::WEIGHTS;
+    RunSummary {
+        version: env!("CARGO_PKG_VERSION"),
+        command: C::Config::STAGE,
+        preset: preset.to_owned(),
+        device: selected.description.clone(),
+        training_volumes,
+        validation_volumes,
+        parameters: 0,
+        steps: 0,
+        total_steps: 0,
+        complete: false,
+        skipped_steps: 0,
+        seconds: 0.0,
+        crops_per_second: 0.0,
+        best_step: 0,
+        scores: Scores::new(),
+        folder: folder.display().to_string(),
+        weights: BTreeMap::from([(key, folder.join(file).display().to_string())]),
+    }
+}

@@ -1,0 +1,99 @@
+//! Checks of single settings, shared by the sections.
+
+use crate::config::{DataConfig, OptimizerConfig, RunConfig, SettingsError};
+
+/// Values above zero.
+pub(super) fn positive<const N: usize>(
+    values: [(&'static str, f64); N],
+) -> Result<(), SettingsError> {
+    values.into_iter().try_for_each(|(name, value)| {
+        if value.is_finite() && value > 0.0 {
+            Ok(())
+        } else {
+            Err(SettingsError::NotPositive { name, value })
+        }
+    })
+}
+
+/// Values of zero or more.
+pub(super) fn not_negative<const N: usize>(
+    values: [(&'static str, f64); N],
+) -> Result<(), SettingsError> {
+    values.into_iter().try_for_each(|(name, value)| {
+        if value.is_finite() && value >= 0.0 {
+            Ok(())
+        } else {
+            Err(SettingsError::Negative { name, value })
+        }
+    })
+}
+
+/// Counts with a largest value.
+pub(super) fn at_most<const N: usize>(
+    values: [(&'static str, usize, usize); N],
+) -> Result<(), SettingsError> {
+    values.into_iter().try_for_each(|(name, value, most)| {
+        if value <= most {
+            Ok(())
+        } else {
+            Err(SettingsError::TooLarge { name, value, most })
+        }
+    })
+}
+
+/// Shares from 0 to below 1, or to 1 where `closed`.
+pub(super) fn share(name: &'static str, value: f64, closed: bool) -> Result<(), SettingsError> {
+    if (0.0..1.0).contains(&value) || (closed && value == 1.0) {
+        Ok(())
+    } else {
+        Err(SettingsError::Share { name, value })
+    }
+}
+
+/// An intensity window that is not empty.
+pub(super) fn window(low: f32, high: f32) -> Result<(), SettingsError> {
+    if low.is_finite() && high.is_finite() && low < high {
+        Ok(())
+    } else {
+        Err(SettingsError::Window { low, high })
+    }
+}
+
+impl DataConfig {
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
+        positive([
+            ("limit", self.limit.unwrap_or(1) as f64),
+            ("phantoms", self.phantoms as f64),
+        ])?;
+        at_most([
+            ("phantoms", self.phantoms, 100_000),
+            ("workers", self.workers, 1024),
+        ])
+    }
+}
+
+impl OptimizerConfig {
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
+        positive([("learning_rate", self.learning_rate)])?;
+        not_negative([
+            ("weight_decay", self.weight_decay),
+            ("clip_norm", self.clip_norm),
+        ])?;
+        share("ema_decay", self.ema_decay, false)
+    }
+}
+
+impl RunConfig {
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
+        positive([
+            ("epochs", self.epochs.unwrap_or(1) as f64),
+            ("validation_interval", self.validation_interval as f64),
+            ("max_steps", self.max_steps.unwrap_or(1) as f64),
+        ])?;
+        not_negative([("checkpoint_minutes", self.checkpoint_minutes)])?;
+        if self.epochs.is_none() && self.max_steps.is_none() {
+            return Err(SettingsError::NoEnd);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,118 @@
+//! What the settings of all stages have in common.
+
+use crate::config::{DataConfig, OptimizerConfig, Preset, RunConfig, SettingsError};
+use crate::optim::Schedule;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt::Debug;
+
+/// Settings of a stage of training.
+pub trait StageConfig:
+    Clone + Debug + PartialEq + Default + Serialize + DeserializeOwned + 'static
+{
+    /// The command's name.
+    const STAGE: &'static str;
+
+    /// A preset's TOML: what it changes of the defaults.
+    fn preset_text(preset: Preset) -> &'static str;
+
+    /// Which volumes.
+    fn data(&self) -> &DataConfig;
+
+    /// Which volumes, to change.
+    fn data_mut(&mut self) -> &mut DataConfig;
+
+    /// Optimiser and learning rate.
+    fn optimizer(&self) -> &OptimizerConfig;
+
+    /// Length of the run, validation, checkpoints.
+    fn run(&self) -> &RunConfig;
+
+    /// Checks every setting before anything is read or made.
+    ///
+    /// # Errors
+    /// The first setting that cannot work, with its allowed range.
+    fn validate(&self) -> Result<(), SettingsError>;
+
+    /// Writes derived settings out, so that what a run saves says what was done and not how it was derived.
+    fn settle(&mut self) {}
+
+    /// Steps of the whole run.
+    fn total_steps(&self, steps_per_epoch: u64) -> u64 {
+        let steps = self
+            .run()
+            .epochs
+            .map_or(u64::MAX, |epochs| epochs.saturating_mul(steps_per_epoch));
+        self.run().max_steps.map_or(steps, |most| most.min(steps))
+    }
+
+    /// The learning-rate schedule of a run of this many steps.
+    fn schedule(&self, total: u64) -> Schedule {
+        Schedule {
+            base: self.optimizer().learning_rate,
+            warmup: self.optimizer().warmup_steps,
+            total,
+            kind: self.optimizer().schedule,
+        }
+    }
+
+    /// Reads settings from TOML; what is not there has its default. `place` is named in errors.
+    ///
+    /// # Errors
+    /// [`SettingsError::Toml`] for bad syntax, unknown names or values of another type.
+    fn from_toml(text: &str, place: &str) -> Result<Self, SettingsError> {
+        Self::default().overlaid(text, place)
+    }
+
+    /// These settings, changed by what a TOML text holds.
+    ///
+    /// # Errors
+    /// [`SettingsError::Toml`] as [`Self::from_toml`].
+    fn overlaid(&self, text: &str, place: &str) -> Result<Self, SettingsError> {
+        let bad = |reason: String| SettingsError::Toml {
+            place: place.to_owned(),
+            reason,
+        };
+        // The file on its own first: its errors know their line.
+        toml::from_str::<Self>(text).map_err(|e| bad(one_line(&e, text)))?;
+        let mut base = toml::Table::try_from(self).map_err(|e| bad(e.to_string()))?;
+        let over: toml::Table = toml::from_str(text).map_err(|e| bad(one_line(&e, text)))?;
+        merge(&mut base, over);
+        base.try_into().map_err(|e| bad(e.to_string()))
+    }
+
+    /// All settings as TOML.
+    ///
+    /// # Errors
+    /// [`SettingsError::Toml`] never in practice: every field has a TOML form.
+    fn to_toml(&self) -> Result<String, SettingsError> {
+        toml::to_string_pretty(self).map_err(|e| SettingsError::Toml {
+            place: "settings".to_owned(),
+            reason: e.to_string(),
+        })
+    }
+}
+
+/// The parser's words in one line, with the line and the text it is about.
+fn one_line(error: &toml::de::Error, text: &str) -> String {
+    let message = error.message().replace('\n', " ");
+    let Some(start) = error.span().map(|span| span.start.min(text.len())) else {
+        return message;
+    };
+    let before = text.get(..start).unwrap_or_default();
+    let line = before.matches('\n').count();
+    let content = text.lines().nth(line).unwrap_or_default().trim();
+    format!("line {} ({content}): {message}", line + 1)
+}
+
+/// Replaces values of `base` by those of `over`, table by table.
+fn merge(base: &mut toml::Table, over: toml::Table) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(toml::Value::Table(base)), toml::Value::Table(over)) => merge(base, over),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Every operation of ours against a plain double-precision reference, forward and backward: for the tests of every
+//! backend, natively and in the browser, and for `doctor --kernels`.
+//!
+//! Errors that show only at real sizes are known (burn 0.22's weight gradient is right at 16^3 and wrong at 32^3), so
+//! the full suite goes up to UNETR's own shapes. Large results are compared at sampled places.
+
+mod attention;
+mod convolution;
+mod dense;
+mod norm;
+mod probe;
+
+use crate::device::DeviceError;
+use burn::tensor::Device;
+use serde::Serialize;
+
+/// Largest error allowed in f32, relative to the root mean square of the reference.
+pub const SUITE_TOLERANCE: f64 = 1e-5;
+
+/// How far the suite goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Small and middle sizes: seconds on a slow adapter.
+    Reduced,
+    /// Up to the shapes of the tutorial's UNETR.
+    Full,
+}
+
+/// One comparison.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SuiteResult {
+    /// Operation, shape and quantity.
+    pub name: String,
+    /// Error relative to the root mean square of the reference.
+    pub error: f64,
+}
+
+/// Runs every comparison on a device.
+///
+/// # Errors
+/// [`DeviceError::SelfTest`] if the device fails while it computes. A large error is a result, not an error here:
+/// see [`SUITE_TOLERANCE`].
+pub async fn kernel_suite(
+    device: &Device,
+    extent: Extent,
+) -> Result<Vec<SuiteResult>, DeviceError> {
+    let device = device.clone().inner().autodiff();
+    let mut results = Vec::new();
+    convolution::check(&device, extent, &mut results).await?;
+    norm::check(&device, extent, &mut results).await?;
+    dense::check(&device, extent, &mut results).await?;
+    attention::check(&device, extent, &mut results).await?;
+    Ok(results)
+}

@@ -1,0 +1,26 @@
+//! Why a prediction was not made.
+
+use crate::infer::WindowError;
+use crate::transform::TransformError;
+
+/// A prediction that cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum InferError {
+    /// The volume cannot be cut into windows.
+    #[error(transparent)]
+    Window(#[from] WindowError),
+    /// The volume cannot be prepared, or labels not be brought back to it.
+    #[error(transparent)]
+    Transform(#[from] TransformError),
+    /// The device failed.
+    #[error("the device failed: {0}; try --device cpu or a smaller window")]
+    Device(String),
+    /// Not enough memory for a slab of windows.
+    #[error(
+        "the volume is too wide for this machine's memory: crop it, or use a larger voxel size"
+    )]
+    Memory,
+    /// Stopped on request.
+    #[error("stopped before the prediction was complete")]
+    Stopped,
+}

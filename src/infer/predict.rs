@@ -1,0 +1,66 @@
+//! From logits to labels.
+
+use crate::infer::{InferError, SlidingWindow};
+use crate::nn::Unetr;
+use crate::transform::{LabelRestorer, Prepared};
+use burn::tensor::Device;
+use std::ops::ControlFlow;
+
+/// The class of the largest of each voxel's logits, the first one of equals; `logits` is `[voxels, classes]`.
+pub fn argmax(logits: &[f32], classes: usize, out: &mut Vec<u8>) {
+    out.extend(logits.chunks_exact(classes.max(1)).map(|logits| {
+        let mut best = 0;
+        for (class, logit) in logits.iter().enumerate() {
+            if *logit > logits[best] {
+                best = class;
+            }
+        }
+        u8::try_from(best).unwrap_or(u8::MAX)
+    }));
+}
+
+/// Labels of a volume on its own grid, `shape` in C order: the largest logit of every voxel.
+///
+/// # Errors
+/// Those of [`SlidingWindow::run`].
+pub async fn segment(
+    network: &Unetr,
+    image: &[f32],
+    shape: [usize; 3],
+    settings: &SlidingWindow,
+    device: &Device,
+    progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+) -> Result<Vec<u8>, InferError> {
+    let classes = network.classes();
+    let mut labels = Vec::with_capacity(shape.iter().product());
+    let mut sink = |logits: &[f32]| {
+        argmax(logits, classes, &mut labels);
+        Ok(())
+    };
+    settings
+        .run(network, image, shape, device, &mut sink, progress)
+        .await?;
+    Ok(labels)
+}
+
+/// Labels of a prepared volume on the grid of the file it came from, in C order: logits are interpolated onto its
+/// voxels, then the largest one wins. Voxels outside the foreground's box are background.
+///
+/// # Errors
+/// Those of [`SlidingWindow::run`] and of the way back.
+pub async fn segment_input(
+    network: &Unetr,
+    prepared: &Prepared,
+    settings: &SlidingWindow,
+    device: &Device,
+    progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+) -> Result<Vec<u8>, InferError> {
+    let mut restorer = LabelRestorer::new(&prepared.geometry, network.classes())?;
+    let mut sink = |logits: &[f32]| Ok(restorer.push(logits)?);
+    let shape = prepared.image.shape();
+    let image = prepared.image.data();
+    settings
+        .run(network, image, shape, device, &mut sink, progress)
+        .await?;
+    Ok(restorer.finish()?)
+}

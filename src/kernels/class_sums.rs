@@ -1,0 +1,355 @@
+//! Sums over all voxels that Dice and cross-entropy are made of, straight from logits.
+//!
+//! Written with elementary operations, the loss keeps half a dozen tensors of the size of the logits for its backward
+//! pass. Here the probabilities exist for a few voxels at a time and are worked out again on the way back.
+
+use crate::kernels::math::exp;
+use crate::platform::{each_chunk, map_tasks};
+use burn::Tensor;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
+use burn::backend::flex::FlexTensor;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+use burn::tensor::{Shape, TensorData};
+use burn_cubecl::CubeBackend;
+
+/// The sums and their gradient on a concrete backend. Logits are `[batch, depth, height, width, classes]`, labels
+/// `[batch, depth, height, width, 1]` with whole numbers, all f32.
+#[backend_extension(Autodiff, Cube, Flex, Fusion: cfg(feature = "fusion"))]
+pub trait ClassSumsBackend: Backend {
+    /// `[batch, 1, 1, 1, 3 * classes + 1]`: for each class the sum of its probability where it is the label, the sum
+    /// of its probability, the number of its voxels; then the sum of minus the logarithm of the label's probability.
+    #[fusion(default)]
+    fn class_sums(logits: FloatTensor<Self>, labels: FloatTensor<Self>) -> FloatTensor<Self> {
+        let [batch, classes] = [logits.shape()[0], logits.shape()[4]];
+        let wanted = one_hot::<Self>(labels, classes);
+        let log_p = Self::log_softmax(logits, 4);
+        let p = Self::float_exp(log_p.clone());
+        let overlap = total::<Self>(Self::float_mul(p.clone(), wanted.clone()));
+        let log_p = total::<Self>(Self::float_mul(log_p, wanted.clone()));
+        let entropy = Self::float_neg(Self::float_sum_dim(log_p, 4));
+        let parts = vec![overlap, total::<Self>(p), total::<Self>(wanted), entropy];
+        let sums = Self::float_cat(parts, 4);
+        Self::float_reshape(sums, Shape::from([batch, 1, 1, 1, 3 * classes + 1]))
+    }
+
+    /// Gradient of the logits from that of the sums.
+    #[fusion(default)]
+    fn class_sums_backward(
+        logits: FloatTensor<Self>,
+        labels: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let classes = logits.shape()[4];
+        let part = |from: usize, to: usize| {
+            let whole = burn::tensor::Slice::full();
+            let range = burn::tensor::Slice::from(from..to);
+            Self::float_slice(grad.clone(), &[whole, whole, whole, whole, range])
+        };
+        let wanted = one_hot::<Self>(labels, classes);
+        let p = Self::softmax(logits, 4);
+        let overlap = Self::float_mul(wanted.clone(), part(0, classes));
+        let slope = Self::float_add(overlap, part(classes, 2 * classes));
+        let mean = Self::float_sum_dim(Self::float_mul(p.clone(), slope.clone()), 4);
+        let dice = Self::float_mul(p.clone(), Self::float_sub(slope, mean));
+        let entropy = Self::float_sub(p, wanted);
+        let entropy = Self::float_mul(entropy, part(3 * classes, 3 * classes + 1));
+        Self::float_add(dice, entropy)
+    }
+}
+
+/// 1 where the class is the label, else 0: `[.., 1]` to `[.., classes]`.
+fn one_hot<B: Backend>(labels: FloatTensor<B>, classes: usize) -> FloatTensor<B> {
+    let ids = (0..classes).map(|id| id as f32).collect::<Vec<_>>();
+    let ids = B::float_from_data(
+        TensorData::new(ids, [1, 1, 1, 1, classes]),
+        &labels.device(),
+    );
+    let mut shape = labels.shape();
+    shape[4] = classes;
+    let labels = B::float_expand(labels, shape.clone());
+    let ids = B::float_expand(ids, shape);
+    // Whole numbers differ by nothing or by at least one.
+    let distance = B::float_sub(labels, ids);
+    let square = B::float_mul(distance.clone(), distance);
+    let near = B::float_add_scalar(B::float_neg(square), 1.0f32.into());
+    B::float_clamp_min(near, 0.0f32.into())
+}
+
+/// Sum over space axis by axis: runs short enough for every backend.
+fn total<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
+    [3, 2, 1].into_iter().fold(x, B::float_sum_dim)
+}
+
+impl ClassSumsBackend for CubeBackend {}
+
+impl ClassSumsBackend for Flex {
+    fn class_sums(logits: FloatTensor<Self>, labels: FloatTensor<Self>) -> FloatTensor<Self> {
+        let [batch, classes] = [logits.shape()[0], logits.shape()[4]];
+        let (logits, labels) = (logits.to_contiguous(), labels.to_contiguous());
+        let sums = sums(floats(&logits), floats(&labels), batch, classes);
+        let shape = [batch, 1, 1, 1, 3 * classes + 1];
+        FlexTensor::from_data(TensorData::new(sums, shape))
+    }
+
+    fn class_sums_backward(
+        logits: FloatTensor<Self>,
+        labels: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let shape = logits.shape();
+        let [batch, classes] = [shape[0], shape[4]];
+        let (logits, labels, grad) = (
+            logits.to_contiguous(),
+            labels.to_contiguous(),
+            grad.to_contiguous(),
+        );
+        let slope = gradient(
+            floats(&logits),
+            floats(&labels),
+            floats(&grad),
+            batch,
+            classes,
+        );
+        FlexTensor::from_data(TensorData::new(slope, shape))
+    }
+}
+
+fn floats(tensor: &FlexTensor) -> &[f32] {
+    tensor.as_slice().unwrap_or_default()
+}
+
+/// Voxels of one task.
+const CHUNK: usize = 1 << 12;
+/// Voxels whose probabilities are worked out side by side.
+const LANES: usize = 16;
+
+/// Softmax of up to [`LANES`] voxels, class by class; also each voxel's logarithm of the sum of powers.
+struct Block {
+    /// `[classes][LANES]`.
+    p: Vec<[f32; LANES]>,
+    log_sum: [f32; LANES],
+}
+
+impl Block {
+    fn new(classes: usize) -> Self {
+        Block {
+            p: vec![[0.0; LANES]; classes],
+            log_sum: [0.0; LANES],
+        }
+    }
+
+    /// Fills the block from `[voxels][classes]`. Voxels beyond the end have uniform probabilities.
+    fn fill(&mut self, logits: &[f32]) {
+        let classes = self.p.len();
+        for (class, lanes) in self.p.iter_mut().enumerate() {
+            *lanes = [0.0; LANES];
+            for (lane, voxel) in lanes.iter_mut().zip(logits.chunks_exact(classes)) {
+                *lane = voxel[class];
+            }
+        }
+        let mut largest = [f32::NEG_INFINITY; LANES];
+        for lanes in &self.p {
+            for (largest, x) in largest.iter_mut().zip(lanes) {
+                // Keeps a NaN in x out of the maximum, but the power below brings it back.
+                *largest = if *x > *largest { *x } else { *largest };
+            }
+        }
+        let mut sum = [0.0f32; LANES];
+        for lanes in &mut self.p {
+            for ((x, largest), sum) in lanes.iter_mut().zip(&largest).zip(&mut sum) {
+                *x = exp(*x - largest);
+                *sum += *x;
+            }
+        }
+        let scale = sum.map(f32::recip);
+        for lanes in &mut self.p {
+            for (x, scale) in lanes.iter_mut().zip(&scale) {
+                *x *= scale;
+            }
+        }
+        for ((log_sum, sum), largest) in self.log_sum.iter_mut().zip(&sum).zip(&largest) {
+            *log_sum = sum.ln() + largest;
+        }
+    }
+}
+
+fn sums(logits: &[f32], labels: &[f32], batch: usize, classes: usize) -> Vec<f32> {
+    let voxels = labels.len() / batch.max(1);
+    let tasks = voxels.div_ceil(CHUNK);
+    let parts = map_tasks(batch * tasks, |task| {
+        let first = task / tasks * voxels + task % tasks * CHUNK;
+        let last = (task / tasks + 1) * voxels;
+        let range = first..(first + CHUNK).min(last);
+        chunk_sums(
+            &logits[range.start * classes..range.end * classes],
+            &labels[range],
+            classes,
+        )
+    });
+    let mut out = Vec::with_capacity(batch * (3 * classes + 1));
+    for sample in parts.chunks(tasks.max(1)) {
+        for index in 0..=3 * classes {
+            out.push(sample.iter().map(|part| part[index]).sum::<f64>() as f32);
+        }
+    }
+    out
+}
+
+fn chunk_sums(logits: &[f32], labels: &[f32], classes: usize) -> Vec<f64> {
+    let mut out = vec![0.0; 3 * classes + 1];
+    let mut predicted = vec![[0.0f32; LANES]; classes];
+    let mut block = Block::new(classes);
+    for (logits, labels) in logits.chunks(LANES * classes).zip(labels.chunks(LANES)) {
+        block.fill(logits);
+        if labels.len() == LANES {
+            for (sum, p) in predicted.iter_mut().zip(&block.p) {
+                for (sum, p) in sum.iter_mut().zip(p) {
+                    *sum += p;
+                }
+            }
+        } else {
+            for (sum, p) in out[classes..].iter_mut().zip(&block.p) {
+                *sum += p
+                    .iter()
+                    .take(labels.len())
+                    .map(|p| f64::from(*p))
+                    .sum::<f64>();
+            }
+        }
+        for (lane, label) in labels.iter().enumerate() {
+            // A label that is no class counts nowhere.
+            let label = *label as usize;
+            if let Some(p) = block.p.get(label) {
+                out[label] += f64::from(p[lane]);
+                out[2 * classes + label] += 1.0;
+                out[3 * classes] += f64::from(block.log_sum[lane] - logits[lane * classes + label]);
+            }
+        }
+    }
+    for (sum, lanes) in out[classes..].iter_mut().zip(&predicted) {
+        *sum += lanes.iter().map(|p| f64::from(*p)).sum::<f64>();
+    }
+    out
+}
+
+fn gradient(
+    logits: &[f32],
+    labels: &[f32],
+    grad: &[f32],
+    batch: usize,
+    classes: usize,
+) -> Vec<f32> {
+    let mut out = vec![0.0; logits.len()];
+    let voxels = labels.len() / batch.max(1);
+    // Whole samples in turn, so that a chunk knows its sample's gradient.
+    for (sample, out) in out.chunks_mut((voxels * classes).max(1)).enumerate() {
+        let logits = &logits[sample * voxels * classes..];
+        let labels = &labels[sample * voxels..(sample + 1) * voxels];
+        let grad = &grad[sample * (3 * classes + 1)..(sample + 1) * (3 * classes + 1)];
+        each_chunk(out, CHUNK * classes, |chunk, out: &mut [f32]| {
+            let first = chunk * CHUNK;
+            let mut block = Block::new(classes);
+            let parts = out
+                .chunks_mut(LANES * classes)
+                .zip(logits[first * classes..].chunks(LANES * classes))
+                .zip(labels[first..].chunks(LANES));
+            for ((out, logits), labels) in parts {
+                block.fill(&logits[..out.len()]);
+                block_gradient(out, &block, labels, grad);
+            }
+        });
+    }
+    out
+}
+
+/// `p_c (s_c - sum_k p_k s_k) + e (p_c - g_c)`, with s the slope of the sums by the probability.
+fn block_gradient(out: &mut [f32], block: &Block, labels: &[f32], grad: &[f32]) {
+    let classes = block.p.len();
+    let (overlap, predicted) = (&grad[..classes], &grad[classes..2 * classes]);
+    let entropy = grad[3 * classes];
+    let mut mean = [0.0f32; LANES];
+    for (p, slope) in block.p.iter().zip(predicted) {
+        for (mean, p) in mean.iter_mut().zip(p) {
+            *mean += p * slope;
+        }
+    }
+    for (lane, (out, label)) in out.chunks_mut(classes).zip(labels).enumerate() {
+        let label = *label as usize;
+        let known = block.p.get(label).map_or(0.0, |p| p[lane]);
+        let bonus = overlap.get(label).copied().unwrap_or(0.0);
+        let mean = mean[lane] + known * bonus;
+        for ((out, p), slope) in out.iter_mut().zip(&block.p).zip(predicted) {
+            *out = p[lane] * (slope - mean + entropy);
+        }
+        if let Some(out) = out.get_mut(label) {
+            *out += known * bonus - entropy;
+        }
+    }
+}
+
+impl<B: ClassSumsBackend, C: CheckpointStrategy> ClassSumsBackend for Autodiff<B, C> {
+    fn class_sums(logits: FloatTensor<Self>, labels: FloatTensor<Self>) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct ClassSums;
+
+        impl<B: ClassSumsBackend> Backward<B, 1> for ClassSums {
+            type State = [FloatTensor<B>; 2];
+
+            fn backward(
+                self,
+                ops: Ops<Self::State, 1>,
+                grads: &mut Gradients,
+                _: &mut Checkpointer,
+            ) {
+                let [logits, labels] = ops.state;
+                unary::<B, _>(ops.parents, ops.node, grads, |grad| {
+                    B::class_sums_backward(logits, labels, grad)
+                });
+            }
+        }
+
+        let prepared = ClassSums.prepare::<C>([logits.node()]);
+        let state = [logits.into_primitive(), labels.into_primitive()];
+        let [logits, labels] = state.clone();
+        match prepared.compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(state, B::class_sums(logits, labels)),
+            OpsKind::UnTracked(prep) => prep.finish(B::class_sums(logits, labels)),
+        }
+    }
+}
+
+/// What Dice and cross-entropy need of a batch, all differentiable by the logits but the last.
+#[derive(Debug, Clone)]
+pub struct ClassSums {
+    /// Sum of each class's probability where it is the label, `[batch, classes]`.
+    pub overlap: Tensor<2>,
+    /// Sum of each class's probability, `[batch, classes]`.
+    pub predicted: Tensor<2>,
+    /// Voxels of each class, `[batch, classes]`.
+    pub labelled: Tensor<2>,
+    /// Sum over voxels of minus the logarithm of the label's probability, `[batch, 1]`.
+    pub entropy: Tensor<2>,
+}
+
+/// The sums for logits `[batch, depth, height, width, classes]` and labels `[batch, depth, height, width, 1]`, whole
+/// numbers from 0 to `classes - 1`. Differentiable once.
+pub fn class_sums(logits: Tensor<5>, labels: Tensor<5>) -> ClassSums {
+    let shape = logits.dims();
+    let (batch, classes) = (shape[0], shape[4]);
+    let sums: Tensor<5> = Tensor::from_dispatch(<Dispatch as ClassSumsBackend>::class_sums(
+        logits.into_dispatch(),
+        labels.into_dispatch(),
+    ));
+    let sums = sums.reshape([batch, 3 * classes + 1]);
+    let part = |index: usize| sums.clone().narrow(1, index * classes, classes);
+    ClassSums {
+        overlap: part(0),
+        predicted: part(1),
+        labelled: part(2),
+        entropy: sums.clone().narrow(1, 3 * classes, 1),
+    }
+}

@@ -1,0 +1,3 @@
+//! TEMPORARY naive kernels.
+pub(super) mod conv;
+pub(super) mod norm;

@@ -1,0 +1,157 @@
+//! The CPU backend's tensors as plain slices for the kernels in [`crate::kernels::cpu`], and back.
+//!
+//! Those work in f32; a tensor of another type is converted on the way in and out.
+
+use crate::kernels::cpu::{conv, norm};
+use burn::backend::Flex;
+use burn::backend::TensorMetadata;
+use burn::backend::flex::FlexTensor;
+use burn::backend::ops::FloatTensorOps;
+use burn::tensor::{DType, FloatDType, TensorData};
+
+/// A contiguous f32 copy, or the tensor itself.
+fn plain(tensor: &FlexTensor) -> FlexTensor {
+    let tensor = match tensor.dtype() {
+        DType::F32 => tensor.clone(),
+        _ => <Flex as FloatTensorOps<Flex>>::float_cast(tensor.clone(), FloatDType::F32),
+    };
+    tensor.to_contiguous()
+}
+
+fn floats(tensor: &FlexTensor) -> &[f32] {
+    tensor.as_slice().unwrap_or_default()
+}
+
+/// A tensor of these values with the type of `like`.
+fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D], like: &FlexTensor) -> FlexTensor {
+    let tensor = FlexTensor::from_data(TensorData::new(values, shape));
+    match like.dtype() {
+        DType::F32 => tensor,
+        dtype => <Flex as FloatTensorOps<Flex>>::float_cast(tensor, FloatDType::from(dtype)),
+    }
+}
+
+/// Sizes of a tensor of five axes.
+fn sizes(tensor: &FlexTensor) -> [usize; 5] {
+    let shape = tensor.shape();
+    [0, 1, 2, 3, 4].map(|axis| shape[axis])
+}
+
+/// Batch and space of a convolution with this kernel.
+fn conv_shape(x: &FlexTensor, kernel: usize) -> conv::ConvShape {
+    let [batch, d, h, w, _] = sizes(x);
+    conv::ConvShape {
+        batch,
+        size: [d, h, w],
+        kernel,
+    }
+}
+
+/// See [`crate::kernels::Conv3dBackend::same_conv3d_pair`].
+pub(super) fn conv3d(inputs: &[FlexTensor], weight: &FlexTensor) -> FlexTensor {
+    let weight = plain(weight);
+    let [out, _, kernel, _, _] = sizes(&weight);
+    let plain: Vec<FlexTensor> = inputs.iter().map(plain).collect();
+    let shape = conv_shape(&plain[0], kernel);
+    let slices: Vec<(&[f32], usize)> = plain.iter().map(|x| (floats(x), sizes(x)[4])).collect();
+    let y = conv::forward(&slices, floats(&weight), out, shape);
+    let [batch, d, h, w, _] = sizes(&plain[0]);
+    tensor(y, [batch, d, h, w, out], &inputs[0])
+}
+
+/// See [`crate::kernels::Conv3dBackend::same_conv3d_data_gradient`].
+pub(super) fn conv3d_data_gradient(
+    grad: &FlexTensor,
+    weight: &FlexTensor,
+    first: usize,
+    channels: usize,
+) -> FlexTensor {
+    let (g, weight) = (plain(grad), plain(weight));
+    let [batch, d, h, w, _] = sizes(&g);
+    let [out, input, kernel, _, _] = sizes(&weight);
+    let x = conv::data_gradient(
+        floats(&g),
+        floats(&weight),
+        [out, input],
+        first..first + channels,
+        conv_shape(&g, kernel),
+    );
+    tensor(x, [batch, d, h, w, channels], grad)
+}
+
+/// See [`crate::kernels::Conv3dBackend::same_conv3d_weight_gradient`].
+pub(super) fn conv3d_weight_gradient(
+    x: &FlexTensor,
+    grad: &FlexTensor,
+    kernel: usize,
+) -> FlexTensor {
+    let (plain_x, g) = (plain(x), plain(grad));
+    let (input, out) = (sizes(&plain_x)[4], sizes(&g)[4]);
+    let weight = conv::weight_gradient(
+        floats(&plain_x),
+        input,
+        floats(&g),
+        out,
+        conv_shape(&plain_x, kernel),
+    );
+    tensor(weight, [out, input, kernel, kernel, kernel], x)
+}
+
+/// Batch, voxels and channels.
+fn norm_shape(x: &FlexTensor) -> [usize; 3] {
+    let [batch, d, h, w, channels] = sizes(x);
+    [batch, d * h * w, channels]
+}
+
+/// See [`crate::kernels::InstanceNormBackend::instance_norm_stats`].
+pub(super) fn instance_norm_stats(x: FlexTensor) -> FlexTensor {
+    let x = plain(&x);
+    let [batch, _, channels] = norm_shape(&x);
+    let stats = norm::stats(floats(&x), norm_shape(&x));
+    FlexTensor::from_data(TensorData::new(stats, [batch, 2, channels]))
+}
+
+/// See [`crate::kernels::InstanceNormBackend::instance_norm_apply_residual`].
+pub(super) fn instance_norm_apply(
+    x: FlexTensor,
+    stats: FlexTensor,
+    residual: Option<FlexTensor>,
+    slope: f32,
+) -> FlexTensor {
+    let (plain_x, residual) = (plain(&x), residual.as_ref().map(plain));
+    let y = norm::apply(
+        floats(&plain_x),
+        floats(&stats.to_contiguous()),
+        residual.as_ref().map(floats),
+        slope,
+        norm_shape(&plain_x),
+    );
+    tensor(y, sizes(&plain_x), &x)
+}
+
+/// See [`crate::kernels::InstanceNormBackend::instance_norm_backward_residual`].
+pub(super) fn instance_norm_backward(
+    y: FlexTensor,
+    stats: FlexTensor,
+    residual: Option<FlexTensor>,
+    grad: FlexTensor,
+    slope: f32,
+) -> FlexTensor {
+    let (plain_y, grad, residual) = (plain(&y), plain(&grad), residual.as_ref().map(plain));
+    let x = norm::backward(
+        floats(&plain_y),
+        floats(&stats.to_contiguous()),
+        residual.as_ref().map(floats),
+        floats(&grad),
+        slope,
+        norm_shape(&plain_y),
+    );
+    tensor(x, sizes(&plain_y), &y)
+}
+
+/// See [`crate::kernels::InstanceNormBackend::leaky_relu_backward_from_output`].
+pub(super) fn leaky_relu_backward(y: FlexTensor, grad: FlexTensor, slope: f32) -> FlexTensor {
+    let (plain_y, grad) = (plain(&y), plain(&grad));
+    let before = norm::leaky_backward(floats(&plain_y), floats(&grad), slope);
+    tensor(before, sizes(&plain_y), &y)
+}

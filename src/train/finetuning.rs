@@ -1,0 +1,229 @@
+//! Stage two: UNETR learns from few labelled volumes (specification 4, 6.3, 9).
+
+use crate::augment::{AugmentSettings, CropSettings, Stage};
+use crate::config::FinetuneConfig;
+use crate::dataset::{Draw, LabelledBatch, LabelledBatches, LabelledSettings, VolumeSource};
+use crate::infer::{Blending, InferError, SlidingWindow, segment};
+use crate::loss::segmentation_loss;
+use crate::metric::{Overlaps, mean_of_running_means, mean_of_some};
+use crate::nn::Unetr;
+use crate::optim::{GradientMap, accumulate};
+use crate::train::{
+    BatchMaker, Control, Picture, StepOutput, Task, TrainError, Validation, upload,
+};
+use crate::transform::Labelled;
+use crate::weights::{self, Values};
+use burn::Tensor;
+use burn::tensor::Device;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// Fine-tuning with its settings, data and weights to start from.
+pub struct Finetuning {
+    config: FinetuneConfig,
+    training: LabelledBatches,
+    validation: Arc<dyn VolumeSource<Labelled>>,
+    start: Values,
+}
+
+impl Finetuning {
+    /// Fine-tuning on prepared cases. `start` holds values by parameter name; what it lacks is drawn from the seed.
+    ///
+    /// # Errors
+    /// [`TrainError::Settings`] for settings that cannot work, [`TrainError::Data`] for a source without a case.
+    pub fn new(
+        config: FinetuneConfig,
+        training: Arc<dyn VolumeSource<Labelled>>,
+        validation: Arc<dyn VolumeSource<Labelled>>,
+        start: Values,
+    ) -> Result<Self, TrainError> {
+        use crate::config::StageConfig;
+        config.validate()?;
+        let settings = LabelledSettings {
+            seed: config.run.seed,
+            stage: Stage::Finetuning,
+            batch_volumes: config.crops.batch_volumes,
+            samples_per_volume: config.crops.samples_per_volume,
+            crop: CropSettings {
+                patch: config.crops.roi_size,
+                ..CropSettings::default()
+            },
+            augment: AugmentSettings {
+                flip_probability: config.augment.flip_probability,
+                rotate_probability: config.augment.rotate_probability,
+                shift_offset: config.augment.shift_offset,
+                shift_probability: config.augment.shift_probability,
+            },
+            draw: Draw::EachEpoch,
+        };
+        Ok(Finetuning {
+            training: LabelledBatches::new(training, settings)?,
+            validation,
+            config,
+            start,
+        })
+    }
+
+    fn windows(&self) -> SlidingWindow {
+        SlidingWindow {
+            window: self.config.crops.roi_size,
+            overlap: self.config.inference.overlap,
+            blending: Blending::Constant,
+            mirror: false,
+        }
+    }
+}
+
+impl Task for Finetuning {
+    type Config = FinetuneConfig;
+    type Network = Unetr;
+    type Batch = LabelledBatch;
+
+    fn config(&self) -> &FinetuneConfig {
+        &self.config
+    }
+
+    fn loss_names(&self) -> &'static [&'static str] {
+        &["total", "dice", "cross_entropy"]
+    }
+
+    fn steps_per_epoch(&self) -> u64 {
+        self.training.steps_per_epoch()
+    }
+
+    fn batches(&self) -> BatchMaker<LabelledBatch> {
+        let batches = self.training.clone();
+        Box::new(move |step| batches.at(step))
+    }
+
+    fn crops(batch: &LabelledBatch) -> usize {
+        batch.patches
+    }
+
+    fn zeros(config: &FinetuneConfig, device: &Device) -> Result<Unetr, TrainError> {
+        Ok(Unetr::zeros(&config.unetr(), device)?)
+    }
+
+    fn initial(&self, zeros: Unetr) -> Result<Unetr, TrainError> {
+        let seed = self.config.run.seed;
+        Ok(weights::initialise_with(zeros, seed, self.start.clone())?)
+    }
+
+    fn forward_backward(
+        &self,
+        network: &Unetr,
+        batch: &LabelledBatch,
+        device: &Device,
+    ) -> StepOutput {
+        finetune_step(network, batch, self.config.crops.accumulation, device)
+    }
+
+    async fn validate(
+        &self,
+        network: &Unetr,
+        _: u64,
+        device: &Device,
+        control: &Control,
+    ) -> Result<Option<Validation>, TrainError> {
+        let device = device.clone().inner();
+        let classes = network.classes();
+        let (mut foreground, mut whole) = (Vec::new(), Vec::new());
+        let mut picture = None;
+        for index in 0..self.validation.len() {
+            let case = self.validation.volume(index)?;
+            let shape = case.image.shape();
+            let mut go_on = |_, _| match control.stopped() {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            };
+            let image = case.image.data();
+            let found = segment(network, image, shape, &self.windows(), &device, &mut go_on).await;
+            let prediction = match found {
+                Ok(prediction) => prediction,
+                Err(InferError::Stopped) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            };
+            let mut overlaps = Overlaps::new(classes)?;
+            overlaps.add(&prediction, &case.label)?;
+            let dice = overlaps.dice();
+            foreground.push(mean_of_some(dice.iter().skip(1).copied()));
+            whole.push(mean_of_some(dice));
+            picture.get_or_insert_with(|| Picture::Segmentation {
+                shape,
+                image: case.image.data().to_vec(),
+                labels: case.label.clone(),
+                prediction,
+            });
+        }
+        let score = mean_of_some(foreground).unwrap_or(0.0);
+        let mut values = vec![("val/dice".to_owned(), score)];
+        let others = [
+            ("val/dice_with_background", mean_of_some(whole.clone())),
+            // What the original's script reports (specification 9.2).
+            ("val/dice_original", mean_of_running_means(&whole)),
+        ];
+        values.extend(
+            others
+                .into_iter()
+                .filter_map(|(name, value)| Some((name.to_owned(), value?))),
+        );
+        let picture = picture.ok_or_else(|| {
+            TrainError::Device("there is no validation case to look at".to_owned())
+        })?;
+        Ok(Some(Validation {
+            score,
+            values,
+            picture,
+        }))
+    }
+
+    fn better(score: f64, than: f64) -> bool {
+        score > than
+    }
+
+    /// `model.safetensors`, what `predict` uses.
+    async fn export(
+        &self,
+        network: &Unetr,
+        step: u64,
+    ) -> Result<Vec<(String, Vec<u8>)>, TrainError> {
+        let weights = weights::export(network).await?;
+        let about = format!("UNETR under the names of MONAI's UNETR, step {step}");
+        let bytes = weights::encode(&weights, Some(("about", &about)))?;
+        Ok(vec![("model.safetensors".to_owned(), bytes)])
+    }
+}
+
+/// Forward and backward of a batch, in `accumulation` parts whose gradients are averaged by their size.
+pub fn finetune_step(
+    network: &Unetr,
+    batch: &LabelledBatch,
+    accumulation: usize,
+    device: &Device,
+) -> StepOutput {
+    let voxels = batch.patch.iter().product::<usize>();
+    let parts = accumulation.clamp(1, batch.patches.max(1));
+    let part = batch.patches.div_ceil(parts).max(1);
+    let mut gradients = GradientMap::new();
+    let mut losses: Option<Tensor<1>> = None;
+    for start in (0..batch.patches).step_by(part) {
+        let count = part.min(batch.patches - start);
+        let range = start * voxels..(start + count) * voxels;
+        let image = upload(batch.image[range.clone()].to_vec(), batch.patch, device);
+        let labels = batch.label[range].iter().map(|l| f32::from(*l)).collect();
+        let labels = upload(labels, batch.patch, device);
+        let loss = segmentation_loss(network.forward(image), labels);
+        let share = count as f64 / batch.patches as f64;
+        let mut graph = (loss.total.clone() * share).backward();
+        accumulate(network, &mut graph, &mut gradients);
+        let values = Tensor::cat(vec![loss.total, loss.dice, loss.entropy], 0).inner() * share;
+        losses = Some(match losses {
+            Some(sum) => sum + values,
+            None => values,
+        });
+    }
+    StepOutput {
+        losses: losses.unwrap_or_else(|| Tensor::zeros([3], &device.clone().inner())),
+        gradients,
+    }
+}

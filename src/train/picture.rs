@@ -1,0 +1,30 @@
+//! What a validation shows.
+
+/// A case to look at, on the host in C order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Picture {
+    /// A crop with its views and its reconstruction.
+    Reconstruction {
+        /// Voxels on each axis.
+        shape: [usize; 3],
+        /// The clean crop.
+        original: Vec<f32>,
+        /// First view.
+        view1: Vec<f32>,
+        /// Second view.
+        view2: Vec<f32>,
+        /// Reconstruction of the first view.
+        reconstruction: Vec<f32>,
+    },
+    /// A volume with its labels and what the network makes of it.
+    Segmentation {
+        /// Voxels on each axis.
+        shape: [usize; 3],
+        /// Intensities from 0 to 1.
+        image: Vec<f32>,
+        /// The reference.
+        labels: Vec<u8>,
+        /// The network's labels.
+        prediction: Vec<u8>,
+    },
+}

@@ -1,0 +1,256 @@
+//! Stage one: an auto-encoder learns to undo corruption (specification 3, 6, 7).
+
+use crate::augment::Stage;
+use crate::config::{PretrainConfig, StageConfig, ValidationMode};
+use crate::dataset::{BatchSettings, Batches, Draw, TrainingBatch, VolumeSource};
+use crate::kernels::mean_all;
+use crate::loss::pretrain_loss;
+use crate::nn::ViTAutoEncoder;
+use crate::optim::{GradientMap, accumulate};
+use crate::train::task::BatchMaker;
+use crate::train::{Control, Picture, StepOutput, Task, TrainError, Validation};
+use crate::weights;
+use burn::Tensor;
+use burn::tensor::{Device, TensorData, Transaction};
+use std::sync::Arc;
+
+/// Pre-training with its settings and data.
+pub struct Pretraining {
+    config: PretrainConfig,
+    training: Batches,
+    validation: Batches,
+}
+
+impl Pretraining {
+    /// Pre-training on prepared volumes.
+    ///
+    /// # Errors
+    /// [`TrainError::Settings`] for settings that cannot work, [`TrainError::Data`] for sources without a case.
+    pub fn new(
+        config: PretrainConfig,
+        training: Arc<dyn VolumeSource>,
+        validation: Arc<dyn VolumeSource>,
+    ) -> Result<Self, TrainError> {
+        config.validate()?;
+        let settings = |stage, draw| BatchSettings {
+            seed: config.run.seed,
+            stage,
+            batch_volumes: config.sampling.batch_volumes,
+            samples_per_volume: config.sampling.samples_per_volume,
+            patch: config.sampling.roi_size,
+            corruption: config.corruption(),
+            draw,
+        };
+        let draw = match config.run.validation {
+            ValidationMode::Fixed => Draw::Fixed,
+            ValidationMode::Random => Draw::EachEpoch,
+        };
+        Ok(Pretraining {
+            training: Batches::new(training, settings(Stage::Pretraining, Draw::EachEpoch))?,
+            validation: Batches::new(validation, settings(Stage::PretrainingValidation, draw))?,
+            config,
+        })
+    }
+
+    /// Mean over all validation crops of `|f(view 1) - crop|` (specification 7.4, each crop with the same weight), or
+    /// `None` if stopped. Only the first view passes the network.
+    async fn reconstruction_error(
+        &self,
+        network: &ViTAutoEncoder,
+        epoch: u64,
+        device: &Device,
+        control: &Control,
+    ) -> Result<Option<f64>, TrainError> {
+        let mut transaction = Transaction::default();
+        let mut crops = 0usize;
+        for step in 0..self.validation.steps_per_epoch() {
+            if control.stopped() {
+                return Ok(None);
+            }
+            let batch = self.validation.make(epoch, step)?;
+            // One crop at a time: a validation needs no more memory than a step does.
+            let voxels = batch.patch.iter().product::<usize>();
+            for (view, target) in batch
+                .view1
+                .chunks_exact(voxels)
+                .zip(batch.target.chunks_exact(voxels))
+            {
+                let input = upload(view.to_vec(), batch.patch, device);
+                let output = network.forward(input, false).volume;
+                let target = upload(target.to_vec(), batch.patch, device);
+                transaction = transaction.register(mean_all((output - target).abs()));
+                crops += 1;
+            }
+        }
+        let data = transaction.execute_async().await.map_err(lost)?;
+        let sum: f64 = data
+            .iter()
+            .flat_map(|d| d.iter::<f32>().next())
+            .map(f64::from)
+            .sum();
+        Ok(Some(sum / crops.max(1) as f64))
+    }
+}
+
+impl Task for Pretraining {
+    type Config = PretrainConfig;
+    type Network = ViTAutoEncoder;
+    type Batch = TrainingBatch;
+
+    fn config(&self) -> &PretrainConfig {
+        &self.config
+    }
+
+    fn loss_names(&self) -> &'static [&'static str] {
+        if self.config.loss.contrastive_weight == 0.0 {
+            &["total", "l1"]
+        } else {
+            &["total", "l1", "contrastive"]
+        }
+    }
+
+    fn steps_per_epoch(&self) -> u64 {
+        self.training.steps_per_epoch()
+    }
+
+    fn batches(&self) -> BatchMaker<TrainingBatch> {
+        let batches = self.training.clone();
+        Box::new(move |step| batches.at(step))
+    }
+
+    fn crops(batch: &TrainingBatch) -> usize {
+        batch.patches
+    }
+
+    fn zeros(config: &PretrainConfig, device: &Device) -> Result<ViTAutoEncoder, TrainError> {
+        Ok(ViTAutoEncoder::zeros(&config.vit(), device)?)
+    }
+
+    fn initial(&self, zeros: ViTAutoEncoder) -> Result<ViTAutoEncoder, TrainError> {
+        Ok(weights::initialise(zeros, self.config.run.seed)?)
+    }
+
+    fn forward_backward(
+        &self,
+        network: &ViTAutoEncoder,
+        batch: &TrainingBatch,
+        device: &Device,
+    ) -> StepOutput {
+        pretrain_step(network, batch, &self.config, device)
+    }
+
+    async fn validate(
+        &self,
+        network: &ViTAutoEncoder,
+        epoch: u64,
+        device: &Device,
+        control: &Control,
+    ) -> Result<Option<Validation>, TrainError> {
+        let device = device.clone().inner();
+        let error = self
+            .reconstruction_error(network, epoch, &device, control)
+            .await?;
+        let Some(score) = error else {
+            return Ok(None);
+        };
+        let batch = self.validation.make(epoch, 0)?;
+        Ok(Some(Validation {
+            score,
+            values: vec![("val/l1".to_owned(), score)],
+            picture: picture(network, &batch, &device).await?,
+        }))
+    }
+
+    fn better(score: f64, than: f64) -> bool {
+        score < than
+    }
+
+    /// `encoder.safetensors`, what fine-tuning starts from.
+    async fn export(
+        &self,
+        network: &ViTAutoEncoder,
+        step: u64,
+    ) -> Result<Vec<(String, Vec<u8>)>, TrainError> {
+        let mut encoder = weights::export(network).await?;
+        encoder.retain(|(info, _)| !info.name.starts_with("conv3d_transpose"));
+        let about = format!("ViT encoder under the names of MONAI's ViTAutoEnc, step {step}");
+        let bytes = weights::encode(&encoder, Some(("about", &about)))?;
+        Ok(vec![("encoder.safetensors".to_owned(), bytes)])
+    }
+}
+
+/// Host crops `[count, d, h, w]` as a channels-last tensor `[count, d, h, w, 1]`.
+pub fn upload(values: Vec<f32>, patch: [usize; 3], device: &Device) -> Tensor<5> {
+    let [d, h, w] = patch;
+    let count = values.len() / (d * h * w).max(1);
+    Tensor::from_data(TensorData::new(values, [count, d, h, w, 1]), device)
+}
+
+fn lost(error: impl std::fmt::Debug) -> TrainError {
+    TrainError::Device(format!("{error:?}"))
+}
+
+/// Forward and backward of a batch, in `accumulation` parts whose gradients are averaged by their size.
+///
+/// Both views of a part pass the network as one batch: samples do not see each other, so this equals the
+/// original's two passes.
+pub fn pretrain_step(
+    network: &ViTAutoEncoder,
+    batch: &TrainingBatch,
+    config: &PretrainConfig,
+    device: &Device,
+) -> StepOutput {
+    let voxels = batch.patch.iter().product::<usize>();
+    let parts = config.sampling.accumulation.clamp(1, batch.patches.max(1));
+    let part = batch.patches.div_ceil(parts).max(1);
+    let weight = config.loss.contrastive_weight;
+    let mut gradients = GradientMap::new();
+    let mut losses: Option<Tensor<1>> = None;
+    for start in (0..batch.patches).step_by(part) {
+        let count = part.min(batch.patches - start);
+        let range = start * voxels..(start + count) * voxels;
+        let mut inputs = batch.view1[range.clone()].to_vec();
+        if weight != 0.0 {
+            inputs.extend_from_slice(&batch.view2[range.clone()]);
+        }
+        let inputs = upload(inputs, batch.patch, device);
+        let target = upload(batch.target[range].to_vec(), batch.patch, device);
+        let outputs = network.forward(inputs, false).volume;
+        let loss = pretrain_loss(outputs, target, weight, config.loss.temperature);
+        let share = count as f64 / batch.patches as f64;
+        let mut graph = (loss.total.clone() * share).backward();
+        accumulate(network, &mut graph, &mut gradients);
+        let mut values = vec![loss.total, loss.l1];
+        values.extend(loss.contrastive);
+        let values = Tensor::cat(values, 0).inner() * share;
+        losses = Some(match losses {
+            Some(sum) => sum + values,
+            None => values,
+        });
+    }
+    StepOutput {
+        losses: losses.unwrap_or_else(|| Tensor::zeros([2], &device.clone().inner())),
+        gradients,
+    }
+}
+
+/// The first crop of a batch with its views and what the network makes of the first.
+async fn picture(
+    network: &ViTAutoEncoder,
+    batch: &TrainingBatch,
+    device: &Device,
+) -> Result<Picture, TrainError> {
+    let voxels = batch.patch.iter().product::<usize>();
+    let first = |values: &[f32]| values.get(..voxels).unwrap_or_default().to_vec();
+    let view1 = first(&batch.view1);
+    let input = upload(view1.clone(), batch.patch, device);
+    let output = network.forward(input, false).volume;
+    let data = output.into_data_async().await.map_err(lost)?;
+    Ok(Picture::Reconstruction {
+        shape: batch.patch,
+        original: first(&batch.target),
+        view1,
+        view2: first(&batch.view2),
+        reconstruction: data.try_into_vec().map_err(lost)?,
+    })
+}
