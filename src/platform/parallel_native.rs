@@ -41,3 +41,10 @@ pub fn map_chunks<const N: usize>(
             work(out, parts);
         });
 }
+
+/// Calls `work` with the number and the values of every chunk of `out`, in parallel.
+pub fn each_chunk<T: Send>(out: &mut [T], chunk: usize, work: impl Fn(usize, &mut [T]) + Sync) {
+    out.par_chunks_mut(chunk.max(1))
+        .enumerate()
+        .for_each(|(index, out)| work(index, out));
+}

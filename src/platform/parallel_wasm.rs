@@ -23,3 +23,10 @@ pub fn map_chunks<const N: usize>(
 ) {
     work(out, inputs);
 }
+
+/// Calls `work` with the number and the values of every chunk of `out`.
+pub fn each_chunk<T: Send>(out: &mut [T], chunk: usize, work: impl Fn(usize, &mut [T]) + Sync) {
+    out.chunks_mut(chunk.max(1))
+        .enumerate()
+        .for_each(|(index, out)| work(index, out));
+}
