@@ -9,6 +9,8 @@
 mod augment_vectors;
 mod command;
 mod dataset_lists;
+mod finetune_data;
+mod finetune_vectors;
 mod house;
 mod kernels;
 mod losses;
