@@ -23,6 +23,7 @@ pub mod cli;
 pub mod config;
 pub mod dataset;
 pub mod device;
+pub mod infer;
 pub mod kernels;
 pub mod loss;
 pub mod nn;

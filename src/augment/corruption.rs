@@ -61,6 +61,7 @@ impl ShuffleSpec {
     pub fn validate(&self, patch: [usize; 3]) -> Result<(), AugmentError> {
         if !(0.0..=1.0).contains(&self.probability) {
             return Err(AugmentError::InvalidProbability {
+                what: "shuffle",
                 probability: self.probability,
             });
         }

@@ -46,9 +46,51 @@ pub enum AugmentError {
         patch: [usize; 3],
     },
     /// A probability outside `[0, 1]`.
-    #[error("the shuffle probability {probability} is not between 0 and 1")]
+    #[error("the {what} probability {probability} is not between 0 and 1")]
     InvalidProbability {
+        /// Of what.
+        what: &'static str,
         /// The value given.
         probability: f64,
+    },
+    /// Weights of positive and negative patches that are no shares.
+    #[error(
+        "positive and negative patches have weights {positive} and {negative}: give two numbers of at least 0, one of them above 0"
+    )]
+    InvalidWeights {
+        /// Weight of patches around a label.
+        positive: f64,
+        /// Weight of patches around the background.
+        negative: f64,
+    },
+    /// An intensity offset that is no distance.
+    #[error("the intensity shift {offset} is not usable: give a finite number of at least 0")]
+    InvalidOffset {
+        /// The value given.
+        offset: f64,
+    },
+    /// Quarter turns of a patch that is not square.
+    #[error(
+        "a patch of {patch:?} voxels cannot be turned by a quarter: make its first two axes equal or set the rotation probability to 0"
+    )]
+    NotSquare {
+        /// Voxels per axis of the patch.
+        patch: [usize; 3],
+    },
+    /// Image and labels of different sizes.
+    #[error("{labels} labels were given for an image of {shape:?} voxels")]
+    LabelSize {
+        /// How many labels.
+        labels: usize,
+        /// Voxels per axis of the image.
+        shape: [usize; 3],
+    },
+    /// No voxel to centre a patch on.
+    #[error(
+        "no patch can be placed: no voxel has a label, and no image value is above {threshold}; check image and label map"
+    )]
+    NoCandidate {
+        /// The image threshold of background voxels.
+        threshold: f32,
     },
 }

@@ -63,13 +63,13 @@ struct View {
 /// The two generators, equally seeded, of a dictionary transform: the outer one only decides
 /// whether to apply it.
 #[derive(Debug, Clone)]
-struct Paired {
+pub(super) struct Paired {
     outer: Mt19937,
     inner: Mt19937,
 }
 
 impl Paired {
-    fn new(seed: u32) -> Self {
+    pub(super) fn new(seed: u32) -> Self {
         Self {
             outer: Mt19937::new(seed),
             inner: Mt19937::new(seed),
@@ -77,7 +77,7 @@ impl Paired {
     }
 
     /// The inner generator, ready for the parameters, if the transform applies.
-    fn applies(&mut self, probability: f64) -> Option<&mut Mt19937> {
+    pub(super) fn applies(&mut self, probability: f64) -> Option<&mut Mt19937> {
         let applies = self.outer.uniform() < probability;
         applies.then(|| {
             // The array transform draws for its own probability, which is 1.

@@ -1,30 +1,39 @@
-//! Random patches and corrupted views for pre-training, and the random numbers behind them
-//! (pipeline specification, sections 3.1 to 3.5 and 14).
+//! Random patches and corrupted views for pre-training, random patches with their labels for
+//! fine-tuning, and the random numbers behind them (pipeline specification, sections 3.1 to 3.5, 4
+//! and 14).
 //!
 //! Two generators drive the same code. Training uses [`KeyedRandom`]: every transform of every
 //! sample has a generator of its own, a pure function of its [`RandomKey`], so nothing has to be
-//! stored to resume and samples may be made in any order. [`ExactChain`] replays the reference
-//! implementation bit for bit on [`Mt19937`]; it exists to show that the transforms are the
-//! reference's.
+//! stored to resume and samples may be made in any order. [`ExactChain`] and
+//! [`ExactLabelledChain`] replay the reference implementation bit for bit on [`Mt19937`]; they exist
+//! to show that the transforms are the reference's.
 //!
 //! Patches are `[p0, p1, p2]` in C order and always copies: no sample shares memory with another.
 
+mod candidates;
 mod corruption;
 mod error;
 mod exact;
+mod exact_labelled;
 mod fill;
 mod holes;
 mod keyed;
+mod labelled;
 mod mt19937;
 mod patch;
 mod random;
+mod rigid;
 mod views;
 
+pub use candidates::{Candidates, CropSettings, patch_around};
 pub use corruption::{CorruptionSpec, DropoutSpec, ShuffleSpec};
 pub use error::AugmentError;
 pub use exact::{ExactBatch, ExactChain, ExactEvent, Operation};
+pub use exact_labelled::{ExactLabelled, ExactLabelledChain};
 pub use keyed::{KeyedRandom, RandomKey, Stage, Transform, epoch_order};
+pub use labelled::{AugmentSettings, write_labelled};
 pub use mt19937::Mt19937;
 pub use patch::{copy_patch, random_crop_region};
 pub use random::RandomSource;
+pub use rigid::{flip, rotate90, shift_intensity};
 pub use views::{Views, views, write_views};

@@ -40,7 +40,17 @@ pub fn random_crop_region(
 /// [`AugmentError::VolumeTooSmall`] when the region reaches outside `v`,
 /// [`AugmentError::BufferSize`] when `out` has another length.
 pub fn copy_patch(v: &Volume, region: Region, out: &mut [f32]) -> Result<(), AugmentError> {
-    let (shape, patch) = (v.shape(), region.size);
+    copy_region(v.data(), v.shape(), region, out)
+}
+
+/// As [`copy_patch`], from the values of a volume of `shape`, one for every voxel.
+pub(super) fn copy_region<T: Copy>(
+    data: &[T],
+    shape: [usize; 3],
+    region: Region,
+    out: &mut [T],
+) -> Result<(), AugmentError> {
+    let patch = region.size;
     if !region.fits(shape) {
         return Err(AugmentError::VolumeTooSmall { shape, patch });
     }
@@ -52,7 +62,7 @@ pub fn copy_patch(v: &Volume, region: Region, out: &mut [f32]) -> Result<(), Aug
         });
     }
     for (target, row) in out.chunks_exact_mut(patch[2]).zip(rows(shape, &region)) {
-        target.copy_from_slice(&v.data()[row..row + patch[2]]);
+        target.copy_from_slice(&data[row..row + patch[2]]);
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use crate::augment::CorruptionSpec;
 use crate::nn::VitConfig;
-use crate::transform::{IntensityWindow, PretrainTransform};
+use crate::transform::{Intensity, IntensityWindow, PretrainTransform};
 use check::{at_most, not_negative, positive, window};
 use serde::{Deserialize, Serialize};
 
@@ -66,10 +66,10 @@ impl PretrainConfig {
     pub fn transform(&self) -> PretrainTransform {
         PretrainTransform {
             spacing: self.sampling.spacing,
-            window: IntensityWindow {
+            intensity: Intensity::Range(IntensityWindow {
                 min: self.sampling.intensity_min,
                 max: self.sampling.intensity_max,
-            },
+            }),
             patch: self.sampling.roi_size,
         }
     }

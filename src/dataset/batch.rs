@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::plan::{Plan, buffer};
 use super::{DatasetError, VolumeSource};
-use crate::augment::{self, CorruptionSpec, RandomKey, Stage, Transform};
+use crate::augment::{self, CorruptionSpec, RandomKey, Stage};
 
 /// What a batch is made of.
 #[derive(Debug, Clone)]
@@ -62,6 +63,7 @@ pub struct TrainingBatch {
 pub struct Batches {
     source: Arc<dyn VolumeSource>,
     settings: BatchSettings,
+    plan: Plan,
     steps_per_epoch: u64,
 }
 
@@ -75,23 +77,23 @@ impl Batches {
         source: Arc<dyn VolumeSource>,
         settings: BatchSettings,
     ) -> Result<Self, DatasetError> {
-        if source.is_empty() {
-            return Err(DatasetError::NoBatch("there is no case"));
-        }
-        if settings.batch_volumes == 0 || settings.samples_per_volume == 0 {
-            return Err(DatasetError::NoBatch(
-                "volumes a batch and samples a volume must be at least 1",
-            ));
-        }
+        let plan = Plan {
+            seed: settings.seed,
+            stage: settings.stage,
+            draw: settings.draw,
+            cases: source.len(),
+            batch: settings.batch_volumes,
+        };
+        let steps_per_epoch = plan.steps_per_epoch(settings.samples_per_volume)?;
         settings
             .corruption
             .validate(settings.patch)
             .map_err(DatasetError::Settings)?;
-        let steps = source.len().div_ceil(settings.batch_volumes);
         Ok(Batches {
             source,
             settings,
-            steps_per_epoch: u64::try_from(steps).unwrap_or(u64::MAX),
+            plan,
+            steps_per_epoch,
         })
     }
 
@@ -114,14 +116,11 @@ impl Batches {
     /// [`DatasetError::NoBatch`] when the epoch has no such step or the batch does not fit into memory;
     /// the errors of the volumes and of the augmentation, with the case's name.
     pub fn make(&self, epoch: u64, step: u64) -> Result<TrainingBatch, DatasetError> {
-        if step >= self.steps_per_epoch {
-            return Err(DatasetError::NoBatch("the epoch has fewer steps"));
-        }
+        let cases = self.plan.cases(epoch, step)?;
+        let first = self.plan.key(epoch, step);
         let BatchSettings {
             patch, corruption, ..
         } = &self.settings;
-        let first = self.key(epoch, step);
-        let cases = self.cases(first);
         let voxels: usize = patch.iter().product();
         let patches = cases.len().saturating_mul(self.settings.samples_per_volume);
         let mut target = buffer(patches, voxels)?;
@@ -157,44 +156,6 @@ impl Batches {
             patch: *patch,
         })
     }
-
-    /// The indices of the cases of the step `key` is of.
-    fn cases(&self, key: RandomKey) -> Vec<usize> {
-        let count = self.source.len();
-        let order: Vec<usize> = match self.settings.draw {
-            Draw::EachEpoch => augment::epoch_order(count, RandomKey { step: 0, ..key }),
-            Draw::Fixed => (0..count).collect(),
-        };
-        let step = usize::try_from(key.step).unwrap_or(usize::MAX);
-        let mut batches = order.chunks(self.settings.batch_volumes);
-        batches.nth(step).unwrap_or_default().to_vec()
-    }
-
-    /// The key of the first patch of a step. Order and augmentation set its transform themselves.
-    fn key(&self, epoch: u64, step: u64) -> RandomKey {
-        RandomKey {
-            seed: self.settings.seed,
-            stage: self.settings.stage,
-            epoch: match self.settings.draw {
-                Draw::EachEpoch => epoch,
-                Draw::Fixed => 0,
-            },
-            step,
-            sample: 0,
-            transform: Transform::Order,
-        }
-    }
-}
-
-/// Room for a batch. Sizes come from the user's settings, so too much is an error, not an abort.
-fn buffer(patches: usize, voxels: usize) -> Result<Vec<f32>, DatasetError> {
-    let too_large =
-        || DatasetError::NoBatch("it does not fit into memory; choose a smaller batch or patch");
-    let len = patches.checked_mul(voxels).ok_or_else(too_large)?;
-    let mut buffer = Vec::new();
-    buffer.try_reserve_exact(len).map_err(|_| too_large())?;
-    buffer.resize(len, 0.0);
-    Ok(buffer)
 }
 
 #[cfg(test)]

@@ -5,9 +5,11 @@
 //! volume. (A file that kept both its size and its time stamp counts as unchanged.) Every entry carries
 //! a hash of itself; one that is damaged is computed again.
 
+mod body;
 mod disk;
 mod entry;
 mod index;
+mod labelled;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -15,18 +17,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use self::disk::Disk;
+use self::entry::Entry;
 use crate::volume::Volume;
+
+/// What a [`Cache`] can keep: [`Volume`] for pre-training,
+/// [`Labelled`](crate::transform::Labelled) for fine-tuning.
+pub trait Cached: Entry + Send + Sync + 'static {}
+
+impl<T: Entry + Send + Sync + 'static> Cached for T {}
 
 /// A thread-safe cache of prepared volumes.
 ///
 /// Memory is given to the first volumes that fit the budget and never taken back: training visits every
 /// case once an epoch, and in such a cycle replacing the oldest would throw out what is needed next.
 #[derive(Debug)]
-pub struct Cache {
+pub struct Cache<T = Volume> {
     memory_limit: u64,
     memory_used: AtomicU64,
     disk: Option<Disk>,
-    slots: Mutex<HashMap<SlotKey, Arc<Mutex<Slot>>>>,
+    slots: Mutex<HashMap<SlotKey, Arc<Mutex<Slot<T>>>>>,
     counts: Counts,
 }
 
@@ -35,12 +44,21 @@ type SlotKey = (Vec<PathBuf>, String);
 
 /// One volume. Its lock is held while the volume is made, so that a second asker waits instead of
 /// making it again.
-#[derive(Debug, Default)]
-struct Slot {
+#[derive(Debug)]
+struct Slot<T> {
     /// Set when the budget has room for the volume.
-    kept: Option<Arc<Volume>>,
+    kept: Option<Arc<T>>,
     /// Finds the volume as long as anyone else still holds it.
-    seen: Weak<Volume>,
+    seen: Weak<T>,
+}
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self {
+            kept: None,
+            seen: Weak::new(),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -61,16 +79,16 @@ pub struct CacheCounts {
     pub built: u64,
 }
 
-impl Cache {
+impl<T: Cached> Cache<T> {
     /// A cache that keeps up to `memory_bytes` of voxels in memory and, where `folder` is given, every
     /// volume in that folder. A folder that cannot be made or written to, or a full disk, costs one
     /// warning, and the cache goes on without it. Nothing is ever deleted from the folder.
-    pub fn new(memory_bytes: u64, folder: Option<&Path>) -> Cache {
-        Cache {
+    pub fn new(memory_bytes: u64, folder: Option<&Path>) -> Self {
+        Self {
             memory_limit: memory_bytes,
             memory_used: AtomicU64::new(0),
             disk: folder.and_then(Disk::open),
-            slots: Mutex::default(),
+            slots: Mutex::new(HashMap::new()),
             counts: Counts::default(),
         }
     }
@@ -87,8 +105,8 @@ impl Cache {
         &self,
         sources: &[&Path],
         settings: &str,
-        build: impl FnOnce() -> Result<Volume, E>,
-    ) -> Result<Arc<Volume>, E> {
+        build: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Arc<T>, E> {
         let slot = self.slot(sources, settings);
         let mut slot = lock(&slot);
         if let Some(volume) = slot.kept.clone().or_else(|| slot.seen.upgrade()) {
@@ -115,7 +133,7 @@ impl Cache {
         self.memory_used.load(Ordering::Relaxed)
     }
 
-    fn slot(&self, sources: &[&Path], settings: &str) -> Arc<Mutex<Slot>> {
+    fn slot(&self, sources: &[&Path], settings: &str) -> Arc<Mutex<Slot<T>>> {
         let sources = sources.iter().map(|path| path.to_path_buf()).collect();
         let key = (sources, settings.to_owned());
         Arc::clone(lock(&self.slots).entry(key).or_default())
@@ -125,13 +143,13 @@ impl Cache {
         &self,
         sources: &[&Path],
         settings: &str,
-        build: impl FnOnce() -> Result<Volume, E>,
-    ) -> Result<Volume, E> {
+        build: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
         let place = self
             .disk
             .as_ref()
             .and_then(|disk| disk.place(sources, settings));
-        if let Some(volume) = place.as_ref().and_then(|place| place.load()) {
+        if let Some(volume) = place.as_ref().and_then(|place| place.load::<T>()) {
             self.counts.disk.fetch_add(1, Ordering::Relaxed);
             return Ok(volume);
         }
@@ -144,8 +162,8 @@ impl Cache {
     }
 
     /// Takes the volume's bytes from the budget; false where they do not fit.
-    fn reserve(&self, volume: &Volume) -> bool {
-        let bytes = u64::try_from(size_of_val(volume.data())).unwrap_or(u64::MAX);
+    fn reserve(&self, volume: &T) -> bool {
+        let bytes = u64::try_from(volume.bytes()).unwrap_or(u64::MAX);
         let take = |used: u64| {
             used.checked_add(bytes)
                 .filter(|&sum| sum <= self.memory_limit)
@@ -157,7 +175,7 @@ impl Cache {
 }
 
 /// A panic in `build` leaves the slot as it was, so a poisoned lock guards nothing broken.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<S>(mutex: &Mutex<S>) -> MutexGuard<'_, S> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

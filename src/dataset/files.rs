@@ -1,36 +1,143 @@
-//! A volume source over image files: read, prepared and cached.
+//! A volume source over files: read, prepared and cached.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use super::{Cache, Case, DatasetError, VolumeSource};
-use crate::transform::PretrainTransform;
+use super::{Cache, Cached, Case, DatasetError, VolumeSource};
+use crate::transform::{FinetuneTransform, Intensity, Labelled, PretrainTransform, TransformError};
 use crate::volume::{self, Volume};
 
 /// Raise it when reading or preparing changes its result for the same file and parameters: cached
 /// volumes of the old code are then not used.
 const RECIPE: u32 = 1;
 
-/// The images of a data list, prepared for pre-training (steps 1-6 of spec section 3).
+/// What is made of a case before training: the deterministic transforms of one of the stages.
+pub trait Preparation: Send + Sync {
+    /// What a case becomes.
+    type Item: Cached;
+
+    /// The files the result depends on.
+    ///
+    /// # Errors
+    /// [`DatasetError::NoLabel`] for a case that lacks one.
+    fn files<'a>(&self, case: &'a Case) -> Result<Vec<&'a Path>, DatasetError>;
+
+    /// Everything besides the files that the result depends on.
+    fn settings(&self) -> String;
+
+    /// Reads and prepares a case, without any cache.
+    ///
+    /// # Errors
+    /// A file that cannot be read or prepared; the message names it.
+    fn prepare(&self, case: &Case) -> Result<Self::Item, DatasetError>;
+}
+
+/// The cases of a data list, prepared for one of the stages.
 ///
 /// Several sources may share a cache, and with it one memory budget.
 #[derive(Debug, Clone)]
-pub struct FileSource {
-    images: Vec<PathBuf>,
-    transform: PretrainTransform,
+pub struct FileSource<P: Preparation = PretrainTransform> {
+    cases: Vec<Case>,
+    preparation: P,
     settings: String,
-    cache: Arc<Cache>,
+    cache: Arc<Cache<P::Item>>,
 }
 
-impl FileSource {
-    /// A source of the images of `cases`, in their order.
-    pub fn new(cases: &[Case], transform: PretrainTransform, cache: Arc<Cache>) -> Self {
+impl<P: Preparation> FileSource<P> {
+    /// A source of `cases`, in their order.
+    pub fn new(cases: &[Case], preparation: P, cache: Arc<Cache<P::Item>>) -> Self {
         FileSource {
-            images: cases.iter().map(|case| case.image.clone()).collect(),
-            transform,
-            settings: settings(&transform),
+            cases: cases.to_vec(),
+            settings: preparation.settings(),
+            preparation,
             cache,
         }
+    }
+}
+
+impl<P: Preparation> VolumeSource<P::Item> for FileSource<P> {
+    fn len(&self) -> usize {
+        self.cases.len()
+    }
+
+    fn volume(&self, index: usize) -> Result<Arc<P::Item>, DatasetError> {
+        let len = self.cases.len();
+        let case = self.cases.get(index);
+        let case = case.ok_or(DatasetError::NoSuchCase { index, len })?;
+        let files = self.preparation.files(case)?;
+        self.cache
+            .get(&files, &self.settings, || self.preparation.prepare(case))
+    }
+
+    fn name(&self, index: usize) -> String {
+        self.cases
+            .get(index)
+            .and_then(|case| case.image.file_name())
+            .map_or_else(
+                || format!("case {index}"),
+                |name| name.to_string_lossy().into_owned(),
+            )
+    }
+}
+
+/// Steps 1-6 of spec section 3.
+impl Preparation for PretrainTransform {
+    type Item = Volume;
+
+    fn files<'a>(&self, case: &'a Case) -> Result<Vec<&'a Path>, DatasetError> {
+        Ok(vec![&case.image])
+    }
+
+    /// Rust writes the shortest digits that read back to the same float, so different settings have
+    /// different texts.
+    fn settings(&self) -> String {
+        let PretrainTransform {
+            spacing,
+            intensity,
+            patch,
+        } = self;
+        let intensity = intensity_text(intensity);
+        format!("pretrain {RECIPE} spacing {spacing:?} {intensity} patch {patch:?}")
+    }
+
+    fn prepare(&self, case: &Case) -> Result<Volume, DatasetError> {
+        prepare_file(&case.image, self)
+    }
+}
+
+/// Steps 1-6 of spec section 4.
+impl Preparation for FinetuneTransform {
+    type Item = Labelled;
+
+    fn files<'a>(&self, case: &'a Case) -> Result<Vec<&'a Path>, DatasetError> {
+        Ok(vec![&case.image, label_of(case)?])
+    }
+
+    fn settings(&self) -> String {
+        let FinetuneTransform {
+            order,
+            spacing,
+            intensity,
+            patch,
+            classes,
+        } = self;
+        let intensity = intensity_text(intensity);
+        format!(
+            "finetune {RECIPE} {order:?} spacing {spacing:?} {intensity} patch {patch:?} classes {classes}"
+        )
+    }
+
+    fn prepare(&self, case: &Case) -> Result<Labelled, DatasetError> {
+        let label_path = label_of(case)?;
+        let image = read_image(&case.image)?;
+        let label = volume::read(label_path)?;
+        self.labelled(image, &label).map_err(|source| {
+            let path = match source {
+                TransformError::Label(_) => label_path,
+                _ => &case.image,
+            };
+            transform_error(path, source)
+        })
     }
 }
 
@@ -39,54 +146,39 @@ impl FileSource {
 /// # Errors
 /// A file that cannot be read, looks like a label map or has no foreground; the message names it.
 pub fn prepare_file(path: &Path, transform: &PretrainTransform) -> Result<Volume, DatasetError> {
+    let volume = read_image(path)?;
+    let prepared = transform.apply(&volume);
+    prepared.map_err(|source| transform_error(path, source))
+}
+
+fn read_image(path: &Path) -> Result<Volume, DatasetError> {
     let volume = volume::read(path)?;
-    if let Some(largest) = volume::looks_like_labels(&volume) {
-        let path = path.to_path_buf();
-        return Err(DatasetError::LabelMap { path, largest });
-    }
-    transform
-        .apply(&volume)
-        .map_err(|source| DatasetError::Transform {
-            name: path.display().to_string(),
-            source,
-        })
-}
-
-impl VolumeSource for FileSource {
-    fn len(&self) -> usize {
-        self.images.len()
-    }
-
-    fn volume(&self, index: usize) -> Result<Arc<Volume>, DatasetError> {
-        let len = self.len();
-        let path = self.images.get(index);
-        let path = path.ok_or(DatasetError::NoSuchCase { index, len })?;
-        self.cache.get(&[path], &self.settings, || {
-            prepare_file(path, &self.transform)
-        })
-    }
-
-    fn name(&self, index: usize) -> String {
-        self.images
-            .get(index)
-            .and_then(|path| path.file_name())
-            .map_or_else(
-                || format!("case {index}"),
-                |name| name.to_string_lossy().into_owned(),
-            )
+    match volume::looks_like_labels(&volume) {
+        None => Ok(volume),
+        Some(largest) => Err(DatasetError::LabelMap {
+            path: path.to_path_buf(),
+            largest,
+        }),
     }
 }
 
-/// Everything besides the file that the prepared volume depends on. Rust writes the shortest digits that
-/// read back to the same float, so different settings have different texts.
-fn settings(transform: &PretrainTransform) -> String {
-    let PretrainTransform {
-        spacing,
-        window,
-        patch,
-    } = transform;
-    format!(
-        "pretrain {RECIPE} spacing {spacing:?} window [{:?}, {:?}] patch {patch:?}",
-        window.min, window.max
-    )
+fn label_of(case: &Case) -> Result<&Path, DatasetError> {
+    case.label.as_deref().ok_or_else(|| DatasetError::NoLabel {
+        image: case.image.clone(),
+    })
+}
+
+fn transform_error(path: &Path, source: TransformError) -> DatasetError {
+    DatasetError::Transform {
+        name: path.display().to_string(),
+        source,
+    }
+}
+
+fn intensity_text(intensity: &Intensity) -> String {
+    match intensity {
+        Intensity::Range(window) => format!("window [{:?}, {:?}]", window.min, window.max),
+        Intensity::Zscore => "zscore".to_owned(),
+        Intensity::Percentile => "percentile".to_owned(),
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! The layout is the Medical Segmentation Decathlon's as the original reads it (spec section 1): one
 //! object with the lists `training`, `validation` and `test`, whose items are `{"image": .., "label": ..}`
-//! or bare image paths. Any other key is ignored.
+//! or bare image paths, and optionally the names of the classes, `labels`. Any other key is ignored.
 
 use std::num::NonZeroUsize;
 use std::path::{Component, Path, PathBuf};
@@ -29,6 +29,8 @@ pub struct DataList {
     pub validation: Vec<Case>,
     /// Cases to score once at the end; may be empty.
     pub test: Vec<Case>,
+    /// Names of the classes by number, from the key `labels`; empty where the file has none.
+    pub classes: Vec<String>,
 }
 
 impl DataList {
@@ -52,6 +54,7 @@ impl DataList {
             training: cases(&value, "training", name, root)?,
             validation: cases(&value, "validation", name, root)?,
             test: cases(&value, "test", name, root)?,
+            classes: classes(&value, name)?,
         };
         if list.training.is_empty() {
             let problem = match value.get("training") {
@@ -106,6 +109,31 @@ fn cases(
         })
     };
     items.iter().enumerate().map(of_item).collect()
+}
+
+/// The names of the classes: an object from numbers in quotes to names, numbered from 0 without gaps.
+fn classes(value: &Value, name: &str) -> Result<Vec<String>, DatasetError> {
+    let not_a_split = |problem: String| DatasetError::NotASplit {
+        name: name.to_owned(),
+        problem,
+    };
+    let labels = match value.get("labels") {
+        None | Some(Value::Null) => return Ok(Vec::new()),
+        Some(Value::Object(labels)) => labels,
+        Some(_) => {
+            return Err(not_a_split(
+                "its \"labels\" are not an object; expected {\"0\": \"background\", ..}".to_owned(),
+            ));
+        }
+    };
+    let class = |number: usize| match labels.get(&number.to_string()) {
+        Some(Value::String(class)) => Ok(class.clone()),
+        _ => Err(not_a_split(format!(
+            "its \"labels\" have no name in quotes for class {number}; number {} classes from 0",
+            labels.len()
+        ))),
+    };
+    (0..labels.len()).map(class).collect()
 }
 
 fn case(item: &Value, root: &Path) -> Result<Case, &'static str> {
@@ -193,6 +221,15 @@ mod tests {
     }
 
     #[test]
+    fn classes_are_named_in_the_order_of_their_numbers() -> Result<(), DatasetError> {
+        let labels = r#"{"training": ["a"], "labels": {"10": "k", "0": "a", "1": "b", "2": "c",
+            "3": "d", "4": "e", "5": "f", "6": "g", "7": "h", "8": "i", "9": "j"}}"#;
+        assert_eq!(parse(labels)?.classes.concat(), "abcdefghijk");
+        assert!(parse(r#"{"training": ["a"]}"#)?.classes.is_empty());
+        Ok(())
+    }
+
+    #[test]
     fn a_byte_order_mark_is_skipped() {
         assert!(parse("\u{feff}{\"training\": [\"a.nii\"]}").is_ok());
     }
@@ -219,6 +256,11 @@ mod tests {
             (r#"{"training": [{"image": ["a", "b"]}]}"#, "several images"),
             (r#"{"training": [{"image": ""}]}"#, "empty path"),
             (r#"{"training": [7]}"#, "neither"),
+            (r#"{"training": ["a"], "labels": ["x"]}"#, "not an object"),
+            (
+                r#"{"training": ["a"], "labels": {"0": "x", "2": "y"}}"#,
+                "for class 1",
+            ),
             (
                 r#"{"training": ["a"], "test": [{"image": "a", "label": 1}]}"#,
                 "of \"test\" has a \"label\"",

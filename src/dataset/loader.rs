@@ -89,8 +89,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// # Errors
 /// [`DatasetError::Problems`] naming every case that cannot be used, [`DatasetError::Stopped`] when
 /// `progress` said so.
-pub fn warm_up(
-    source: &dyn VolumeSource,
+pub fn warm_up<T>(
+    source: &dyn VolumeSource<T>,
     workers: usize,
     progress: impl Fn(usize, usize) -> ControlFlow<()> + Sync,
 ) -> Result<(), DatasetError> {

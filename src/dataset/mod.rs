@@ -2,33 +2,41 @@
 //! synthetic phantom cases.
 //!
 //! ```text
-//! DataList ─► FileSource ─► Cache ─► Batches ─► Prefetch
-//!             MemorySource ─────────┘
+//! DataList ─► FileSource ─► Cache ─► Batches ─────────► Prefetch
+//!             MemorySource ───────┴► LabelledBatches ─┘
 //! ```
+//! A source gives prepared volumes (stage one) or prepared volumes with their labels (stage two).
 //! Everything works on plain slices. The parts that need files or threads are native only; the rest is
 //! the same in the browser.
 
 mod batch;
 #[cfg(not(target_family = "wasm"))]
 mod cache;
+mod classes;
 mod error;
 #[cfg(not(target_family = "wasm"))]
 mod files;
+mod labelled;
 mod list;
 mod loader;
 #[cfg(not(target_family = "wasm"))]
 mod native;
 mod notices;
 pub mod phantom;
+mod plan;
 mod source;
 
 pub use batch::{BatchSettings, Batches, Draw, TrainingBatch};
 #[cfg(not(target_family = "wasm"))]
-pub use cache::{Cache, CacheCounts};
+pub use cache::{Cache, CacheCounts, Cached};
+pub use classes::{ClassNotice, class_notices};
 pub use error::{DatasetError, ProblemReport};
 #[cfg(not(target_family = "wasm"))]
-pub use files::{FileSource, prepare_file};
+pub use files::{FileSource, Preparation, prepare_file};
+pub use labelled::{LabelledBatch, LabelledBatches, LabelledSettings};
 pub use list::{Case, DataList};
 pub use loader::{Prefetch, WorkerPanic, default_workers, warm_up};
+#[cfg(not(target_family = "wasm"))]
+pub use native::check_cases;
 pub use notices::Notice;
 pub use source::{MemorySource, VolumeSource};

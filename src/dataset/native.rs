@@ -73,11 +73,10 @@ impl DataList {
             .into_iter()
             .map(|image| Case { image, label: None })
             .partition(|case| validation.contains(&case.image));
-        let test = Vec::new();
         Ok(DataList {
             training,
             validation,
-            test,
+            ..DataList::default()
         })
     }
 
@@ -89,23 +88,34 @@ impl DataList {
     /// [`DatasetError::Problems`] with all files that are missing or broken and, with `labels`, all
     /// cases that have no label.
     pub fn check(&self, labels: bool) -> Result<(), DatasetError> {
-        let mut files: Vec<Result<&Path, &Case>> = Vec::new();
-        for case in self.training.iter().chain(&self.validation) {
-            files.push(Ok(&case.image));
-            if labels {
-                files.push(case.label.as_deref().ok_or(case));
-            }
-        }
-        let look = |index: usize| match files.get(index) {
-            Some(Ok(path)) => Ok(volume::probe(path).map(drop)?),
-            Some(Err(case)) => Err(DatasetError::NoLabel {
-                image: case.image.clone(),
-            }),
-            None => Ok(()),
-        };
-        let no_progress = |_, _| ControlFlow::Continue(());
-        run_all(default_workers(), files.len(), look, no_progress)
+        check_cases(self.training.iter().chain(&self.validation), labels)
     }
+}
+
+/// As [`DataList::check`], for any cases, for example those of the test list.
+///
+/// # Errors
+/// As [`DataList::check`].
+pub fn check_cases<'a>(
+    cases: impl IntoIterator<Item = &'a Case>,
+    labels: bool,
+) -> Result<(), DatasetError> {
+    let mut files: Vec<Result<&Path, &Case>> = Vec::new();
+    for case in cases {
+        files.push(Ok(&case.image));
+        if labels {
+            files.push(case.label.as_deref().ok_or(case));
+        }
+    }
+    let look = |index: usize| match files.get(index) {
+        Some(Ok(path)) => Ok(volume::probe(path).map(drop)?),
+        Some(Err(case)) => Err(DatasetError::NoLabel {
+            image: case.image.clone(),
+        }),
+        None => Ok(()),
+    };
+    let no_progress = |_, _| ControlFlow::Continue(());
+    run_all(default_workers(), files.len(), look, no_progress)
 }
 
 fn is_volume_name(name: &OsStr) -> bool {
@@ -214,6 +224,7 @@ mod tests {
             training: vec![case("a.nii"), case("b.nii")],
             validation: vec![case("c.nii")],
             test: vec![case("d.nii")],
+            ..DataList::default()
         };
         let text = |labels| {
             list.check(labels)

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::DatasetError;
-use crate::transform::PretrainTransform;
+use crate::transform::{FinetuneTransform, Labelled, PretrainTransform};
 use crate::volume::Volume;
 
-/// An indexed set of prepared volumes (after steps 3-6 of spec section 3), ready to be cropped.
-pub trait VolumeSource: Send + Sync {
+/// An indexed set of prepared volumes, ready to be cropped: images alone (steps 3-6 of spec section 3),
+/// or with `T` = [`Labelled`] images with their labels (steps 3-6 of spec section 4).
+pub trait VolumeSource<T = Volume>: Send + Sync {
     /// How many cases there are.
     fn len(&self) -> usize;
 
@@ -20,24 +21,32 @@ pub trait VolumeSource: Send + Sync {
     ///
     /// # Errors
     /// The case does not exist, cannot be read or cannot be prepared; the message names it.
-    fn volume(&self, index: usize) -> Result<Arc<Volume>, DatasetError>;
+    fn volume(&self, index: usize) -> Result<Arc<T>, DatasetError>;
 
     /// A short name of case `index` for captions and messages.
     fn name(&self, index: usize) -> String;
 }
 
 /// Volumes held in memory: phantoms, and what a page was given.
-#[derive(Debug, Clone, Default)]
-pub struct MemorySource {
-    cases: Vec<(String, Arc<Volume>)>,
+#[derive(Debug, Clone)]
+pub struct MemorySource<T = Volume> {
+    cases: Vec<(String, Arc<T>)>,
+}
+
+impl<T> Default for MemorySource<T> {
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
+}
+
+impl<T> MemorySource<T> {
+    /// A source of volumes that are prepared already, each with its name.
+    pub fn new(cases: Vec<(String, Arc<T>)>) -> Self {
+        MemorySource { cases }
+    }
 }
 
 impl MemorySource {
-    /// A source of volumes that are prepared already, each with its name.
-    pub fn new(cases: Vec<(String, Arc<Volume>)>) -> Self {
-        MemorySource { cases }
-    }
-
     /// Prepares raw volumes, each with its name, and holds the results.
     ///
     /// # Errors
@@ -55,12 +64,32 @@ impl MemorySource {
     }
 }
 
-impl VolumeSource for MemorySource {
+impl MemorySource<Labelled> {
+    /// Prepares raw images with their label maps, each pair with its name, and holds the results.
+    ///
+    /// # Errors
+    /// The first case that cannot be prepared, by its name.
+    pub fn prepare_labelled(
+        raw: impl IntoIterator<Item = (String, Volume, Volume)>,
+        transform: &FinetuneTransform,
+    ) -> Result<Self, DatasetError> {
+        let prepare = |(name, image, label): (String, Volume, Volume)| match transform
+            .labelled(image, &label)
+        {
+            Ok(case) => Ok((name, Arc::new(case))),
+            Err(source) => Err(DatasetError::Transform { name, source }),
+        };
+        let cases = raw.into_iter().map(prepare).collect::<Result<_, _>>()?;
+        Ok(MemorySource { cases })
+    }
+}
+
+impl<T: Send + Sync> VolumeSource<T> for MemorySource<T> {
     fn len(&self) -> usize {
         self.cases.len()
     }
 
-    fn volume(&self, index: usize) -> Result<Arc<Volume>, DatasetError> {
+    fn volume(&self, index: usize) -> Result<Arc<T>, DatasetError> {
         let len = self.len();
         self.cases
             .get(index)

@@ -1,5 +1,6 @@
 //! What can go wrong in a transform.
 
+use super::LabelError;
 use crate::volume::{Region, VolumeError};
 
 /// Why a transform refused its input.
@@ -69,5 +70,33 @@ pub enum TransformError {
     NoForeground {
         /// Lower end of the intensity window.
         min: f32,
+    },
+    /// No voxel has a finite value other than 0.
+    #[error(
+        "no voxel has a finite value other than 0: the volume is empty; leave it out of the data list"
+    )]
+    Blank,
+    /// All voxels but those of 0 have the same value.
+    #[error(
+        "(nearly) all voxels other than 0 have the value {value}: such a volume sets no intensity scale; leave it out of the data list or use a fixed intensity range"
+    )]
+    Flat {
+        /// The value.
+        value: f32,
+    },
+    /// The label map does not fit its image.
+    #[error(transparent)]
+    Label(#[from] LabelError),
+    /// Values to be mapped back do not have the length of the prepared grid.
+    #[error(
+        "{found} values were given for a prepared volume of {shape:?} voxels, which calls for {expected}"
+    )]
+    ValueCount {
+        /// How many were given.
+        found: usize,
+        /// How many belong there.
+        expected: usize,
+        /// Voxels per axis of the prepared volume.
+        shape: [usize; 3],
     },
 }

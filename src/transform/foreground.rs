@@ -8,7 +8,7 @@ use crate::volume::{Region, Volume};
 
 /// The smallest region that holds every voxel with a value above 0, or `None` without any.
 pub fn foreground_box(v: &Volume) -> Option<Region> {
-    bounds_above(v.data(), v.shape(), 0.0).region()
+    bounds(v.data(), v.shape(), Background::up_to(0.0)).region()
 }
 
 /// The voxels of `r` as a volume of their own; the affine moves with them.
@@ -21,14 +21,21 @@ pub fn crop(v: &Volume, r: Region) -> Result<Volume, TransformError> {
         return Err(TransformError::RegionOutside { region: r, shape });
     }
     let affine = shifted(v.affine(), r.start.map(|s| s as f64));
-    if r.size.contains(&0) {
-        return Ok(Volume::new(r.size, Vec::new(), affine)?);
-    }
+    Ok(Volume::new(r.size, cut(v.data(), shape, r)?, affine)?)
+}
+
+/// The values of `r`, which lies inside `shape`.
+pub(super) fn cut<T: Copy + Default>(
+    data: &[T],
+    shape: [usize; 3],
+    r: Region,
+) -> Result<Vec<T>, TransformError> {
     let mut out = zeros(r.size)?;
-    for (row, start) in out.chunks_exact_mut(r.size[2]).zip(row_starts(shape, r)) {
-        row.copy_from_slice(&v.data()[start..][..r.size[2]]);
+    let rows = out.chunks_exact_mut(r.size[2].max(1));
+    for (row, start) in rows.zip(row_starts(shape, r)) {
+        row.copy_from_slice(&data[start..][..r.size[2]]);
     }
-    Ok(Volume::new(r.size, out, affine)?)
+    Ok(out)
 }
 
 /// Where the rows of `r` start in the data of a volume of `shape`, in C order.
@@ -39,9 +46,47 @@ pub(super) fn row_starts(shape: [usize; 3], r: Region) -> impl Iterator<Item = u
         .map(move |(i, j)| ((r.start[0] + i) * shape[1] + r.start[1] + j) * shape[2] + r.start[2])
 }
 
-/// The bounds of all values above `threshold` in `data` of `shape`.
-pub(super) fn bounds_above(data: &[f32], shape: [usize; 3], threshold: f32) -> Bounds {
-    let mut bounds = Bounds::new(threshold);
+/// The values that are not foreground: those from `low` to `high`, and NaN.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Background {
+    low: f32,
+    high: f32,
+}
+
+impl Background {
+    /// Everything that is not above `threshold`.
+    pub(super) fn up_to(threshold: f32) -> Self {
+        Self {
+            low: f32::NEG_INFINITY,
+            high: threshold,
+        }
+    }
+
+    /// Zero alone.
+    pub(super) fn zero() -> Self {
+        Self {
+            low: 0.0,
+            high: 0.0,
+        }
+    }
+
+    fn excludes(&self, value: f32) -> bool {
+        (value > self.high) | (value < self.low)
+    }
+
+    /// Whether a value is foreground. Blocks without an early exit vectorise.
+    fn excludes_any(&self, values: &[f32]) -> bool {
+        values.chunks(64).any(|block| {
+            block
+                .iter()
+                .fold(false, |any, value| any | self.excludes(*value))
+        })
+    }
+}
+
+/// The bounds of the foreground in `data` of `shape`.
+pub(super) fn bounds(data: &[f32], shape: [usize; 3], background: Background) -> Bounds {
+    let mut bounds = Bounds::new(background);
     for (n, row) in data.chunks_exact(shape[2].max(1)).enumerate() {
         bounds.add_row(n / shape[1].max(1), n % shape[1].max(1), row);
     }
@@ -51,29 +96,29 @@ pub(super) fn bounds_above(data: &[f32], shape: [usize; 3], threshold: f32) -> B
 /// A bounding box that grows row by row.
 #[derive(Debug, Clone)]
 pub(super) struct Bounds {
-    threshold: f32,
+    background: Background,
     axes: Option<[Range<usize>; 3]>,
 }
 
 impl Bounds {
-    pub(super) fn new(threshold: f32) -> Self {
+    pub(super) fn new(background: Background) -> Self {
         Self {
-            threshold,
+            background,
             axes: None,
         }
     }
 
     /// Takes in the row `(i, j)`, which always starts at the same position of axis 2.
     pub(super) fn add_row(&mut self, i: usize, j: usize, row: &[f32]) {
-        let above = |value: &f32| *value > self.threshold;
+        let above = |value: &f32| self.background.excludes(*value);
         let found = match &self.axes {
             // Inside the box only what sticks out along the row can matter.
             Some([is, js, ks]) if is.contains(&i) && js.contains(&j) => {
                 let before = &row[..ks.start.min(row.len())];
                 let after = &row[ks.end.min(row.len())..];
-                any_above(before, self.threshold) || any_above(after, self.threshold)
+                self.background.excludes_any(before) || self.background.excludes_any(after)
             }
-            _ => any_above(row, self.threshold),
+            _ => self.background.excludes_any(row),
         };
         if !found {
             return;
@@ -91,11 +136,6 @@ impl Bounds {
         });
     }
 
-    /// The bounds per axis.
-    pub(super) fn axes(self) -> Option<[Range<usize>; 3]> {
-        self.axes
-    }
-
     /// The bounds as a region.
     pub(super) fn region(self) -> Option<Region> {
         self.axes.map(|axes| Region {
@@ -103,15 +143,6 @@ impl Bounds {
             size: axes.each_ref().map(|axis| axis.len()),
         })
     }
-}
-
-/// Whether a value lies above `threshold`. Blocks without an early exit vectorise.
-fn any_above(values: &[f32], threshold: f32) -> bool {
-    values.chunks(64).any(|block| {
-        block
-            .iter()
-            .fold(false, |any, value| any | (*value > threshold))
-    })
 }
 
 #[cfg(test)]

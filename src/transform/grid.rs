@@ -177,15 +177,15 @@ pub(super) fn voxel_count(shape: [usize; 3]) -> Option<usize> {
 }
 
 /// Zeros for a result of `shape`, or an error when there is no memory for them.
-pub(super) fn zeros(shape: [usize; 3]) -> Result<Vec<f32>, TransformError> {
+pub(super) fn zeros<T: Clone + Default>(shape: [usize; 3]) -> Result<Vec<T>, TransformError> {
     let too_large = || TransformError::TooLarge {
         shape: shape.map(|n| n as f64),
     };
     let count = voxel_count(shape).ok_or_else(too_large)?;
-    let mut probe = Vec::<f32>::new();
+    let mut probe = Vec::<T>::new();
     probe.try_reserve_exact(count).map_err(|_| too_large())?;
     drop(probe);
-    Ok(vec![0.0; count])
+    Ok(vec![T::default(); count])
 }
 
 /// `affine` with its origin moved by `by` voxels.

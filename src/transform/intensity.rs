@@ -1,9 +1,16 @@
-//! The intensity window (pipeline specification, section 2.5).
+//! From input values to the network's (pipeline specification, section 2.5): a fixed window as the
+//! original has it, or one that every volume sets itself, for scanners without a common scale.
 
 use serde::{Deserialize, Serialize};
 
 use super::TransformError;
+use super::foreground::Background;
 use crate::volume::Volume;
+
+/// The share of the foreground's values below and above the window of [`Intensity::Percentile`].
+const TAIL: f64 = 0.005;
+/// Values looked at for the percentiles; larger volumes are looked at in even steps.
+const MOST_RANKED: usize = 1 << 24;
 
 /// The range of input values (Hounsfield units for CT) that is mapped to `[0, 1]`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -31,7 +38,7 @@ impl IntensityWindow {
     }
 
     /// Maps every value to `[0, 1]`; values outside the window are clipped, NaN becomes 0.
-    pub(super) fn scale(&self, values: &mut [f32]) {
+    fn scale(&self, values: &mut [f32]) {
         let (min, width) = (self.min, self.width());
         for value in values {
             let scaled = (*value - min) / width;
@@ -51,9 +58,152 @@ pub fn scale_intensity(v: &mut Volume, window: IntensityWindow) {
     window.scale(v.data_mut());
 }
 
+/// How input values become the network's.
+///
+/// The statistics of a volume are those of its foreground as read, before any resampling: the
+/// finite values that are not 0.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Intensity {
+    /// A fixed window to `[0, 1]`, clipped: exact to the original, for CT.
+    Range(IntensityWindow),
+    /// Mean 0 and standard deviation 1 over the foreground, not clipped; 0 stays 0.
+    Zscore,
+    /// From the 0.5th to the 99.5th percentile of the foreground to `[0, 1]`, clipped.
+    Percentile,
+}
+
+impl From<IntensityWindow> for Intensity {
+    fn from(window: IntensityWindow) -> Self {
+        Self::Range(window)
+    }
+}
+
+impl Intensity {
+    /// Checks the parameters, before any volume is read.
+    ///
+    /// # Errors
+    /// [`TransformError::InvalidWindow`].
+    pub fn validate(&self) -> Result<(), TransformError> {
+        match self {
+            Self::Range(window) => window.validate(),
+            Self::Zscore | Self::Percentile => Ok(()),
+        }
+    }
+
+    /// Prepared values above this count as foreground where background crops are drawn (section
+    /// 4.1). Values of [`Intensity::Zscore`] have no end that means air, so all count there.
+    pub fn foreground_threshold(&self) -> f32 {
+        match self {
+            Self::Range(_) | Self::Percentile => 0.0,
+            Self::Zscore => f32::NEG_INFINITY,
+        }
+    }
+
+    /// What is done to the values of `v`.
+    pub(super) fn mapping(&self, v: &Volume) -> Result<Mapping, TransformError> {
+        match self {
+            Self::Range(window) => Ok(Mapping::Window(*window)),
+            Self::Zscore => standard(v),
+            Self::Percentile => percentiles(v),
+        }
+    }
+}
+
+/// An [`Intensity`] with the numbers of one volume.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Mapping {
+    Window(IntensityWindow),
+    Standard { mean: f32, deviation: f32 },
+}
+
+impl Mapping {
+    /// Maps values; NaN becomes 0.
+    pub(super) fn scale(&self, values: &mut [f32]) {
+        match *self {
+            Self::Window(window) => window.scale(values),
+            Self::Standard { mean, deviation } => {
+                for value in values {
+                    let scaled = (*value - mean) / deviation;
+                    let keep = (*value != 0.0) & scaled.is_finite();
+                    *value = if keep { scaled } else { 0.0 };
+                }
+            }
+        }
+    }
+
+    /// The input values that are no foreground.
+    pub(super) fn background(&self) -> Background {
+        match self {
+            Self::Window(window) => Background::up_to(window.min),
+            Self::Standard { .. } => Background::zero(),
+        }
+    }
+
+    /// The mapped values that are no foreground.
+    pub(super) fn mapped_background(&self) -> Background {
+        match self {
+            Self::Window(_) => Background::up_to(0.0),
+            Self::Standard { .. } => Background::zero(),
+        }
+    }
+
+    /// The error for a volume without foreground.
+    pub(super) fn nothing(&self) -> TransformError {
+        match self {
+            Self::Window(window) => TransformError::NoForeground { min: window.min },
+            Self::Standard { .. } => TransformError::Blank,
+        }
+    }
+}
+
+fn foreground(v: &Volume) -> impl Iterator<Item = f32> {
+    let counts = |x: &f32| x.is_finite() && *x != 0.0;
+    v.data().iter().copied().filter(counts)
+}
+
+fn standard(v: &Volume) -> Result<Mapping, TransformError> {
+    let (count, sum) = foreground(v).fold((0usize, 0.0), |(n, s), x| (n + 1, s + f64::from(x)));
+    if count == 0 {
+        return Err(TransformError::Blank);
+    }
+    let mean = sum / count as f64;
+    let squares: f64 = foreground(v).map(|x| (f64::from(x) - mean).powi(2)).sum();
+    let (mean, deviation) = (mean as f32, (squares / count as f64).sqrt() as f32);
+    if deviation > 0.0 {
+        Ok(Mapping::Standard { mean, deviation })
+    } else {
+        Err(TransformError::Flat { value: mean })
+    }
+}
+
+/// Percentiles as numpy has them: between two ranks in proportion.
+fn percentiles(v: &Volume) -> Result<Mapping, TransformError> {
+    let step = v.data().len().div_ceil(MOST_RANKED).max(1);
+    let mut values: Vec<f32> = foreground(v).step_by(step).collect();
+    let last = values.len().checked_sub(1).ok_or(TransformError::Blank)?;
+    let mut percentile = |share: f64| {
+        let rank = share * last as f64;
+        let (_, low, above) = values.select_nth_unstable_by(rank as usize, f32::total_cmp);
+        let low = f64::from(*low);
+        let high = above.iter().copied().min_by(f32::total_cmp);
+        let high = high.map_or(low, f64::from);
+        (low + (high - low) * rank.fract()) as f32
+    };
+    let window = IntensityWindow {
+        min: percentile(TAIL),
+        max: percentile(1.0 - TAIL),
+    };
+    match window.validate() {
+        Ok(()) => Ok(Mapping::Window(window)),
+        Err(_) => Err(TransformError::Flat { value: window.min }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::volume::Affine;
 
     #[test]
     fn values_are_scaled_and_clipped() {
@@ -76,5 +226,50 @@ mod tests {
         ] {
             assert!(IntensityWindow { min, max }.validate().is_err());
         }
+    }
+
+    fn volume(data: Vec<f32>) -> Result<Volume, TransformError> {
+        Ok(Volume::new([data.len(), 1, 1], data, Affine::identity())?)
+    }
+
+    #[test]
+    fn standard_values_have_mean_0_and_deviation_1_and_leave_air_alone()
+    -> Result<(), TransformError> {
+        let mut v = volume(vec![0.0, 2.0, f32::NAN, 4.0, 0.0, 6.0, f32::INFINITY])?;
+        let mapping = Intensity::Zscore.mapping(&v)?;
+        mapping.scale(v.data_mut());
+        let step = 1.5_f32.sqrt();
+        for (value, expected) in v.data().iter().zip([0.0, -step, 0.0, 0.0, 0.0, step, 0.0]) {
+            assert!((value - expected).abs() < 1e-6, "{value} {expected}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn percentiles_leave_out_the_tails_and_air() -> Result<(), TransformError> {
+        // 1000 values from 1 to 1000 in a scrambled order, and as many zeros.
+        let data = (0..2000).map(|n| match n % 2 {
+            0 => 0.0,
+            _ => (n / 2 * 37 % 1000 + 1) as f32,
+        });
+        let v = volume(data.collect())?;
+        let Mapping::Window(window) = Intensity::Percentile.mapping(&v)? else {
+            return Err(TransformError::Blank);
+        };
+        // numpy.percentile(arange(1, 1001), [0.5, 99.5])
+        assert!((window.min - 5.995).abs() < 1e-4, "{window:?}");
+        assert!((window.max - 995.005).abs() < 1e-3, "{window:?}");
+        Ok(())
+    }
+
+    #[test]
+    fn volumes_without_contrast_are_errors() -> Result<(), TransformError> {
+        for intensity in [Intensity::Zscore, Intensity::Percentile] {
+            let blank = intensity.mapping(&volume(vec![0.0, f32::NAN, 0.0])?);
+            assert!(matches!(blank, Err(TransformError::Blank)));
+            let flat = intensity.mapping(&volume(vec![7.0, 0.0, 7.0])?);
+            assert!(matches!(flat, Err(TransformError::Flat { value: 7.0 })));
+        }
+        Ok(())
     }
 }

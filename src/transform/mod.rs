@@ -1,24 +1,35 @@
 //! Deterministic transforms between reading a volume and training on it: voxel spacing,
-//! orientation, intensity window, foreground crop, padding (pipeline specification, section 2).
+//! orientation, intensity window, foreground crop, padding (pipeline specification, section 2), and
+//! the way back from a prediction to the voxels of the input.
 //!
 //! Everything here is a pure function of plain voxel values. Shapes are `[n0, n1, n2]` in C order,
 //! axes as in the NIfTI file; positions in world space are RAS+ millimetres.
 
 mod error;
+mod finetune;
+mod focus;
 mod foreground;
+mod geometry;
 mod grid;
 mod intensity;
+mod labels;
 mod orientation;
 mod pad;
+mod places;
 mod pretrain;
+mod restore;
 mod sampling;
 mod separable;
 mod spacing;
 
 pub use error::TransformError;
+pub use finetune::{FinetuneTransform, GeometryOrder, Labelled, Prepared};
 pub use foreground::{crop, foreground_box};
-pub use intensity::{IntensityWindow, scale_intensity};
+pub use geometry::{Geometry, Space};
+pub use intensity::{Intensity, IntensityWindow, scale_intensity};
+pub use labels::{LabelError, check_labels};
 pub use orientation::orient_ras;
 pub use pad::pad_to;
 pub use pretrain::PretrainTransform;
+pub use restore::LabelRestorer;
 pub use spacing::{Interpolation, resample_onto, resample_spacing};

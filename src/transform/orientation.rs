@@ -4,7 +4,7 @@ use nalgebra::{Matrix3, Vector3};
 
 use super::TransformError;
 use super::grid::{column_norms, linear_part, singular, zeros};
-use crate::volume::{Affine, Volume};
+use crate::volume::{Affine, Region, Volume, reverse_axes};
 
 /// Voxels along one edge of a block of the transposition: 4 KiB on either side stay in the cache.
 const BLOCK: usize = 32;
@@ -16,34 +16,87 @@ struct Axis {
     flipped: bool,
 }
 
+/// How the axes of a volume are flipped and permuted; by axis of the result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Turn([Axis; 3]);
+
+impl Turn {
+    /// The turn of a volume with `affine` to RAS+ storage order.
+    pub(super) fn to_ras(affine: &Affine) -> Result<Self, TransformError> {
+        ras_axes(affine).map(Self)
+    }
+
+    fn permutes(&self) -> bool {
+        (0..3).any(|a| self.0[a].input != a)
+    }
+
+    fn flips(&self) -> [bool; 3] {
+        self.0.map(|axis| axis.flipped)
+    }
+
+    /// The shape of the result for an input of `shape`.
+    pub(super) fn shape(&self, shape: [usize; 3]) -> [usize; 3] {
+        self.0.map(|axis| shape[axis.input])
+    }
+
+    /// Where `region` of an input of `shape` lies in the result.
+    pub(super) fn region(&self, shape: [usize; 3], region: Region) -> Region {
+        let Region { start, size } = region;
+        let first = |axis: Axis| {
+            let n = axis.input;
+            if axis.flipped {
+                shape[n].saturating_sub(start[n]).saturating_sub(size[n])
+            } else {
+                start[n]
+            }
+        };
+        Region {
+            start: self.0.map(first),
+            size: self.shape(size),
+        }
+    }
+
+    /// The affine of the result for an input of `shape` with `affine`.
+    pub(super) fn affine(&self, affine: &Affine, shape: [usize; 3]) -> Affine {
+        reordered(affine, shape, self.0)
+    }
+
+    /// The voxels of the result for those of an input of `shape`, both in C order.
+    pub(super) fn data<T: Copy + Default>(
+        &self,
+        mut data: Vec<T>,
+        shape: [usize; 3],
+    ) -> Result<Vec<T>, TransformError> {
+        let out_shape = self.shape(shape);
+        if !self.permutes() {
+            reverse_axes(&mut data, out_shape, self.flips());
+        } else if !shape.contains(&0) {
+            let mut out = zeros(out_shape)?;
+            reorder(&data, shape, self.0, out_shape, &mut out);
+            data = out;
+        }
+        Ok(data)
+    }
+
+    /// The whole volume, turned.
+    pub(super) fn volume(&self, v: Volume) -> Result<Volume, TransformError> {
+        if !self.permutes() && self.flips() == [false; 3] {
+            return Ok(v);
+        }
+        let shape = v.shape();
+        let affine = self.affine(v.affine(), shape);
+        let data = self.data(v.into_data(), shape)?;
+        Ok(Volume::new(self.shape(shape), data, affine)?)
+    }
+}
+
 /// Flips and permutes the axes of `v` so that axis 0 runs to the right, 1 to the front and 2 to the
 /// head, as nearly as the affine allows. Exact: no value changes, the affine moves with the voxels.
 ///
 /// # Errors
 /// [`TransformError::SingularAffine`] when the affine does not span three dimensions.
 pub fn orient_ras(v: Volume) -> Result<Volume, TransformError> {
-    let axes = ras_axes(v.affine())?;
-    if axes
-        .iter()
-        .enumerate()
-        .all(|(a, axis)| axis.input == a && !axis.flipped)
-    {
-        return Ok(v);
-    }
-    let affine = reordered(v.affine(), v.shape(), axes);
-    let in_shape = v.shape();
-    let shape = axes.map(|axis| in_shape[axis.input]);
-    let mut data = v.into_data();
-    if !shape.contains(&0) {
-        if axes.iter().enumerate().all(|(a, axis)| axis.input == a) {
-            flip(&mut data, shape, axes.map(|axis| axis.flipped));
-        } else {
-            let mut out = zeros(shape)?;
-            reorder(&data, in_shape, axes, shape, &mut out);
-            data = out;
-        }
-    }
-    Ok(Volume::new(shape, data, affine)?)
+    Turn::to_ras(v.affine())?.volume(v)
 }
 
 fn ras_axes(affine: &Affine) -> Result<[Axis; 3], TransformError> {
@@ -109,36 +162,14 @@ fn reordered(affine: &Affine, shape: [usize; 3], axes: [Axis; 3]) -> Affine {
     out
 }
 
-/// Reverses the axes of `data` that are `flipped`, in place.
-fn flip(data: &mut [f32], shape: [usize; 3], flipped: [bool; 3]) {
-    if flipped[0] {
-        reverse_blocks(data, shape[1] * shape[2]);
-    }
-    if flipped[1] {
-        data.chunks_exact_mut(shape[1] * shape[2])
-            .for_each(|plane| reverse_blocks(plane, shape[2]));
-    }
-    if flipped[2] {
-        data.chunks_exact_mut(shape[2]).for_each(<[f32]>::reverse);
-    }
-}
-
-/// Reverses the order of the blocks of `len` values.
-fn reverse_blocks(data: &mut [f32], len: usize) {
-    let (front, back) = data.split_at_mut(data.len() / len / 2 * len);
-    for (a, b) in front.chunks_exact_mut(len).zip(back.rchunks_exact_mut(len)) {
-        a.swap_with_slice(b);
-    }
-}
-
 /// Copies `input` of `in_shape` to `out` of `shape`, in blocks, so that neither side is walked with
 /// long strides only.
-fn reorder(
-    input: &[f32],
+fn reorder<T: Copy>(
+    input: &[T],
     in_shape: [usize; 3],
     axes: [Axis; 3],
     shape: [usize; 3],
-    out: &mut [f32],
+    out: &mut [T],
 ) {
     let strides = [in_shape[1] * in_shape[2], in_shape[2], 1];
     // What each output coordinate adds to the input position.

@@ -12,18 +12,35 @@ use crate::volume::{Region, Volume};
 /// [`TransformError::TooLarge`] when the result does not fit into memory.
 pub fn pad_to(v: Volume, size: [usize; 3]) -> Result<Volume, TransformError> {
     let inner = v.shape();
-    let shape: [usize; 3] = std::array::from_fn(|a| inner[a].max(size[a]));
+    let (shape, place) = padding(inner, size);
     if shape == inner {
         return Ok(v);
     }
-    let start: [usize; 3] = std::array::from_fn(|a| (shape[a] - inner[a]) / 2);
-    let affine = shifted(v.affine(), start.map(|s| -(s as f64)));
-    let mut out = zeros(shape)?;
-    if !inner.contains(&0) {
-        let starts = row_starts(shape, Region { start, size: inner });
-        for (row, start) in v.data().chunks_exact(inner[2]).zip(starts) {
-            out[start..][..inner[2]].copy_from_slice(row);
-        }
+    let affine = shifted(v.affine(), place.start.map(|s| -(s as f64)));
+    let data = padded(v.into_data(), shape, place)?;
+    Ok(Volume::new(shape, data, affine)?)
+}
+
+/// The shape after padding, and where the original of `inner` voxels lies in it.
+pub(super) fn padding(inner: [usize; 3], size: [usize; 3]) -> ([usize; 3], Region) {
+    let shape: [usize; 3] = std::array::from_fn(|a| inner[a].max(size[a]));
+    let start = std::array::from_fn(|a| (shape[a] - inner[a]) / 2);
+    (shape, Region { start, size: inner })
+}
+
+/// Zeros of `shape` with `data` at `place`.
+pub(super) fn padded<T: Copy + Default>(
+    data: Vec<T>,
+    shape: [usize; 3],
+    place: Region,
+) -> Result<Vec<T>, TransformError> {
+    if shape == place.size {
+        return Ok(data);
     }
-    Ok(Volume::new(shape, out, affine)?)
+    let mut out = zeros(shape)?;
+    let rows = data.chunks_exact(place.size[2].max(1));
+    for (row, start) in rows.zip(row_starts(shape, place)) {
+        out[start..][..place.size[2]].copy_from_slice(row);
+    }
+    Ok(out)
 }

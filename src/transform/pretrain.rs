@@ -3,24 +3,24 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::foreground::{Bounds, bounds_above, row_starts};
-use super::grid::{check_spacing, shifted, spacing_grid, zeros};
-use super::spacing::Interpolation;
-use super::{IntensityWindow, TransformError, pad_to, sampling, separable};
-use crate::volume::{Affine, Region, Volume};
+use super::focus::Focus;
+use super::grid::check_spacing;
+use super::{Intensity, TransformError, pad_to};
+use crate::volume::Volume;
 
 /// Spacing, window, foreground crop and padding, with the parameters of a run.
 ///
 /// Equal to [`resample_spacing`](super::resample_spacing), [`scale_intensity`](super::scale_intensity),
 /// [`foreground_box`](super::foreground_box), [`crop`](super::crop) and [`pad_to`] one after the
 /// other, but only the part around the foreground is ever computed. Volumes keep their storage
-/// orientation.
+/// orientation. What the single transforms say of an intensity window holds for the original's
+/// [`Intensity::Range`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PretrainTransform {
     /// Voxel size in millimetres.
     pub spacing: [f64; 3],
-    /// Input values that become `[0, 1]`.
-    pub window: IntensityWindow,
+    /// How input values become the network's.
+    pub intensity: Intensity,
     /// Smallest shape of the result, in voxels.
     pub patch: [usize; 3],
 }
@@ -32,97 +32,36 @@ impl PretrainTransform {
     /// [`TransformError::InvalidSpacing`] or [`TransformError::InvalidWindow`].
     pub fn validate(&self) -> Result<(), TransformError> {
         check_spacing(self.spacing)?;
-        self.window.validate()
+        self.intensity.validate()
     }
 
     /// Applies the transform to a volume as read from its file.
     ///
     /// # Errors
-    /// [`TransformError::NoForeground`] when no voxel lies above the window's lower end, and the
-    /// errors of the single transforms.
+    /// [`TransformError::NoForeground`] or [`TransformError::Blank`] when there is no foreground,
+    /// and the errors of the single transforms.
     pub fn apply(&self, v: &Volume) -> Result<Volume, TransformError> {
         self.validate()?;
-        let nothing = || TransformError::NoForeground {
-            min: self.window.min,
-        };
-        let grid = spacing_grid(v.shape(), v.affine(), self.spacing)?;
-        // A value between voxels is above the threshold only if one of them is.
-        let source = bounds_above(v.data(), v.shape(), self.window.min);
-        let axes = source.axes().ok_or_else(nothing)?;
-
-        let mut bounds = Bounds::new(0.0);
-        let mut finish = |i: usize, j: usize, row: &mut [f32]| {
-            self.window.scale(row);
-            bounds.add_row(i, j, row);
-        };
-        let (shape, affine, mut data) = match &grid {
-            None => {
-                let region = Region {
-                    start: axes.each_ref().map(|axis| axis.start),
-                    size: axes.each_ref().map(|axis| axis.len()),
-                };
-                let mut out = zeros(region.size)?;
-                let rows = out.chunks_exact_mut(region.size[2]);
-                for (n, (row, start)) in rows.zip(row_starts(v.shape(), region)).enumerate() {
-                    row.copy_from_slice(&v.data()[start..][..region.size[2]]);
-                    finish(n / region.size[1], n % region.size[1], row);
-                }
-                (region.size, moved(v.affine(), region.start), out)
-            }
-            Some(grid) if grid.map.is_separable(grid.shape) => {
-                let taps = separable::taps(&grid.map, v.shape(), grid.shape);
-                let ranges: [_; 3] =
-                    std::array::from_fn(|a| separable::reading(&taps[a], &axes[a]));
-                let size = ranges.each_ref().map(|range| range.len());
-                let start = ranges.each_ref().map(|range| range.start);
-                let mut out = zeros(size)?;
-                let used = std::array::from_fn(|a| &taps[a][ranges[a].clone()]);
-                separable::linear(v.data(), v.shape(), used, &mut out, finish);
-                (size, moved(&grid.affine, start), out)
-            }
-            Some(grid) => {
-                let mut out = zeros(grid.shape)?;
-                let (map, mode) = (&grid.map, Interpolation::Linear);
-                sampling::sample(v.data(), v.shape(), map, mode, grid.shape, &mut out, finish);
-                (grid.shape, grid.affine, out)
-            }
-        };
-        let region = bounds.region().ok_or_else(nothing)?;
-        compact(&mut data, shape, region);
-        pad_to(
-            Volume::new(region.size, data, moved(&affine, region.start))?,
-            self.patch,
-        )
+        let focus = Focus::on(v, self.spacing, &self.intensity)?;
+        pad_to(focus.volume, self.patch)
     }
-}
-
-fn moved(affine: &Affine, start: [usize; 3]) -> Affine {
-    shifted(affine, start.map(|s| s as f64))
-}
-
-/// Keeps only `region` of `data`, in place.
-fn compact(data: &mut Vec<f32>, shape: [usize; 3], region: Region) {
-    if region.size == shape {
-        return;
-    }
-    for (n, start) in row_starts(shape, region).enumerate() {
-        data.copy_within(start..start + region.size[2], n * region.size[2]);
-    }
-    data.truncate(region.size.iter().product());
-    data.shrink_to_fit();
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transform::{crop, foreground_box, resample_spacing, scale_intensity};
+    use crate::transform::{
+        IntensityWindow, Interpolation, crop, foreground_box, resample_spacing, scale_intensity,
+    };
+    use crate::volume::Affine;
 
+    const WINDOW: IntensityWindow = IntensityWindow {
+        min: -57.0,
+        max: 164.0,
+    };
     const TRANSFORM: PretrainTransform = PretrainTransform {
         spacing: [2.0; 3],
-        window: IntensityWindow {
-            min: -57.0,
-            max: 164.0,
-        },
+        intensity: Intensity::Range(WINDOW),
         patch: [24, 16, 8],
     };
 
@@ -161,7 +100,7 @@ mod tests {
         for affine in affines {
             let v = scan(affine)?;
             let mut chain = resample_spacing(&v, TRANSFORM.spacing, Interpolation::Linear)?;
-            scale_intensity(&mut chain, TRANSFORM.window);
+            scale_intensity(&mut chain, WINDOW);
             let region = foreground_box(&chain).ok_or(TransformError::NoForeground { min: 0.0 })?;
             let chain = pad_to(crop(&chain, region)?, TRANSFORM.patch)?;
             let once = TRANSFORM.apply(&v)?;

@@ -4,6 +4,7 @@
 
 use super::grid::IndexMap;
 use super::spacing::Interpolation;
+use crate::volume::Region;
 
 /// Fills `out` (shape `out_shape`, C order) with `input` (shape `shape`, no empty axis) sampled at
 /// `map`; positions outside are moved to the border. `each_row` sees every finished row `(i, j)`.
@@ -33,8 +34,33 @@ pub(super) fn sample(
     }
 }
 
-struct View<'a> {
-    data: &'a [f32],
+/// Nearest-voxel sampling: fills `out` (C order) with the part `region` of the output from `input`
+/// of `shape` (no empty axis).
+pub(super) fn nearest<T: Copy>(
+    input: &[T],
+    shape: [usize; 3],
+    map: &IndexMap,
+    region: Region,
+    out: &mut [T],
+) {
+    let view = View::new(input, shape);
+    let Region { start, size } = region;
+    for (n, row) in out.chunks_exact_mut(size[2].max(1)).enumerate() {
+        let i = (start[0] + n / size[1].max(1)) as f64;
+        let j = (start[1] + n % size[1].max(1)) as f64;
+        for (k, value) in row.iter_mut().enumerate() {
+            let k = (start[2] + k) as f64;
+            let position = |a| {
+                let at = map.linear[(a, 0)] * i + map.linear[(a, 1)] * j + map.offset[a];
+                map.linear[(a, 2)] * k + at
+            };
+            *value = view.nearest(std::array::from_fn(position));
+        }
+    }
+}
+
+struct View<'a, T> {
+    data: &'a [T],
     /// The last index of every axis.
     last: [f64; 3],
     /// The last index that has an upper neighbour, 0 where there is none.
@@ -44,8 +70,8 @@ struct View<'a> {
     steps: [usize; 3],
 }
 
-impl<'a> View<'a> {
-    fn new(data: &'a [f32], shape: [usize; 3]) -> Self {
+impl<'a, T: Copy> View<'a, T> {
+    fn new(data: &'a [T], shape: [usize; 3]) -> Self {
         let strides = [shape[1] * shape[2], shape[2], 1];
         Self {
             data,
@@ -73,6 +99,15 @@ impl<'a> View<'a> {
         (low * self.strides[axis], s - low as f64)
     }
 
+    fn nearest(&self, s: [f64; 3]) -> T {
+        let index = |axis: usize| {
+            self.clamped(axis, s[axis]).round_ties_even() as usize * self.strides[axis]
+        };
+        self.data[index(0) + index(1) + index(2)]
+    }
+}
+
+impl View<'_, f32> {
     /// The blend of the eight corners around a position.
     #[inline(always)]
     fn linear(&self, s: [f64; 3]) -> f32 {
@@ -85,12 +120,5 @@ impl<'a> View<'a> {
         let along_j = |at: usize| (1.0 - fj) * along_k(at) + fj * along_k(at + dj);
         let at = i + j + k;
         ((1.0 - fi) * along_j(at) + fi * along_j(at + di)) as f32
-    }
-
-    fn nearest(&self, s: [f64; 3]) -> f32 {
-        let index = |axis: usize| {
-            self.clamped(axis, s[axis]).round_ties_even() as usize * self.strides[axis]
-        };
-        self.data[index(0) + index(1) + index(2)]
     }
 }

@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use super::grid::IndexMap;
+use crate::volume::Region;
 
 /// Where one output coordinate reads: `(1 - fraction) * low + fraction * high`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,18 +52,19 @@ pub(super) fn reading(taps: &[Tap], range: &Range<usize>) -> Range<usize> {
     }
 }
 
-/// Nearest-voxel sampling: fills `out` (C order) from `input` of `shape` (no empty axis).
-pub(super) fn nearest(
-    input: &[f32],
+/// Nearest-voxel sampling: fills `out` (C order) with the part `region` of the output from `input`
+/// of `shape` (no empty axis).
+pub(super) fn nearest<T: Copy>(
+    input: &[T],
     shape: [usize; 3],
     map: &IndexMap,
-    out_shape: [usize; 3],
-    out: &mut [f32],
+    region: Region,
+    out: &mut [T],
 ) {
     let [is, js, ks]: [Vec<usize>; 3] = std::array::from_fn(|axis| {
         let (scale, offset) = (map.linear[(axis, axis)], map.offset[axis]);
         let last = (shape[axis] - 1) as f64;
-        (0..out_shape[axis])
+        (region.start[axis]..region.start[axis] + region.size[axis])
             .map(|o| {
                 (scale * o as f64 + offset)
                     .clamp(0.0, last)

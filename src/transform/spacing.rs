@@ -2,7 +2,7 @@
 
 use super::grid::{Grid, IndexMap, spacing_grid, zeros};
 use super::{TransformError, sampling, separable};
-use crate::volume::{Affine, Volume};
+use crate::volume::{Affine, Region, Volume};
 
 /// How a value between voxel centres is found. Outside the volume the border value is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -76,7 +76,11 @@ fn resample(v: &Volume, grid: &Grid, mode: Interpolation) -> Result<Volume, Tran
             |_, _, _| (),
         );
     } else if mode == Interpolation::Nearest {
-        separable::nearest(input, shape, &grid.map, grid.shape, &mut out);
+        let whole = Region {
+            start: [0; 3],
+            size: grid.shape,
+        };
+        separable::nearest(input, shape, &grid.map, whole, &mut out);
     } else {
         let taps = separable::taps(&grid.map, shape, grid.shape);
         separable::linear(

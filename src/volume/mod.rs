@@ -9,6 +9,7 @@
 //! uncompressed bytes at once (`tests/allocation.rs`).
 
 mod affine;
+mod axes;
 mod datatype;
 mod error;
 mod gunzip;
@@ -23,6 +24,7 @@ mod signature;
 mod voxels;
 mod write;
 
+pub(crate) use axes::reverse_axes;
 pub use datatype::Datatype;
 pub use error::VolumeError;
 pub use header::{Header, Scaling, Version};

@@ -125,7 +125,7 @@ fn the_check_reports_all_broken_files_at_once() -> Outcome {
             case("nowhere/absent.nii.gz"),
         ],
         validation: vec![case("nibabel/functional.nii"), good],
-        test: Vec::new(),
+        ..DataList::default()
     };
     let Err(DatasetError::Problems(report)) = list.check(false) else {
         return Err("the broken files must be reported".into());
@@ -170,10 +170,9 @@ fn a_volume_that_trains_and_validates_is_noticed() -> Outcome {
 }
 
 fn window(min: f32, max: f32) -> PretrainTransform {
-    let window = IntensityWindow { min, max };
     PretrainTransform {
         spacing: [2.0; 3],
-        window,
+        intensity: IntensityWindow { min, max }.into(),
         patch: [32; 3],
     }
 }

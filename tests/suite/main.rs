@@ -10,6 +10,8 @@ mod augment_vectors;
 mod browser;
 mod command;
 mod dataset_lists;
+mod finetune_data;
+mod finetune_vectors;
 mod house;
 mod kernels;
 mod losses;

@@ -5,10 +5,9 @@ use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::entry::{self, EntryError, FORMAT_VERSION, Key};
+use super::entry::{self, Entry, EntryError, FORMAT_VERSION, Key};
 use super::index::{Index, Stamp};
 use crate::platform::AtomicFile;
-use crate::volume::Volume;
 
 const INDEX: &str = "sources.jsonl";
 const EXTENSION: &str = "huvol";
@@ -77,8 +76,8 @@ impl Disk {
 }
 
 impl Place<'_> {
-    /// The volume, if the folder has it whole.
-    pub(super) fn load(&self) -> Option<Volume> {
+    /// The item, if the folder has it whole.
+    pub(super) fn load<T: Entry>(&self) -> Option<T> {
         let file = match File::open(&self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
@@ -87,23 +86,23 @@ impl Place<'_> {
                 return None;
             }
         };
-        let volume = file
+        let item = file
             .metadata()
             .map_err(EntryError::from)
             .and_then(|data| entry::read(&mut BufReader::new(file), data.len(), &self.key));
-        volume.inspect_err(|error| self.warn_unusable(error)).ok()
+        item.inspect_err(|error| self.warn_unusable(error)).ok()
     }
 
-    /// Stores the volume, unless a source file changed since its hash was taken: the volume may then
-    /// be of the new content.
-    pub(super) fn store(&self, volume: &Volume) {
+    /// Stores the item, unless a source file changed since its hash was taken: the item may then be of
+    /// the new content.
+    pub(super) fn store(&self, item: &impl Entry) {
         let unchanged =
             |(path, stamp): &(PathBuf, Stamp)| Stamp::of(path).is_ok_and(|now| now == *stamp);
         if !self.disk.writable.load(Ordering::Relaxed) || !self.sources.iter().all(unchanged) {
             return;
         }
         let written = AtomicFile::create(&self.path).and_then(|mut file| {
-            entry::write(volume, &self.key, &mut file)?;
+            entry::write(item, &self.key, &mut file)?;
             file.commit()
         });
         if let Err(error) = written

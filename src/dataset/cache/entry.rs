@@ -1,13 +1,17 @@
-//! The file format of one cached volume.
+//! The file format of one cached volume, and the frame of every other cached item.
 //!
 //! ```text
-//! magic     8 bytes  "HUVOLUME"
+//! magic     8 bytes  "HUVOLUME" for a volume
 //! version   u32      FORMAT_VERSION
 //! key      32 bytes  the key the entry was stored under
+//! body
+//! hash     32 bytes  blake3 of everything before it
+//! ```
+//! The body of a volume:
+//! ```text
 //! shape     3 x u64
 //! affine   16 x f64  row by row
 //! voxels    n x f32  C order
-//! hash     32 bytes  blake3 of everything before it
 //! ```
 //! All numbers are little-endian.
 
@@ -15,25 +19,58 @@ use std::io::{self, Read, Write};
 
 use thiserror::Error;
 
-use crate::volume::{Affine, Volume, VolumeError};
+use super::body::{BodyReader, BodyWriter};
+use crate::volume::{Volume, VolumeError};
 
 /// Raise it when the layout changes: it is part of every key, so old entries are then not found.
 pub(super) const FORMAT_VERSION: u32 = 1;
-const MAGIC: [u8; 8] = *b"HUVOLUME";
 const HASH: usize = 32;
-const HEADER: usize = MAGIC.len() + 4 + HASH + 3 * 8 + 16 * 8;
-/// Voxels converted at a time, so that no second copy of the volume is made.
-const CHUNK: usize = 1 << 14;
 
 /// The key of an entry, a blake3 hash.
 pub(super) type Key = [u8; HASH];
 
+/// What the cache can keep: its size in memory and its form in a file.
+pub trait Entry: Sized {
+    /// Marks the kind of a file.
+    const MAGIC: [u8; 8];
+
+    /// Bytes of voxels in memory.
+    fn bytes(&self) -> usize;
+
+    /// Writes the body.
+    fn write(&self, out: &mut BodyWriter<'_>) -> io::Result<()>;
+
+    /// Reads the body.
+    fn read(input: &mut BodyReader<'_>) -> Result<Self, EntryError>;
+}
+
+impl Entry for Volume {
+    const MAGIC: [u8; 8] = *b"HUVOLUME";
+
+    fn bytes(&self) -> usize {
+        size_of_val(self.data())
+    }
+
+    fn write(&self, out: &mut BodyWriter<'_>) -> io::Result<()> {
+        out.sizes(self.shape())?;
+        out.affine(self.affine())?;
+        out.floats(self.data())
+    }
+
+    fn read(input: &mut BodyReader<'_>) -> Result<Self, EntryError> {
+        let shape = input.sizes()?;
+        let affine = input.affine()?;
+        let data = input.floats(input.count(shape)?)?;
+        Ok(Volume::new(shape, data, affine)?)
+    }
+}
+
 /// Why a file is not the entry it should be.
 #[derive(Debug, Error)]
-pub(super) enum EntryError {
+pub enum EntryError {
     #[error("cannot be read: {0}")]
     Io(#[from] io::Error),
-    #[error("is not a cached volume of this version")]
+    #[error("is not a cache entry of this kind and version")]
     Foreign,
     #[error("was stored under another key")]
     OtherKey,
@@ -46,110 +83,47 @@ pub(super) enum EntryError {
 }
 
 /// Writes an entry.
-pub(super) fn write(volume: &Volume, key: &Key, out: &mut impl Write) -> io::Result<()> {
-    let mut hasher = blake3::Hasher::new();
-    let mut put = |bytes: &[u8]| {
-        hasher.update(bytes);
-        out.write_all(bytes)
-    };
-    let mut header = Vec::with_capacity(HEADER);
-    header.extend(MAGIC);
-    header.extend(FORMAT_VERSION.to_le_bytes());
-    header.extend(key);
-    for n in volume.shape() {
-        header.extend(u64::try_from(n).map_err(io::Error::other)?.to_le_bytes());
-    }
-    // nalgebra iterates column by column.
-    for value in volume.affine().transpose().iter() {
-        header.extend(value.to_le_bytes());
-    }
-    put(&header)?;
-    let mut bytes = Vec::with_capacity(4 * CHUNK);
-    for chunk in volume.data().chunks(CHUNK) {
-        bytes.clear();
-        bytes.extend(chunk.iter().flat_map(|value| value.to_le_bytes()));
-        put(&bytes)?;
-    }
-    let hash = hasher.finalize();
-    out.write_all(hash.as_bytes())
+pub(super) fn write<T: Entry>(item: &T, key: &Key, out: &mut impl Write) -> io::Result<()> {
+    let mut body = BodyWriter::new(out);
+    body.put(&T::MAGIC)?;
+    body.put(&FORMAT_VERSION.to_le_bytes())?;
+    body.put(key)?;
+    item.write(&mut body)?;
+    let hash = body.hash();
+    out.write_all(&hash)
 }
 
 /// Reads the entry stored under `key` from a file of `length` bytes.
-pub(super) fn read(input: &mut impl Read, length: u64, key: &Key) -> Result<Volume, EntryError> {
-    let length_error = || EntryError::Length { found: length };
-    let overhead = u64::try_from(HEADER + HASH).map_err(|_| length_error())?;
-    if length < overhead {
-        return Err(length_error());
-    }
-    let mut header = [0; HEADER];
-    input.read_exact(&mut header)?;
-    let mut fields = Fields(&header);
-    if fields.take()? != MAGIC || u32::from_le_bytes(fields.take()?) != FORMAT_VERSION {
+pub(super) fn read<T: Entry>(
+    input: &mut impl Read,
+    length: u64,
+    key: &Key,
+) -> Result<T, EntryError> {
+    let mut body = BodyReader::new(input, length, HASH as u64);
+    if body.take()? != T::MAGIC || u32::from_le_bytes(body.take()?) != FORMAT_VERSION {
         return Err(EntryError::Foreign);
     }
-    if fields.take()? != *key {
+    if body.take()? != *key {
         return Err(EntryError::OtherKey);
     }
-    let mut shape = [0_u64; 3];
-    for n in &mut shape {
-        *n = u64::from_le_bytes(fields.take()?);
-    }
-    let mut affine = [0.0; 16];
-    for value in &mut affine {
-        *value = f64::from_le_bytes(fields.take()?);
-    }
-
-    // The length is compared before anything of that size is asked for.
-    let count = shape
-        .iter()
-        .try_fold(1_u64, |product, &n| product.checked_mul(n));
-    let count = count
-        .filter(|n| {
-            n.checked_mul(4)
-                .and_then(|bytes| bytes.checked_add(overhead))
-                == Some(length)
-        })
-        .and_then(|n| usize::try_from(n).ok())
-        .ok_or_else(length_error)?;
-    let mut data = Vec::new();
-    data.try_reserve_exact(count).map_err(io::Error::other)?;
-
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&header);
-    let mut bytes = vec![0; 4 * CHUNK];
-    while data.len() < count {
-        let size = 4 * (count - data.len()).min(CHUNK);
-        bytes.truncate(size);
-        input.read_exact(&mut bytes)?;
-        hasher.update(&bytes);
-        let (values, _) = bytes.as_chunks();
-        data.extend(values.iter().map(|&value| f32::from_le_bytes(value)));
-    }
+    let item = T::read(&mut body)?;
+    let expected = body.end()?;
     let mut hash = [0; HASH];
     input.read_exact(&mut hash)?;
-    if hasher.finalize() != hash {
-        return Err(EntryError::Hash);
-    }
-    let shape = shape.map(|n| usize::try_from(n).unwrap_or(usize::MAX));
-    Ok(Volume::new(shape, data, Affine::from_row_slice(&affine))?)
-}
-
-/// Takes fixed-size fields off the front of a header.
-struct Fields<'a>(&'a [u8]);
-
-impl Fields<'_> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], EntryError> {
-        let (field, rest) = self.0.split_first_chunk().ok_or(EntryError::Foreign)?;
-        self.0 = rest;
-        Ok(*field)
+    match expected == hash {
+        true => Ok(item),
+        false => Err(EntryError::Hash),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::body::CHUNK;
     use super::*;
+    use crate::volume::Affine;
 
     const KEY: Key = [7; HASH];
+    const HEADER: usize = 8 + 4 + HASH + 3 * 8 + 16 * 8;
 
     /// More voxels than one chunk, every bit pattern kept.
     fn volume() -> Result<Volume, VolumeError> {

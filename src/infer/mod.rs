@@ -1,0 +1,11 @@
+//! Prediction: the windows a volume is cut into, their logits put together, labels on the input's own grid.
+
+mod error;
+mod predict;
+mod sliding;
+mod windows;
+
+pub use error::InferError;
+pub use predict::{argmax, segment, segment_input};
+pub use sliding::{Blending, SlidingWindow};
+pub use windows::{WindowError, WindowPlan};

@@ -1,0 +1,98 @@
+//! Where the voxels of the input lie in the prepared volume.
+
+use std::ops::Range;
+
+use super::grid::IndexMap;
+use super::{Geometry, TransformError};
+
+/// A place this close to a voxel, in voxels, is on it: flips and permutations are then exact.
+const ON_VOXEL: f64 = 1e-6;
+
+/// From voxels of the input to places in the prepared volume.
+#[derive(Debug, Clone)]
+pub(super) struct Places {
+    map: IndexMap,
+    /// First and last voxel of the foreground's box on each axis.
+    first: [f64; 3],
+    last: [f64; 3],
+}
+
+impl Places {
+    pub(super) fn new(geometry: &Geometry) -> Result<Self, TransformError> {
+        let Geometry {
+            input,
+            prepared,
+            inside,
+            ..
+        } = geometry;
+        for shape in [input.shape, prepared.shape, inside.size] {
+            if shape.contains(&0) {
+                return Err(TransformError::Empty { shape });
+            }
+        }
+        if !inside.fits(prepared.shape) {
+            return Err(TransformError::RegionOutside {
+                region: *inside,
+                shape: prepared.shape,
+            });
+        }
+        Ok(Self {
+            map: IndexMap::between(&prepared.affine, &input.affine)?,
+            first: inside.start.map(|s| s as f64),
+            last: std::array::from_fn(|a| (inside.start[a] + inside.size[a] - 1) as f64),
+        })
+    }
+
+    /// The place of voxel `(i, j, k)`, moved into the box; `None` for background.
+    #[inline(always)]
+    pub(super) fn of(&self, i: usize, j: usize, k: usize) -> Option<[f64; 3]> {
+        let m = &self.map.linear;
+        let (i, j, k) = (i as f64, j as f64, k as f64);
+        let mut place = [0.0; 3];
+        for a in 0..3 {
+            let s = m[(a, 0)] * i + m[(a, 1)] * j + m[(a, 2)] * k + self.map.offset[a];
+            let whole = s.round_ties_even();
+            let s = if (s - whole).abs() < ON_VOXEL {
+                whole
+            } else {
+                s
+            };
+            let reach = 0.5 + ON_VOXEL;
+            if !(s >= self.first[a] - reach && s <= self.last[a] + reach) {
+                return None;
+            }
+            place[a] = s.clamp(self.first[a], self.last[a]);
+        }
+        Some(place)
+    }
+
+    /// The voxels `k` of row `(i, j)` whose place on axis 0 may lie in `[low, high]`, of `n`.
+    pub(super) fn span(&self, i: usize, j: usize, n: usize, low: f64, high: f64) -> Range<usize> {
+        let m = &self.map.linear;
+        let start = m[(0, 0)] * i as f64 + m[(0, 1)] * j as f64 + self.map.offset[0];
+        let along = m[(0, 2)];
+        // Places outside the box are moved into it, which is at most one voxel away.
+        let (low, high) = (low - 1.0, high + 1.0);
+        let end = start + along * n.saturating_sub(1) as f64;
+        if start.max(end) < low || start.min(end) > high {
+            return 0..0;
+        }
+        let (a, b) = ((low - start) / along, (high - start) / along);
+        if !(a.is_finite() && b.is_finite()) {
+            return 0..n;
+        }
+        // Casts saturate: what lies before the row is its beginning.
+        let first = (a.min(b).floor() as usize).min(n);
+        first
+            ..((a.max(b).ceil() as usize).saturating_add(1))
+                .min(n)
+                .max(first)
+    }
+}
+
+/// Lower neighbour of a place on each axis, and the weight of the upper one.
+#[inline(always)]
+pub(super) fn neighbours(place: [f64; 3]) -> ([usize; 3], [f64; 3]) {
+    let low = place.map(|s| s as usize);
+    (low, std::array::from_fn(|a| place[a] - low[a] as f64))
+}
