@@ -4,6 +4,7 @@
 
 mod bias;
 mod gelu;
+pub(crate) mod gpu;
 mod host;
 mod math;
 mod reduce;
