@@ -7,6 +7,7 @@ mod bias;
 mod class_sums;
 mod conv3d;
 mod cpu;
+mod cube;
 mod flex;
 mod gelu;
 mod gpu;
