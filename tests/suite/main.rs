@@ -19,3 +19,4 @@ mod resume;
 mod robustness;
 mod support;
 mod transform_vectors;
+mod weights_files;
