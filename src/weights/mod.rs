@@ -2,6 +2,8 @@
 //!
 //! Names and layouts on disk are PyTorch's, so that files travel both ways without renaming. In memory, weights
 //! that multiply from the right keep their output axis last; the change of layout happens here and nowhere else.
+//! [`WeightsFile`] reads files of other programs, [`transfer()`] takes what a network needs from them, and
+//! [`convert`] writes them anew; none of the three knows tensors.
 
 mod door;
 mod error;
