@@ -1,6 +1,7 @@
 //! One weights file to another, under the names of MONAI.
 
-use super::names::{NetworkKind, POSITIONS, Part, encoder_names, is_unused_convolution};
+use super::encoder::{axes, encoder_names};
+use super::names::{NetworkKind, POSITIONS, Part, is_unused_convolution};
 use super::plan::{Fitted, Sorted, sort};
 use super::report::{Origin, Reasoned, reasoned, write_groups};
 use super::unused::{MonaiVersion, unused_tensors};
@@ -147,6 +148,12 @@ fn plain(
     let mut parameters = Vec::with_capacity(used.len());
     for (bare, source) in &used {
         let mut shape = source.tensor.shape.clone();
+        if source.part == Part::Encoder && shape.len() != axes(bare, source.perceptron) {
+            return Err(TransferError::NoWeights {
+                name: source.tensor.name.clone(),
+                found: shape,
+            });
+        }
         if let (POSITIONS, Some(grids), [_, patches, _]) =
             (bare.as_str(), &options.positions, &mut shape[..])
         {

@@ -69,6 +69,16 @@ pub enum TransferError {
         /// Its shape in the network.
         expected: Vec<usize>,
     },
+    /// A tensor with another number of axes than any such weight has.
+    #[error(
+        "tensor {name} is {found:?}, which no weights of a transformer are: the file holds something else, such as an optimiser's moments"
+    )]
+    NoWeights {
+        /// Its name in the file.
+        name: String,
+        /// Its shape in the file.
+        found: Vec<usize>,
+    },
     /// Position embeddings of another number of patches.
     #[error(
         "the position embeddings are for {found} patches and the network has {expected}: choose the patch size and crop the weights were made with, or --resize-positions to interpolate them"

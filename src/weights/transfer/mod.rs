@@ -5,6 +5,7 @@
 
 mod adapt;
 mod convert;
+mod encoder;
 mod error;
 mod names;
 mod plan;

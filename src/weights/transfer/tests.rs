@@ -22,7 +22,7 @@ fn tensor(name: &str, shape: &[usize]) -> (ParameterInfo, Vec<f32>) {
 
 fn vit(prefix: &str, patches: usize) -> Tensors {
     let h = HIDDEN;
-    names::encoder_names(1)
+    encoder::encoder_names(1)
         .iter()
         .map(|name| {
             let shape = match name.rsplit_once('.').map_or("", |(start, _)| start) {
@@ -333,6 +333,16 @@ fn converting_refuses_what_is_not_complete() {
         ..options
     };
     assert!(convert(&bytes, OutputFormat::PyTorch, &partial).is_ok());
+    // Moments of the optimiser have the names of weights, and are flat.
+    let mut flat = vit("", 8);
+    for (info, values) in &mut flat {
+        info.shape = vec![values.len()];
+    }
+    let bytes = encode(&flat, None).unwrap();
+    let error = convert(&bytes, OutputFormat::PyTorch, &partial)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("moments"), "{error}");
     // A block of a great number does not make a long list.
     let far = with(vit("", 8), &[("blocks.4000000000.norm1.bias", &[4])]);
     let bytes = encode(&far, None).unwrap();

@@ -43,7 +43,7 @@ pub(super) fn read_zip(file: &[u8]) -> Result<Contents<'_>, ReadError> {
     let entry = |name: &str| format!("{folder}{name}");
     let name = entry("data.pkl");
     archive.verify(&name)?;
-    let big_endian = match archive.bytes(&entry("byteorder")) {
+    let big_endian = match archive.bytes(&entry("byteorder"))? {
         None | Some(b"little") => false,
         Some(b"big") => true,
         Some(_) => {
@@ -52,12 +52,12 @@ pub(super) fn read_zip(file: &[u8]) -> Result<Contents<'_>, ReadError> {
             ));
         }
     };
-    let pickle = Pickle::read(archive.bytes(&name).unwrap_or_default())?;
+    let pickle = Pickle::read(archive.bytes(&name)?.unwrap_or_default())?;
     let found = state_dict::find(&pickle)?;
     contents(&found, big_endian, |storage| {
         let name = entry(&format!("data/{}", storage.key));
         archive.verify(&name)?;
-        Ok(archive.bytes(&name))
+        archive.bytes(&name)
     })
 }
 
@@ -77,7 +77,7 @@ fn pickle_folder<'a>(archive: &Archive<'a>) -> Result<&'a str, ReadError> {
         (Some(_), Some(_)) => return Err(ReadError::damaged("two zip entries named data.pkl")),
     };
     // Only TorchScript keeps constants.
-    if archive.bytes(&format!("{folder}constants.pkl")).is_some() {
+    if archive.has(&format!("{folder}constants.pkl")) {
         return Err(ReadError::Unsupported {
             what: "a TorchScript archive, which holds a program".to_owned(),
             remedy: SAVE_STATE_DICT,

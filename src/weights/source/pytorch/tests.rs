@@ -301,7 +301,13 @@ fn compressed_entries_and_other_archives_are_refused() {
     file[directory + 10] = 8;
     let error = read(&file).unwrap_err();
     assert!(error.to_string().contains("compressed"), "{error}");
-    let script = archive(&[("m/data.pkl", &pickle), ("m/constants.pkl", b"")]);
+    let mut script = archive(&[
+        ("m/code", b""),
+        ("m/data.pkl", &pickle),
+        ("m/constants.pkl", b""),
+    ]);
+    let directory = script.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
+    script[directory + 10] = 8;
     assert!(
         read(&script)
             .unwrap_err()

@@ -19,6 +19,8 @@ pub(super) struct Archive<'a>(BTreeMap<&'a str, Entry<'a>>);
 struct Entry<'a> {
     bytes: &'a [u8],
     crc: u32,
+    /// Why the bytes are not the contents.
+    changed: Option<&'static str>,
 }
 
 /// Little-endian numbers at places of a byte string.
@@ -43,8 +45,7 @@ impl<'a> Archive<'a> {
     /// Reads the directory at the end of the file.
     ///
     /// # Errors
-    /// [`ReadError::Damaged`] for a file that was cut short or whose entries lie outside it or twice in it;
-    /// [`ReadError::Unsupported`] for compressed or encrypted entries.
+    /// [`ReadError::Damaged`] for a file that was cut short or whose entries lie outside it or twice in it.
     pub(super) fn open(file: &'a [u8]) -> Result<Self, ReadError> {
         let (count, start) = find_directory(file)
             .ok_or_else(|| ReadError::damaged("the zip directory at its end is missing"))?;
@@ -65,9 +66,28 @@ impl<'a> Archive<'a> {
         self.0.keys().copied()
     }
 
+    /// Whether there is an entry of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// The bytes of an entry, not compared with their checksum.
-    pub(super) fn bytes(&self, name: &str) -> Option<&'a [u8]> {
-        self.0.get(name).map(|entry| entry.bytes)
+    ///
+    /// # Errors
+    /// [`ReadError::Unsupported`] for compressed and encrypted ones.
+    pub(super) fn bytes(&self, name: &str) -> Result<Option<&'a [u8]>, ReadError> {
+        let Some(entry) = self.0.get(name) else {
+            return Ok(None);
+        };
+        match entry.changed {
+            None => Ok(Some(entry.bytes)),
+            Some(how) => Err(ReadError::Unsupported {
+                what: format!(
+                    "zip entry {name} is {how}, which weights in PyTorch files never are"
+                ),
+                remedy: "unpack the archive and store it without compression (zip -0), or save it anew with torch.save",
+            }),
+        }
     }
 
     /// Compares an entry with its checksum, if it has one: PyTorch can leave it out.
@@ -75,7 +95,11 @@ impl<'a> Archive<'a> {
     /// # Errors
     /// [`ReadError::Damaged`] where it differs.
     pub(super) fn verify(&self, name: &str) -> Result<(), ReadError> {
-        let Some(entry) = self.0.get(name).filter(|entry| entry.crc != 0) else {
+        let Some(entry) = self
+            .0
+            .get(name)
+            .filter(|entry| entry.crc != 0 && entry.changed.is_none())
+        else {
             return Ok(());
         };
         if checksum(entry.bytes) == entry.crc {
@@ -145,33 +169,35 @@ fn read_entry(file: &[u8], at: usize) -> Result<(&str, Entry<'_>, usize), ReadEr
     let name =
         str::from_utf8(name).map_err(|_| ReadError::damaged("a zip entry's name is not UTF-8"))?;
     let extra_bytes = file.get(name_end..name_end + extra).ok_or_else(cut)?;
-    if flags & 1 != 0 || method != 0 {
-        let how = if flags & 1 != 0 {
-            "encrypted"
-        } else {
-            "compressed"
-        };
-        return Err(ReadError::Unsupported {
-            what: format!("zip entry {name} is {how}, which PyTorch never does"),
-            remedy: "unpack the archive and store it without compression (zip -0), or save it anew with torch.save",
-        });
-    }
+    let changed = match (flags & 1, method) {
+        (0, 0) => None,
+        (0, _) => Some("compressed"),
+        _ => Some("encrypted"),
+    };
     let mut wide = WideFields::find(extra_bytes);
     // ZIP64: a field of all ones stands in the extra part, in this order.
     let size = wide.or(word(24)?).ok_or_else(cut)?;
     let stored = wide.or(word(20)?).ok_or_else(cut)?;
     let header = wide.or(word(42)?).ok_or_else(cut)?;
     let outside = || ReadError::damaged(format!("zip entry {name} lies outside the file"));
-    if size != stored {
+    if size != stored && changed.is_none() {
         return Err(ReadError::damaged(format!(
             "zip entry {name} has two sizes, {size} and {stored}"
         )));
     }
     let header = usize::try_from(header).map_err(|_| outside())?;
-    let size = usize::try_from(size).map_err(|_| outside())?;
+    let size = usize::try_from(stored).map_err(|_| outside())?;
     let bytes = entry_bytes(file, header, name, size).ok_or_else(outside)?;
     let crc = word(16)?;
-    Ok((name, Entry { bytes, crc }, name_end + extra + comment))
+    Ok((
+        name,
+        Entry {
+            bytes,
+            crc,
+            changed,
+        },
+        name_end + extra + comment,
+    ))
 }
 
 /// The bytes behind the local header of an entry.
