@@ -1,7 +1,9 @@
 //! Flags of the commands.
 
+use crate::cli::convert::patch_grid;
 use crate::config::{Preset, PretrainConfig, StageConfig};
 use crate::device::DeviceChoice;
+use crate::weights::MonaiVersion;
 use anyhow::Context;
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 use std::marker::PhantomData;
@@ -26,6 +28,8 @@ pub(super) enum Command {
     Preview(PreviewArgs),
     /// Write synthetic abdominal CT cases with 13 labelled organs
     Phantom(PhantomArgs),
+    /// Convert weights between PyTorch (.pt, .pth) and safetensors, under MONAI's names
+    Convert(ConvertArgs),
     /// Measure the speed of the data path, of the operations, of a training step or of inference
     Bench(BenchArgs),
     /// List adapters with their limits, estimate memory, test the device
@@ -102,6 +106,31 @@ pub(super) struct PhantomArgs {
     /// Make small cases of 4 mm voxels, as the quickstart trains on
     #[arg(long)]
     pub small: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConvertArgs {
+    /// Weights of ViTAutoEnc, UNETR or ViT: a PyTorch file of MONAI 0.7 to 1.6, or safetensors
+    #[arg(long, value_name = "FILE")]
+    pub input: PathBuf,
+    /// The file to write: .safetensors, .pt or .pth
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Interpolate the position embeddings to this many patches on each axis
+    #[arg(long, value_name = "D,H,W", value_parser = patch_grid)]
+    pub patch_grid: Option<[usize; 3]>,
+    /// Patches on each axis that the input was made for [default: a cube]
+    #[arg(long, value_name = "D,H,W", value_parser = patch_grid, requires = "patch_grid")]
+    pub source_grid: Option<[usize; 3]>,
+    /// Add the tensors that this version of MONAI registers and never uses, so that it loads the file strictly
+    #[arg(long, value_name = "VERSION")]
+    pub monai: Option<MonaiVersion>,
+    /// Convert a transformer that is not complete
+    #[arg(long)]
+    pub allow_partial: bool,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

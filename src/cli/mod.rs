@@ -2,6 +2,7 @@
 
 mod args;
 mod bench;
+mod convert;
 mod data;
 mod doctor;
 mod output;
@@ -71,6 +72,7 @@ fn run(cli: &args::Cli, matches: &clap::ArgMatches) -> anyhow::Result<ExitCode> 
         args::Command::Pretrain(args) => pretrain::run(args, flags),
         args::Command::Preview(args) => preview::run(args, flags),
         args::Command::Phantom(args) => phantom::run(args),
+        args::Command::Convert(args) => convert::run(args),
         args::Command::Bench(args) => bench::run(args, flags),
         args::Command::Doctor(args) => doctor::run(args),
     }

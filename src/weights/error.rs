@@ -1,5 +1,7 @@
 //! What can be wrong with a set of weights.
 
+use crate::weights::{ReadError, TransferError};
+
 /// A set of weights that does not belong to the network, or cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
@@ -30,6 +32,12 @@ pub enum WeightsError {
     /// Not a safetensors file, or one of other types.
     #[error("not a readable safetensors file: {0}")]
     Format(String),
+    /// A weights file that cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Weights that do not fit the network.
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
     /// The device failed while tensors were read back.
     #[error("the device failed while weights were read back: {0}")]
     Device(String),

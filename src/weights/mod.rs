@@ -2,15 +2,24 @@
 //!
 //! Names and layouts on disk are PyTorch's, so that files travel both ways without renaming. In memory, weights
 //! that multiply from the right keep their output axis last; the change of layout happens here and nowhere else.
+//! [`WeightsFile`] reads files of other programs, [`transfer()`] takes what a network needs from them, and
+//! [`convert`] writes them anew; none of the three knows tensors.
 
 mod door;
 mod error;
 mod file;
+mod source;
+mod transfer;
 
 pub(crate) use door::PathStack;
 pub use door::{DiskLayout, Named, ParameterInfo, Values, collect, describe, export, fill};
 pub use error::WeightsError;
 pub use file::{decode, encode};
+pub use source::{ElementType, FileFormat, ReadError, StoredTensor, WeightsFile, encode_pytorch};
+pub use transfer::{
+    ConvertOptions, ConvertReport, MonaiVersion, Need, NetworkKind, Origin, OutputFormat,
+    PatchGrids, Reasoned, TransferError, TransferOptions, TransferReport, convert, transfer,
+};
 
 use crate::nn::initial_value;
 
@@ -19,11 +28,20 @@ use crate::nn::initial_value;
 /// # Errors
 /// [`WeightsError`] never in practice: the values are drawn for the network's own description.
 pub fn initialise<M: Named>(network: M, seed: u64) -> Result<M, WeightsError> {
+    initialise_with(network, seed, Values::new())
+}
+
+/// Fills a network with these values, such as [`transfer`] returns, and with initial values where there are none.
+///
+/// # Errors
+/// [`WeightsError::Size`] for a value of another length than its parameter.
+pub fn initialise_with<M: Named>(network: M, seed: u64, given: Values) -> Result<M, WeightsError> {
     let parameters = describe(&network);
-    let values = parameters
+    let mut values: Values = parameters
         .iter()
         .map(|p| p.name.clone())
         .zip(initial_value(&parameters, seed))
         .collect();
+    values.extend(given);
     fill(network, &values)
 }

@@ -23,3 +23,4 @@ mod robustness;
 mod support;
 mod transform_vectors;
 mod unetr;
+mod weights_files;

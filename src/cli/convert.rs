@@ -1,0 +1,65 @@
+//! `convert`: one weights file to another.
+
+use crate::cli::args::ConvertArgs;
+use crate::cli::output::print;
+use crate::platform;
+use crate::weights::{ConvertOptions, ConvertReport, OutputFormat, PatchGrids, convert};
+use anyhow::{Context, ensure};
+use serde::Serialize;
+use std::path::Path;
+use std::process::ExitCode;
+
+#[derive(Serialize)]
+struct Report<'a> {
+    input: &'a Path,
+    output: &'a Path,
+    bytes: usize,
+    #[serde(flatten)]
+    converted: &'a ConvertReport,
+}
+
+pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<ExitCode> {
+    let output = args.output.display();
+    let format = OutputFormat::of_name(&args.output.to_string_lossy())
+        .with_context(|| format!("{output} ends in none of .safetensors, .pt and .pth"))?;
+    ensure!(
+        args.input != args.output,
+        "--input and --output are the same file: name another"
+    );
+    let options = ConvertOptions {
+        positions: args.patch_grid.map(|to| PatchGrids {
+            from: args.source_grid,
+            to,
+        }),
+        allow_partial: args.allow_partial,
+        monai: args.monai,
+    };
+    let file = platform::read(&args.input)?;
+    let (bytes, report) = convert(&file, format, &options)
+        .with_context(|| format!("cannot convert {}", args.input.display()))?;
+    platform::write_atomic(&args.output, &bytes)?;
+    let json = Report {
+        input: &args.input,
+        output: &args.output,
+        bytes: bytes.len(),
+        converted: &report,
+    };
+    match args.json {
+        true => print(&serde_json::to_string_pretty(&json)?)?,
+        false => print(&format!("{report}\nwrote {output}"))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `4,4,6`, or one number for a cube.
+pub(super) fn patch_grid(text: &str) -> Result<[usize; 3], String> {
+    let numbers: Option<Vec<usize>> = text
+        .split([',', 'x'])
+        .map(|part| part.trim().parse().ok().filter(|n| *n > 0))
+        .collect();
+    match numbers.as_deref() {
+        Some([all]) => Ok([*all; 3]),
+        Some([a, b, c]) => Ok([*a, *b, *c]),
+        _ => Err("give the patches on each axis as 4,4,6, or one number for a cube".to_owned()),
+    }
+}

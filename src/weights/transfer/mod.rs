@@ -1,0 +1,224 @@
+//! From the tensors of a file to those of a network, with a report of what became of each.
+//!
+//! The original takes the intersection of names in silence (specification 8 and 12); here nothing is silent, and
+//! an encoder that is not complete is an error.
+
+mod adapt;
+mod convert;
+mod encoder;
+mod error;
+mod names;
+mod plan;
+mod report;
+#[cfg(test)]
+mod tests;
+mod unused;
+
+pub use convert::{ConvertOptions, ConvertReport, OutputFormat, convert};
+pub use error::TransferError;
+pub use names::NetworkKind;
+pub use report::{Origin, Reasoned, TransferReport};
+pub use unused::MonaiVersion;
+
+use crate::weights::source::WeightsFile;
+use crate::weights::{ParameterInfo, Values};
+use names::{Part, Recognised, is_unused_convolution, recognise};
+use plan::{Fitted, Sorted, sort};
+use report::reasoned;
+
+/// Grids of patches between which position embeddings are interpolated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PatchGrids {
+    /// Patches on each axis in the file. `None`: a cube.
+    pub from: Option<[usize; 3]>,
+    /// Patches on each axis of the network.
+    pub to: [usize; 3],
+}
+
+/// Which tensors of a network a file must give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// The whole encoder, for fine-tuning; of the rest what the file has and what fits.
+    Encoder,
+    /// All of them, for prediction.
+    All,
+}
+
+/// How weights are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TransferOptions {
+    /// What must be there.
+    pub need: Need,
+    /// Leave random what is missing or does not fit, instead of refusing the file.
+    pub allow_partial: bool,
+    /// Interpolate position embeddings between these grids, if they differ.
+    pub positions: Option<PatchGrids>,
+}
+
+/// Takes the tensors of a file for a network with these parameters: values by the network's names, without those
+/// that stay random, and the report.
+///
+/// # Errors
+/// [`TransferError`] for weights of another network or stage, for tensors that are missing or do not fit, and for
+/// numbers that are not finite.
+pub fn transfer(
+    file: &WeightsFile<'_>,
+    network: &[ParameterInfo],
+    options: &TransferOptions,
+) -> Result<(Values, TransferReport), TransferError> {
+    let names: Vec<&str> = network.iter().map(|p| p.name.as_str()).collect();
+    let target = recognise(&names)
+        .ok()
+        .flatten()
+        .ok_or_else(|| TransferError::Unrecognised {
+            tensors: names.len(),
+            first: names.first().map_or_else(String::new, |n| (*n).to_owned()),
+        })?;
+    let Sorted {
+        origin,
+        mut used,
+        dropped,
+        ..
+    } = sort(file)?;
+    let mut report = TransferReport {
+        origin,
+        encoder: 0,
+        encoder_taken: 0,
+        numbers: 0,
+        taken: Vec::new(),
+        converted: Vec::new(),
+        resized: Vec::new(),
+        random: Vec::new(),
+        dropped,
+    };
+    let mut values = Values::new();
+    let mut missing = Missing::default();
+    for parameter in network {
+        let name = &parameter.name;
+        let (part, bare) = target.part(name);
+        let is_encoder = part == Part::Encoder;
+        report.encoder += usize::from(is_encoder);
+        let Some(source) = used.remove(bare) else {
+            missing.note(name, is_encoder);
+            report.random.push(reasoned(name, "not in the file"));
+            continue;
+        };
+        let fitted = match source.fit(bare, &parameter.shape, options.positions.as_ref()) {
+            Ok(fitted) => fitted,
+            Err(TransferError::Shape { .. } | TransferError::Positions { .. })
+                if options.allow_partial || (options.need == Need::Encoder && !is_encoder) =>
+            {
+                let shape = &source.tensor.shape;
+                let why = format!("{shape:?} in the file, {:?} here", parameter.shape);
+                report.random.push(reasoned(name, why));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let taken = match fitted {
+            Fitted::Same(values) => {
+                report.taken.push(name.clone());
+                values
+            }
+            Fitted::Converted(values, how) => {
+                report.converted.push(reasoned(name, how));
+                values
+            }
+            Fitted::Resized(values, how) => {
+                report.resized.push(reasoned(name, how));
+                values
+            }
+        };
+        report.encoder_taken += usize::from(is_encoder);
+        report.numbers += taken.len();
+        values.insert(name.clone(), taken);
+    }
+
+    missing.check(&report, &target, options)?;
+    let left: Vec<_> = used.into_iter().collect();
+    let strict: Vec<&str> = left
+        .iter()
+        .filter(|(bare, source)| {
+            let decoder = source.part == Part::Decoder && options.need == Need::All;
+            (source.part == Part::Encoder || decoder) && !is_unused_convolution(bare)
+        })
+        .map(|(_, source)| source.tensor.name.as_str())
+        .collect();
+    if let Some(first) = strict.first().filter(|_| !options.allow_partial) {
+        return Err(TransferError::LeftOver {
+            first: (*first).to_owned(),
+            count: strict.len(),
+        });
+    }
+    report.dropped.extend(left.iter().map(|(bare, source)| {
+        let why = match source.part {
+            Part::Head => "reconstruction head",
+            Part::Decoder if is_unused_convolution(bare) => "convolution that was never used",
+            Part::Decoder => "segmentation decoder",
+            _ => "the network has no such tensor",
+        };
+        reasoned(&source.tensor.name, why)
+    }));
+    Ok((values, report))
+}
+
+/// Tensors of the network that are not in the file.
+#[derive(Default)]
+struct Missing {
+    encoder: Vec<String>,
+    others: Vec<String>,
+}
+
+impl Missing {
+    fn note(&mut self, name: &str, is_encoder: bool) {
+        let list = if is_encoder {
+            &mut self.encoder
+        } else {
+            &mut self.others
+        };
+        list.push(name.to_owned());
+    }
+
+    fn check(
+        &self,
+        report: &TransferReport,
+        target: &Recognised,
+        options: &TransferOptions,
+    ) -> Result<(), TransferError> {
+        let incomplete = |found, total, first: &String| TransferError::Incomplete {
+            found,
+            total,
+            first: first.clone(),
+        };
+        if report.encoder_taken == 0 {
+            let first = self.encoder.first().or(self.others.first());
+            return Err(incomplete(
+                0,
+                report.encoder,
+                first.unwrap_or(&String::new()),
+            ));
+        }
+        if options.allow_partial {
+            return Ok(());
+        }
+        if let Some(first) = self.encoder.first() {
+            return Err(incomplete(report.encoder_taken, report.encoder, first));
+        }
+        match self.others.first().filter(|_| options.need == Need::All) {
+            Some(first)
+                if target.kind == NetworkKind::Unetr && report.origin.network != target.kind =>
+            {
+                Err(TransferError::WrongStage {
+                    kind: report.origin.network.to_string(),
+                    missing: self.others.len(),
+                    first: first.clone(),
+                })
+            }
+            Some(first) => Err(TransferError::Parts {
+                missing: self.others.len(),
+                first: first.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+}

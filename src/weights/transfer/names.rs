@@ -1,0 +1,262 @@
+//! What the names of a set of tensors say: which network it is, under which prefix, and what each tensor is for.
+
+use std::collections::BTreeSet;
+
+/// Networks that are recognised by their names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum NetworkKind {
+    /// A bare vision transformer.
+    #[serde(rename = "ViT")]
+    Vit,
+    /// The pre-training network, MONAI's `ViTAutoEnc`.
+    #[serde(rename = "ViTAutoEnc")]
+    AutoEncoder,
+    /// The segmentation network.
+    #[serde(rename = "UNETR")]
+    Unetr,
+}
+
+impl std::fmt::Display for NetworkKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            NetworkKind::Vit => "ViT",
+            NetworkKind::AutoEncoder => "ViTAutoEnc",
+            NetworkKind::Unetr => "UNETR",
+        })
+    }
+}
+
+/// What a tensor is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The transformer, what pre-training is about.
+    Encoder,
+    /// The two transposed convolutions of `ViTAutoEnc`.
+    Head,
+    /// The convolutions of UNETR.
+    Decoder,
+    /// Registered by some version of MONAI and never used (specification 12); why.
+    Unused(&'static str),
+    /// Nothing that is known.
+    Other,
+}
+
+/// The network that a set of names belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Recognised {
+    pub(super) kind: NetworkKind,
+    /// What stands before every name.
+    pub(super) root: String,
+    /// What stands before the names of the transformer, `root` included.
+    pub(super) vit: String,
+}
+
+/// Names that only MONAI's vision transformers have, and those of a part of one.
+const ANCHORS: [&str; 3] = [
+    "patch_embedding.patch_embeddings.weight",
+    "patch_embedding.patch_embeddings.1.weight",
+    "patch_embedding.position_embeddings",
+];
+const WEAK_ANCHORS: [&str; 2] = ["blocks.0.mlp.linear1.weight", "norm.weight"];
+
+/// Weights of the patch embedding as a linear layer (specification 5.1).
+pub(super) const PERCEPTRON: &str = "patch_embedding.patch_embeddings.1.";
+pub(super) const PATCHES: &str = "patch_embedding.patch_embeddings.";
+pub(super) const POSITIONS: &str = "patch_embedding.position_embeddings";
+
+/// What stands before the names that end with one of the anchors.
+fn prefixes<'a>(names: &[&'a str], anchors: &[&str]) -> BTreeSet<&'a str> {
+    let prefix = |name: &'a str, anchor: &str| {
+        name.strip_suffix(anchor)
+            .filter(|prefix| prefix.is_empty() || prefix.ends_with('.'))
+    };
+    names
+        .iter()
+        .flat_map(|name| anchors.iter().filter_map(|anchor| prefix(name, anchor)))
+        .collect()
+}
+
+/// Finds the network that names belong to. `Ok(None)` where there is no vision transformer.
+///
+/// # Errors
+/// Two prefixes, where there is more than one transformer.
+pub(super) fn recognise(names: &[&str]) -> Result<Option<Recognised>, [String; 2]> {
+    let mut found = prefixes(names, &ANCHORS);
+    if found.is_empty() {
+        let blocks = prefixes(names, &WEAK_ANCHORS[..1]);
+        let norms = prefixes(names, &WEAK_ANCHORS[1..]);
+        found = blocks.intersection(&norms).copied().collect();
+    }
+    let mut found = found.into_iter();
+    let vit = match (found.next(), found.next()) {
+        (None, _) => return Ok(None),
+        (Some(only), None) => only,
+        (Some(first), Some(second)) => return Err([first.to_owned(), second.to_owned()]),
+    };
+    let has = |root: &str, part| {
+        names.iter().any(|name| {
+            name.strip_prefix(root)
+                .is_some_and(|name| convolution(name) == part)
+        })
+    };
+    let outer = vit
+        .strip_suffix("vit.")
+        .filter(|outer| outer.is_empty() || outer.ends_with('.'));
+    let (kind, root) = match outer {
+        Some(outer) if has(outer, Some(Part::Decoder)) => (NetworkKind::Unetr, outer),
+        _ if has(vit, Some(Part::Head)) => (NetworkKind::AutoEncoder, vit),
+        _ => (NetworkKind::Vit, vit),
+    };
+    Ok(Some(Recognised {
+        kind,
+        root: root.to_owned(),
+        vit: vit.to_owned(),
+    }))
+}
+
+impl Recognised {
+    /// What a tensor is for, and its name without prefixes.
+    pub(super) fn part<'n>(&self, name: &'n str) -> (Part, &'n str) {
+        if self.kind == NetworkKind::Unetr
+            && let Some(bare) = name.strip_prefix(&self.root)
+            && let Some(part) = convolution(bare)
+        {
+            return (part, bare);
+        }
+        match name.strip_prefix(&self.vit) {
+            Some(bare) => (transformer(bare), bare),
+            None => (Part::Other, name),
+        }
+    }
+
+    /// The name of a tensor in a file without prefixes.
+    pub(super) fn plain_name(&self, part: Part, bare: &str) -> String {
+        match (self.kind, part) {
+            (NetworkKind::Unetr, Part::Encoder) => format!("vit.{bare}"),
+            _ => bare.to_owned(),
+        }
+    }
+}
+
+/// What a tensor outside the transformer is for.
+fn convolution(name: &str) -> Option<Part> {
+    let first = name.split('.').next().unwrap_or_default();
+    match first {
+        "conv3d_transpose" | "conv3d_transpose_1" => Some(Part::Head),
+        "encoder1" | "encoder2" | "encoder3" | "encoder4" | "decoder2" | "decoder3"
+        | "decoder4" | "decoder5" | "out" => Some(Part::Decoder),
+        _ => None,
+    }
+}
+
+/// What a tensor of the transformer is for, or of what lies beside it in `ViTAutoEnc`.
+fn transformer(name: &str) -> Part {
+    let mut parts = name.split('.');
+    match (parts.next().unwrap_or_default(), parts.nth(1)) {
+        ("cls_token", _) => Part::Unused("class token, which takes no part"),
+        ("classification_head", _) => Part::Unused("classification head"),
+        ("linear_1", _) => Part::Unused("linear_1, which was never used"),
+        ("patch_embedding", _) if name == "patch_embedding.cls_token" => {
+            Part::Unused("class token, which takes no part")
+        }
+        ("blocks", Some("cross_attn" | "norm_cross_attn")) => {
+            Part::Unused("cross attention, which is never used")
+        }
+        ("blocks" | "patch_embedding" | "norm", _) => Part::Encoder,
+        _ => convolution(name).unwrap_or(Part::Other),
+    }
+}
+
+/// Whether a convolution of UNETR is one of those that MONAI 0.7 and 0.8 registered and never used: `conv3` of
+/// residual blocks that keep the number of channels.
+pub(super) fn is_unused_convolution(name: &str) -> bool {
+    (name.starts_with("encoder2.blocks.") || name.starts_with("encoder3.blocks."))
+        && name.ends_with(".conv3.conv.weight")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind_and_prefixes(names: &[&str]) -> Option<(NetworkKind, String, String)> {
+        recognise(names).unwrap().map(|r| (r.kind, r.root, r.vit))
+    }
+
+    #[test]
+    fn networks_are_recognised_under_any_prefix() {
+        let patches = "patch_embedding.patch_embeddings.weight";
+        let with = |prefix: &str, more: &str| {
+            let names = [format!("{prefix}{patches}"), more.to_owned()];
+            kind_and_prefixes(&names.each_ref().map(String::as_str)).unwrap()
+        };
+        let expect = |kind, root: &str, vit: &str| (kind, root.to_owned(), vit.to_owned());
+        assert_eq!(with("", "x"), expect(NetworkKind::Vit, "", ""));
+        assert_eq!(with("vit.", "x"), expect(NetworkKind::Vit, "vit.", "vit."));
+        assert_eq!(
+            with("module.", "module.conv3d_transpose.bias"),
+            expect(NetworkKind::AutoEncoder, "module.", "module.")
+        );
+        assert_eq!(
+            with("module.vit.", "module.out.conv.conv.bias"),
+            expect(NetworkKind::Unetr, "module.", "module.vit.")
+        );
+        assert_eq!(
+            with("encoder.", "x"),
+            expect(NetworkKind::Vit, "encoder.", "encoder.")
+        );
+    }
+
+    #[test]
+    fn other_networks_are_not_recognised() {
+        assert_eq!(
+            kind_and_prefixes(&["layer1.0.conv1.weight", "fc.bias"]),
+            None
+        );
+        // SwinUNETR has blocks, but no such patches.
+        let swin = [
+            "swinViT.patch_embed.proj.weight",
+            "swinViT.layers1.0.blocks.0.mlp.linear1.weight",
+        ];
+        assert_eq!(kind_and_prefixes(&swin), None);
+    }
+
+    #[test]
+    fn two_transformers_are_ambiguous() {
+        let names = [
+            "student.patch_embedding.position_embeddings",
+            "teacher.patch_embedding.position_embeddings",
+        ];
+        assert_eq!(
+            recognise(&names),
+            Err(["student.".to_owned(), "teacher.".to_owned()])
+        );
+    }
+
+    #[test]
+    fn the_parts_of_unetr_are_told_apart() {
+        let unetr = Recognised {
+            kind: NetworkKind::Unetr,
+            root: "module.".to_owned(),
+            vit: "module.vit.".to_owned(),
+        };
+        let part = |name| unetr.part(name);
+        assert_eq!(
+            part("module.encoder1.layer.conv1.conv.weight"),
+            (Part::Decoder, "encoder1.layer.conv1.conv.weight")
+        );
+        assert_eq!(part("module.vit.norm.bias"), (Part::Encoder, "norm.bias"));
+        assert_eq!(part("module.loss.scale").0, Part::Other);
+        assert!(matches!(
+            part("module.vit.blocks.3.norm_cross_attn.bias").0,
+            Part::Unused(_)
+        ));
+        assert!(matches!(
+            part("module.vit.patch_embedding.cls_token").0,
+            Part::Unused(_)
+        ));
+        assert_eq!(
+            unetr.plain_name(Part::Encoder, "norm.bias"),
+            "vit.norm.bias"
+        );
+    }
+}

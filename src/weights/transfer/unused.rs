@@ -1,0 +1,137 @@
+//! Tensors that versions of MONAI register and never use (specification 12).
+
+use crate::weights::ParameterInfo;
+use std::fmt;
+use std::str::FromStr;
+
+/// Versions of MONAI that differ in what their networks register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MonaiVersion {
+    /// 0.7 and 0.8: a class token, and convolutions in residual blocks that need none.
+    V0_8,
+    /// 0.9 to 1.3: nothing unused.
+    V0_9,
+    /// 1.4 and 1.5: cross attention with its norm.
+    V1_4,
+    /// 1.6: the norm of cross attention.
+    V1_6,
+}
+
+impl FromStr for MonaiVersion {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut parts = text.split('.');
+        let mut number = || parts.next().and_then(|part| part.parse::<u32>().ok());
+        match (number(), number()) {
+            (Some(0), Some(7 | 8)) => Ok(MonaiVersion::V0_8),
+            (Some(0), Some(9)) | (Some(1), Some(0..=3)) => Ok(MonaiVersion::V0_9),
+            (Some(1), Some(4 | 5)) => Ok(MonaiVersion::V1_4),
+            (Some(1), Some(6)) => Ok(MonaiVersion::V1_6),
+            _ => Err("give a version from 0.7 to 1.6, such as 1.5".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for MonaiVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            MonaiVersion::V0_8 => "0.7 and 0.8",
+            MonaiVersion::V0_9 => "0.9 to 1.3",
+            MonaiVersion::V1_4 => "1.4 and 1.5",
+            MonaiVersion::V1_6 => "1.6",
+        })
+    }
+}
+
+/// The tensors that a version registers beside these, as zeros.
+pub(super) fn unused_tensors(
+    parameters: &[(ParameterInfo, Vec<f32>)],
+    version: MonaiVersion,
+) -> Vec<(ParameterInfo, Vec<f32>)> {
+    let mut added = Vec::new();
+    let mut add = |name: String, shape: Vec<usize>| {
+        let values = vec![0.0; shape.iter().product()];
+        added.push((ParameterInfo { name, shape }, values));
+    };
+    for (info, _) in parameters {
+        match (version, info.shape.as_slice()) {
+            (MonaiVersion::V0_8, [1, _, hidden]) => {
+                if let Some(start) = info.name.strip_suffix("position_embeddings") {
+                    add(format!("{start}cls_token"), vec![1, 1, *hidden]);
+                }
+            }
+            (MonaiVersion::V0_8, [output, input, 3, 3, 3]) if output == input => {
+                if let Some(start) = info.name.strip_suffix(".1.conv1.conv.weight") {
+                    add(
+                        format!("{start}.1.conv3.conv.weight"),
+                        vec![*output, *input, 1, 1, 1],
+                    );
+                }
+            }
+            (MonaiVersion::V1_4 | MonaiVersion::V1_6, [hidden]) => {
+                let Some(block) = info.name.strip_suffix("norm1.weight") else {
+                    continue;
+                };
+                for end in ["weight", "bias"] {
+                    add(format!("{block}norm_cross_attn.{end}"), vec![*hidden]);
+                }
+                if version == MonaiVersion::V1_4 {
+                    for end in ["out_proj", "to_q", "to_k", "to_v"] {
+                        add(format!("{block}cross_attn.{end}.weight"), vec![*hidden; 2]);
+                    }
+                    add(format!("{block}cross_attn.out_proj.bias"), vec![*hidden]);
+                }
+            }
+            _ => {}
+        }
+    }
+    added
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_grouped_by_what_they_register() {
+        assert_eq!("0.8.1".parse(), Ok(MonaiVersion::V0_8));
+        assert_eq!("1.5".parse(), Ok(MonaiVersion::V1_4));
+        assert_eq!("1.6.1".parse(), Ok(MonaiVersion::V1_6));
+        assert!("2.0".parse::<MonaiVersion>().is_err());
+        assert!("1".parse::<MonaiVersion>().is_err());
+    }
+
+    #[test]
+    fn a_block_of_1_5_has_seven_tensors_nobody_uses() {
+        let info = |name: &str, shape: &[usize]| {
+            let (name, shape) = (name.to_owned(), shape.to_vec());
+            (ParameterInfo { name, shape }, Vec::new())
+        };
+        let parameters = [
+            info("vit.blocks.0.norm1.weight", &[8]),
+            info("vit.patch_embedding.position_embeddings", &[1, 27, 8]),
+            info("encoder2.blocks.0.1.conv1.conv.weight", &[4, 4, 3, 3, 3]),
+        ];
+        let names = |version| -> Vec<String> {
+            let added = unused_tensors(&parameters, version);
+            added.into_iter().map(|(info, _)| info.name).collect()
+        };
+        assert_eq!(names(MonaiVersion::V1_4).len(), 7);
+        assert_eq!(
+            names(MonaiVersion::V1_6),
+            [
+                "vit.blocks.0.norm_cross_attn.weight",
+                "vit.blocks.0.norm_cross_attn.bias"
+            ]
+        );
+        assert_eq!(
+            names(MonaiVersion::V0_8),
+            [
+                "vit.patch_embedding.cls_token",
+                "encoder2.blocks.0.1.conv3.conv.weight"
+            ]
+        );
+        assert!(names(MonaiVersion::V0_9).is_empty());
+    }
+}
