@@ -26,6 +26,7 @@ pub mod device;
 pub mod infer;
 pub mod kernels;
 pub mod loss;
+pub mod metric;
 pub mod nn;
 pub mod optim;
 pub mod platform;

@@ -2,12 +2,16 @@
 
 use crate::cli::output::say;
 use crate::cli::preview::PictureOrientation;
-use crate::config::PretrainConfig;
-use crate::dataset::phantom::{PhantomSpec, abdomen};
-use crate::dataset::{Cache, DataList, FileSource, MemorySource, VolumeSource, warm_up};
+use crate::config::{DataConfig, FinetuneConfig, PretrainConfig};
+use crate::dataset::phantom::{PhantomCase, PhantomSpec, abdomen};
+use crate::dataset::{
+    Cache, Case, DataList, FileSource, MemorySource, Preparation, VolumeSource, class_notices,
+    warm_up,
+};
 use crate::platform;
 use crate::train::Control;
-use crate::volume;
+use crate::transform::Labelled;
+use crate::volume::{self, Volume};
 use anyhow::{Context, bail};
 use indicatif::ProgressBar;
 use rayon::prelude::*;
@@ -19,10 +23,10 @@ use std::sync::Arc;
 /// Seeds of validation phantoms start here, far from those of training.
 const VALIDATION_SEED: u64 = 1 << 32;
 
-/// The checked list of volumes, or none for phantoms.
-pub(super) fn data_list(config: &PretrainConfig) -> anyhow::Result<Option<DataList>> {
-    let Some(path) = &config.data.datalist else {
-        if config.data.data_root.is_some() {
+/// The checked list of volumes, or none for phantoms. `labels` says whether every case needs a label map.
+pub(super) fn data_list(data: &DataConfig, labels: bool) -> anyhow::Result<Option<DataList>> {
+    let Some(path) = &data.datalist else {
+        if data.data_root.is_some() {
             bail!("--data-root is given without --datalist: name the split file or folder too");
         }
         return Ok(None);
@@ -30,79 +34,119 @@ pub(super) fn data_list(config: &PretrainConfig) -> anyhow::Result<Option<DataLi
     let mut list = if path.is_dir() {
         DataList::from_folder(path)?
     } else {
-        DataList::load(path, config.data.data_root.as_deref())?
+        DataList::load(path, data.data_root.as_deref())?
     };
-    if let Some(limit) = config.data.limit.and_then(NonZeroUsize::new) {
+    if let Some(limit) = data.limit.and_then(NonZeroUsize::new) {
         list.limit(limit);
     }
     for notice in list.notices() {
         log::warn!("{notice}");
     }
-    list.check(false)?;
+    list.check(labels)?;
     Ok(Some(list))
 }
 
-pub(super) type Sources = (
-    Arc<dyn VolumeSource>,
-    Arc<dyn VolumeSource>,
-    PictureOrientation,
-);
+/// Prepared volumes, and how their pictures are turned.
+pub(super) struct Sources<T> {
+    pub training: Arc<dyn VolumeSource<T>>,
+    pub validation: Arc<dyn VolumeSource<T>>,
+    pub orientation: PictureOrientation,
+}
 
-/// Training and validation volumes, and how their pictures are turned.
-pub(super) fn sources(
+/// Training and validation volumes for pre-training.
+pub(super) fn image_sources(
     config: &PretrainConfig,
     list: Option<DataList>,
     folder: &Path,
     control: &Control,
-) -> anyhow::Result<Sources> {
+) -> anyhow::Result<Sources<Volume>> {
     match list {
-        Some(mut list) => {
-            if list.validation.is_empty() {
-                say("no validation volumes in the list: validating on those of training");
-                list.validation.clone_from(&list.training);
-            }
-            file_sources(config, &list, folder, control)
+        Some(list) => {
+            let orientation = first_orientation(&list)?;
+            file_sources(&config.data, list, config.transform(), orientation, folder, control)
         }
-        None => phantom_sources(config, control),
+        None => phantom_sources(&config.data, config.run.seed, control, |cases| {
+            let images = cases.into_iter().map(|(name, case)| (name, case.image));
+            Ok(MemorySource::prepare(images, &config.transform())?)
+        }),
     }
 }
 
-fn file_sources(
-    config: &PretrainConfig,
-    list: &DataList,
+/// Training and validation cases with their labels for fine-tuning.
+pub(super) fn labelled_sources(
+    config: &FinetuneConfig,
+    list: Option<DataList>,
     folder: &Path,
     control: &Control,
-) -> anyhow::Result<Sources> {
-    let cache_folder = config.data.cache_dir.clone().unwrap_or_else(|| {
+) -> anyhow::Result<Sources<Labelled>> {
+    let transform = config.transform();
+    let classes = list.as_ref().map_or_else(Vec::new, |list| list.classes.clone());
+    let sources = match list {
+        // Prepared cases are turned to RAS.
+        Some(list) => {
+            let orientation = PictureOrientation::RAS;
+            file_sources(&config.data, list, transform, orientation, folder, control)?
+        }
+        None => {
+            let mut sources = phantom_sources(&config.data, config.run.seed, control, |cases| {
+                let cases = cases.into_iter().map(|(name, case)| (name, case.image, case.label));
+                Ok(MemorySource::prepare_labelled(cases, &transform)?)
+            })?;
+            sources.orientation = PictureOrientation::RAS;
+            sources
+        }
+    };
+    for notice in class_notices(sources.training.as_ref(), transform.classes, &classes)? {
+        log::warn!("training: {notice}");
+    }
+    Ok(sources)
+}
+
+fn first_orientation(list: &DataList) -> anyhow::Result<PictureOrientation> {
+    let first = list.training.first().context("the list is empty")?;
+    Ok(PictureOrientation::of(volume::read(&first.image)?.affine()))
+}
+
+fn file_sources<P: Preparation + Copy + 'static>(
+    data: &DataConfig,
+    mut list: DataList,
+    preparation: P,
+    orientation: PictureOrientation,
+    folder: &Path,
+    control: &Control,
+) -> anyhow::Result<Sources<P::Item>> {
+    if list.validation.is_empty() {
+        say("no validation volumes in the list: validating on those of training");
+        list.validation.clone_from(&list.training);
+    }
+    let cache_folder = data.cache_dir.clone().unwrap_or_else(|| {
         let beside: PathBuf = folder.parent().map_or_else(PathBuf::new, Path::to_owned);
         beside.join("cache")
     });
-    let memory = config.data.cache_memory.saturating_mul(1 << 20);
+    let memory = data.cache_memory.saturating_mul(1 << 20);
     let cache = Arc::new(Cache::new(memory, Some(&cache_folder)));
-    let training = Arc::new(FileSource::new(
-        &list.training,
-        config.transform(),
-        Arc::clone(&cache),
-    ));
-    let validation = Arc::new(FileSource::new(&list.validation, config.transform(), cache));
+    let source = |cases: &[Case]| FileSource::new(cases, preparation, Arc::clone(&cache));
+    let (training, validation) = (source(&list.training), source(&list.validation));
     say(&format!(
         "data: {} training and {} validation volumes, prepared copies in {}",
-        training.len(),
-        validation.len(),
+        list.training.len(),
+        list.validation.len(),
         cache_folder.display()
     ));
     for (what, source) in [("training", &training), ("validation", &validation)] {
-        prepare(what, source.as_ref(), config.data.workers, control)?;
+        prepare(what, source, data.workers, control)?;
     }
-    let first = list.training.first().context("the list is empty")?;
-    let orientation = PictureOrientation::of(volume::read(&first.image)?.affine());
-    Ok((training, validation, orientation))
+    Ok(Sources {
+        training: Arc::new(training),
+        validation: Arc::new(validation),
+        orientation,
+    })
 }
 
 /// Goes through all volumes once, so that a broken one is named before the first step.
-fn prepare(
+fn prepare<T>(
     what: &str,
-    source: &dyn VolumeSource,
+    source: &dyn VolumeSource<T>,
     workers: usize,
     control: &Control,
 ) -> anyhow::Result<()> {
@@ -123,33 +167,35 @@ fn prepare(
     Ok(())
 }
 
-fn phantom_sources(config: &PretrainConfig, control: &Control) -> anyhow::Result<Sources> {
-    let training = config.data.phantoms;
+fn phantom_sources<T: Send + Sync + 'static>(
+    data: &DataConfig,
+    seed: u64,
+    control: &Control,
+    prepare: impl Fn(Vec<(String, PhantomCase)>) -> anyhow::Result<MemorySource<T>>,
+) -> anyhow::Result<Sources<T>> {
+    let training = data.phantoms;
     let validation = training.div_ceil(4);
     say(&format!(
         "data: making {training} training and {validation} validation phantoms"
     ));
-    let make = |first: u64, count: usize| -> anyhow::Result<Arc<dyn VolumeSource>> {
+    let make = |first: u64, count: usize| -> anyhow::Result<Arc<dyn VolumeSource<T>>> {
         let cases = (0..count as u64)
             .into_par_iter()
             .map(|case| {
                 if control.stopped() {
                     bail!("stopped while making phantoms");
                 }
-                let seed = first.wrapping_add(config.run.seed).wrapping_add(case);
-                let image = abdomen(seed, &PhantomSpec::quickstart())?.image;
-                Ok((format!("phantom {seed}"), image))
+                let seed = first.wrapping_add(seed).wrapping_add(case);
+                let case = abdomen(seed, &PhantomSpec::quickstart())?;
+                Ok((format!("phantom {seed}"), case))
             })
             .collect::<anyhow::Result<Vec<_>>>()?;
-        Ok(Arc::new(MemorySource::prepare(cases, &config.transform())?))
+        Ok(Arc::new(prepare(cases)?))
     };
-    let orientation = {
-        let affine = abdomen(config.run.seed, &PhantomSpec::quickstart())?;
-        PictureOrientation::of(affine.image.affine())
-    };
-    Ok((
-        make(0, training)?,
-        make(VALIDATION_SEED, validation)?,
-        orientation,
-    ))
+    let first = abdomen(seed, &PhantomSpec::quickstart())?;
+    Ok(Sources {
+        training: make(0, training)?,
+        validation: make(VALIDATION_SEED, validation)?,
+        orientation: PictureOrientation::of(first.image.affine()),
+    })
 }

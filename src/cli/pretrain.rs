@@ -1,7 +1,7 @@
 //! `pretrain`: a new run, or one that goes on.
 
 use crate::cli::args::PretrainArgs;
-use crate::cli::data::{data_list, sources};
+use crate::cli::data::{data_list, image_sources};
 use crate::cli::output::say;
 use crate::cli::recorder::StageReport;
 use crate::cli::summary::{RunSummary, Scores, scores};
@@ -45,7 +45,10 @@ impl Training for Pretrain {
     const WEIGHTS: (&'static str, &'static str) = ("encoder", "encoder.safetensors");
 
     fn list(config: &mut PretrainConfig) -> anyhow::Result<Self::List> {
-        data_list(config)
+        let list = data_list(&config.data, false)?;
+        let modality = list.as_ref().and_then(|list| list.modality.as_deref());
+        config.sampling.intensity = config.sampling.intensity.settled(modality);
+        Ok(list)
     }
 
     fn memory(config: &PretrainConfig) -> u64 {
@@ -60,12 +63,12 @@ impl Training for Pretrain {
         _: bool,
         control: &Control,
     ) -> anyhow::Result<Prepared<Pretraining>> {
-        let (training, validation, orientation) = sources(&config, list, folder, control)?;
+        let sources = image_sources(&config, list, folder, control)?;
         Ok(Prepared {
-            training_volumes: training.len(),
-            validation_volumes: validation.len(),
-            orientation,
-            task: Pretraining::new(config, training, validation)?,
+            training_volumes: sources.training.len(),
+            validation_volumes: sources.validation.len(),
+            orientation: sources.orientation,
+            task: Pretraining::new(config, sources.training, sources.validation)?,
         })
     }
 

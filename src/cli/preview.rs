@@ -31,6 +31,13 @@ pub(super) struct PictureOrientation {
 }
 
 impl PictureOrientation {
+    /// Axes that run to the right, to the front and to the head.
+    pub(super) const RAS: PictureOrientation = PictureOrientation {
+        axis: 2,
+        flip_horizontal: true,
+        flip_vertical: true,
+    };
+
     /// The orientation of a volume with this affine: the axis nearest to the patient's own is cut across.
     pub(super) fn of(affine: &Affine) -> Self {
         let share = |world: usize, axis: usize| affine[(world, axis)].abs();

@@ -2,10 +2,11 @@
 
 use crate::config::check::{at_most, not_negative, positive, share, window};
 use crate::config::{
-    DataConfig, NetworkConfig, OptimizerConfig, Preset, RunConfig, SettingsError, StageConfig,
+    DataConfig, IntensityMode, NetworkConfig, OptimizerConfig, Preset, RunConfig, SettingsError, StageConfig,
 };
 use crate::nn::UnetrConfig;
 use crate::optim::{Decay, ScheduleKind};
+use crate::transform::{FinetuneTransform, GeometryOrder};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -55,6 +56,9 @@ pub struct CropConfig {
     /// Voxel size after resampling in mm, one number or three
     #[cfg_attr(feature = "cli", arg(long, value_name = "MM", value_parser = crate::config::parse::spacing))]
     pub spacing: [f64; 3],
+    /// How input values become the network's: a fixed range, or one that each volume sets
+    #[cfg_attr(feature = "cli", arg(long, value_enum))]
+    pub intensity: IntensityMode,
     /// Intensity that becomes 0, in HU for CT
     #[cfg_attr(
         feature = "cli",
@@ -190,6 +194,7 @@ impl Default for CropConfig {
     fn default() -> Self {
         CropConfig {
             spacing: [1.5, 1.5, 2.0],
+            intensity: IntensityMode::Auto,
             intensity_min: -175.0,
             intensity_max: 250.0,
             roi_size: [96; 3],
@@ -236,6 +241,22 @@ impl FinetuneConfig {
                 .decoder
                 .classes
                 .unwrap_or(UnetrConfig::TUTORIAL.classes),
+        }
+    }
+}
+
+impl FinetuneConfig {
+    /// The deterministic transforms.
+    pub fn transform(&self) -> FinetuneTransform {
+        let crops = &self.crops;
+        FinetuneTransform {
+            order: GeometryOrder::default(),
+            spacing: crops.spacing,
+            intensity: crops
+                .intensity
+                .transform(crops.intensity_min, crops.intensity_max),
+            patch: crops.roi_size,
+            classes: self.unetr().classes,
         }
     }
 }

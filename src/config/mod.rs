@@ -3,7 +3,7 @@
 
 use crate::augment::CorruptionSpec;
 use crate::nn::VitConfig;
-use crate::transform::{Intensity, IntensityWindow, PretrainTransform};
+use crate::transform::PretrainTransform;
 use check::{at_most, not_negative, positive, window};
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,7 @@ pub use finetune::{
 };
 pub use preset::Preset;
 pub use sections::{
-    DataConfig, LossConfig, NetworkConfig, OptimizerConfig, RunConfig, SamplingConfig,
+    DataConfig, IntensityMode, LossConfig, NetworkConfig, OptimizerConfig, RunConfig, SamplingConfig,
     ValidationMode,
 };
 pub use stage::StageConfig;
@@ -66,10 +66,8 @@ impl PretrainConfig {
     pub fn transform(&self) -> PretrainTransform {
         PretrainTransform {
             spacing: self.sampling.spacing,
-            intensity: Intensity::Range(IntensityWindow {
-                min: self.sampling.intensity_min,
-                max: self.sampling.intensity_max,
-            }),
+            intensity: (self.sampling.intensity)
+                .transform(self.sampling.intensity_min, self.sampling.intensity_max),
             patch: self.sampling.roi_size,
         }
     }

@@ -3,6 +3,7 @@
 use crate::device::DeviceChoice;
 use crate::nn::VitConfig;
 use crate::optim::{AdamConfig, Decay, ScheduleKind};
+use crate::transform::{Intensity, IntensityWindow};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -50,6 +51,9 @@ pub struct SamplingConfig {
     /// Voxel size after resampling in mm, one number or three
     #[cfg_attr(feature = "cli", arg(long, value_name = "MM", value_parser = crate::config::parse::spacing))]
     pub spacing: [f64; 3],
+    /// How input values become the network's: a fixed range, or one that each volume sets
+    #[cfg_attr(feature = "cli", arg(long, value_enum))]
+    pub intensity: IntensityMode,
     /// Intensity that becomes 0, in HU for CT
     #[cfg_attr(
         feature = "cli",
@@ -166,6 +170,46 @@ pub enum ValidationMode {
     Random,
 }
 
+/// How input values become the network's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "lowercase")]
+pub enum IntensityMode {
+    /// Range for CT, percentile for a split file that says that it is something else.
+    #[default]
+    Auto,
+    /// From intensity_min and intensity_max to 0 and 1: the original's.
+    Range,
+    /// From the 0.5th and 99.5th percentile of each volume's foreground to 0 and 1.
+    Percentile,
+    /// Mean 0 and deviation 1 over each volume's foreground.
+    Zscore,
+}
+
+impl IntensityMode {
+    /// The transform, with the window of the range.
+    pub fn transform(self, min: f32, max: f32) -> Intensity {
+        match self {
+            IntensityMode::Auto | IntensityMode::Range => {
+                Intensity::Range(IntensityWindow { min, max })
+            }
+            IntensityMode::Percentile => Intensity::Percentile,
+            IntensityMode::Zscore => Intensity::Zscore,
+        }
+    }
+
+    /// What `auto` means for images of a modality.
+    pub fn settled(self, modality: Option<&str>) -> Self {
+        match (self, modality) {
+            (IntensityMode::Auto, Some(modality)) if !modality.to_uppercase().starts_with("CT") => {
+                IntensityMode::Percentile
+            }
+            (IntensityMode::Auto, _) => IntensityMode::Range,
+            (mode, _) => mode,
+        }
+    }
+}
+
 /// Length of the run, validation, checkpoints.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(
@@ -229,6 +273,7 @@ impl Default for SamplingConfig {
     fn default() -> Self {
         SamplingConfig {
             spacing: [2.0; 3],
+            intensity: IntensityMode::Auto,
             intensity_min: -57.0,
             intensity_max: 164.0,
             roi_size: [96; 3],

@@ -31,6 +31,8 @@ pub struct DataList {
     pub test: Vec<Case>,
     /// Names of the classes by number, from the key `labels`; empty where the file has none.
     pub classes: Vec<String>,
+    /// What made the images, from the key `modality`, such as `CT` or `MRI`.
+    pub modality: Option<String>,
 }
 
 impl DataList {
@@ -55,6 +57,10 @@ impl DataList {
             validation: cases(&value, "validation", name, root)?,
             test: cases(&value, "test", name, root)?,
             classes: classes(&value, name)?,
+            modality: value
+                .get("modality")
+                .and_then(|modality| modality.get("0").unwrap_or(modality).as_str())
+                .map(str::to_owned),
         };
         if list.training.is_empty() {
             let problem = match value.get("training") {

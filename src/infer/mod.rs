@@ -1,10 +1,12 @@
 //! Prediction: the windows a volume is cut into, their logits put together, labels on the input's own grid.
 
+mod components;
 mod error;
 mod predict;
 mod sliding;
 mod windows;
 
+pub use components::{Connectivity, Removed, keep_largest_components};
 pub use error::InferError;
 pub use predict::{argmax, segment, segment_input};
 pub use sliding::{Blending, SlidingWindow};

@@ -106,13 +106,10 @@ impl SlidingWindow {
         }
         let mut sum: Option<Tensor<5>> = None;
         for mirrored in 0..8usize {
-            let axes: Vec<usize> = (0..3)
-                .filter(|axis| mirrored >> axis & 1 == 1)
-                .map(|axis| axis + 1)
-                .collect();
-            let turn = |x: Tensor<5>| match axes.as_slice() {
-                [] => x,
-                axes => x.flip(axes),
+            let turn = |x: Tensor<5>| {
+                (0..3usize)
+                    .filter(|axis| mirrored >> axis & 1 == 1)
+                    .fold(x, |x, axis| x.flip([axis + 1]))
             };
             let logits = turn(network.forward(turn(input.clone())));
             sum = Some(match sum {
@@ -245,8 +242,9 @@ impl Slab {
             });
             sink(&out)?;
         }
-        let kept = self.sums.len() - (planes * self.plane).min(self.sums.len());
-        self.sums.copy_within(self.sums.len() - kept.., 0);
+        let gone = (planes * self.plane).min(self.sums.len());
+        let kept = self.sums.len() - gone;
+        self.sums.copy_within(gone.., 0);
         self.sums[kept..].fill(0.0);
         self.front += planes;
         Ok(())

@@ -2,6 +2,8 @@
 
 use crate::config::SettingsError;
 use crate::dataset::DatasetError;
+use crate::infer::InferError;
+use crate::metric::MetricError;
 use crate::nn::ConfigError;
 use crate::weights::WeightsError;
 use std::io;
@@ -22,6 +24,12 @@ pub enum TrainError {
     /// Weights that do not fit.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// A volume cannot be segmented.
+    #[error(transparent)]
+    Infer(#[from] InferError),
+    /// A prediction cannot be scored.
+    #[error(transparent)]
+    Metric(#[from] MetricError),
     /// The device failed.
     #[error("the device failed: {0}; the last checkpoint is intact, continue with --resume")]
     Device(String),

@@ -4,6 +4,7 @@
 mod checkpoint;
 mod error;
 mod event;
+mod finetuning;
 mod picture;
 mod pretraining;
 mod run;
@@ -14,6 +15,7 @@ mod task;
 pub use checkpoint::{Checkpoint, Manifest, Progress, StoredTensor};
 pub use error::TrainError;
 pub use event::{Control, Event, Observer, StepLosses};
+pub use finetuning::{Finetuning, finetune_step};
 pub use picture::Picture;
 pub use pretraining::{Pretraining, pretrain_step, upload};
 pub use run::{Run, Summary, train};

@@ -15,6 +15,7 @@ mod finetune_vectors;
 mod house;
 mod kernels;
 mod losses;
+mod metric;
 mod network;
 mod nifti_write;
 mod optimiser;
