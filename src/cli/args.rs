@@ -1,8 +1,9 @@
 //! Flags of the commands.
 
 use crate::cli::convert::patch_grid;
-use crate::config::{Preset, PretrainConfig, StageConfig};
+use crate::config::{FinetuneConfig, Preset, PretrainConfig, StageConfig};
 use crate::device::DeviceChoice;
+use crate::infer::{Blending, SlidingWindow};
 use crate::weights::MonaiVersion;
 use anyhow::Context;
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
@@ -24,6 +25,12 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Pre-train an auto-encoder on unlabelled volumes; bare, on phantoms that it makes
     Pretrain(PretrainArgs),
+    /// Fine-tune a segmentation network on labelled volumes; bare, on phantoms that it makes
+    Finetune(FinetuneArgs),
+    /// Segment images: label maps on the images' own grid
+    Predict(PredictArgs),
+    /// Score a network or predictions against labels: Dice, HD95, surface Dice
+    Evaluate(EvaluateArgs),
     /// Draw the augmented views of a volume, without training
     Preview(PreviewArgs),
     /// Write synthetic abdominal CT cases with 13 labelled organs
@@ -76,6 +83,160 @@ pub(super) struct PretrainArgs {
     pub run: RunArgs,
     #[command(flatten)]
     pub settings: Settings<PretrainConfig>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct FinetuneArgs {
+    #[command(flatten)]
+    pub run: RunArgs,
+    #[command(flatten)]
+    pub settings: Settings<FinetuneConfig>,
+}
+
+/// How windows are laid and put together.
+#[derive(Debug, Args)]
+pub(super) struct WindowArgs {
+    /// Share of a window that the next one covers again
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
+    pub overlap: f64,
+    /// How windows are weighted where they overlap
+    #[arg(long, value_enum, default_value_t)]
+    pub blending: Blending,
+    /// See every window mirrored too, along each axis and each combination of axes: eight times the work
+    #[arg(long)]
+    pub mirror: bool,
+    /// The original's windows: overlap 0.25, constant weights, no mirroring
+    #[arg(long)]
+    pub parity: bool,
+}
+
+impl WindowArgs {
+    /// The windows for a network of this input size.
+    pub(super) fn settings(&self, window: [usize; 3]) -> SlidingWindow {
+        if self.parity {
+            return SlidingWindow {
+                window,
+                overlap: 0.25,
+                blending: Blending::Constant,
+                mirror: false,
+            };
+        }
+        SlidingWindow {
+            window,
+            overlap: self.overlap,
+            blending: self.blending,
+            mirror: self.mirror,
+        }
+    }
+}
+
+/// Which voxels a label map has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Grid {
+    /// Those of the image
+    Input,
+    /// Those of the network: turned, resampled, cropped to the foreground, for comparison with the original
+    Model,
+}
+
+/// A fine-tuned network.
+#[derive(Debug, Args)]
+pub(super) struct ModelArgs {
+    /// Folder of a fine-tuning run, or a weights file: safetensors or PyTorch
+    #[arg(long, value_name = "PATH")]
+    pub weights: PathBuf,
+    /// Sizes and transforms of a weights file without settings beside it: quickstart, small or tutorial
+    #[arg(long, value_name = "NAME")]
+    pub preset: Option<String>,
+    /// TOML file with settings, over those of the preset
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Classes with background, where the settings do not say
+    #[arg(long, value_name = "N")]
+    pub classes: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PredictArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Image, or a folder of images
+    #[arg(long, value_name = "PATH")]
+    pub input: PathBuf,
+    /// Label map to write, or a folder for those of a folder
+    #[arg(long, value_name = "PATH")]
+    pub output: PathBuf,
+    /// The label map's voxels
+    #[arg(long, value_enum, default_value = "input")]
+    pub grid: Grid,
+    #[command(flatten)]
+    pub windows: WindowArgs,
+    /// Keep only the largest connected component of each label
+    #[arg(long)]
+    pub largest_component: bool,
+    /// Draw the image with its labels
+    #[arg(long, value_name = "PICTURE")]
+    pub picture: Option<PathBuf>,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Print volumes in mL and times as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which list of a split file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Split {
+    /// Training cases
+    Training,
+    /// Validation cases
+    Validation,
+    /// Test cases
+    Test,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EvaluateArgs {
+    /// Folder of a fine-tuning run, or a weights file: safetensors or PyTorch
+    #[arg(long, value_name = "PATH", required_unless_present = "predictions")]
+    pub weights: Option<PathBuf>,
+    /// Folder of label maps named as the images, instead of a network
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["weights", "preset", "config", "grid"])]
+    pub predictions: Option<PathBuf>,
+    /// Sizes and transforms of a weights file without settings beside it: quickstart, small or tutorial
+    #[arg(long, value_name = "NAME")]
+    pub preset: Option<String>,
+    /// TOML file with settings, over those of the preset
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Classes with background, where neither settings nor split file say
+    #[arg(long, value_name = "N")]
+    pub classes: Option<usize>,
+    /// Split file (JSON, Medical Segmentation Decathlon layout)
+    #[arg(long, value_name = "FILE")]
+    pub datalist: PathBuf,
+    /// Folder the split file's paths start from [default: the split file's own folder]
+    #[arg(long, value_name = "DIR")]
+    pub data_root: Option<PathBuf>,
+    /// Which list of the split file
+    #[arg(long, value_enum, default_value = "test")]
+    pub split: Split,
+    /// The voxels that are compared
+    #[arg(long, value_enum, default_value = "input")]
+    pub grid: Grid,
+    /// Tolerance of the normalised surface Dice in mm
+    #[arg(long, value_name = "MM", default_value_t = 2.0)]
+    pub tolerance: f64,
+    #[command(flatten)]
+    pub windows: WindowArgs,
+    /// Write the scores of every case and class as CSV
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Print all scores as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

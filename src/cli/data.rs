@@ -63,7 +63,14 @@ pub(super) fn image_sources(
     match list {
         Some(list) => {
             let orientation = first_orientation(&list)?;
-            file_sources(&config.data, list, config.transform(), orientation, folder, control)
+            file_sources(
+                &config.data,
+                list,
+                config.transform(),
+                orientation,
+                folder,
+                control,
+            )
         }
         None => phantom_sources(&config.data, config.run.seed, control, |cases| {
             let images = cases.into_iter().map(|(name, case)| (name, case.image));
@@ -80,7 +87,9 @@ pub(super) fn labelled_sources(
     control: &Control,
 ) -> anyhow::Result<Sources<Labelled>> {
     let transform = config.transform();
-    let classes = list.as_ref().map_or_else(Vec::new, |list| list.classes.clone());
+    let classes = list
+        .as_ref()
+        .map_or_else(Vec::new, |list| list.classes.clone());
     let sources = match list {
         // Prepared cases are turned to RAS.
         Some(list) => {
@@ -89,7 +98,9 @@ pub(super) fn labelled_sources(
         }
         None => {
             let mut sources = phantom_sources(&config.data, config.run.seed, control, |cases| {
-                let cases = cases.into_iter().map(|(name, case)| (name, case.image, case.label));
+                let cases = cases
+                    .into_iter()
+                    .map(|(name, case)| (name, case.image, case.label));
                 Ok(MemorySource::prepare_labelled(cases, &transform)?)
             })?;
             sources.orientation = PictureOrientation::RAS;

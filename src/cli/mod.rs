@@ -5,8 +5,12 @@ mod bench;
 mod convert;
 mod data;
 mod doctor;
+mod evaluate;
+mod finetune;
+mod model;
 mod output;
 mod phantom;
+mod predict;
 mod pretrain;
 mod preview;
 mod progress;
@@ -70,6 +74,9 @@ fn run(cli: &args::Cli, matches: &clap::ArgMatches) -> anyhow::Result<ExitCode> 
         .ok_or_else(|| anyhow::anyhow!("no command given: see --help"))?;
     match &cli.command {
         args::Command::Pretrain(args) => pretrain::run(args, flags),
+        args::Command::Finetune(args) => finetune::run(args, flags),
+        args::Command::Predict(args) => predict::run(args),
+        args::Command::Evaluate(args) => evaluate::run(args),
         args::Command::Preview(args) => preview::run(args, flags),
         args::Command::Phantom(args) => phantom::run(args),
         args::Command::Convert(args) => convert::run(args),

@@ -2,7 +2,8 @@
 
 use crate::config::check::{at_most, not_negative, positive, share, window};
 use crate::config::{
-    DataConfig, IntensityMode, NetworkConfig, OptimizerConfig, Preset, RunConfig, SettingsError, StageConfig,
+    DataConfig, IntensityMode, NetworkConfig, OptimizerConfig, Preset, RunConfig, SettingsError,
+    StageConfig,
 };
 use crate::nn::UnetrConfig;
 use crate::optim::{Decay, ScheduleKind};

@@ -21,8 +21,8 @@ pub use finetune::{
 };
 pub use preset::Preset;
 pub use sections::{
-    DataConfig, IntensityMode, LossConfig, NetworkConfig, OptimizerConfig, RunConfig, SamplingConfig,
-    ValidationMode,
+    DataConfig, IntensityMode, LossConfig, NetworkConfig, OptimizerConfig, RunConfig,
+    SamplingConfig, ValidationMode,
 };
 pub use stage::StageConfig;
 

@@ -1,6 +1,6 @@
 //! What a training step will need, before it is tried.
 
-use crate::nn::VitConfig;
+use crate::nn::{UnetrConfig, VitConfig};
 use serde::Serialize;
 
 /// Estimated peak of device memory in one training step, in bytes.
@@ -49,5 +49,32 @@ pub fn estimate_pretraining(config: &VitConfig, views: u64, averaged: bool) -> M
         .max()
         .unwrap_or(0)
             * bytes,
+    }
+}
+
+/// Estimates a fine-tuning step that sends `windows` windows through the network at once.
+///
+/// Beside the transformer it counts, per voxel of each level, what the convolutional half keeps: two activations of each
+/// residual block's output, the shortcut, the upsampled and the skipped channels, and at full resolution the logits with
+/// their gradient.
+pub fn estimate_finetuning(config: &UnetrConfig, windows: u64, averaged: bool) -> MemoryEstimate {
+    let number = |value: usize| value as u64;
+    let bytes = 4u64;
+    let base = estimate_pretraining(&config.vit, 1, averaged);
+    let voxels: u64 = config.vit.image_size.iter().map(|n| number(*n)).product();
+    let (features, classes) = (number(config.feature_size), number(config.classes));
+    let levels = config.skips().map_or(0, number);
+    let mut decoder = voxels * (8 * features + 3 * classes);
+    let (mut weights, mut at, mut channels) = (0, voxels, features);
+    for _ in 0..=levels {
+        decoder += at * 6 * channels;
+        weights += 27 * 5 * channels * channels + 8 * channels * number(config.vit.hidden_size);
+        at /= 8;
+        channels *= 2;
+    }
+    MemoryEstimate {
+        state: base.state + weights * bytes * if averaged { 5 } else { 4 },
+        activations: windows.saturating_mul(base.activations + decoder * bytes),
+        largest_tensor: (windows * voxels * features.max(classes) * bytes).max(base.largest_tensor),
     }
 }

@@ -13,7 +13,7 @@ mod wasm;
 pub use crate::kernels::is_cpu;
 pub use choice::{Api, DeviceChoice};
 pub use error::DeviceError;
-pub use memory::{MemoryEstimate, estimate_pretraining};
+pub use memory::{MemoryEstimate, estimate_finetuning, estimate_pretraining};
 #[cfg(not(target_family = "wasm"))]
 pub use native::{Adapter, AdapterKind, adapters, select};
 pub use self_test::{CheckResult, self_test};

@@ -173,7 +173,8 @@ impl Slab {
             .try_fold(1usize, usize::checked_mul)
             .ok_or(InferError::Memory)?;
         let mut sums = Vec::new();
-        sums.try_reserve_exact(size).map_err(|_| InferError::Memory)?;
+        sums.try_reserve_exact(size)
+            .map_err(|_| InferError::Memory)?;
         sums.resize(size, 0.0);
         Ok(Slab {
             sums,

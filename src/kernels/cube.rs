@@ -22,11 +22,7 @@ pub(super) fn conv3d_data_gradient(
 }
 
 /// See [`crate::kernels::Conv3dBackend::same_conv3d_weight_gradient`].
-pub(super) fn conv3d_weight_gradient(
-    x: CubeTensor,
-    grad: CubeTensor,
-    kernel: usize,
-) -> CubeTensor {
+pub(super) fn conv3d_weight_gradient(x: CubeTensor, grad: CubeTensor, kernel: usize) -> CubeTensor {
     gpu::conv3d_weight_gradient(&into_contiguous(x), &into_contiguous(grad), kernel)
 }
 

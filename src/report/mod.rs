@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod montage;
 mod slice;
 pub mod summary;
+pub mod table;
 pub mod tensorboard;
 mod tfrecord;
 

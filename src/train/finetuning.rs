@@ -46,6 +46,7 @@ impl Finetuning {
             samples_per_volume: config.crops.samples_per_volume,
             crop: CropSettings {
                 patch: config.crops.roi_size,
+                image_threshold: config.transform().intensity.foreground_threshold(),
                 ..CropSettings::default()
             },
             augment: AugmentSettings {

@@ -25,7 +25,8 @@ struct DataResult {
 /// Read, prepare and draw the views of every training volume once, on all cores and without a cache.
 pub(super) fn run(args: &BenchDataArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
     let (config, _): (PretrainConfig, _) = layered(&args.source, flags, Some(Preset::Tutorial))?;
-    let list = data_list(&config.data, false)?.context("bench data measures files: give --datalist")?;
+    let list =
+        data_list(&config.data, false)?.context("bench data measures files: give --datalist")?;
     let transform = config.transform();
     let samples = config.sampling.samples_per_volume as u64;
     let started = Instant::now();

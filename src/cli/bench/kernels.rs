@@ -109,7 +109,14 @@ impl Bench<'_> {
         })?;
         let flops = 2.0 * (n as f64).powi(3);
         let shape = format!("{n} x {n} x {n}");
-        self.push("matrix product", &shape, "forward", seconds, flops, 3.0 * (n * n) as f64);
+        self.push(
+            "matrix product",
+            &shape,
+            "forward",
+            seconds,
+            flops,
+            3.0 * (n * n) as f64,
+        );
         let count = 1 << 23;
         let x = noise([count], device);
         let seconds = shortest(device, self.repeats, || {
@@ -117,7 +124,14 @@ impl Bench<'_> {
             let _ = x.clone() + 1.0;
             Ok(())
         })?;
-        self.push("copy", "32 MiB", "forward", seconds, 0.0, 2.0 * count as f64);
+        self.push(
+            "copy",
+            "32 MiB",
+            "forward",
+            seconds,
+            0.0,
+            2.0 * count as f64,
+        );
         Ok(())
     }
 
@@ -132,15 +146,23 @@ impl Bench<'_> {
             let x = |channels| noise([1, edge, edge, edge, channels], device);
             if second == 0 {
                 let shape = format!("{first} to {out}, {edge}^3");
-                self.both("convolution 3x3x3", &shape, (flops, numbers), [x(first), weight], |[x, w]| {
-                    conv3d(x, w)
-                })?;
+                self.both(
+                    "convolution 3x3x3",
+                    &shape,
+                    (flops, numbers),
+                    [x(first), weight],
+                    |[x, w]| conv3d(x, w),
+                )?;
             } else {
                 let shape = format!("{first}+{second} to {out}, {edge}^3");
                 let inputs = [x(first), x(second), weight];
-                self.both("convolution 3x3x3", &shape, (flops, numbers), inputs, |[a, b, w]| {
-                    conv3d_pair(a, b, w)
-                })?;
+                self.both(
+                    "convolution 3x3x3",
+                    &shape,
+                    (flops, numbers),
+                    inputs,
+                    |[a, b, w]| conv3d_pair(a, b, w),
+                )?;
             }
         }
         Ok(())
@@ -154,9 +176,13 @@ impl Bench<'_> {
             let text = format!("{channels}, {edge}^3");
             let inputs = [noise(shape, device), noise(shape, device)];
             let size = (0.0, 3.0 * count as f64);
-            self.both("instance norm, residual, leaky ReLU", &text, size, inputs, |[x, r]| {
-                instance_norm(x, Some(r), 0.01)
-            })?;
+            self.both(
+                "instance norm, residual, leaky ReLU",
+                &text,
+                size,
+                inputs,
+                |[x, r]| instance_norm(x, Some(r), 0.01),
+            )?;
         }
         for (edge, input, out) in [(48, 32, 16), (6, 768, 128)] {
             let voxels: usize = edge * edge * edge;
@@ -165,24 +191,42 @@ impl Bench<'_> {
             let text = format!("{input} to {out}, {edge}^3 to {}^3", 2 * edge);
             let x = noise([1, edge, edge, edge, input], device);
             let weight = noise([input, out, 2, 2, 2], device);
-            self.both("transposed convolution 2", &text, (flops, numbers), [x, weight], |[x, w]| {
-                let layer = PatchExpansion {
-                    weight: Param::from_tensor(w),
-                    bias: None,
-                };
-                layer.forward(x)
-            })?;
+            self.both(
+                "transposed convolution 2",
+                &text,
+                (flops, numbers),
+                [x, weight],
+                |[x, w]| {
+                    let layer = PatchExpansion {
+                        weight: Param::from_tensor(w),
+                        bias: None,
+                    };
+                    layer.forward(x)
+                },
+            )?;
         }
         let (heads, tokens, width) = (24, 216, 64);
         let flops = 4.0 * (heads * tokens * tokens * width) as f64;
         let numbers = 4.0 * (heads * tokens * width) as f64;
         let qkv = [1, 1, 1].map(|n| noise([n, 1, heads, tokens, width], device));
-        self.both("attention", "24 heads, 216 x 64", (flops, numbers), qkv, |qkv| {
-            let [q, k, v] = qkv.map(|x| x.reshape([1, heads, tokens, width]));
-            attention(q, k, v)
-        })?;
+        self.both(
+            "attention",
+            "24 heads, 216 x 64",
+            (flops, numbers),
+            qkv,
+            |qkv| {
+                let [q, k, v] = qkv.map(|x| x.reshape([1, heads, tokens, width]));
+                attention(q, k, v)
+            },
+        )?;
         let x = noise([1, 1, 1, 432, 3072], device);
-        self.both("gelu", "432 x 3072", (0.0, 2.0 * 432.0 * 3072.0), [x], |[x]| gelu(x))
+        self.both(
+            "gelu",
+            "432 x 3072",
+            (0.0, 2.0 * 432.0 * 3072.0),
+            [x],
+            |[x]| gelu(x),
+        )
     }
 }
 

@@ -21,12 +21,25 @@ pub(crate) fn conv3d(inputs: &[CubeTensor], weight: CubeTensor) -> CubeTensor {
         let result = output
             .take()
             .unwrap_or_else(|| empty_like(input, [batch, depth, height, width, outputs]));
-        let tiling = Tiling::of(is_processor(input), &weight, [depth, height, width], outputs);
+        let tiling = Tiling::of(
+            is_processor(input),
+            &weight,
+            [depth, height, width],
+            outputs,
+        );
         let tiling = Tiling {
             accumulate: first > 0,
             ..tiling
         };
-        run(input, &weight, first, channels, Direction::Forward, &result, tiling);
+        run(
+            input,
+            &weight,
+            first,
+            channels,
+            Direction::Forward,
+            &result,
+            tiling,
+        );
         first += channels;
         output = Some(result);
     }
@@ -44,7 +57,15 @@ pub(crate) fn conv3d_data_gradient(
     let [batch, depth, height, width, _] = grad.meta.shape().dims();
     let result = empty_like(grad, [batch, depth, height, width, channels]);
     let tiling = Tiling::of(is_processor(grad), weight, [depth, height, width], channels);
-    run(grad, weight, first_channel, channels, Direction::Backward, &result, tiling);
+    run(
+        grad,
+        weight,
+        first_channel,
+        channels,
+        Direction::Backward,
+        &result,
+        tiling,
+    );
     result
 }
 
@@ -60,7 +81,13 @@ pub(super) fn run(
 ) {
     let [batch, depth, height, width, inputs] = input.meta.shape().dims();
     let outputs = output.meta.shape()[4];
-    let packed = pack_weights(weight.clone(), first, channels, tiling.channels(), direction);
+    let packed = pack_weights(
+        weight.clone(),
+        first,
+        channels,
+        tiling.channels(),
+        direction,
+    );
     let lanes = if tiling.staged { vector(inputs) } else { 1 };
     let blocks_z = depth.div_ceil(tiling.units_z);
     let blocks_y = height.div_ceil(tiling.height());

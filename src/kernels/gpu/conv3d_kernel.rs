@@ -256,9 +256,8 @@ fn read_sums<F: Float, O: Size>(
     for row in 0..t.rows {
         #[unroll]
         for column in 0..t.columns {
-            let inside = at.z < volume.depth
-                && at.y + row < volume.height
-                && at.x + column < volume.width;
+            let inside =
+                at.z < volume.depth && at.y + row < volume.height && at.x + column < volume.width;
             let start = output_index(at, volume, row, column);
             #[unroll]
             for out in 0..outs {
@@ -297,9 +296,8 @@ fn write_sums<F: Float, O: Size>(
     for row in 0..t.rows {
         #[unroll]
         for column in 0..t.columns {
-            let inside = at.z < volume.depth
-                && at.y + row < volume.height
-                && at.x + column < volume.width;
+            let inside =
+                at.z < volume.depth && at.y + row < volume.height && at.x + column < volume.width;
             let start = output_index(at, volume, row, column);
             #[unroll]
             for out in 0..outs {

@@ -60,7 +60,11 @@ impl Sizes {
 }
 
 fn run_of(x: &CubeTensor) -> usize {
-    if is_processor(x) { PROCESSOR_RUN } else { GPU_RUN }
+    if is_processor(x) {
+        PROCESSOR_RUN
+    } else {
+        GPU_RUN
+    }
 }
 
 /// Mean and reciprocal deviation of each channel of each volume of `x` `[batch, …, channels]`: `[batch, 2,

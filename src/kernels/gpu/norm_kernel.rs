@@ -77,8 +77,7 @@ pub(super) fn run_statistics_kernel<F: Float, N: Size>(
         for i in 0..BLOCK {
             let difference = values[i] - block_mean;
             let square = difference * difference;
-            block_deviations +=
-                select(start + i < last, square, Vector::<f32, N>::new(0.0));
+            block_deviations += select(start + i < last, square, Vector::<f32, N>::new(0.0));
         }
         merge::<N>(
             &mut mean,
@@ -173,22 +172,14 @@ fn statistics_index(layout: &Layout) -> usize {
 
 /// Gradient before the activation.
 #[cube]
-fn gradient_of_z<N: Size>(
-    y: Vector<f32, N>,
-    grad: Vector<f32, N>,
-    slope: f32,
-) -> Vector<f32, N> {
+fn gradient_of_z<N: Size>(y: Vector<f32, N>, grad: Vector<f32, N>, slope: f32) -> Vector<f32, N> {
     let above = y.greater_than(&Vector::<f32, N>::new(0.0));
     select_many(above, grad, grad * Vector::new(slope))
 }
 
 /// The normalised input, from what came of it: the activation undone, the residual taken away.
 #[cube]
-fn normal_of<N: Size>(
-    y: Vector<f32, N>,
-    residual: Vector<f32, N>,
-    slope: f32,
-) -> Vector<f32, N> {
+fn normal_of<N: Size>(y: Vector<f32, N>, residual: Vector<f32, N>, slope: f32) -> Vector<f32, N> {
     let above = y.greater_than(&Vector::<f32, N>::new(0.0));
     select_many(above, y, y / Vector::new(slope)) - residual
 }

@@ -6,7 +6,9 @@ use burn_cubecl::{CubeBackend, CubeDevice, tensor::CubeTensor};
 fn device() -> CubeDevice {
     use burn::backend::DispatchDevice;
     let choice = crate::device::DeviceChoice::Gpu(crate::device::Api::Vulkan, None);
-    let device = pollster::block_on(crate::device::select(choice)).unwrap().device;
+    let device = pollster::block_on(crate::device::select(choice))
+        .unwrap()
+        .device;
     match device.as_dispatch() {
         DispatchDevice::Cube(device) => device.clone(),
         _ => panic!("not a cube device"),
@@ -17,62 +19,119 @@ fn value(index: usize) -> f32 {
     ((index as u32).wrapping_mul(2_654_435_761) >> 8) as f32 / (1u32 << 23) as f32 - 1.0
 }
 
-fn filled<const D: usize>(shape: [usize; D], seed: usize, device: &CubeDevice) -> (Vec<f32>, CubeTensor) {
-    let values: Vec<f32> = (0..shape.iter().product()).map(|i| value(i + seed * 7919)).collect();
+fn filled<const D: usize>(
+    shape: [usize; D],
+    seed: usize,
+    device: &CubeDevice,
+) -> (Vec<f32>, CubeTensor) {
+    let values: Vec<f32> = (0..shape.iter().product())
+        .map(|i| value(i + seed * 7919))
+        .collect();
     let tensor = CubeBackend::float_from_data(TensorData::new(values.clone(), shape), device);
     (values, tensor)
 }
 
 fn host(tensor: CubeTensor) -> Vec<f32> {
-    burn_cubecl::ops::into_data_sync(tensor).try_into_vec().unwrap()
+    burn_cubecl::ops::into_data_sync(tensor)
+        .try_into_vec()
+        .unwrap()
 }
 
 fn reference(x: &[f32], w: &[f32], [b, d, h, wd, c]: [usize; 5], o: usize, k: usize) -> Vec<f64> {
     let mut y = vec![0.0f64; b * d * h * wd * o];
     let p = k / 2;
-    for n in 0..b { for z in 0..d { for yy in 0..h { for xx in 0..wd {
-        let at = (((n * d + z) * h + yy) * wd + xx) * o;
-        for tz in 0..k { for ty in 0..k { for tx in 0..k {
-            let (iz, iy, ix) = ((z + tz).wrapping_sub(p), (yy + ty).wrapping_sub(p), (xx + tx).wrapping_sub(p));
-            if iz >= d || iy >= h || ix >= wd { continue; }
-            let from = (((n * d + iz) * h + iy) * wd + ix) * c;
-            for oc in 0..o { for ic in 0..c {
-                y[at + oc] += f64::from(x[from + ic]) * f64::from(w[(((oc * c + ic) * k + tz) * k + ty) * k + tx]);
-            }}
-        }}}
-    }}}}
+    for n in 0..b {
+        for z in 0..d {
+            for yy in 0..h {
+                for xx in 0..wd {
+                    let at = (((n * d + z) * h + yy) * wd + xx) * o;
+                    for tz in 0..k {
+                        for ty in 0..k {
+                            for tx in 0..k {
+                                let (iz, iy, ix) = (
+                                    (z + tz).wrapping_sub(p),
+                                    (yy + ty).wrapping_sub(p),
+                                    (xx + tx).wrapping_sub(p),
+                                );
+                                if iz >= d || iy >= h || ix >= wd {
+                                    continue;
+                                }
+                                let from = (((n * d + iz) * h + iy) * wd + ix) * c;
+                                for oc in 0..o {
+                                    for ic in 0..c {
+                                        y[at + oc] += f64::from(x[from + ic])
+                                            * f64::from(
+                                                w[(((oc * c + ic) * k + tz) * k + ty) * k + tx],
+                                            );
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
     y
 }
 
 fn error(found: &[f32], exact: &[f64]) -> f64 {
     assert_eq!(found.len(), exact.len());
     let (mut e, mut s) = (0.0, 0.0);
-    for (f, x) in found.iter().zip(exact) { e += (f64::from(*f) - x).powi(2); s += x * x; }
+    for (f, x) in found.iter().zip(exact) {
+        e += (f64::from(*f) - x).powi(2);
+        s += x * x;
+    }
     (e / s).sqrt()
 }
 
 #[test]
 fn forward_small() {
     let device = device();
-    for (shape, o, k) in [([1, 5, 6, 7, 3], 5, 3), ([2, 9, 8, 17, 4], 8, 3), ([1, 16, 16, 16, 16], 16, 3), ([1,1,1,1,1],1,3), ([1,3,5,4,8],16,1)] {
+    for (shape, o, k) in [
+        ([1, 5, 6, 7, 3], 5, 3),
+        ([2, 9, 8, 17, 4], 8, 3),
+        ([1, 16, 16, 16, 16], 16, 3),
+        ([1, 1, 1, 1, 1], 1, 3),
+        ([1, 3, 5, 4, 8], 16, 1),
+    ] {
         let (x, xt) = filled(shape, 0, &device);
         let (w, wt) = filled([o, shape[4], k, k, k], 1, &device);
         let exact = reference(&x, &w, shape, o, k);
         let t = std::time::Instant::now();
         let y = host(conv3d(&[xt.clone()], wt.clone()));
-        println!("{shape:?} {o} {k}: error {} in {:?}", error(&y, &exact), t.elapsed());
-        for staged in [super::tiling::Tiling::gpu(k, [shape[1], shape[2], shape[3]], o), super::tiling::Tiling::processor(k, [shape[1], shape[2], shape[3]], o)] {
+        println!(
+            "{shape:?} {o} {k}: error {} in {:?}",
+            error(&y, &exact),
+            t.elapsed()
+        );
+        for staged in [
+            super::tiling::Tiling::gpu(k, [shape[1], shape[2], shape[3]], o),
+            super::tiling::Tiling::processor(k, [shape[1], shape[2], shape[3]], o),
+        ] {
             let out = super::launch::empty_like(&xt, [shape[0], shape[1], shape[2], shape[3], o]);
-            run(&xt, &wt, 0, shape[4], super::weights::Direction::Forward, &out, staged);
+            run(
+                &xt,
+                &wt,
+                0,
+                shape[4],
+                super::weights::Direction::Forward,
+                &out,
+                staged,
+            );
             println!("   {:?}: error {}", staged, error(&host(out), &exact));
         }
     }
 }
 
-
 fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .collect();
     (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
 }
 
@@ -98,19 +157,38 @@ fn timed(client: &cubecl::client::Client, runs: usize, mut work: impl FnMut()) -
 fn bench_forward() {
     use super::tiling::Tiling;
     let device = device();
-    let g = |name: &str, default: usize| std::env::var(name).map_or(default, |v| v.parse().unwrap());
+    let g =
+        |name: &str, default: usize| std::env::var(name).map_or(default, |v| v.parse().unwrap());
     let (n, c) = (g("N", 48), g("C", 16));
     let shape = [1, n, n, n, c];
     let (_, xt) = filled(shape, 0, &device);
     let (_, wt) = filled([c, c, 3, 3, 3], 1, &device);
     let base = Tiling::processor(3, [n; 3], c);
-    for spec in std::env::var("T").unwrap_or_else(|_| "4,8,8,8".into()).split(';') {
+    for spec in std::env::var("T")
+        .unwrap_or_else(|_| "4,8,8,8".into())
+        .split(';')
+    {
         let v: Vec<usize> = spec.split(',').map(|v| v.parse().unwrap()).collect();
         let units_o = (c / v[2]).min(v[3]);
-        let t = Tiling { rows: v[0], columns: v[1], outs: v[2], units_x: 1, units_y: 1, units_o, units_z: v[3] / units_o, ..base };
+        let t = Tiling {
+            rows: v[0],
+            columns: v[1],
+            outs: v[2],
+            units_x: 1,
+            units_y: 1,
+            units_o,
+            units_z: v[3] / units_o,
+            ..base
+        };
         let out = super::launch::empty_like(&xt, [1, n, n, n, c]);
-        let (first, best, cpu) = timed(&xt.client, 5, || run(&xt, &wt, 0, c, super::weights::Direction::Forward, &out, t));
+        let (first, best, cpu) = timed(&xt.client, 5, || {
+            run(&xt, &wt, 0, c, super::weights::Direction::Forward, &out, t)
+        });
         let flop = 2.0 * 27.0 * (c * c * n * n * n) as f64 / 1e9;
-        println!("{n}^3 {c} {spec}: first {first:.2} s, best {best:.4} s = {:.2} GFLOP/s, cpu {cpu:.3} s = {:.2} GFLOP/s a core", flop / best, flop / cpu);
+        println!(
+            "{n}^3 {c} {spec}: first {first:.2} s, best {best:.4} s = {:.2} GFLOP/s, cpu {cpu:.3} s = {:.2} GFLOP/s a core",
+            flop / best,
+            flop / cpu
+        );
     }
 }

@@ -79,7 +79,12 @@ pub(super) fn run(
     let of_chunk = inputs / lanes * blocks_o * (kernel * kernel / tiling.tap_rows);
     let packed = blocks_o * tiling.outs;
     let chunk_numbers = taps * inputs * packed;
-    let wanted = if processor { PROCESSOR_THREADS } else { GPU_THREADS }.div_ceil(of_chunk);
+    let wanted = if processor {
+        PROCESSOR_THREADS
+    } else {
+        GPU_THREADS
+    }
+    .div_ceil(of_chunk);
     let wanted = wanted.max((rows * width).div_ceil(RUN)).min(rows);
     let fitting = (PARTIAL_BYTES / 4 / chunk_numbers).max(1);
     let rows_of_chunk = rows.div_ceil(wanted.min(fitting));

@@ -130,8 +130,8 @@ pub(super) fn weight_gradient_kernel<F: Float, I: Size, G: Size>(
                 let row = (chunk * taps + tap) * inputs + channel * lanes + lane;
                 #[unroll]
                 for out in 0..outs {
-                    partial[row * packed + block * outs + out] = sums
-                        [comptime!(((tap_row * t.kernel + tap_x) * lanes + lane) * outs + out)];
+                    partial[row * packed + block * outs + out] =
+                        sums[comptime!(((tap_row * t.kernel + tap_x) * lanes + lane) * outs + out)];
                 }
             }
         }
@@ -194,13 +194,16 @@ fn add_products<I: Size>(
         for lane in 0..lanes {
             #[unroll]
             for out in 0..outs {
-                let index =
-                    comptime!(((tap_row * t.kernel + tap_x) * lanes + lane) * outs + out);
+                let index = comptime!(((tap_row * t.kernel + tap_x) * lanes + lane) * outs + out);
                 let mut sum = sums[index];
                 #[unroll]
                 for column in 0..t.columns {
                     let value = values[comptime!(column + tap_x)].extract(lane);
-                    sum = fma(Vector::new(value), grads[comptime!(column * outs + out)], sum);
+                    sum = fma(
+                        Vector::new(value),
+                        grads[comptime!(column * outs + out)],
+                        sum,
+                    );
                 }
                 sums[index] = sum;
             }

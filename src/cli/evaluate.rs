@@ -1,0 +1,257 @@
+//! `evaluate`: a network's or anybody's label maps against the reference.
+
+use crate::cli::args::{EvaluateArgs, Grid, ModelArgs, Split};
+use crate::cli::model::{Model, model};
+use crate::cli::output::{print, say};
+use crate::dataset::{Case, DataList};
+use crate::device;
+use crate::infer::{SlidingWindow, segment, segment_input};
+use crate::metric::{CaseScore, LabelPair, Summary, SurfaceOptions, score, summarize};
+use crate::platform;
+use crate::report::table::{csv, text};
+use crate::transform::check_labels;
+use crate::volume::{self, Volume};
+use anyhow::{Context, ensure};
+use burn::tensor::Device;
+use indicatif::ProgressBar;
+use serde::Serialize;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::process::ExitCode;
+
+#[derive(Serialize)]
+struct Report<'a> {
+    split: &'static str,
+    grid: &'static str,
+    classes: &'a [String],
+    summary: Summary,
+    cases: Vec<CaseScore>,
+}
+
+/// A label map with its reference on the same voxels.
+struct Pair {
+    prediction: Vec<u8>,
+    reference: Vec<u8>,
+    shape: [usize; 3],
+    spacing: [f64; 3],
+}
+
+pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
+    let list = DataList::load(&args.datalist, args.data_root.as_deref())?;
+    let (split, cases) = match args.split {
+        Split::Training => ("training", &list.training),
+        Split::Validation => ("validation", &list.validation),
+        Split::Test => ("test", &list.test),
+    };
+    ensure!(
+        !cases.is_empty(),
+        "the list \"{split}\" of the split file is empty"
+    );
+    let surfaces = SurfaceOptions {
+        tolerance_mm: args.tolerance,
+    };
+    let source = match (&args.weights, &args.predictions) {
+        (Some(weights), _) => {
+            let selected = pollster::block_on(device::select(args.device.device))?;
+            say(&format!("device: {}", selected.description));
+            let wanted = ModelArgs {
+                weights: weights.clone(),
+                preset: args.preset.clone(),
+                config: args.config.clone(),
+                classes: args.classes,
+            };
+            Source::Network(Box::new(model(&wanted, &selected.device)?), selected.device)
+        }
+        (None, Some(folder)) => Source::Folder(folder),
+        (None, None) => anyhow::bail!("give --weights or --predictions"),
+    };
+    let classes = match &source {
+        Source::Network(model, _) => model.network.classes(),
+        Source::Folder(_) => args.classes.unwrap_or(list.classes.len()),
+    };
+    ensure!(
+        classes > 1,
+        "the split file names no classes (its key \"labels\"): give --classes, background included"
+    );
+    let bar = ProgressBar::new(cases.len() as u64).with_message("scoring");
+    let mut scores = Vec::new();
+    for case in cases {
+        let name = case
+            .image
+            .file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let pair = source
+            .pair(args, case, classes)
+            .with_context(|| case.image.display().to_string())?;
+        let grid = LabelPair::new(&pair.prediction, &pair.reference, pair.shape, pair.spacing)?;
+        scores.push(score(&name, &grid, classes, Some(surfaces))?);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let names: Vec<String> = (0..classes)
+        .map(|class| match list.classes.get(class) {
+            Some(name) => name.clone(),
+            None => format!("class {class}"),
+        })
+        .collect();
+    if let Some(file) = &args.csv {
+        platform::write_atomic(file, csv(&case_rows(&scores, &names)).as_bytes())?;
+    }
+    let report = Report {
+        split,
+        grid: match args.grid {
+            Grid::Input => "input",
+            Grid::Model => "model",
+        },
+        classes: &names,
+        summary: summarize(&scores)?,
+        cases: scores,
+    };
+    if args.json {
+        print(&serde_json::to_string_pretty(&report)?)?;
+    } else {
+        print(tables(&report).trim_end())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+enum Source<'a> {
+    Network(Box<Model>, Device),
+    Folder(&'a Path),
+}
+
+impl Source<'_> {
+    fn pair(&self, args: &EvaluateArgs, case: &Case, classes: usize) -> anyhow::Result<Pair> {
+        let label = case.label.as_deref().context("the case has no label map")?;
+        let label = volume::read(label)?;
+        match self {
+            Source::Folder(folder) => {
+                let name = case.image.file_name().context("an image without a name")?;
+                let found = volume::read(&folder.join(name))?;
+                Ok(Pair {
+                    prediction: check_labels(&label, &found, classes)
+                        .context("the prediction does not fit the label map")?,
+                    reference: check_labels(&label, &label, classes)?,
+                    shape: label.shape(),
+                    spacing: label.spacing(),
+                })
+            }
+            Source::Network(model, device) => {
+                let windows = args.windows.settings(model.config.crops.roi_size);
+                let image = volume::read(&case.image)?;
+                predicted(model, device, &windows, args.grid, image, &label, classes)
+            }
+        }
+    }
+}
+
+fn predicted(
+    model: &Model,
+    device: &Device,
+    windows: &SlidingWindow,
+    grid: Grid,
+    image: Volume,
+    label: &Volume,
+    classes: usize,
+) -> anyhow::Result<Pair> {
+    let mut go_on = |_, _| ControlFlow::Continue(());
+    let transform = model.config.transform();
+    let network = &model.network;
+    match grid {
+        Grid::Input => {
+            let reference = check_labels(&image, label, classes)?;
+            let prepared = transform.image(image)?;
+            let found = segment_input(network, &prepared, windows, device, &mut go_on);
+            Ok(Pair {
+                prediction: pollster::block_on(found)?,
+                reference,
+                shape: label.shape(),
+                spacing: label.spacing(),
+            })
+        }
+        Grid::Model => {
+            let case = transform.labelled(image, label)?;
+            let shape = case.image.shape();
+            let image = case.image.data();
+            let found = segment(network, image, shape, windows, device, &mut go_on);
+            Ok(Pair {
+                prediction: pollster::block_on(found)?,
+                reference: case.label,
+                shape,
+                spacing: case.image.spacing(),
+            })
+        }
+    }
+}
+
+fn number(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(String::new, |value| format!("{value:.digits$}"))
+}
+
+/// A row for every case and class.
+fn case_rows(cases: &[CaseScore], names: &[String]) -> Vec<Vec<String>> {
+    let header = [
+        "case",
+        "class",
+        "name",
+        "dice",
+        "hd95_mm",
+        "nsd",
+        "reference_ml",
+        "prediction_ml",
+    ];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    for case in cases {
+        for (class, name) in case.classes.iter().zip(names) {
+            rows.push(vec![
+                case.case.clone(),
+                class.label.to_string(),
+                name.clone(),
+                number(class.dice, 6),
+                number(class.hd95_mm, 4),
+                number(class.nsd, 6),
+                format!("{:.4}", class.reference_ml),
+                format!("{:.4}", class.prediction_ml),
+            ]);
+        }
+    }
+    rows
+}
+
+/// The scores as people read them.
+fn tables(report: &Report<'_>) -> String {
+    let header = [
+        "class", "Dice", "HD95 mm", "NSD", "cases", "missed", "invented",
+    ];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    for (class, name) in report.summary.classes.iter().zip(report.classes).skip(1) {
+        let mean = |spread: &Option<crate::metric::Spread>, digits| {
+            number(spread.as_ref().map(|s| s.mean), digits)
+        };
+        rows.push(vec![
+            name.clone(),
+            mean(&class.dice, 4),
+            mean(&class.hd95_mm, 2),
+            mean(&class.nsd, 4),
+            class.present.to_string(),
+            class.missed.to_string(),
+            class.invented.to_string(),
+        ]);
+    }
+    let summary = &report.summary;
+    let mut out = text(&rows);
+    for (what, value, digits) in [
+        ("mean Dice, foreground", summary.foreground_dice, 4),
+        ("mean Dice with background", summary.dice, 4),
+        (
+            "the original's mean of running means",
+            summary.upstream_dice,
+            4,
+        ),
+        ("mean HD95, foreground, mm", summary.foreground_hd95_mm, 2),
+        ("mean NSD, foreground", summary.foreground_nsd, 4),
+    ] {
+        out += &format!("{what}: {}\n", number(value, digits));
+    }
+    out
+}

@@ -1,0 +1,128 @@
+//! `finetune`: a new run, or one that goes on.
+
+use crate::cli::args::FinetuneArgs;
+use crate::cli::data::{data_list, labelled_sources};
+use crate::cli::model::starting_weights;
+use crate::cli::output::say;
+use crate::cli::recorder::StageReport;
+use crate::cli::summary::{RunSummary, Scores, scores};
+use crate::cli::training::{self, Prepared, Training};
+use crate::config::FinetuneConfig;
+use crate::dataset::DataList;
+use crate::device::estimate_finetuning;
+use crate::report::curves::{Best, Panel};
+use crate::report::metrics::Record;
+use crate::report::summary::write_json;
+use crate::train::{Control, Finetuning, Summary};
+use crate::weights::Values;
+use anyhow::ensure;
+use clap::ArgMatches;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// What was loaded from where, beside the checkpoints.
+const LOADED_FILE: &str = "loaded.json";
+
+pub(super) fn run(args: &FinetuneArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
+    training::run::<Finetune>(&args.run, flags)
+}
+
+struct Finetune;
+
+impl Training for Finetune {
+    type Task = Finetuning;
+    type Config = FinetuneConfig;
+    type List = Option<DataList>;
+
+    const REPORT: StageReport = StageReport {
+        title: "Fine-tuning",
+        score: "val/dice",
+        by_epoch: false,
+        picture: "prediction",
+        panels: |series| {
+            let panel =
+                |title: &str, name: &str, best| Panel::single(title, "step", &series(name), best);
+            vec![
+                panel("Training loss, total", "train/total", None),
+                panel(
+                    "Validation Dice, foreground",
+                    "val/dice",
+                    Some(Best::Highest),
+                ),
+                panel("Training loss, Dice", "train/dice", None),
+                panel("Training loss, cross-entropy", "train/cross_entropy", None),
+            ]
+        },
+    };
+    const WEIGHTS: (&'static str, &'static str) = ("model", "model.safetensors");
+
+    fn list(config: &mut FinetuneConfig) -> anyhow::Result<Self::List> {
+        let list = data_list(&config.data, true)?;
+        let modality = list.as_ref().and_then(|list| list.modality.as_deref());
+        config.crops.intensity = config.crops.intensity.settled(modality);
+        let named = list.as_ref().map_or(0, |list| list.classes.len());
+        if config.decoder.classes.is_none() && (named > 0 || list.is_none()) {
+            config.decoder.classes = Some(match named {
+                0 => config.unetr().classes,
+                named => named,
+            });
+        }
+        ensure!(
+            config.decoder.classes.is_some(),
+            "the split file names no classes (its key \"labels\"): give --classes, background included"
+        );
+        Ok(list)
+    }
+
+    fn memory(config: &FinetuneConfig) -> u64 {
+        let crops = &config.crops;
+        let windows = (crops.batch_volumes)
+            .saturating_mul(crops.samples_per_volume)
+            .div_ceil(crops.accumulation.max(1));
+        let averaged = config.optimizer.ema_decay > 0.0;
+        estimate_finetuning(&config.unetr(), windows as u64, averaged).total()
+    }
+
+    fn prepare(
+        config: FinetuneConfig,
+        list: Self::List,
+        folder: &Path,
+        fresh: bool,
+        control: &Control,
+    ) -> anyhow::Result<Prepared<Finetuning>> {
+        let mut start = Values::new();
+        if let (Some(path), true) = (&config.start.pretrained, fresh) {
+            let (values, report) = starting_weights(path, &config)?;
+            say(&report.to_string());
+            write_json(&folder.join(LOADED_FILE), &report)?;
+            start = values;
+        }
+        let sources = labelled_sources(&config, list, folder, control)?;
+        Ok(Prepared {
+            training_volumes: sources.training.len(),
+            validation_volumes: sources.validation.len(),
+            orientation: sources.orientation,
+            task: Finetuning::new(config, sources.training, sources.validation, start)?,
+        })
+    }
+
+    fn scores(records: &[Record], summary: &Summary) -> Scores {
+        scores(records, summary, "val/dice", "validation_dice")
+    }
+
+    fn tell(report: &RunSummary) {
+        let value = |name: &str| report.scores.get(name).copied().flatten();
+        if let (Some(last), Some(best)) =
+            (value("last_validation_dice"), value("best_validation_dice"))
+        {
+            say(&format!(
+                "validation Dice, foreground: {last:.4} at last, {best:.4} at best (step {})",
+                report.best_step
+            ));
+            say(&format!(
+                "look at {0}/prediction.png and {0}/curves.png; segment with: hounsfield predict --weights {0} --input SCAN.nii.gz --output LABELS.nii.gz",
+                report.folder
+            ));
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Weights by what a user names: a run's folder, safetensors, a PyTorch file.
+
+use crate::cli::args::ModelArgs;
+use crate::cli::run_folder::CONFIG_FILE;
+use crate::config::{FinetuneConfig, Preset, StageConfig};
+use crate::nn::{Unetr, VitConfig};
+use crate::platform;
+use crate::weights::{
+    self, Need, PatchGrids, TransferOptions, TransferReport, Values, WeightsFile, transfer,
+};
+use anyhow::{Context, bail};
+use burn::tensor::Device;
+use std::path::{Path, PathBuf};
+
+/// The file within a run's folder, or the path itself.
+fn weights_file(path: &Path, names: &[&str]) -> anyhow::Result<PathBuf> {
+    if !path.is_dir() {
+        return Ok(path.to_owned());
+    }
+    names
+        .iter()
+        .map(|name| path.join(name))
+        .find(|file| file.exists())
+        .with_context(|| {
+            format!(
+                "{} holds none of {}: name a weights file, or the folder of a run that has validated",
+                path.display(),
+                names.join(", ")
+            )
+        })
+}
+
+/// Grids of patches for resized position embeddings. A run's folder tells the grid it was trained with.
+fn grids(path: &Path, vit: &VitConfig) -> PatchGrids {
+    let from = std::fs::read_to_string(path.join(CONFIG_FILE))
+        .ok()
+        .and_then(|text| {
+            let config: toml::Table = toml::from_str(&text).ok()?;
+            let roi = config
+                .get("sampling")
+                .or(config.get("crops"))?
+                .get("roi_size")?;
+            let patch = config.get("network")?.get("patch_size")?.as_integer()?;
+            let sizes: Vec<usize> = roi
+                .as_array()?
+                .iter()
+                .filter_map(|n| usize::try_from(n.as_integer()?.checked_div(patch)?).ok())
+                .collect();
+            <[usize; 3]>::try_from(sizes).ok()
+        });
+    PatchGrids {
+        from,
+        to: vit.grid(),
+    }
+}
+
+/// The encoder to start fine-tuning from, with a report of what was taken.
+pub(super) fn starting_weights(
+    path: &Path,
+    config: &FinetuneConfig,
+) -> anyhow::Result<(Values, TransferReport)> {
+    let names = ["encoder.safetensors", "model.safetensors"];
+    let file = weights_file(path, &names)?;
+    let unetr = config.unetr();
+    let options = TransferOptions {
+        need: Need::Encoder,
+        allow_partial: config.start.allow_partial,
+        positions: (config.start.resize_positions).then(|| grids(path, &unetr.vit)),
+    };
+    load(&file, &unetr_parameters(config)?, &options)
+}
+
+fn unetr_parameters(config: &FinetuneConfig) -> anyhow::Result<Vec<weights::ParameterInfo>> {
+    // Zeros on the CPU are lazily mapped pages: only names and shapes are asked for.
+    Ok(weights::describe(&Unetr::zeros(
+        &config.unetr(),
+        &Device::flex(),
+    )?))
+}
+
+fn load(
+    file: &Path,
+    parameters: &[weights::ParameterInfo],
+    options: &TransferOptions,
+) -> anyhow::Result<(Values, TransferReport)> {
+    let bytes = platform::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let opened = WeightsFile::open(&bytes)
+        .with_context(|| format!("cannot read weights from {}", file.display()))?;
+    transfer(&opened, parameters, options)
+        .with_context(|| format!("cannot use the weights in {}", file.display()))
+}
+
+/// A fine-tuned network with the settings it was trained with.
+pub(super) struct Model {
+    pub network: Unetr,
+    pub config: FinetuneConfig,
+    pub report: TransferReport,
+}
+
+/// Loads a fine-tuned network: from a run's folder with its own settings, or from a file with those of a preset.
+pub(super) fn model(args: &ModelArgs, device: &Device) -> anyhow::Result<Model> {
+    let path = &args.weights;
+    let beside = match path.is_dir() {
+        true => path.join(CONFIG_FILE),
+        false => path.with_file_name(CONFIG_FILE),
+    };
+    let mut config: FinetuneConfig = match (&args.preset, &args.config) {
+        (Some(name), None) => name.parse::<Preset>()?.settings()?,
+        (Some(name), Some(file)) => {
+            let base: FinetuneConfig = name.parse::<Preset>()?.settings()?;
+            base.overlaid(&read(file)?, &file.display().to_string())?
+        }
+        (None, Some(file)) => settings(file)?,
+        (None, None) if beside.exists() => settings(&beside)?,
+        (None, None) if !path.exists() => bail!("{}: no such file or folder", path.display()),
+        (None, None) => bail!(
+            "{} has no {CONFIG_FILE} beside it: give --preset or --config for the network's sizes",
+            path.display()
+        ),
+    };
+    if args.classes.is_some() {
+        config.decoder.classes = args.classes;
+    }
+    config.validate()?;
+    let file = weights_file(path, &["model.safetensors"])?;
+    let options = TransferOptions {
+        need: Need::All,
+        allow_partial: false,
+        positions: None,
+    };
+    let network = Unetr::zeros(&config.unetr(), device)?;
+    let (values, report) = load(&file, &weights::describe(&network), &options)?;
+    Ok(Model {
+        network: weights::fill(network, &values)?,
+        config,
+        report,
+    })
+}
+
+fn read(file: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(file)
+        .with_context(|| format!("cannot read the settings in {}", file.display()))
+}
+
+fn settings(file: &Path) -> anyhow::Result<FinetuneConfig> {
+    let place = file.display().to_string();
+    FinetuneConfig::from_toml(&read(file)?, &place)
+        .with_context(|| format!("{place} does not hold the settings of a fine-tuning run"))
+}

@@ -1,0 +1,240 @@
+//! `predict`: images in, label maps out, on the images' own grid.
+
+use crate::cli::args::{Grid, PredictArgs};
+use crate::cli::model::{Model, model};
+use crate::cli::output::{duration, print, say};
+use crate::cli::preview::{PictureOrientation, picture_of};
+use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
+use crate::config::FinetuneConfig;
+use crate::device;
+use crate::infer::{Connectivity, InferError, keep_largest_components, segment, segment_input};
+use crate::metric::volumes_ml;
+use crate::platform::{self, Instant};
+use crate::train::{Control, Picture};
+use crate::transform::{Intensity, Prepared};
+use crate::volume::{self, Datatype, NiftiImage, Volume};
+use anyhow::{Context, bail, ensure};
+use burn::tensor::Device;
+use indicatif::ProgressBar;
+use serde::Serialize;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+#[derive(Serialize)]
+struct Report {
+    device: String,
+    weights: PathBuf,
+    cases: Vec<CaseReport>,
+}
+
+/// One image.
+#[derive(Serialize)]
+struct CaseReport {
+    input: PathBuf,
+    output: PathBuf,
+    windows: usize,
+    seconds: f64,
+    /// Volume of each label in mL, the background first.
+    volumes_ml: Vec<f64>,
+}
+
+pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
+    let jobs = jobs(&args.input, &args.output)?;
+    let control = Control::default();
+    stop_on_interrupt(&control)?;
+    let selected = pollster::block_on(async {
+        let selected = device::select(args.device.device).await?;
+        device::self_test(&selected.device).await?;
+        Ok::<_, device::DeviceError>(selected)
+    })?;
+    let model = model(&args.model, &selected.device)?;
+    say(&format!("device: {}", selected.description));
+    say(&model.report.to_string());
+    let mut cases = Vec::new();
+    for (input, output) in jobs {
+        match one(args, &model, &selected.device, &input, &output, &control) {
+            Ok(report) => cases.push(report),
+            Err(error) if matches!(error.downcast_ref(), Some(InferError::Stopped)) => {
+                say(&format!(
+                    "stopped; {} of the predictions are written",
+                    cases.len()
+                ));
+                return Ok(ExitCode::from(INTERRUPTED));
+            }
+            Err(error) => return Err(error.context(format!("{}", input.display()))),
+        }
+    }
+    let report = Report {
+        device: selected.description,
+        weights: args.model.weights.clone(),
+        cases,
+    };
+    if args.json {
+        print(&serde_json::to_string_pretty(&report)?)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Pairs of an image and the label map to write.
+fn jobs(input: &Path, output: &Path) -> anyhow::Result<Vec<(PathBuf, PathBuf)>> {
+    if !input.is_dir() {
+        ensure!(input.exists(), "{}: no such file", input.display());
+        ensure!(
+            input != output,
+            "--input and --output are the same file: name another"
+        );
+        return Ok(vec![(input.to_owned(), output.to_owned())]);
+    }
+    let list = crate::dataset::DataList::from_folder(input)?;
+    std::fs::create_dir_all(output)
+        .with_context(|| format!("cannot make the folder {}", output.display()))?;
+    list.training
+        .into_iter()
+        .map(|case| {
+            let name = case.image.file_name().context("an image without a name")?;
+            let mut name = name.to_string_lossy().into_owned();
+            for ending in [".nii.gz", ".nii", ".hdr", ".img", ".img.gz"] {
+                if let Some(stem) = name.strip_suffix(ending) {
+                    name = stem.to_owned();
+                    break;
+                }
+            }
+            let target = output.join(format!("{name}.nii.gz"));
+            ensure!(
+                target != case.image,
+                "{} would be overwritten: choose another folder for --output",
+                target.display()
+            );
+            Ok((case.image, target))
+        })
+        .collect()
+}
+
+/// Predicts one image and writes its label map.
+fn one(
+    args: &PredictArgs,
+    model: &Model,
+    device: &Device,
+    input: &Path,
+    output: &Path,
+    control: &Control,
+) -> anyhow::Result<CaseReport> {
+    let started = Instant::now();
+    let NiftiImage { header, volume } = volume::read_image(input)?;
+    let original = volume.clone();
+    let prepared = model.config.transform().image(volume)?;
+    let windows = args.windows.settings(model.config.crops.roi_size);
+    let bar = ProgressBar::new(0).with_message("windows");
+    let mut count = 0;
+    let mut go_on = |done: usize, all: usize| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+        count = all;
+        match control.stopped() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    };
+    let shape = prepared.image.shape();
+    let (mut labels, grid) = match args.grid {
+        Grid::Input => {
+            let found = segment_input(&model.network, &prepared, &windows, device, &mut go_on);
+            (pollster::block_on(found)?, original.shape())
+        }
+        Grid::Model => {
+            let image = prepared.image.data();
+            let found = segment(&model.network, image, shape, &windows, device, &mut go_on);
+            (pollster::block_on(found)?, shape)
+        }
+    };
+    bar.finish_and_clear();
+    if args.largest_component {
+        keep_largest_components(&mut labels, grid, Connectivity::default(), |_| true);
+    }
+    let values: Vec<f32> = labels.iter().map(|label| f32::from(*label)).collect();
+    let spacing = match args.grid {
+        Grid::Input => {
+            let map = Volume::new(grid, values, *original.affine())?;
+            let spacing = map.spacing();
+            volume::write_like(output, &header, &map, Datatype::U8)?;
+            spacing
+        }
+        Grid::Model => {
+            let map = Volume::new(grid, values, *prepared.image.affine())?;
+            volume::write(output, &map, Datatype::U8)?;
+            map.spacing()
+        }
+    };
+    if let Some(picture) = &args.picture {
+        draw(picture, &prepared, model, &labels, args.grid, &original)?;
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let volumes = volumes_ml(&labels, model.network.classes(), spacing)?;
+    say(&format!(
+        "{}: {count} windows in {}, wrote {}",
+        input.display(),
+        duration(seconds),
+        output.display()
+    ));
+    Ok(CaseReport {
+        input: input.to_owned(),
+        output: output.to_owned(),
+        windows: count,
+        seconds,
+        volumes_ml: volumes,
+    })
+}
+
+/// The image with its labels over it, on the grid that was written.
+fn draw(
+    path: &Path,
+    prepared: &Prepared,
+    model: &Model,
+    labels: &[u8],
+    grid: Grid,
+    original: &Volume,
+) -> anyhow::Result<()> {
+    let (shape, image, orientation) = match grid {
+        Grid::Model => (
+            prepared.image.shape(),
+            prepared.image.data().to_vec(),
+            PictureOrientation::RAS,
+        ),
+        Grid::Input => {
+            let orientation = PictureOrientation::of(original.affine());
+            let shown = displayed(original.data(), &model.config);
+            (original.shape(), shown, orientation)
+        }
+    };
+    if labels.len() != image.len() {
+        bail!("the picture and the labels have different grids");
+    }
+    let picture = Picture::Segmentation {
+        shape,
+        image,
+        labels: Vec::new(),
+        prediction: labels.to_vec(),
+    };
+    let image = picture_of(&picture, orientation)?;
+    platform::write_atomic(path, &image.encode_png()?)?;
+    Ok(())
+}
+
+/// Input values from 0 to 1: by the window of the settings, else from the smallest to the largest.
+fn displayed(values: &[f32], config: &FinetuneConfig) -> Vec<f32> {
+    let (low, high) = match config.transform().intensity {
+        Intensity::Range(window) => (window.min, window.max),
+        Intensity::Percentile | Intensity::Zscore => values
+            .iter()
+            .filter(|value| value.is_finite())
+            .fold((f32::MAX, f32::MIN), |(low, high), value| {
+                (low.min(*value), high.max(*value))
+            }),
+    };
+    let width = (high - low).max(f32::MIN_POSITIVE);
+    values
+        .iter()
+        .map(|value| ((value - low) / width).clamp(0.0, 1.0))
+        .collect()
+}
