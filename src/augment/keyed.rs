@@ -19,6 +19,8 @@ pub enum Stage {
     FinetuningValidation = 4,
     /// Making of synthetic cases.
     Synthesis = 5,
+    /// Statistics of scores.
+    Evaluation = 6,
 }
 
 /// What a random number decides. The numbers are part of the key and never change.
@@ -51,6 +53,8 @@ pub enum Transform {
     Rotate = 12,
     /// Intensity offset.
     Shift = 13,
+    /// Drawing of cases with replacement.
+    Resample = 14,
 }
 
 /// What a generator is for. Equal keys give equal numbers, different keys unrelated ones.

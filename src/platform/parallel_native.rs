@@ -41,3 +41,8 @@ pub fn map_chunks<const N: usize>(
             work(out, parts);
         });
 }
+
+/// What `work` makes of each item, in their order, in parallel.
+pub fn map_items<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync + Send) -> Vec<R> {
+    items.par_iter().map(work).collect()
+}

@@ -23,3 +23,8 @@ pub fn map_chunks<const N: usize>(
 ) {
     work(out, inputs);
 }
+
+/// What `work` makes of each item, in their order.
+pub fn map_items<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync + Send) -> Vec<R> {
+    items.iter().map(work).collect()
+}
