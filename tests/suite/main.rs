@@ -12,6 +12,7 @@ mod dataset_lists;
 mod house;
 mod kernels;
 mod losses;
+mod metric;
 mod network;
 mod nifti_write;
 mod optimiser;
