@@ -2,7 +2,7 @@
 //!
 //! Those work in f32; a tensor of another type is converted on the way in and out.
 
-use crate::kernels::cpu::{conv, norm};
+use crate::kernels::cpu::{self, ConvShape, NormShape};
 use burn::backend::Flex;
 use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
@@ -38,9 +38,9 @@ fn sizes(tensor: &FlexTensor) -> [usize; 5] {
 }
 
 /// Batch and space of a convolution with this kernel.
-fn conv_shape(x: &FlexTensor, kernel: usize) -> conv::ConvShape {
+fn conv_shape(x: &FlexTensor, kernel: usize) -> ConvShape {
     let [batch, d, h, w, _] = sizes(x);
-    conv::ConvShape {
+    ConvShape {
         batch,
         size: [d, h, w],
         kernel,
@@ -54,7 +54,7 @@ pub(super) fn conv3d(inputs: &[FlexTensor], weight: &FlexTensor) -> FlexTensor {
     let plain: Vec<FlexTensor> = inputs.iter().map(plain).collect();
     let shape = conv_shape(&plain[0], kernel);
     let slices: Vec<(&[f32], usize)> = plain.iter().map(|x| (floats(x), sizes(x)[4])).collect();
-    let y = conv::forward(&slices, floats(&weight), out, shape);
+    let y = cpu::forward(&slices, floats(&weight), out, shape);
     let [batch, d, h, w, _] = sizes(&plain[0]);
     tensor(y, [batch, d, h, w, out], &inputs[0])
 }
@@ -68,12 +68,12 @@ pub(super) fn conv3d_data_gradient(
 ) -> FlexTensor {
     let (g, weight) = (plain(grad), plain(weight));
     let [batch, d, h, w, _] = sizes(&g);
-    let [out, input, kernel, _, _] = sizes(&weight);
-    let x = conv::data_gradient(
-        floats(&g),
+    let [out, _, kernel, _, _] = sizes(&weight);
+    let x = cpu::data_gradient(
+        (floats(&g), out),
         floats(&weight),
-        [out, input],
-        first..first + channels,
+        first,
+        channels,
         conv_shape(&g, kernel),
     );
     tensor(x, [batch, d, h, w, channels], grad)
@@ -87,27 +87,30 @@ pub(super) fn conv3d_weight_gradient(
 ) -> FlexTensor {
     let (plain_x, g) = (plain(x), plain(grad));
     let (input, out) = (sizes(&plain_x)[4], sizes(&g)[4]);
-    let weight = conv::weight_gradient(
-        floats(&plain_x),
-        input,
-        floats(&g),
-        out,
+    let weight = cpu::weight_gradient(
+        (floats(&plain_x), input),
+        (floats(&g), out),
         conv_shape(&plain_x, kernel),
     );
     tensor(weight, [out, input, kernel, kernel, kernel], x)
 }
 
-/// Batch, voxels and channels.
-fn norm_shape(x: &FlexTensor) -> [usize; 3] {
+fn norm_shape(x: &FlexTensor) -> NormShape {
     let [batch, d, h, w, channels] = sizes(x);
-    [batch, d * h * w, channels]
+    NormShape {
+        batch,
+        positions: d * h * w,
+        channels,
+    }
 }
 
 /// See [`crate::kernels::InstanceNormBackend::instance_norm_stats`].
 pub(super) fn instance_norm_stats(x: FlexTensor) -> FlexTensor {
     let x = plain(&x);
-    let [batch, _, channels] = norm_shape(&x);
-    let stats = norm::stats(floats(&x), norm_shape(&x));
+    let NormShape {
+        batch, channels, ..
+    } = norm_shape(&x);
+    let stats = cpu::stats(floats(&x), norm_shape(&x));
     FlexTensor::from_data(TensorData::new(stats, [batch, 2, channels]))
 }
 
@@ -119,7 +122,7 @@ pub(super) fn instance_norm_apply(
     slope: f32,
 ) -> FlexTensor {
     let (plain_x, residual) = (plain(&x), residual.as_ref().map(plain));
-    let y = norm::apply(
+    let y = cpu::apply(
         floats(&plain_x),
         floats(&stats.to_contiguous()),
         residual.as_ref().map(floats),
@@ -138,7 +141,7 @@ pub(super) fn instance_norm_backward(
     slope: f32,
 ) -> FlexTensor {
     let (plain_y, grad, residual) = (plain(&y), plain(&grad), residual.as_ref().map(plain));
-    let x = norm::backward(
+    let x = cpu::backward(
         floats(&plain_y),
         floats(&stats.to_contiguous()),
         residual.as_ref().map(floats),
@@ -152,6 +155,6 @@ pub(super) fn instance_norm_backward(
 /// See [`crate::kernels::InstanceNormBackend::leaky_relu_backward_from_output`].
 pub(super) fn leaky_relu_backward(y: FlexTensor, grad: FlexTensor, slope: f32) -> FlexTensor {
     let (plain_y, grad) = (plain(&y), plain(&grad));
-    let before = norm::leaky_backward(floats(&plain_y), floats(&grad), slope);
+    let before = cpu::leaky_backward(floats(&plain_y), floats(&grad), slope);
     tensor(before, sizes(&plain_y), &y)
 }

@@ -4,6 +4,7 @@ use crate::support::{cpu, software_vulkan};
 use burn::Tensor;
 use burn::tensor::module::layer_norm;
 use burn::tensor::{Device, TensorData};
+use hounsfield::device::{Extent, SUITE_TOLERANCE, kernel_suite};
 use hounsfield::kernels::{add_bias, gelu, mean_all, softmax, sum_all};
 
 /// Values with no pattern a wrong index could hide behind.
@@ -223,4 +224,31 @@ fn softmax_and_its_gradient_are_exact_on_the_cpu() {
 #[test]
 fn softmax_and_its_gradient_are_exact_on_software_vulkan() {
     softmax_is_exact(&software_vulkan());
+}
+
+/// Every operation against a double-precision reference, forward and backward.
+fn suite_holds(device: &Device, extent: Extent) {
+    let results = pollster::block_on(kernel_suite(device, extent)).unwrap();
+    let worst: Vec<String> = results
+        .iter()
+        .filter(|result| result.error.is_nan() || result.error > SUITE_TOLERANCE)
+        .map(|result| format!("{}: {:.1e}", result.name, result.error))
+        .collect();
+    assert!(
+        worst.is_empty(),
+        "{} of {}:\n{}",
+        worst.len(),
+        results.len(),
+        worst.join("\n")
+    );
+}
+
+#[test]
+fn every_operation_is_right_up_to_the_sizes_of_the_tutorial_on_the_cpu() {
+    suite_holds(&cpu(), Extent::Full);
+}
+
+#[test]
+fn every_operation_is_right_up_to_the_sizes_of_the_tutorial_on_software_vulkan() {
+    suite_holds(&software_vulkan(), Extent::Full);
 }

@@ -1,3 +1,16 @@
-//! TEMPORARY naive kernels.
-pub(super) mod conv;
-pub(super) mod norm;
+//! Convolution and instance norm on host memory, channels last, on all cores.
+
+mod conv;
+mod conv_weight;
+mod lanes;
+mod norm;
+mod panel;
+mod shape;
+#[cfg(test)]
+mod tests;
+mod tile;
+
+pub(super) use conv::{data_gradient, forward};
+pub(super) use conv_weight::weight_gradient;
+pub(super) use norm::{NormShape, apply, backward, leaky_backward, stats};
+pub(super) use shape::ConvShape;

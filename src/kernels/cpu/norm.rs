@@ -1,65 +1,326 @@
-pub(crate) fn stats(x: &[f32], [batch, voxels, c]: [usize; 3]) -> Vec<f32> {
-    let mut out = vec![0.0; batch * 2 * c];
-    for b in 0..batch {
-        for ch in 0..c {
-            let it = || (0..voxels).map(|v| f64::from(x[(b * voxels + v) * c + ch]));
-            let m = it().sum::<f64>() / voxels as f64;
-            let v = it().map(|x| (x - m).powi(2)).sum::<f64>() / voxels as f64;
-            out[b * 2 * c + ch] = m as f32;
-            out[b * 2 * c + c + ch] = (v + 1e-5).sqrt().recip() as f32;
-        }
+//! Instance norm over space, `[batch, space.., channels]`, with residual and leaky ReLU in the same pass.
+//!
+//! Mean and deviation are of one sample and channel; the variance is biased. Sums are taken over chunks of positions
+//! in f32 and merged in order in f64, so they do not depend on the threads.
+
+use crate::platform::{each_chunk, map_tasks};
+use macerator::AutoArch;
+
+/// Added to the variance.
+const EPSILON: f64 = 1e-5;
+
+/// Numbers of one chunk: they stay in the second-level cache.
+const CHUNK: usize = 1 << 14;
+
+/// Sizes of the tensors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::kernels) struct NormShape {
+    /// Samples.
+    pub(in crate::kernels) batch: usize,
+    /// Positions of one sample.
+    pub(in crate::kernels) positions: usize,
+    /// Channels.
+    pub(in crate::kernels) channels: usize,
+}
+
+impl NormShape {
+    /// Positions of one chunk.
+    fn chunk(&self) -> usize {
+        (CHUNK / self.channels.max(1)).clamp(16, 1024)
     }
-    out
+
+    /// Chunks of one sample.
+    fn chunks(&self) -> usize {
+        self.positions.div_ceil(self.chunk())
+    }
+
+    /// The numbers of one sample.
+    fn sample<'a>(&self, x: &'a [f32], sample: usize) -> &'a [f32] {
+        let length = self.positions * self.channels;
+        &x[sample * length..][..length]
+    }
+
+    /// The part of `x` that a chunk of a sample covers.
+    fn part<'a>(&self, x: &'a [f32], sample: usize, chunk: usize) -> &'a [f32] {
+        let length = self.chunk() * self.channels;
+        let x = self.sample(x, sample);
+        &x[chunk * length..x.len().min((chunk + 1) * length)]
+    }
 }
-pub(crate) fn apply(
-    x: &[f32],
-    s: &[f32],
-    r: Option<&[f32]>,
-    slope: f32,
-    [_, voxels, c]: [usize; 3],
-) -> Vec<f32> {
-    x.iter()
-        .enumerate()
-        .map(|(i, x)| {
-            let b = i / (voxels * c);
-            let ch = i % c;
-            let z = (x - s[b * 2 * c + ch]) * s[b * 2 * c + c + ch] + r.map_or(0.0, |r| r[i]);
-            if z > 0.0 { z } else { z * slope }
-        })
-        .collect()
+
+/// Mean and reciprocal deviation, `[batch, 2, channels]`.
+///
+/// Each chunk gives its mean and the squares around it, computed in two passes; chunks are merged as in Chan, Golub
+/// and LeVeque (1979). So a mean far larger than the deviation costs no digits.
+pub(in crate::kernels) fn stats(x: &[f32], shape: NormShape) -> Vec<f32> {
+    let (channels, chunks) = (shape.channels, shape.chunks());
+    let moments = map_tasks(shape.batch * chunks, |task| {
+        let x = shape.part(x, task / chunks, task % chunks);
+        AutoArch::new().dispatch(
+            #[inline(always)]
+            || moments(x, channels),
+        )
+    });
+    let mut stats = Vec::with_capacity(shape.batch * 2 * channels);
+    for moments in moments.chunks(chunks.max(1)).take(shape.batch) {
+        let (mut mean, mut squares, mut count) = (vec![0.0; channels], vec![0.0; channels], 0.0);
+        for part in moments {
+            let total = count + part.count;
+            for channel in 0..channels {
+                let apart = part.mean[channel] - mean[channel];
+                mean[channel] += apart * part.count / total;
+                squares[channel] +=
+                    part.squares[channel] + apart * apart * count * part.count / total;
+            }
+            count = total;
+        }
+        stats.extend(mean.iter().map(|mean| *mean as f32));
+        let variance = squares.iter().map(|squares| squares / count);
+        stats.extend(variance.map(|variance| (variance + EPSILON).sqrt().recip() as f32));
+    }
+    stats
 }
-pub(crate) fn backward(
-    y: &[f32],
-    s: &[f32],
-    r: Option<&[f32]>,
-    g: &[f32],
-    slope: f32,
-    [batch, voxels, c]: [usize; 3],
-) -> Vec<f32> {
-    let mut out = vec![0.0; y.len()];
-    for b in 0..batch {
-        for ch in 0..c {
-            let rs = s[b * 2 * c + c + ch];
-            let at = |v: usize| (b * voxels + v) * c + ch;
-            let gz = |i: usize| if y[i] > 0.0 { g[i] } else { g[i] * slope };
-            let xh =
-                |i: usize| (if y[i] > 0.0 { y[i] } else { y[i] / slope }) - r.map_or(0.0, |r| r[i]);
-            let m = (0..voxels).map(|v| f64::from(gz(at(v)))).sum::<f64>() / voxels as f64;
-            let mx = (0..voxels)
-                .map(|v| f64::from(gz(at(v)) * xh(at(v))))
-                .sum::<f64>()
-                / voxels as f64;
-            for v in 0..voxels {
-                let i = at(v);
-                out[i] = rs * (gz(i) - m as f32 - xh(i) * mx as f32);
+
+/// Of one chunk: positions and, by channel, the mean and the sum of squares around it.
+struct Moments {
+    count: f64,
+    mean: Vec<f64>,
+    squares: Vec<f64>,
+}
+
+#[inline(always)]
+fn moments(x: &[f32], channels: usize) -> Moments {
+    let count = (x.len() / channels.max(1)) as f64;
+    let mut near = vec![0.0f32; channels];
+    let mut sums = [vec![0.0f32; channels], vec![0.0f32; channels]];
+    sum_channels([x], channels, [&mut near], |_, [x]| [x]);
+    for near in &mut near {
+        *near = (f64::from(*near) / count) as f32;
+    }
+    let [first, second] = &mut sums;
+    sum_channels([x], channels, [first, second], |channel, [x]| {
+        let apart = x - near[channel];
+        [apart, apart * apart]
+    });
+    let mean = near.iter().zip(&sums[0]);
+    let mean = mean.map(|(near, sum)| f64::from(*near) + f64::from(*sum) / count);
+    // What rounding left of the sum moves the squares to the exact mean.
+    let squares = sums[1].iter().zip(&sums[0]);
+    let squares =
+        squares.map(|(squares, sum)| f64::from(*squares) - f64::from(*sum).powi(2) / count);
+    Moments {
+        count,
+        mean: mean.collect(),
+        squares: squares.collect(),
+    }
+}
+
+/// Adds `term(channel, values)` over positions to `sums`, by channel.
+#[inline(always)]
+fn sum_channels<const N: usize, const T: usize>(
+    x: [&[f32]; N],
+    channels: usize,
+    mut sums: [&mut [f32]; T],
+    term: impl Fn(usize, [f32; N]) -> [f32; T],
+) {
+    let mut first = 0;
+    while channels - first >= 16 {
+        sum_block::<16, N, T>(x, channels, first, &mut sums, &term);
+        first += 16;
+    }
+    while channels - first >= 4 {
+        sum_block::<4, N, T>(x, channels, first, &mut sums, &term);
+        first += 4;
+    }
+    while channels > first {
+        sum_block::<1, N, T>(x, channels, first, &mut sums, &term);
+        first += 1;
+    }
+}
+
+/// The same for `B` channels, whose sums stay in registers.
+#[inline(always)]
+fn sum_block<const B: usize, const N: usize, const T: usize>(
+    x: [&[f32]; N],
+    channels: usize,
+    first: usize,
+    sums: &mut [&mut [f32]; T],
+    term: &impl Fn(usize, [f32; N]) -> [f32; T],
+) {
+    let mut local = [[0.0f32; B]; T];
+    let positions = x[0].len() / channels.max(1);
+    for position in 0..positions {
+        let x: [&[f32]; N] = x.map(|x| &x[position * channels + first..][..B]);
+        for b in 0..B {
+            let terms = term(first + b, x.map(|x| x[b]));
+            for (local, term) in local.iter_mut().zip(terms) {
+                local[b] += term;
             }
         }
     }
+    for (sums, local) in sums.iter_mut().zip(local) {
+        sums[first..first + B].copy_from_slice(&local);
+    }
+}
+
+/// `leaky_relu((x - mean) / deviation + residual)`; `slope` 1 leaves the activation out.
+pub(in crate::kernels) fn apply(
+    x: &[f32],
+    stats: &[f32],
+    residual: Option<&[f32]>,
+    slope: f32,
+    shape: NormShape,
+) -> Vec<f32> {
+    let table = |sample| {
+        let stats = &stats[sample * 2 * shape.channels..];
+        let (mean, scale) = stats.split_at(shape.channels);
+        [mean.to_vec(), scale[..shape.channels].to_vec()]
+    };
+    match residual {
+        None => by_channel(shape, [x], table, |[x], [mean, scale]| {
+            leaky((x - mean) * scale, slope)
+        }),
+        Some(residual) => by_channel(
+            shape,
+            [x, residual],
+            table,
+            |[x, residual], [mean, scale]| leaky((x - mean) * scale + residual, slope),
+        ),
+    }
+}
+
+#[inline(always)]
+fn leaky(x: f32, slope: f32) -> f32 {
+    // A factor instead of a branch, so that loops vectorise.
+    x * if x > 0.0 { 1.0 } else { slope }
+}
+
+#[inline(always)]
+fn leaky_gradient(y: f32, grad: f32, slope: f32) -> f32 {
+    grad * if y > 0.0 { 1.0 } else { slope }
+}
+
+/// The normalised value from the output: the activation undone, the residual taken away.
+#[inline(always)]
+fn normal(y: f32, residual: f32, steepness: f32) -> f32 {
+    y * if y > 0.0 { 1.0 } else { steepness } - residual
+}
+
+/// Gradient of the loss with respect to `x` of [`apply`] from its output `y` and the residual: the normalised values
+/// come back from these, so that `x` need not be kept.
+pub(in crate::kernels) fn backward(
+    y: &[f32],
+    stats: &[f32],
+    residual: Option<&[f32]>,
+    grad: &[f32],
+    slope: f32,
+    shape: NormShape,
+) -> Vec<f32> {
+    let steepness = slope.recip();
+    match residual {
+        None => backward_of([y, grad], stats, slope, shape, |[y, _]| {
+            normal(y, 0.0, steepness)
+        }),
+        Some(residual) => backward_of([y, grad, residual], stats, slope, shape, |[y, _, r]| {
+            normal(y, r, steepness)
+        }),
+    }
+}
+
+/// The gradient where the output and its gradient are the first two tensors, and `normal` gives the normalised value.
+#[inline(always)]
+fn backward_of<const N: usize>(
+    tensors: [&[f32]; N],
+    stats: &[f32],
+    slope: f32,
+    shape: NormShape,
+    normal: impl Fn([f32; N]) -> f32 + Sync + Copy,
+) -> Vec<f32> {
+    let (channels, chunks) = (shape.channels, shape.chunks());
+    let sums = map_tasks(shape.batch * chunks, |task| {
+        let parts = tensors.map(|x| shape.part(x, task / chunks, task % chunks));
+        AutoArch::new().dispatch(
+            #[inline(always)]
+            || {
+                let mut sums = [vec![0.0; channels], vec![0.0; channels]];
+                let [first, second] = &mut sums;
+                sum_channels(parts, channels, [first, second], |_, values| {
+                    let grad = leaky_gradient(values[0], values[1], slope);
+                    [grad, grad * normal(values)]
+                });
+                sums
+            },
+        )
+    });
+    // By channel: the reciprocal deviation, then the factors of one and of the normalised value.
+    let table = |sample: usize| {
+        let scale = &stats[(2 * sample + 1) * channels..][..channels];
+        let factor = |which: usize| {
+            let factors = scale.iter().enumerate().map(|(channel, scale)| {
+                let sums = sums[sample * chunks..][..chunks].iter();
+                let sum: f64 = sums.map(|sums| f64::from(sums[which][channel])).sum();
+                (f64::from(*scale) * sum / shape.positions as f64) as f32
+            });
+            factors.collect()
+        };
+        [scale.to_vec(), factor(0), factor(1)]
+    };
+    by_channel(
+        shape,
+        tensors,
+        table,
+        |values, [scale, constant, linear]| {
+            let grad = leaky_gradient(values[0], values[1], slope);
+            scale * grad - constant - normal(values) * linear
+        },
+    )
+}
+
+/// Gradient of the loss before a leaky ReLU from its output and the gradient behind it.
+pub(in crate::kernels) fn leaky_backward(y: &[f32], grad: &[f32], slope: f32) -> Vec<f32> {
+    let mut out = vec![0.0; y.len()];
+    each_chunk(&mut out, CHUNK, |index, out| {
+        let start = index * CHUNK;
+        let (y, grad) = (&y[start..][..out.len()], &grad[start..][..out.len()]);
+        for ((out, y), grad) in out.iter_mut().zip(y).zip(grad) {
+            *out = leaky_gradient(*y, *grad, slope);
+        }
+    });
     out
 }
-pub(crate) fn leaky_backward(y: &[f32], g: &[f32], slope: f32) -> Vec<f32> {
-    y.iter()
-        .zip(g)
-        .map(|(y, g)| if *y > 0.0 { *g } else { g * slope })
-        .collect()
+
+/// `work(values, constants of the channel)` at every number; `table(sample)` gives the constants by channel.
+fn by_channel<const N: usize, const T: usize>(
+    shape: NormShape,
+    x: [&[f32]; N],
+    table: impl Fn(usize) -> [Vec<f32>; T],
+    work: impl Fn([f32; N], [f32; T]) -> f32 + Sync,
+) -> Vec<f32> {
+    let channels = shape.channels.max(1);
+    let mut out = vec![0.0; shape.batch * shape.positions * shape.channels];
+    // The constants of a few positions in a row make loops long enough to vectorise well.
+    let repeat = 256usize.div_ceil(channels);
+    let length = (shape.chunk().next_multiple_of(repeat)) * channels;
+    let samples = out.chunks_mut((shape.positions * channels).max(1));
+    for (sample, out) in samples.enumerate() {
+        let x = x.map(|x| shape.sample(x, sample));
+        let table = table(sample).map(|constants| constants.repeat(repeat));
+        each_chunk(out, length, |index, out| {
+            let x = x.map(|x| &x[index * length..][..out.len()]);
+            AutoArch::new().dispatch(
+                #[inline(always)]
+                || {
+                    let stretch = repeat * channels;
+                    for (index, out) in out.chunks_mut(stretch).enumerate() {
+                        let x = x.map(|x| &x[index * stretch..][..out.len()]);
+                        let table = table.each_ref().map(|table| &table[..out.len()]);
+                        for (at, out) in out.iter_mut().enumerate() {
+                            *out = work(x.map(|x| x[at]), table.map(|table| table[at]));
+                        }
+                    }
+                },
+            );
+        });
+    }
+    out
 }
