@@ -7,8 +7,8 @@
 //! [`volume`] → [`transform`] → [`dataset`] (cache) → [`augment`] → [`nn`] → [`loss`] → [`optim`] → [`train`] →
 //! [`report`].
 //!
-//! `volume`, `transform`, `augment` and `dataset` work on plain slices and are exact to the original recipe;
-//! everything from [`nn`] on works on [`burn`] tensors on a device chosen at run time ([`mod@device`]).
+//! `volume`, `transform`, `augment`, `dataset` and [`metric`] work on plain slices and are exact to the original
+//! recipe; everything from [`nn`] on works on [`burn`] tensors on a device chosen at run time ([`mod@device`]).
 //!
 //! | feature | adds |
 //! | --- | --- |

@@ -59,7 +59,7 @@ pub enum MetricError {
     /// Nothing to compute a statistic of.
     #[error("no {what} to compute a statistic of")]
     Nothing {
-        /// `scores`, `seeds` or `resamples`.
+        /// `scores`, `seeds`, `methods` or `resamples`.
         what: &'static str,
     },
     /// A score that is no number.

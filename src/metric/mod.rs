@@ -16,6 +16,7 @@
 mod dice;
 mod distance;
 mod error;
+mod experiment;
 mod grid;
 mod score;
 mod statistics;
@@ -25,6 +26,7 @@ mod surface;
 pub use dice::{Overlap, Overlaps, mean_of_running_means, mean_of_some};
 pub use distance::distance_transform;
 pub use error::MetricError;
+pub use experiment::{Method, MethodResult, SizeResult, compare_methods};
 pub use grid::LabelPair;
 pub use score::{CaseScore, ClassScore, SurfaceOptions, score, volumes_ml};
 pub use statistics::{

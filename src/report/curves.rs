@@ -84,7 +84,7 @@ pub fn pretraining(run: &Pretraining<'_>) -> Vec<Panel> {
 }
 
 /// Height of the title above the panels: four panels and the title make 1600 x 1200.
-const HEADER: f64 = 80.0;
+pub(super) const HEADER: f64 = 80.0;
 
 /// Draws the panels on a grid under a common title.
 ///

@@ -9,11 +9,15 @@
 //! | `curves.png` | `curves::draw` (feature `cli`) |
 //! | `reconstruction.png`, `prediction.png` | [`montage::montage`], `labels::labelled` (feature `cli`) |
 //! | `summary.json` | [`summary::write_json`] |
+//! | `results.png` | `bars::draw` (feature `cli`) |
+//! | tables in text, Markdown and CSV | [`table`], [`scores`], [`results`] |
 
 mod display;
 pub mod image;
 pub mod metrics;
 pub mod montage;
+pub mod results;
+pub mod scores;
 mod slice;
 pub mod summary;
 pub mod table;
@@ -22,6 +26,8 @@ mod tfrecord;
 
 #[cfg(feature = "cli")]
 mod axis;
+#[cfg(feature = "cli")]
+pub mod bars;
 #[cfg(feature = "cli")]
 mod canvas;
 #[cfg(feature = "cli")]

@@ -18,12 +18,12 @@ pub(super) const HEADING: Font = Font {
     colour: INK,
 };
 
-const INK: Colour = [32, 36, 44];
+pub(super) const INK: Colour = [32, 36, 44];
 const GREY: Colour = [84, 92, 106];
-const FRAME: Colour = [170, 176, 188];
-const GRID: Colour = [229, 232, 238];
+pub(super) const FRAME: Colour = [170, 176, 188];
+pub(super) const GRID: Colour = [229, 232, 238];
 
-const TITLE: Font = Font {
+pub(super) const TITLE: Font = Font {
     size: 25.0,
     colour: INK,
 };
@@ -32,7 +32,7 @@ pub(super) const NOTE: Font = Font {
     colour: GREY,
 };
 /// Space at the left and right of a panel.
-const MARGIN: f64 = 36.0;
+pub(super) const MARGIN: f64 = 36.0;
 
 /// Series of fewer points are drawn as they are, with a mark on every point.
 const FEW: usize = 30;

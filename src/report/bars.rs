@@ -1,0 +1,303 @@
+//! `results.png`: bars of every method for each number of training cases, with a dot for each seed and the interval
+//! over cases, and learning curves below.
+
+use super::ReportError;
+use super::axis::Axis;
+use super::canvas::{Anchor, Canvas, Font, mix, paint};
+use super::curves::{HEADER, Panel};
+use super::image::{Colour, RgbImage};
+use super::legend::colour;
+use super::plot::{FRAME, GRID, HEADING, INK, MARGIN, NOTE, PANEL, TITLE, WHITE, draw_panel};
+use super::results::{level, percent};
+use crate::metric::SizeResult;
+
+/// Share of a group's width that its bars take.
+const FILLED: f64 = 0.62;
+/// The widest bar, pixels.
+const WIDEST: f64 = 110.0;
+/// Height of a line below the bars.
+const LINE: f64 = 30.0;
+/// A sample of a method's colour.
+const SAMPLE: f64 = 16.0;
+
+/// Where the bars go.
+struct Frame {
+    left: f64,
+    right: f64,
+    top: f64,
+    bottom: f64,
+    y: Axis,
+}
+
+impl Frame {
+    fn row(&self, value: f64) -> f64 {
+        self.bottom - self.y.place(value) * (self.bottom - self.top)
+    }
+}
+
+/// Draws the results under `title`, with `score` as the name of what the bars show, and below them the panels, two
+/// side by side.
+///
+/// # Errors
+/// When there are so many panels that the picture would be too large, or the drawing library fails.
+pub fn draw(
+    title: &str,
+    score: &str,
+    results: &[SizeResult],
+    panels: &[Panel],
+) -> Result<RgbImage, ReportError> {
+    let rows = panels.len().div_ceil(2);
+    let notes = results.iter().map(|size| size.methods.len()).max();
+    // One line for the group, one for each method after the first.
+    let below = LINE * (notes.unwrap_or(0).max(1) as f64) + 28.0;
+    let bars = PANEL.1 + 80.0 + below;
+    let height = (HEADER + bars) as usize + rows.saturating_mul(PANEL.1 as usize);
+    paint(2 * PANEL.0 as usize, height, WHITE, |canvas| {
+        canvas.text((MARGIN, 46.0), Anchor::Left, HEADING, title)?;
+        draw_bars(canvas, (HEADER, HEADER + bars - below), score, results)?;
+        for (index, panel) in panels.iter().enumerate() {
+            let left = (index % 2) as f64 * PANEL.0;
+            let top = HEADER + bars + (index / 2) as f64 * PANEL.1;
+            draw_panel(canvas, (left, top), panel)?;
+        }
+        Ok(())
+    })
+}
+
+/// The curves of several runs of each method as one panel: `runs[method]` has the method's name and the curve of
+/// each seed. Seeds are averaged at the steps that all of them have, so that a run that is still going on shortens the
+/// curve and does not bend it.
+pub fn learning_curves(title: &str, x_label: &str, runs: &[(String, Vec<Points>)]) -> Panel {
+    let series = runs.iter().map(|(name, seeds)| super::curves::Series {
+        name: name.clone(),
+        points: average(seeds),
+        best: None,
+    });
+    Panel {
+        title: title.to_owned(),
+        x_label: x_label.to_owned(),
+        series: series.collect(),
+    }
+}
+
+/// A curve: step or epoch, and value.
+pub type Points = Vec<(f64, f64)>;
+
+fn average(seeds: &[Points]) -> Points {
+    let Some((first, others)) = seeds.split_first() else {
+        return Vec::new();
+    };
+    let at = |points: &Points, x: f64| points.iter().find(|p| p.0 == x).map(|p| p.1);
+    let mean = |(x, y): &(f64, f64)| {
+        let mut sum = *y;
+        for other in others {
+            sum += at(other, *x)?;
+        }
+        Some((*x, sum / seeds.len() as f64))
+    };
+    first.iter().filter_map(mean).collect()
+}
+
+fn draw_bars(
+    canvas: &Canvas<'_>,
+    (top, bottom): (f64, f64),
+    score: &str,
+    results: &[SizeResult],
+) -> Result<(), ReportError> {
+    let methods = || results.iter().flat_map(|size| &size.methods);
+    let values = methods().flat_map(|method| {
+        let dots = method.seed_means.iter().copied();
+        dots.chain([method.interval.low, method.interval.high, method.seeds.mean])
+    });
+    // Bars start at zero: their length is the value.
+    let frame = Frame {
+        left: MARGIN + 70.0,
+        right: 2.0 * PANEL.0 - MARGIN,
+        top: top + 62.0,
+        bottom,
+        y: Axis::vertical(values.filter(|v| v.is_finite()).chain([0.0]), 6),
+    };
+    for (tick, label) in frame.y.ticks.iter().zip(frame.y.labels()) {
+        let row = frame.row(*tick);
+        canvas.line(&[(frame.left, row), (frame.right, row)], 1.0, GRID)?;
+        canvas.text((frame.left - 12.0, row), Anchor::Right, NOTE, &label)?;
+    }
+    canvas.text((MARGIN, top + 24.0), Anchor::Left, TITLE, score)?;
+    if let Some(explanation) = explanation(results) {
+        let after = MARGIN + canvas.text_width(TITLE, score)? + 18.0;
+        canvas.text((after, top + 25.0), Anchor::Left, NOTE, &explanation)?;
+    }
+    draw_names(canvas, (frame.right, top + 25.0), results)?;
+    let width = (frame.right - frame.left) / results.len().max(1) as f64;
+    for (index, size) in results.iter().enumerate() {
+        let left = frame.left + index as f64 * width;
+        draw_group(canvas, &frame, (left, width), size)?;
+    }
+    let base = frame.row(0.0);
+    canvas.line(&[(frame.left, base), (frame.right, base)], 1.3, FRAME)
+}
+
+/// What is drawn, in words; `None` without results.
+fn explanation(results: &[SizeResult]) -> Option<String> {
+    let level = level(results.first()?);
+    let mut methods = results.iter().flat_map(|size| &size.methods);
+    let differs = methods.any(|method| method.difference.is_some());
+    let below = if differs {
+        "; below: difference to the first, in points"
+    } else {
+        ""
+    };
+    Some(format!(
+        "dots: seeds; lines: {level} interval over cases{below}"
+    ))
+}
+
+/// The bars of one number of training cases, and what is said below them.
+fn draw_group(
+    canvas: &Canvas<'_>,
+    frame: &Frame,
+    (left, width): (f64, f64),
+    size: &SizeResult,
+) -> Result<(), ReportError> {
+    let count = size.methods.len().max(1) as f64;
+    let bar = (width * FILLED / count).min(WIDEST);
+    let middle = left + width / 2.0;
+    for (index, method) in size.methods.iter().enumerate() {
+        let centre = middle + (index as f64 - (count - 1.0) / 2.0) * bar;
+        let colour = colour(index);
+        let half = 0.5 * bar - 3.0;
+        let mean = method.seeds.mean;
+        let (high, low) = (frame.row(mean.max(0.0)), frame.row(mean.min(0.0)));
+        let fill = mix(colour, WHITE, 0.45);
+        canvas.rectangle((centre - half, high), (centre + half, low), fill)?;
+
+        draw_dots(canvas, frame, (centre, half), &method.seed_means, colour)?;
+        let ends = [method.interval.low, method.interval.high].map(|end| frame.row(end));
+        let [bottom, top] = ends;
+        canvas.line(&[(centre, bottom), (centre, top)], 2.0, INK)?;
+        for row in ends {
+            canvas.line(&[(centre - 9.0, row), (centre + 9.0, row)], 2.0, INK)?;
+        }
+        let dots = method.seed_means.iter().map(|seed| frame.row(*seed));
+        let above = dots.fold(top.min(high), f64::min) - 20.0;
+        let font = Font {
+            colour: INK,
+            ..NOTE
+        };
+        canvas.text((centre, above), Anchor::Middle, font, &format!("{mean:.3}"))?;
+    }
+    let plural = if size.training_cases == 1 { "" } else { "s" };
+    let label = format!("{} training case{plural}", size.training_cases);
+    let font = Font {
+        colour: INK,
+        ..NOTE
+    };
+    let mut row = frame.bottom + 26.0;
+    canvas.text((middle, row), Anchor::Middle, font, &label)?;
+    for (index, method) in size.methods.iter().enumerate() {
+        if let Some(difference) = &method.difference {
+            row += LINE;
+            let font = Font {
+                colour: colour(index),
+                ..NOTE
+            };
+            canvas.text((middle, row), Anchor::Middle, font, &percent(difference))?;
+        }
+    }
+    Ok(())
+}
+
+/// One dot a seed, side by side left and right of the interval.
+fn draw_dots(
+    canvas: &Canvas<'_>,
+    frame: &Frame,
+    (centre, half): (f64, f64),
+    seeds: &[f64],
+    colour: Colour,
+) -> Result<(), ReportError> {
+    for (index, seed) in seeds.iter().enumerate().filter(|(_, s)| s.is_finite()) {
+        let share = (index as f64 + 0.5) / seeds.len() as f64 - 0.5;
+        let at = (centre + share * 1.5 * half, frame.row(*seed));
+        canvas.disc(at, 6.5, WHITE)?;
+        canvas.disc(at, 5.0, colour)?;
+    }
+    Ok(())
+}
+
+/// The methods' names with their colours, ending at the column `right`.
+fn draw_names(
+    canvas: &Canvas<'_>,
+    (right, row): (f64, f64),
+    results: &[SizeResult],
+) -> Result<(), ReportError> {
+    let methods = results.first().map(|size| size.methods.as_slice());
+    let mut end = right;
+    for (index, method) in methods.unwrap_or_default().iter().enumerate().rev() {
+        canvas.text((end, row), Anchor::Right, NOTE, &method.name)?;
+        let start = end - canvas.text_width(NOTE, &method.name)? - SAMPLE - 10.0;
+        let half = SAMPLE / 2.0;
+        let corners = ((start, row - half), (start + SAMPLE, row + half));
+        canvas.rectangle(corners.0, corners.1, colour(index))?;
+        end = start - 26.0;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::results::tests::made_up;
+
+    #[test]
+    fn bars_are_as_high_as_their_values() -> Result<(), ReportError> {
+        let results = made_up(2);
+        let image = draw("Results", "Dice", &results, &[])?;
+        assert_eq!(image.width(), 1600);
+        // The first bar of each group, counted in pixels of its fill.
+        let fill = mix(colour(0), WHITE, 0.45);
+        let tall = |x: usize| {
+            (0..image.height())
+                .filter(|y| image.get(x, *y) == Some(fill))
+                .count()
+        };
+        let heights: Vec<usize> = (0..3)
+            .map(|group| {
+                let from = 106 + group * 486;
+                (from..from + 486).map(tall).max().unwrap_or(0)
+            })
+            .collect();
+        let share = |group: usize| heights[group] as f64 / heights[0] as f64;
+        for (group, size) in results.iter().enumerate() {
+            let expected = size.methods[0].seeds.mean / results[0].methods[0].seeds.mean;
+            assert!((share(group) - expected).abs() < 0.02, "{heights:?}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn any_results_can_be_drawn() -> Result<(), ReportError> {
+        draw("", "", &[], &[])?;
+        let mut odd = made_up(3);
+        odd[0].methods.clear();
+        odd[1].methods[0].seed_means.clear();
+        odd[2].methods[1].seed_means[0] = f64::NAN;
+        let plain = draw("", "", &odd, &[])?;
+        let panel = learning_curves("Dice", "step", &[]);
+        let more = draw("", "", &odd, &[panel.clone(), panel.clone(), panel])?;
+        assert_eq!(more.height(), plain.height() + 2 * 560);
+        Ok(())
+    }
+
+    #[test]
+    fn seeds_are_averaged_where_all_have_a_value() {
+        let a = vec![(1.0, 0.2), (2.0, 0.4), (3.0, 0.6)];
+        let b = vec![(1.0, 0.4), (3.0, 0.8), (4.0, 1.0)];
+        let panel = learning_curves("Dice", "step", &[("random".to_owned(), vec![a, b])]);
+        let points = &panel.series[0].points;
+        let expected = [(1.0, 0.3), (3.0, 0.7)];
+        assert_eq!(points.len(), 2);
+        for (found, expected) in points.iter().zip(expected) {
+            assert!(found.0 == expected.0 && (found.1 - expected.1).abs() < 1e-12);
+        }
+    }
+}
