@@ -3,6 +3,7 @@
 //! Each is one public function that means the same on every backend.
 
 mod bias;
+mod cpu;
 mod gelu;
 mod host;
 mod math;

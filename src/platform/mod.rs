@@ -26,5 +26,5 @@ pub use native::{AppendFile, AtomicFile, read, write_atomic};
 pub use wasm::{AppendFile, AtomicFile, read, write_atomic};
 
 pub use folder::{AtomicFolder, exists};
-pub use parallel::{map_chunks, threads, zip_chunks};
+pub use parallel::{fill_chunks, map_chunks, map_tasks, threads, zip_chunks};
 pub use web_time::{Instant, SystemTime};

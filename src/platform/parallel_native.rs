@@ -41,3 +41,15 @@ pub fn map_chunks<const N: usize>(
             work(out, parts);
         });
 }
+
+/// Calls `work(index, part)` on consecutive parts of `out`, `chunk` numbers each but for the last, in parallel.
+pub fn fill_chunks(out: &mut [f32], chunk: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
+    out.par_chunks_mut(chunk.max(1))
+        .enumerate()
+        .for_each(|(index, part)| work(index, part));
+}
+
+/// The results of `work(0)` to `work(count - 1)` in this order, computed in parallel.
+pub fn map_tasks<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    (0..count).into_par_iter().map(&work).collect()
+}

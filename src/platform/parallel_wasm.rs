@@ -23,3 +23,15 @@ pub fn map_chunks<const N: usize>(
 ) {
     work(out, inputs);
 }
+
+/// Calls `work(index, part)` on consecutive parts of `out`, `chunk` numbers each but for the last.
+pub fn fill_chunks(out: &mut [f32], chunk: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
+    for (index, part) in out.chunks_mut(chunk.max(1)).enumerate() {
+        work(index, part);
+    }
+}
+
+/// The results of `work(0)` to `work(count - 1)` in this order.
+pub fn map_tasks<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    (0..count).map(work).collect()
+}

@@ -1,0 +1,18 @@
+//! Convolution and instance norm on host memory, channels last, on all cores.
+
+mod conv;
+mod conv_weight;
+mod lanes;
+mod moments;
+mod norm;
+mod panel;
+mod shape;
+#[cfg(test)]
+mod tests;
+mod tile;
+
+pub(super) use conv::{data_gradient, forward};
+pub(super) use conv_weight::weight_gradient;
+pub(super) use moments::stats;
+pub(super) use norm::{NormShape, apply, backward, leaky_backward};
+pub(super) use shape::ConvShape;
