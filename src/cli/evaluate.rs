@@ -6,27 +6,17 @@ use crate::cli::output::{print, say};
 use crate::dataset::{Case, DataList};
 use crate::device;
 use crate::infer::{SlidingWindow, segment, segment_input};
-use crate::metric::{CaseScore, LabelPair, Summary, SurfaceOptions, score, summarize};
+use crate::metric::{LabelPair, SurfaceOptions, score};
 use crate::platform;
-use crate::report::table::{csv, text};
+use crate::report::scores::Evaluation;
 use crate::transform::check_labels;
 use crate::volume::{self, Volume};
 use anyhow::{Context, ensure};
 use burn::tensor::Device;
 use indicatif::ProgressBar;
-use serde::Serialize;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
-
-#[derive(Serialize)]
-struct Report<'a> {
-    split: &'static str,
-    grid: &'static str,
-    classes: &'a [String],
-    summary: Summary,
-    cases: Vec<CaseScore>,
-}
 
 /// A label map with its reference on the same voxels.
 struct Pair {
@@ -94,23 +84,16 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
             None => format!("class {class}"),
         })
         .collect();
+    let report = Evaluation::new(names, Some(args.tolerance), scores)?;
     if let Some(file) = &args.csv {
-        platform::write_atomic(file, csv(&case_rows(&scores, &names)).as_bytes())?;
+        platform::write_atomic(file, report.by_case_and_class().csv().as_bytes())?;
     }
-    let report = Report {
-        split,
-        grid: match args.grid {
-            Grid::Input => "input",
-            Grid::Model => "model",
-        },
-        classes: &names,
-        summary: summarize(&scores)?,
-        cases: scores,
-    };
     if args.json {
         print(&serde_json::to_string_pretty(&report)?)?;
     } else {
-        print(tables(&report).trim_end())?;
+        let tables = [report.by_class(), report.by_case(), report.totals()];
+        let texts: Vec<String> = tables.iter().map(|table| table.text()).collect();
+        print(texts.join("\n").trim_end())?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -182,76 +165,4 @@ fn predicted(
             })
         }
     }
-}
-
-fn number(value: Option<f64>, digits: usize) -> String {
-    value.map_or_else(String::new, |value| format!("{value:.digits$}"))
-}
-
-/// A row for every case and class.
-fn case_rows(cases: &[CaseScore], names: &[String]) -> Vec<Vec<String>> {
-    let header = [
-        "case",
-        "class",
-        "name",
-        "dice",
-        "hd95_mm",
-        "nsd",
-        "reference_ml",
-        "prediction_ml",
-    ];
-    let mut rows = vec![header.map(str::to_owned).to_vec()];
-    for case in cases {
-        for (class, name) in case.classes.iter().zip(names) {
-            rows.push(vec![
-                case.case.clone(),
-                class.label.to_string(),
-                name.clone(),
-                number(class.dice, 6),
-                number(class.hd95_mm, 4),
-                number(class.nsd, 6),
-                format!("{:.4}", class.reference_ml),
-                format!("{:.4}", class.prediction_ml),
-            ]);
-        }
-    }
-    rows
-}
-
-/// The scores as people read them.
-fn tables(report: &Report<'_>) -> String {
-    let header = [
-        "class", "Dice", "HD95 mm", "NSD", "cases", "missed", "invented",
-    ];
-    let mut rows = vec![header.map(str::to_owned).to_vec()];
-    for (class, name) in report.summary.classes.iter().zip(report.classes).skip(1) {
-        let mean = |spread: &Option<crate::metric::Spread>, digits| {
-            number(spread.as_ref().map(|s| s.mean), digits)
-        };
-        rows.push(vec![
-            name.clone(),
-            mean(&class.dice, 4),
-            mean(&class.hd95_mm, 2),
-            mean(&class.nsd, 4),
-            class.present.to_string(),
-            class.missed.to_string(),
-            class.invented.to_string(),
-        ]);
-    }
-    let summary = &report.summary;
-    let mut out = text(&rows);
-    for (what, value, digits) in [
-        ("mean Dice, foreground", summary.foreground_dice, 4),
-        ("mean Dice with background", summary.dice, 4),
-        (
-            "the original's mean of running means",
-            summary.upstream_dice,
-            4,
-        ),
-        ("mean HD95, foreground, mm", summary.foreground_hd95_mm, 2),
-        ("mean NSD, foreground", summary.foreground_nsd, 4),
-    ] {
-        out += &format!("{what}: {}\n", number(value, digits));
-    }
-    out
 }

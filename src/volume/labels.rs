@@ -72,7 +72,11 @@ mod tests {
             None,
             "0 to 1"
         );
-        assert_eq!(looks((0..1000).map(|i| (i / 3 % 256) as f32)), None, "8 bit");
+        assert_eq!(
+            looks((0..1000).map(|i| (i / 3 % 256) as f32)),
+            None,
+            "8 bit"
+        );
         assert_eq!(looks((0..1000).map(|_| 0.0)), None, "empty");
         assert_eq!(looks((0..1000).map(|_| f32::NAN)), None, "not a number");
     }

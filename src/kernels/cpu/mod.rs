@@ -3,6 +3,7 @@
 mod conv;
 mod conv_weight;
 mod lanes;
+mod moments;
 mod norm;
 mod panel;
 mod shape;
@@ -12,5 +13,6 @@ mod tile;
 
 pub(super) use conv::{data_gradient, forward};
 pub(super) use conv_weight::weight_gradient;
-pub(super) use norm::{NormShape, apply, backward, leaky_backward, stats};
+pub(super) use moments::stats;
+pub(super) use norm::{NormShape, apply, backward, leaky_backward};
 pub(super) use shape::ConvShape;
