@@ -4,6 +4,7 @@ use crate::cli::convert::patch_grid;
 use crate::config::{FinetuneConfig, Preset, PretrainConfig, StageConfig};
 use crate::device::DeviceChoice;
 use crate::infer::{Blending, SlidingWindow};
+use crate::nn::Precision;
 use crate::weights::MonaiVersion;
 use anyhow::Context;
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
@@ -372,6 +373,9 @@ pub(super) struct BenchStepArgs {
     /// Crops in the step; in pre-training both views of each pass the network
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub crops: usize,
+    /// Type of matrix products and convolutions
+    #[arg(long, value_enum, default_value = "f32")]
+    pub precision: Precision,
     /// Parts the crops are sent through the network in
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub accumulation: usize,

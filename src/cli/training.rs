@@ -113,6 +113,7 @@ fn start<C: Training>(
         device::self_test(&selected.device).await?;
         Ok::<_, device::DeviceError>(selected)
     })?;
+    device::check_precision(&selected, config.run().precision)?;
     say(&format!("device: {}", selected.description));
     say(&format!(
         "memory: about {} for a training step",

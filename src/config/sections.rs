@@ -1,7 +1,7 @@
 //! The sections of the settings, each a heading of the flags and a table of the TOML file.
 
 use crate::device::DeviceChoice;
-use crate::nn::VitConfig;
+use crate::nn::{Precision, VitConfig};
 use crate::optim::{AdamConfig, Decay, ScheduleKind};
 use crate::transform::{Intensity, IntensityWindow};
 use serde::{Deserialize, Serialize};
@@ -249,6 +249,9 @@ pub struct RunConfig {
     /// Steps in a row whose loss is not finite before the run stops
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub max_skipped: u64,
+    /// Type of matrix products and convolutions: f32, or f16 with loss scaling on a GPU that has it
+    #[cfg_attr(feature = "cli", arg(long, value_enum))]
+    pub precision: Precision,
     /// Recompute cheap activations in the backward pass instead of keeping them
     #[cfg_attr(feature = "cli", arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set))]
     pub recompute: bool,
@@ -370,6 +373,7 @@ impl Default for RunConfig {
             log_every: 0,
             checkpoint_minutes: 10.0,
             max_skipped: 10,
+            precision: Precision::F32,
             recompute: false,
         }
     }

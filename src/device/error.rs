@@ -26,6 +26,9 @@ pub enum DeviceError {
         /// The driver's words.
         reason: String,
     },
+    /// No half precision.
+    #[error("--precision f16: {0} does not offer it; use --precision f32")]
+    NoHalf(String),
     /// The device computes something else than it should.
     #[error(
         "the device failed its self-test ({check}: {detail}); use --device cpu or update the driver"

@@ -21,7 +21,8 @@ pub use suite::{Extent, SUITE_TOLERANCE, SuiteResult, kernel_suite};
 #[cfg(target_family = "wasm")]
 pub use wasm::select;
 
-use burn::tensor::Device;
+use crate::nn::Precision;
+use burn::tensor::{DType, Device};
 
 /// A device with the words to call it by.
 #[derive(Debug, Clone)]
@@ -30,4 +31,16 @@ pub struct Selected {
     pub device: Device,
     /// For people: adapter, interface and driver, or the CPU and its threads.
     pub description: String,
+}
+
+/// Whether the device computes in this precision.
+///
+/// # Errors
+/// [`DeviceError::NoHalf`] where half precision is asked for and not there; the CPU backend would only convert.
+pub fn check_precision(selected: &Selected, precision: Precision) -> Result<(), DeviceError> {
+    let device = &selected.device;
+    if precision == Precision::F16 && (is_cpu(device) || !device.supports_dtype(DType::F16)) {
+        return Err(DeviceError::NoHalf(selected.description.clone()));
+    }
+    Ok(())
 }

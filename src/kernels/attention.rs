@@ -2,6 +2,7 @@
 
 use crate::kernels::softmax;
 use burn::Tensor;
+use burn::tensor::{DType, FloatDType};
 
 /// The most scores in one tensor: half of the 128 MiB that every adapter can bind.
 const MOST_SCORES: usize = 16 << 20;
@@ -39,5 +40,11 @@ pub fn attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>) -> Tensor<4> {
 }
 
 fn part(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>) -> Tensor<4> {
-    softmax(q.matmul(k.swap_dims(2, 3))).matmul(v)
+    let dtype = q.dtype();
+    let scores = q.matmul(k.swap_dims(2, 3));
+    // The softmax is in f32 whatever the products are in.
+    match dtype {
+        DType::F32 => softmax(scores).matmul(v),
+        _ => softmax(scores.cast(FloatDType::F32)).cast(dtype).matmul(v),
+    }
 }

@@ -1,7 +1,7 @@
 //! Multi-head self-attention (Vaswani et al., 2017).
 
 use crate::kernels::attention;
-use crate::nn::Linear;
+use crate::nn::{Linear, Precision};
 use burn::Tensor;
 use burn::module::Module;
 use burn::tensor::Device;
@@ -28,12 +28,12 @@ impl SelfAttention {
     }
 
     /// `[batch * tokens, hidden]` to the same; tokens of different samples do not see each other.
-    pub fn forward(&self, x: Tensor<2>, batch: usize) -> Tensor<2> {
+    pub fn forward(&self, x: Tensor<2>, batch: usize, precision: Precision) -> Tensor<2> {
         let [rows, hidden] = x.dims();
         let (tokens, width) = (rows / batch, hidden / self.heads);
         let qkv = self
             .qkv
-            .forward(x)
+            .forward(precision.cast(x))
             .reshape([batch, tokens, 3, self.heads, width])
             .permute([2, 0, 3, 1, 4]); // [3, batch, heads, tokens, width]
         let part = |index: usize| -> Tensor<4> {
@@ -41,7 +41,8 @@ impl SelfAttention {
                 .narrow(0, index, 1)
                 .reshape([batch, self.heads, tokens, width])
         };
-        let mixed = attention(part(0), part(1), part(2)); // [batch, heads, tokens, width]
+        let [q, k, v] = [0, 1, 2].map(|index| precision.cast(part(index)));
+        let mixed = attention(q, k, v); // [batch, heads, tokens, width]
         self.out_proj
             .forward(mixed.swap_dims(1, 2).reshape([rows, hidden]))
     }

@@ -1,6 +1,6 @@
 //! The pre-training network: a vision transformer with a linear head that paints the volume back.
 
-use crate::nn::{ConfigError, PatchExpansion, VisionTransformer, VitConfig};
+use crate::nn::{ConfigError, PatchExpansion, Precision, VisionTransformer, VitConfig};
 use burn::Tensor;
 use burn::module::Module;
 use burn::tensor::Device;
@@ -51,12 +51,19 @@ impl ViTAutoEncoder {
         })
     }
 
+    /// The same network with products in another type.
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.vit.precision = precision;
+        self
+    }
+
     /// `[batch, depth, height, width, 1]` to a reconstruction of the same shape.
     pub fn forward(&self, x: Tensor<5>, keep_hidden: bool) -> Reconstruction {
         let shape = x.dims();
         let tokens = self.vit.forward(x, keep_hidden);
-        let coarse = self.conv3d_transpose.blocks(tokens.normed);
-        let fine = self.conv3d_transpose_1.blocks(coarse); // [batch * tokens * k^3 * l^3, 1]
+        let precision = self.vit.precision;
+        let coarse = self.conv3d_transpose.blocks(precision.cast(tokens.normed));
+        let fine = self.conv3d_transpose_1.blocks(precision.cast(coarse)); // [batch * tokens * k^3 * l^3, 1]
         let (k, l) = (
             self.conv3d_transpose.kernel(),
             self.conv3d_transpose_1.kernel(),

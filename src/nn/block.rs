@@ -1,6 +1,6 @@
 //! Pre-norm transformer block (Dosovitskiy et al., 2021).
 
-use crate::nn::{LayerNorm, Mlp, SelfAttention};
+use crate::nn::{LayerNorm, Mlp, Precision, SelfAttention};
 use burn::Tensor;
 use burn::module::Module;
 use burn::tensor::Device;
@@ -30,8 +30,8 @@ impl TransformerBlock {
     }
 
     /// `[batch * tokens, hidden]` to the same.
-    pub fn forward(&self, x: Tensor<2>, batch: usize) -> Tensor<2> {
-        let x = x.clone() + self.attn.forward(self.norm1.forward(x), batch);
-        x.clone() + self.mlp.forward(self.norm2.forward(x))
+    pub fn forward(&self, x: Tensor<2>, batch: usize, precision: Precision) -> Tensor<2> {
+        let x = x.clone() + (self.attn).forward(self.norm1.forward(x), batch, precision);
+        x.clone() + self.mlp.forward(self.norm2.forward(x), precision)
     }
 }

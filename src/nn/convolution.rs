@@ -1,6 +1,7 @@
 //! Three-dimensional convolution that keeps the size.
 
 use crate::kernels::{add_bias, conv3d, conv3d_pair};
+use crate::nn::precision::{like, single};
 use burn::Tensor;
 use burn::module::{Module, Param};
 use burn::tensor::Device;
@@ -36,12 +37,18 @@ impl Convolution {
         }
     }
 
-    /// `[.., in]` to `[.., out]`.
+    /// `[.., in]` to `[.., out]`, in the type of the input, with a bias in f32.
     pub fn forward(&self, x: Channels) -> Tensor<5> {
         let weight = self.weight.val();
         let y = match x {
-            Channels::One(x) => conv3d(x, weight),
-            Channels::Two(a, b) => conv3d_pair(a, b, weight),
+            Channels::One(x) => {
+                let weight = like(weight, &x);
+                conv3d(x, weight)
+            }
+            Channels::Two(a, b) => {
+                let weight = like(weight, &a);
+                conv3d_pair(a, b, weight)
+            }
         };
         let Some(bias) = &self.bias else {
             return y;
@@ -49,6 +56,6 @@ impl Convolution {
         let shape = y.dims();
         let channels = shape[4];
         let rows = shape.iter().take(4).product::<usize>();
-        add_bias(y.reshape([rows, channels]), bias.val()).reshape(shape)
+        add_bias(single(y).reshape([rows, channels]), bias.val()).reshape(shape)
     }
 }

@@ -1,6 +1,7 @@
 //! Fully connected layer on the last axis.
 
 use crate::kernels::add_bias;
+use crate::nn::precision::{like, single};
 use burn::Tensor;
 use burn::module::{Module, Param};
 use burn::tensor::Device;
@@ -23,12 +24,13 @@ impl Linear {
         }
     }
 
-    /// `[rows, in]` to `[rows, out]`.
+    /// `[rows, in]`, f32 or f16, to `[rows, out]` in f32. The product is in the type of the input.
     ///
     /// Two axes on purpose: with a batch axis the gradient of the weight would be formed once per sample and
     /// then summed.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let y = x.matmul(self.weight.val());
+        let weight = like(self.weight.val(), &x);
+        let y = single(x.matmul(weight));
         match &self.bias {
             Some(bias) => add_bias(y, bias.val()),
             None => y,

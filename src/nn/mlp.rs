@@ -1,7 +1,7 @@
 //! The two-layer perceptron of a transformer block.
 
 use crate::kernels::gelu;
-use crate::nn::Linear;
+use crate::nn::{Linear, Precision};
 use burn::Tensor;
 use burn::module::Module;
 use burn::tensor::Device;
@@ -25,7 +25,8 @@ impl Mlp {
     }
 
     /// `[rows, hidden]` to the same.
-    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        self.linear2.forward(gelu(self.linear1.forward(x)))
+    pub fn forward(&self, x: Tensor<2>, precision: Precision) -> Tensor<2> {
+        let wide = gelu(self.linear1.forward(precision.cast(x)));
+        self.linear2.forward(precision.cast(wide))
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::kernels::add_bias;
 use crate::nn::VitConfig;
+use crate::nn::precision::{like, single};
 use burn::Tensor;
 use burn::module::{Module, Param};
 use burn::tensor::Device;
@@ -43,9 +44,9 @@ impl PatchEmbedding {
         }
     }
 
-    /// `[batch, depth, height, width, 1]` to `[batch * tokens, hidden]`.
+    /// `[batch, depth, height, width, 1]`, f32 or f16, to `[batch * tokens, hidden]` in f32.
     pub fn forward(&self, x: Tensor<5>) -> Tensor<2> {
-        let weight = self.patch_embeddings.weight.val();
+        let weight = like(self.patch_embeddings.weight.val(), &x);
         let [channels, p, _, _, hidden] = weight.dims();
         let [batch, depth, height, width, _] = x.dims();
         let grid = [depth / p, height / p, width / p];
@@ -55,7 +56,7 @@ impl PatchEmbedding {
             .permute([0, 1, 3, 5, 2, 4, 6])
             .reshape([batch * tokens, channels * p * p * p]);
         let projected = add_bias(
-            patches.matmul(weight.reshape([channels * p * p * p, hidden])),
+            single(patches.matmul(weight.reshape([channels * p * p * p, hidden]))),
             self.patch_embeddings.bias.val(),
         );
         (projected.reshape([batch, tokens, hidden]) + self.position_embeddings.val())

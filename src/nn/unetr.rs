@@ -1,7 +1,8 @@
 //! UNETR (Hatamizadeh et al., 2022): a vision transformer whose hidden states feed a convolutional decoder.
 
 use crate::nn::{
-    Channels, ConfigError, Convolution, PatchExpansion, ResidualBlock, VisionTransformer, VitConfig,
+    Channels, ConfigError, Convolution, PatchExpansion, Precision, ResidualBlock,
+    VisionTransformer, VitConfig,
 };
 use burn::Tensor;
 use burn::module::Module;
@@ -177,21 +178,29 @@ impl Unetr {
         })
     }
 
+    /// The same network with products and convolutions in another type.
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.vit.precision = precision;
+        self
+    }
+
     /// Classes, background included.
     pub fn classes(&self) -> usize {
         self.out.weight.val().dims()[0]
     }
 
-    /// `[batch, depth, height, width, 1]` to logits `[batch, depth, height, width, classes]`.
+    /// `[batch, depth, height, width, 1]` to logits `[batch, depth, height, width, classes]` in f32.
     pub fn forward(&self, x: Tensor<5>) -> Tensor<5> {
         let batch = x.dims()[0];
         let tokens = self.vit.forward(x.clone(), true);
         let [g0, g1, g2] = self.grid;
         let on_grid = |tokens: Tensor<2>| {
             let hidden = tokens.dims()[1];
+            let tokens = self.vit.precision.cast(tokens);
             tokens.reshape([batch, g0, g1, g2, hidden])
         };
-        let mut skips = vec![self.encoder1.forward(Channels::One(x))];
+        let image = self.vit.precision.cast(x);
+        let mut skips = vec![self.encoder1.forward(Channels::One(image))];
         let mut hidden = tokens.hidden;
         for (encoder, tap) in self.encoders.iter().zip(&self.taps) {
             let state = hidden[*tap].clone();

@@ -1,6 +1,7 @@
 //! Transposed convolution whose kernel equals its stride, as a matrix product.
 
 use crate::kernels::add_bias;
+use crate::nn::precision::{like, single};
 use burn::Tensor;
 use burn::module::{Module, Param};
 use burn::tensor::Device;
@@ -38,9 +39,10 @@ impl PatchExpansion {
     }
 
     /// `[rows, in]` to `[rows * k^3, out]`: each row's block in C order, the layout change left to the caller.
-    /// Moving the small weight instead of the activations keeps channels last.
+    /// Moving the small weight instead of the activations keeps channels last. In the type of the input, with a bias in
+    /// f32.
     pub fn blocks(&self, x: Tensor<2>) -> Tensor<2> {
-        let weight = self.weight.val();
+        let weight = like(self.weight.val(), &x);
         let [input, output, kernel, _, _] = weight.dims();
         let block = kernel * kernel * kernel;
         let rows = x.dims()[0];
@@ -50,7 +52,7 @@ impl PatchExpansion {
             .reshape([input, block * output]);
         let y = x.matmul(weight).reshape([rows * block, output]);
         match &self.bias {
-            Some(bias) => add_bias(y, bias.val()),
+            Some(bias) => add_bias(single(y), bias.val()),
             None => y,
         }
     }

@@ -1,6 +1,6 @@
 //! Vision transformer over the patches of a volume.
 
-use crate::nn::{LayerNorm, PatchEmbedding, TransformerBlock};
+use crate::nn::{LayerNorm, PatchEmbedding, Precision, TransformerBlock};
 use burn::Tensor;
 use burn::module::Module;
 use burn::tensor::Device;
@@ -167,6 +167,9 @@ pub struct VisionTransformer {
     pub blocks: Vec<TransformerBlock>,
     /// Norm after the last block.
     pub norm: LayerNorm,
+    /// The type of products.
+    #[module(skip)]
+    pub precision: Precision,
 }
 
 impl VisionTransformer {
@@ -189,6 +192,7 @@ impl VisionTransformer {
                 })
                 .collect(),
             norm: LayerNorm::zeros(config.hidden_size, device),
+            precision: Precision::F32,
         })
     }
 
@@ -196,10 +200,10 @@ impl VisionTransformer {
     /// at: the output of every block.
     pub fn forward(&self, x: Tensor<5>, keep_hidden: bool) -> Tokens {
         let batch = x.dims()[0];
-        let mut x = self.patch_embedding.forward(x);
+        let mut x = self.patch_embedding.forward(self.precision.cast(x));
         let mut hidden = Vec::new();
         for block in &self.blocks {
-            x = block.forward(x, batch);
+            x = block.forward(x, batch, self.precision);
             if keep_hidden {
                 hidden.push(x.clone());
             }

@@ -58,8 +58,13 @@ pub struct Gain {
 }
 
 /// Global norm of the gradients and the factor that clips it to `max_norm` (none: no clipping), on the device.
-/// As PyTorch's `clip_grad_norm_`, the factor is `max_norm / (norm + 1e-6)` where that is below 1.
-pub fn gain(gradients: &GradientMap, max_norm: Option<f64>) -> Option<Gain> {
+/// As PyTorch's `clip_grad_norm_`, the factor is `max_norm / (norm + 1e-6)` where that is below 1. Gradients of a loss
+/// that was multiplied by `scale`, `[1]`, are brought back: the norm is the true one, and the factor undoes the scale.
+pub fn gain(
+    gradients: &GradientMap,
+    max_norm: Option<f64>,
+    scale: Option<&Tensor<1>>,
+) -> Option<Gain> {
     let squares: Vec<_> = gradients
         .values()
         .map(|g| sum_all(g.clone() * g.clone()))
@@ -68,9 +73,17 @@ pub fn gain(gradients: &GradientMap, max_norm: Option<f64>) -> Option<Gain> {
         return None;
     }
     let norm = Tensor::cat(squares, 0).sum().sqrt();
+    let norm = match scale {
+        Some(scale) => norm / scale.clone(),
+        None => norm,
+    };
     let factor = match max_norm {
         Some(max_norm) => ((norm.clone() + 1e-6).recip() * max_norm).clamp_max(1.0),
         None => norm.ones_like(),
+    };
+    let factor = match scale {
+        Some(scale) => factor / scale.clone(),
+        None => factor,
     };
     // Not a number compares false with everything.
     let usable = norm.clone().lower_equal_elem(f64::from(f32::MAX));

@@ -62,6 +62,9 @@ pub struct Manifest<C> {
     pub progress: Progress,
     /// Updates of the optimiser, for its bias correction.
     pub updates: u64,
+    /// Factor of the loss in half precision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_scale: Option<f32>,
     /// Every tensor with its hash.
     pub tensors: Vec<StoredTensor>,
     /// BLAKE3 of the manifest's compact JSON with this field empty, in hexadecimal.
@@ -106,6 +109,7 @@ impl<C: StageConfig> Checkpoint<C> {
                 config: config.clone(),
                 progress,
                 updates: state.updates,
+                loss_scale: state.loss_scale,
                 tensors: Vec::new(),
                 checksum: String::new(),
             },
@@ -191,6 +195,7 @@ impl<C: StageConfig> Checkpoint<C> {
         }
         let mut state = HostState {
             updates: manifest.updates,
+            loss_scale: manifest.loss_scale,
             ..HostState::default()
         };
         for (file, stored) in [

@@ -8,6 +8,7 @@ use crate::loss::segmentation_loss;
 use crate::metric::{Overlaps, mean_of_running_means, mean_of_some};
 use crate::nn::Unetr;
 use crate::optim::{GradientMap, accumulate};
+use crate::train::scale::scaled;
 use crate::train::{
     BatchMaker, Control, Picture, StepOutput, Task, TrainError, Validation, upload,
 };
@@ -102,7 +103,7 @@ impl Task for Finetuning {
     }
 
     fn zeros(config: &FinetuneConfig, device: &Device) -> Result<Unetr, TrainError> {
-        Ok(Unetr::zeros(&config.unetr(), device)?)
+        Ok(Unetr::zeros(&config.unetr(), device)?.with_precision(config.run.precision))
     }
 
     fn initial(&self, zeros: Unetr) -> Result<Unetr, TrainError> {
@@ -115,8 +116,15 @@ impl Task for Finetuning {
         network: &Unetr,
         batch: &LabelledBatch,
         device: &Device,
+        scale: Option<&Tensor<1>>,
     ) -> StepOutput {
-        finetune_step(network, batch, self.config.crops.accumulation, device)
+        finetune_step(
+            network,
+            batch,
+            self.config.crops.accumulation,
+            device,
+            scale,
+        )
     }
 
     async fn validate(
@@ -201,6 +209,7 @@ pub fn finetune_step(
     batch: &LabelledBatch,
     accumulation: usize,
     device: &Device,
+    scale: Option<&Tensor<1>>,
 ) -> StepOutput {
     let voxels = batch.patch.iter().product::<usize>();
     let parts = accumulation.clamp(1, batch.patches.max(1));
@@ -215,7 +224,7 @@ pub fn finetune_step(
         let labels = upload(labels, batch.patch, device);
         let loss = segmentation_loss(network.forward(image), labels);
         let share = count as f64 / batch.patches as f64;
-        let mut graph = (loss.total.clone() * share).backward();
+        let mut graph = scaled(loss.total.clone() * share, scale).backward();
         accumulate(network, &mut graph, &mut gradients);
         let values = Tensor::cat(vec![loss.total, loss.dice, loss.entropy], 0).inner() * share;
         losses = Some(match losses {

@@ -9,6 +9,7 @@ mod picture;
 mod pretraining;
 mod run;
 mod saving;
+mod scale;
 mod state;
 mod task;
 
@@ -19,5 +20,6 @@ pub use finetuning::{Finetuning, finetune_step};
 pub use picture::Picture;
 pub use pretraining::{Pretraining, pretrain_step, upload};
 pub use run::{Run, Summary, train};
+pub use scale::LossScale;
 pub use state::{HostState, TrainState};
 pub use task::{BatchMaker, StepOutput, Task, Validation};

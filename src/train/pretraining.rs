@@ -7,6 +7,7 @@ use crate::kernels::mean_all;
 use crate::loss::pretrain_loss;
 use crate::nn::ViTAutoEncoder;
 use crate::optim::{GradientMap, accumulate};
+use crate::train::scale::scaled;
 use crate::train::task::BatchMaker;
 use crate::train::{Control, Picture, StepOutput, Task, TrainError, Validation};
 use crate::weights;
@@ -123,7 +124,7 @@ impl Task for Pretraining {
     }
 
     fn zeros(config: &PretrainConfig, device: &Device) -> Result<ViTAutoEncoder, TrainError> {
-        Ok(ViTAutoEncoder::zeros(&config.vit(), device)?)
+        Ok(ViTAutoEncoder::zeros(&config.vit(), device)?.with_precision(config.run.precision))
     }
 
     fn initial(&self, zeros: ViTAutoEncoder) -> Result<ViTAutoEncoder, TrainError> {
@@ -135,8 +136,9 @@ impl Task for Pretraining {
         network: &ViTAutoEncoder,
         batch: &TrainingBatch,
         device: &Device,
+        scale: Option<&Tensor<1>>,
     ) -> StepOutput {
-        pretrain_step(network, batch, &self.config, device)
+        pretrain_step(network, batch, &self.config, device, scale)
     }
 
     async fn validate(
@@ -199,6 +201,7 @@ pub fn pretrain_step(
     batch: &TrainingBatch,
     config: &PretrainConfig,
     device: &Device,
+    scale: Option<&Tensor<1>>,
 ) -> StepOutput {
     let voxels = batch.patch.iter().product::<usize>();
     let parts = config.sampling.accumulation.clamp(1, batch.patches.max(1));
@@ -218,7 +221,7 @@ pub fn pretrain_step(
         let outputs = network.forward(inputs, false).volume;
         let loss = pretrain_loss(outputs, target, weight, config.loss.temperature);
         let share = count as f64 / batch.patches as f64;
-        let mut graph = (loss.total.clone() * share).backward();
+        let mut graph = scaled(loss.total.clone() * share, scale).backward();
         accumulate(network, &mut graph, &mut gradients);
         let mut values = vec![loss.total, loss.l1];
         values.extend(loss.contrastive);

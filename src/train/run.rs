@@ -7,7 +7,8 @@ use crate::optim::{Schedule, gain};
 use crate::platform::{self, Instant};
 use crate::train::saving::{save_best, save_last};
 use crate::train::{
-    Checkpoint, Control, Event, Observer, Progress, StepLosses, Task, TrainError, TrainState,
+    Checkpoint, Control, Event, LossScale, Observer, Progress, StepLosses, Task, TrainError,
+    TrainState,
 };
 use crate::weights::describe;
 use burn::Tensor;
@@ -131,7 +132,7 @@ impl<T: Task> Runner<T> {
                 checkpoint.manifest.progress,
             ),
             None => (
-                TrainState::new(task.initial(zeros)?, config),
+                TrainState::new(task.initial(zeros)?, config, &device),
                 Progress::default(),
             ),
         };
@@ -199,9 +200,10 @@ impl<T: Task> Runner<T> {
             .ok_or_else(|| TrainError::Device("an update was cut off".to_owned()))?;
         let config = self.task.config();
         let tracked = TrainState::<T::Network>::tracked(config, &self.device);
-        let output = self.task.forward_backward(&state.network, batch, &tracked);
+        let scale = state.scale.as_ref().map(LossScale::value);
+        let output = (self.task).forward_backward(&state.network, batch, &tracked, scale);
         let clip = config.optimizer().clip_norm;
-        let gain = gain(&output.gradients, (clip > 0.0).then_some(clip))
+        let gain = gain(&output.gradients, (clip > 0.0).then_some(clip), scale)
             .ok_or_else(|| TrainError::Device("no parameter has a gradient".to_owned()))?;
         let rate = self.schedule.rate(self.progress.step);
         self.state = Some(state.update(output.gradients, &gain.factor, rate));

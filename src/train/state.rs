@@ -1,8 +1,9 @@
 //! All that training changes: weights, moments, average.
 
 use crate::config::StageConfig;
+use crate::nn::Precision;
 use crate::optim::{Adam, GradientMap, Moments, WeightAverage};
-use crate::train::TrainError;
+use crate::train::{LossScale, TrainError};
 use crate::weights::{self, Named, Values};
 use burn::Tensor;
 use burn::tensor::{Device, TensorData, Transaction};
@@ -17,6 +18,8 @@ pub struct TrainState<N> {
     pub optimizer: Adam,
     /// Moving average of the weights, if asked for.
     pub average: Option<WeightAverage>,
+    /// Factor of the loss in half precision.
+    pub scale: Option<LossScale>,
 }
 
 /// Host values of a state, in memory layout except for the weights, which have names and layouts of files.
@@ -32,6 +35,8 @@ pub struct HostState {
     pub average: Values,
     /// Updates of the optimiser so far.
     pub updates: u64,
+    /// Factor of the loss in half precision.
+    pub loss_scale: Option<f32>,
 }
 
 impl<N: Named> TrainState<N> {
@@ -46,12 +51,15 @@ impl<N: Named> TrainState<N> {
     }
 
     /// A state before the first step of a network on a tracked device.
-    pub fn new(network: N, config: &impl StageConfig) -> Self {
+    /// `device` is the plain device.
+    pub fn new(network: N, config: &impl StageConfig, device: &Device) -> Self {
         let decay = config.optimizer().ema_decay;
+        let half = config.run().precision == Precision::F16;
         TrainState {
             average: (decay > 0.0).then(|| WeightAverage::new(&network, decay)),
             optimizer: Adam::new(config.optimizer().adam()),
             network,
+            scale: half.then(|| LossScale::new(device, None)),
         }
     }
 
@@ -70,7 +78,10 @@ impl<N: Named> TrainState<N> {
             .into_iter()
             .map(|(info, values)| (info.name, values))
             .collect();
-        let mut state = Self::new(weights::fill(zeros, &values)?, config);
+        let mut state = Self::new(weights::fill(zeros, &values)?, config, device);
+        if let Some(scale) = &mut state.scale {
+            *scale = LossScale::new(device, host.loss_scale);
+        }
         let device = device.clone().inner();
         let tensor = |values: Vec<f32>| {
             let count = values.len();
@@ -101,6 +112,7 @@ impl<N: Named> TrainState<N> {
             network,
             mut optimizer,
             mut average,
+            scale,
         } = self;
         let network = optimizer.step(network, gradients, factor, rate);
         if let Some(average) = &mut average {
@@ -110,6 +122,7 @@ impl<N: Named> TrainState<N> {
             network,
             optimizer,
             average,
+            scale: scale.map(|scale| scale.next(factor)),
         }
     }
 
@@ -137,6 +150,14 @@ impl<N: Named> TrainState<N> {
             second: read(moments.iter().map(|(name, m)| (name, &m.second))).await?,
             average: read(average.iter()).await?,
             updates: self.optimizer.updates,
+            loss_scale: match &self.scale {
+                Some(scale) => {
+                    let name = "scale".to_owned();
+                    let found = read([(&name, scale.value())].into_iter()).await?;
+                    found.into_values().flatten().next()
+                }
+                None => None,
+            },
         })
     }
 }

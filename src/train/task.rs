@@ -71,12 +71,14 @@ pub trait Task {
     /// [`TrainError::Weights`] where weights to start from do not fit.
     fn initial(&self, zeros: Self::Network) -> Result<Self::Network, TrainError>;
 
-    /// Forward and backward of a batch.
+    /// Forward and backward of a batch. Gradients are those of the loss times `scale`, `[1]`, where there is one; the
+    /// losses are not scaled.
     fn forward_backward(
         &self,
         network: &Self::Network,
         batch: &Self::Batch,
         device: &Device,
+        scale: Option<&Tensor<1>>,
     ) -> StepOutput;
 
     /// Validates, or gives `None` if stopped. `network` is outside the autodiff graph.

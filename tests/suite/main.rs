@@ -19,6 +19,7 @@ mod metric;
 mod network;
 mod nifti_write;
 mod optimiser;
+mod precision;
 mod resume;
 mod robustness;
 mod support;

@@ -133,7 +133,7 @@ fn bad_gradients_change_nothing(device: &Device) {
         };
         let moments = moment(&adam);
         let broken = gradients(&[bad, 0.5], device);
-        let gain = gain(&broken, Some(1.0)).unwrap();
+        let gain = gain(&broken, Some(1.0), None).unwrap();
         let factor: Vec<f32> = gain.factor.clone().into_data().try_into_vec().unwrap();
         assert_eq!(factor, [0.0], "factor for {bad}");
         let network = adam.step(network, broken, &gain.factor, 0.1);
@@ -161,11 +161,11 @@ fn clipping_scales_by_the_global_norm_of_all_parameters() {
     ]
     .into();
     let read = |t: Tensor<1>| -> f32 { t.into_data().try_into_vec::<f32>().unwrap()[0] };
-    let clipped = gain(&both, Some(1.0)).unwrap();
+    let clipped = gain(&both, Some(1.0), None).unwrap();
     assert!((read(clipped.norm) - 5.0).abs() < 1e-6);
     assert!((read(clipped.factor) - 1.0 / (5.0 + 1e-6)).abs() < 1e-6);
-    assert_eq!(read(gain(&both, Some(10.0)).unwrap().factor), 1.0);
-    assert_eq!(read(gain(&both, None).unwrap().factor), 1.0);
+    assert_eq!(read(gain(&both, Some(10.0), None).unwrap().factor), 1.0);
+    assert_eq!(read(gain(&both, None, None).unwrap().factor), 1.0);
 }
 
 #[test]

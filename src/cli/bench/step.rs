@@ -9,10 +9,11 @@ use crate::device;
 use crate::optim::{GradientMap, gain};
 use crate::platform::Instant;
 use crate::train::{
-    Finetuning, Pretraining, StepOutput, Task, TrainState, finetune_step, pretrain_step,
+    Finetuning, LossScale, Pretraining, StepOutput, Task, TrainState, finetune_step, pretrain_step,
 };
 use crate::weights;
 use anyhow::{Context, ensure};
+use burn::Tensor;
 use burn::tensor::Device;
 use serde::Serialize;
 use std::process::ExitCode;
@@ -43,25 +44,28 @@ pub(super) fn run(args: &BenchStepArgs) -> anyhow::Result<ExitCode> {
         None => Preset::Tutorial,
     };
     let selected = pollster::block_on(device::select(args.device.device))?;
+    device::check_precision(&selected, args.precision)?;
     let result = match args.stage {
         BenchStage::Pretrain => {
             let config: PretrainConfig = preset.settings()?;
             let batch = views(args.crops, config.sampling.roi_size);
             let mut config = config;
+            config.run.precision = args.precision;
             config.sampling.accumulation = args.accumulation;
             let roi = config.sampling.roi_size;
-            measure::<Pretraining>(args, &config, &selected, roi, |network, device| {
-                pretrain_step(network, &batch, &config, device)
+            measure::<Pretraining>(args, &config, &selected, roi, |network, device, scale| {
+                pretrain_step(network, &batch, &config, device, scale)
             })?
         }
         BenchStage::Finetune => {
-            let config: FinetuneConfig = preset.settings()?;
+            let mut config: FinetuneConfig = preset.settings()?;
+            config.run.precision = args.precision;
             let roi = config.crops.roi_size;
             let classes = config.unetr().classes;
             let batch = labelled(args.crops, roi, classes);
             let parts = args.accumulation;
-            measure::<Finetuning>(args, &config, &selected, roi, |network, device| {
-                finetune_step(network, &batch, parts, device)
+            measure::<Finetuning>(args, &config, &selected, roi, |network, device, scale| {
+                finetune_step(network, &batch, parts, device, scale)
             })?
         }
     };
@@ -89,16 +93,17 @@ fn measure<T: Task>(
     config: &T::Config,
     selected: &device::Selected,
     roi_size: [usize; 3],
-    step: impl Fn(&T::Network, &Device) -> StepOutput,
+    step: impl Fn(&T::Network, &Device, Option<&Tensor<1>>) -> StepOutput,
 ) -> anyhow::Result<StepResult> {
     let tracked = TrainState::<T::Network>::tracked(config, &selected.device);
     let network = weights::initialise(T::zeros(config, &tracked)?, config.run().seed)?;
-    let mut state = TrainState::new(network, config);
+    let mut state = TrainState::new(network, config, &selected.device);
     let (mut steps, mut updates) = (Vec::new(), Vec::new());
     for repeat in 0..=args.repeats {
         let started = Instant::now();
-        let output = step(&state.network, &tracked);
-        let gain = gain(&output.gradients, None).context("no gradients")?;
+        let scale = state.scale.as_ref().map(LossScale::value);
+        let output = step(&state.network, &tracked, scale);
+        let gain = gain(&output.gradients, None, scale).context("no gradients")?;
         read(output.losses)?;
         // Reading the norm waits for every gradient.
         read(gain.norm.clone())?;
