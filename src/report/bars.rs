@@ -17,6 +17,11 @@ const FILLED: f64 = 0.62;
 const WIDEST: f64 = 110.0;
 /// Height of a line below the bars.
 const LINE: f64 = 30.0;
+/// Text that is read first.
+const STRONG: Font = Font {
+    colour: INK,
+    ..NOTE
+};
 /// A sample of a method's colour.
 const SAMPLE: f64 = 16.0;
 
@@ -180,20 +185,17 @@ fn draw_group(
         }
         let dots = method.seed_means.iter().map(|seed| frame.row(*seed));
         let above = dots.fold(top.min(high), f64::min) - 20.0;
-        let font = Font {
-            colour: INK,
-            ..NOTE
-        };
-        canvas.text((centre, above), Anchor::Middle, font, &format!("{mean:.3}"))?;
+        canvas.text(
+            (centre, above),
+            Anchor::Middle,
+            STRONG,
+            &format!("{mean:.3}"),
+        )?;
     }
     let plural = if size.training_cases == 1 { "" } else { "s" };
     let label = format!("{} training case{plural}", size.training_cases);
-    let font = Font {
-        colour: INK,
-        ..NOTE
-    };
     let mut row = frame.bottom + 26.0;
-    canvas.text((middle, row), Anchor::Middle, font, &label)?;
+    canvas.text((middle, row), Anchor::Middle, STRONG, &label)?;
     for (index, method) in size.methods.iter().enumerate() {
         if let Some(difference) = &method.difference {
             row += LINE;
