@@ -3,11 +3,15 @@
 
     compare_with_monai.py data --hounsfield PROGRAM --datalist LIST.json [--data-root FOLDER] [--limit 48]
     compare_with_monai.py step --hounsfield PROGRAM [--crops 2]
+    compare_with_monai.py finetune --hounsfield PROGRAM [--crops 1]
+    compare_with_monai.py kernels --hounsfield PROGRAM
 
 `data` is one pass over the same files without a cache: MONAI's transforms of the self-supervised pre-training tutorial
 behind its DataLoader (batches of 4 volumes, 2 workers), and `hounsfield bench data`. The clock starts with the
 iteration, so it covers the start of MONAI's workers but no imports. `step` is one training step on the CPU: forward of
 both views, loss and backward, and apart from it the Adam update; and `hounsfield bench step` on as many threads.
+`finetune` is the same of the UNETR with Dice and cross-entropy on 96^3 crops, `kernels` the single convolutions and
+norms of UNETR, each side the best of several runs, in PyTorch's own layout.
 
 Each run is a process of its own. Runs alternate and the tables show medians, so that other work on the machine favours
 neither side much. It still slows PyTorch's threads more, because they wait for each other at every operation and spin
@@ -130,6 +134,94 @@ def monai_step(args):
         "update_s": statistics.median(update),
         "parameters": sum(p.numel() for p in network.parameters() if p.grad is not None),
     }
+
+
+def monai_finetune(args):
+    import torch
+    from monai.losses import DiceCELoss
+    from monai.networks.nets import UNETR
+
+    torch.manual_seed(123)
+    torch.set_num_threads(args.threads)
+    network = UNETR(
+        in_channels=1, out_channels=14, img_size=PATCH, feature_size=16, hidden_size=768, mlp_dim=3072, num_heads=12,
+        proj_type="conv", norm_name="instance", res_block=True, dropout_rate=0.0,
+    )
+    network.train()
+    loss_function = DiceCELoss(to_onehot_y=True, softmax=True)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4, weight_decay=1e-5)
+    image = torch.rand(args.crops, 1, *PATCH)
+    label = torch.randint(0, 14, (args.crops, 1, *PATCH)).float()
+    times = []
+    for _ in range(args.repeats + 1):
+        started = time.perf_counter()
+        optimizer.zero_grad()
+        loss = loss_function(network(image), label)
+        loss.backward()
+        loss.item()
+        between = time.perf_counter()
+        optimizer.step()
+        times.append((between - started, time.perf_counter() - between))
+    forward_backward, update = zip(*times[1:])  # the first step warms up
+    return {"forward_backward_s": statistics.median(forward_backward), "update_s": statistics.median(update)}
+
+
+def torch_kernels(args):
+    """The convolutions and norms of `hounsfield bench kernels`, by name, shape and pass."""
+    import torch
+    import torch.nn.functional as f
+
+    torch.manual_seed(123)
+    torch.set_num_threads(args.threads)
+
+    def best(work):
+        times = []
+        for _ in range(args.repeats + 1):
+            started = time.perf_counter()
+            work()
+            times.append(time.perf_counter() - started)
+        return min(times[1:])
+
+    def both(name, shape, inputs, forward):
+        with torch.no_grad():
+            rows.append({"name": name, "shape": shape, "pass": "forward", "seconds": best(lambda: forward(*inputs))})
+        leaves = [x.clone().requires_grad_() for x in inputs]
+
+        def step():
+            torch.autograd.grad(forward(*leaves).sum(), leaves)
+
+        rows.append({"name": name, "shape": shape, "pass": "forward+backward", "seconds": best(step)})
+
+    rows = []
+    a, b = torch.rand(1024, 1024), torch.rand(1024, 1024)
+    seconds = best(lambda: a @ b)
+    rows.append({"name": "matrix product", "shape": "1024 x 1024 x 1024", "pass": "forward", "seconds": seconds})
+    for edge, first, second, out in (
+        (96, 1, 0, 16), (96, 16, 0, 16), (96, 16, 16, 16), (48, 16, 0, 16), (48, 32, 0, 32), (48, 32, 32, 32),
+        (24, 64, 0, 64), (24, 64, 64, 64), (12, 128, 128, 128),
+    ):
+        inputs = [torch.rand(1, c, edge, edge, edge) - 0.5 for c in (first, second) if c]
+        weight = torch.rand(out, first + second, 3, 3, 3) - 0.5
+        text = f"{first}+{second}" if second else f"{first}"
+
+        def forward(*x):
+            joined = torch.cat(x[:-1], 1) if len(x) > 2 else x[0]
+            return f.conv3d(joined, x[-1], padding=1)
+
+        both("convolution 3x3x3", f"{text} to {out}, {edge}^3", [*inputs, weight], forward)
+    for edge, channels in ((96, 16), (24, 64)):
+        inputs = [torch.rand(1, channels, edge, edge, edge) for _ in range(2)]
+        both(
+            "instance norm, residual, leaky ReLU", f"{channels}, {edge}^3", inputs,
+            lambda x, r: f.leaky_relu(f.instance_norm(x) + r, 0.01),
+        )
+    for edge, channels, out in ((48, 32, 16), (6, 768, 128)):
+        inputs = [torch.rand(1, channels, edge, edge, edge), torch.rand(channels, out, 2, 2, 2)]
+        both(
+            "transposed convolution 2", f"{channels} to {out}, {edge}^3 to {2 * edge}^3", inputs,
+            lambda x, w: f.conv_transpose3d(x, w, stride=2),
+        )
+    return rows
 
 
 # --- Running both ---
@@ -324,9 +416,52 @@ def step(args):
     report(args, title, rows, ours, theirs, {"RAYON_NUM_THREADS": threads, "OMP_NUM_THREADS": threads})
 
 
+def finetune(args):
+    ours = [args.hounsfield, "bench", "step", "finetune", "--preset", args.preset, "--device", "cpu", "--json"]
+    ours += ["--crops", str(args.crops), "--repeats", str(args.steps)]
+    theirs = this_script("monai-finetune", crops=args.crops, repeats=args.steps, threads=args.threads)
+    rows = [
+        ("forward and backward, s", "forward_backward_s", False),
+        ("update, s", "update_s", False),
+        *WHOLE_RUN,
+    ]
+    title = f"One fine-tuning step of {args.crops} crops of 96^3, CPU, {args.threads} threads"
+    threads = str(args.threads)
+    report(args, title, rows, ours, theirs, {"RAYON_NUM_THREADS": threads, "OMP_NUM_THREADS": threads})
+
+
+def kernels(args):
+    """Each side's best over alternating runs, and burn's own convolution as the program times it."""
+    threads = str(args.threads)
+    environment = os.environ | {"RAYON_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
+    ours = [args.hounsfield, "bench", "kernels", "--device", "cpu", "--json", "--repeats", str(args.steps)]
+    theirs = this_script("torch-kernels", repeats=args.steps, threads=args.threads)
+    best = ({}, {})
+    for _ in range(args.repeats):
+        for side, command in zip(best, (ours, theirs)):
+            output = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, env=environment).stdout
+            for row in json.loads(output):
+                key = (row["name"], row["shape"], row["pass"])
+                side[key] = min(side.get(key, row["seconds"]), row["seconds"])
+    table = [
+        {"name": name, "shape": shape, "pass": how, "hounsfield_s": mine, "torch_s": best[1][name, shape, how],
+         "speed_over_torch": best[1][name, shape, how] / mine}
+        for (name, shape, how), mine in best[0].items()
+        if (name, shape, how) in best[1]
+    ]
+    if args.json:
+        print(json.dumps(table))
+        return
+    print(f"Operations on the CPU, {args.threads} threads, {processor()}; best over {args.repeats} alternating runs\n")
+    print("| operation | shape | pass | Hounsfield, ms | PyTorch, ms | our speed / PyTorch's |\n|" + " --- |" * 6)
+    for row in table:
+        times = f"{1e3 * row['hounsfield_s']:.2f} | {1e3 * row['torch_s']:.2f} | {row['speed_over_torch']:.2f}"
+        print(f"| {row['name']} | {row['shape']} | {row['pass']} | {times} |")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="what", required=True, metavar="{data,step}")
+    commands = parser.add_subparsers(dest="what", required=True, metavar="{data,step,finetune,kernels}")
 
     both = argparse.ArgumentParser(add_help=False)
     both.add_argument("--hounsfield", required=True, help="the program to compare")
@@ -349,6 +484,13 @@ def main():
     steps.add_argument("--steps", type=int, default=3, help="steps measured in each run")
     steps.set_defaults(run=step)
 
+    tuning = commands.add_parser("finetune", parents=[both, sizes], help="a fine-tuning step on the CPU")
+    tuning.add_argument("--steps", type=int, default=2, help="steps measured in each run")
+    tuning.set_defaults(run=finetune, crops=1)
+    single = commands.add_parser("kernels", parents=[both, sizes], help="single operations on the CPU")
+    single.add_argument("--steps", type=int, default=5, help="timings of each operation in each run")
+    single.set_defaults(run=kernels)
+
     def inner(function):
         return lambda args: print(json.dumps(function(args)))
 
@@ -356,6 +498,11 @@ def main():
     one = commands.add_parser("monai-step", parents=[sizes])
     one.add_argument("--repeats", type=int, default=3)
     one.set_defaults(run=inner(monai_step))
+
+    for name, function in (("monai-finetune", monai_finetune), ("torch-kernels", torch_kernels)):
+        one = commands.add_parser(name, parents=[sizes])
+        one.add_argument("--repeats", type=int, default=3)
+        one.set_defaults(run=inner(function))
 
     args = parser.parse_args()
     args.run(args)

@@ -50,7 +50,7 @@ impl Done {
     }
 
     /// Standard output as the one JSON object it must be.
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         let value: Value = serde_json::from_str(&self.stdout)
             .unwrap_or_else(|e| panic!("not one JSON value: {e}{}", self.told()));
         assert!(value.is_object(), "not an object{}", self.told());
@@ -104,7 +104,7 @@ fn entries(folder: &Path) -> Vec<String> {
 }
 
 /// The call fails with `code` and one line of error that holds every part, and leaves nothing new.
-fn refused(folder: &Path, args: &[&str], code: i32, parts: &[&str]) {
+pub(crate) fn refused(folder: &Path, args: &[&str], code: i32, parts: &[&str]) {
     let before = entries(folder);
     let done = run(folder, args);
     let told = done.told();

@@ -22,6 +22,7 @@ mod optimiser;
 mod precision;
 mod resume;
 mod robustness;
+mod stage_two;
 mod support;
 mod transform_vectors;
 mod unetr;

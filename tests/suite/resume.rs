@@ -140,7 +140,7 @@ fn assert_equal_runs(expected: &Path, found: &Path) {
         "/updates",
         "/progress/step",
         "/progress/validated",
-        "/progress/best_l1",
+        "/progress/best",
     ] {
         assert_eq!(a.pointer(name), b.pointer(name), "{name} of the manifest");
     }

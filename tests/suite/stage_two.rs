@@ -1,0 +1,257 @@
+//! Fine-tuning, prediction and evaluation as their users meet them.
+
+use crate::command::{Done, program, refused, run, words};
+use crate::support::data;
+use hounsfield::volume::{self, read_image};
+use std::path::Path;
+
+/// Crops and sizes of a network that trains in moments.
+const SIZES: &str = "--spacing 8 --roi-size 32 --patch-size 8 --hidden-size 16 --mlp-dim 16 --heads 2 \
+                     --samples-per-volume 1 --device cpu";
+
+/// A call with [`SIZES`].
+fn call<'a>(command: &'a str, more: &'a str) -> Vec<&'a str> {
+    let rest = SIZES.split_whitespace().chain(more.split_whitespace());
+    command.split_whitespace().chain(rest).collect()
+}
+
+/// Fine-tuning on phantoms.
+const FINETUNE: &str = "finetune --phantoms 2 --layers 3 --feature-size 4 --learning-rate 2e-3";
+
+fn finetuned(folder: &Path, more: &str) -> Done {
+    run(folder, &call(FINETUNE, more)).succeeded()
+}
+
+#[test]
+fn fine_tuning_learns_and_leaves_what_a_run_leaves() {
+    let folder = tempfile::tempdir().unwrap();
+    let done = finetuned(
+        folder.path(),
+        "--out run --max-steps 30 --validation-steps 15 --json",
+    );
+    let summary = done.json();
+    assert_eq!(summary["command"], "finetune");
+    assert_eq!(summary["steps"], 30);
+    let run_folder = folder.path().join("run");
+    for name in [
+        "config.toml",
+        "metrics.jsonl",
+        "curves.png",
+        "prediction.png",
+        "summary.json",
+        "model.safetensors",
+        "checkpoints/last/manifest.json",
+        "checkpoints/best/weights.safetensors",
+    ] {
+        assert!(run_folder.join(name).exists(), "{name}");
+    }
+    let text = std::fs::read_to_string(run_folder.join("metrics.jsonl")).unwrap();
+    let records: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let losses: Vec<f64> = records
+        .iter()
+        .filter_map(|record| record["train/total"].as_f64())
+        .collect();
+    assert_eq!(losses.len(), 30);
+    let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
+    assert!(
+        mean(&losses[25..]) < 0.9 * mean(&losses[..5]),
+        "no learning: {losses:?}"
+    );
+    let dice = records.iter().filter(|r| r["val/dice"].is_f64()).count();
+    assert_eq!(dice, 2, "validations");
+}
+
+#[test]
+fn a_killed_fine_tuning_goes_on_to_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    // Checkpoints so often that one lies between the start and the kill.
+    let settings = "--max-steps 12 --validation-steps 5 --checkpoint-minutes 0";
+    finetuned(at, &format!("{settings} --out whole"));
+    let last = |run: &str, file: &str| at.join(run).join("checkpoints/last").join(file);
+    let more = format!("{settings} --out cut");
+    let mut child = program(at)
+        .args(call(FINETUNE, &more))
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let saved = || {
+        let text = std::fs::read_to_string(last("cut", "manifest.json")).unwrap_or_default();
+        serde_json::from_str::<serde_json::Value>(&text)
+            .ok()
+            .and_then(|manifest| manifest["progress"]["step"].as_u64())
+            .unwrap_or(0)
+    };
+    while saved() < 4 {
+        assert!(child.try_wait().unwrap().is_none(), "ended before step 4");
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(saved() < 12, "the run was too fast to be cut");
+    run(at, &["finetune", "--resume", "cut", "--device", "cpu"]).succeeded();
+    for file in [
+        "weights.safetensors",
+        "first_moment.safetensors",
+        "second_moment.safetensors",
+    ] {
+        let [whole, cut] = ["whole", "cut"].map(|run| std::fs::read(last(run, file)).unwrap());
+        assert!(whole == cut, "{file} differs");
+    }
+    let model = |run: &str| std::fs::read(at.join(run).join("model.safetensors")).unwrap();
+    assert!(model("whole") == model("cut"), "the best model differs");
+}
+
+#[test]
+fn the_encoder_of_pre_training_starts_fine_tuning_and_others_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let pretrain = "pretrain --phantoms 2 --layers 3 --batch-volumes 1 --epochs 1";
+    run(folder.path(), &call(pretrain, "--out before")).succeeded();
+    let done = finetuned(folder.path(), "--out run --max-steps 1 --pretrained before");
+    assert!(done.stderr.contains("encoder"), "{}", done.told());
+    let loaded = std::fs::read(folder.path().join("run/loaded.json")).unwrap();
+    let loaded: serde_json::Value = serde_json::from_slice(&loaded).unwrap();
+    assert_eq!(loaded["encoder_taken"], loaded["encoder"]);
+
+    let shallow = "finetune --phantoms 2 --layers 2 --feature-size 4";
+    refused(
+        folder.path(),
+        &call(shallow, "--out other --pretrained before"),
+        1,
+        &["encoder.safetensors"],
+    );
+    refused(
+        folder.path(),
+        &call(FINETUNE, "--out other --pretrained before/curves.png"),
+        1,
+        &["curves.png", "weights"],
+    );
+}
+
+#[test]
+fn a_prediction_lies_on_the_grid_of_its_input() {
+    let folder = tempfile::tempdir().unwrap();
+    finetuned(folder.path(), "--out run --max-steps 1");
+    // Axis orders, oblique, sheared, anisotropic and big-endian, with and without gzip.
+    for name in [
+        "niivue/tests/images/nifti_space/ASL.nii.gz",
+        "niivue/tests/images/nifti_space/PIR.nii.gz",
+        "niivue/demos/images/shear.nii.gz",
+        "niivue/demos/images/lesion.nii.gz",
+        "nibabel/anatomical.nii",
+    ] {
+        let input = data("robustness").join(name);
+        let input_text = input.display().to_string();
+        let args = words(
+            "predict --weights run --output out.nii.gz --device cpu --overlap 0 --json",
+            &["--input", &input_text, "--picture", "picture.png"],
+        );
+        let done = run(folder.path(), &args).succeeded();
+        let volumes = done.json()["cases"][0]["volumes_ml"].clone();
+        assert_eq!(volumes.as_array().unwrap().len(), 14, "{name}");
+        let found = read_image(&folder.path().join("out.nii.gz")).unwrap();
+        let image = read_image(&input).unwrap();
+        assert_eq!(found.volume.shape(), image.volume.shape(), "{name}");
+        let apart = (found.volume.affine() - image.volume.affine()).abs().max();
+        assert!(apart <= 1e-4, "{name}: affines differ by {apart}");
+        assert!(
+            found
+                .volume
+                .data()
+                .iter()
+                .all(|v| v.fract() == 0.0 && *v < 14.0),
+            "{name}"
+        );
+        assert!(folder.path().join("picture.png").exists());
+    }
+}
+
+#[test]
+fn evaluation_of_the_reference_itself_is_perfect() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = data("hippocampus");
+    let predictions = folder.path().join("predictions");
+    std::fs::create_dir(&predictions).unwrap();
+    let list = std::fs::read(source.join("finetune_6.json")).unwrap();
+    let mut list: serde_json::Value = serde_json::from_slice(&list).unwrap();
+    let cases: Vec<serde_json::Value> = list["test"].as_array().unwrap()[..3].to_vec();
+    for case in &cases {
+        let label = source.join(case["label"].as_str().unwrap());
+        let image = Path::new(case["image"].as_str().unwrap());
+        std::fs::copy(label, predictions.join(image.file_name().unwrap())).unwrap();
+    }
+    list["test"] = cases.into();
+    std::fs::write(folder.path().join("list.json"), list.to_string()).unwrap();
+    let root = source.display().to_string();
+    let args = words(
+        "evaluate --datalist list.json --predictions predictions --csv scores.csv --json",
+        &["--data-root", &root],
+    );
+    let found = run(folder.path(), &args).succeeded().json();
+    assert_eq!(found["summary"]["foreground_dice"], 1.0);
+    assert_eq!(found["summary"]["foreground_hd95_mm"], 0.0);
+    assert_eq!(found["summary"]["foreground_nsd"], 1.0);
+    assert_eq!(found["cases"].as_array().unwrap().len(), 3);
+    let csv = std::fs::read_to_string(folder.path().join("scores.csv")).unwrap();
+    assert!(csv.contains("anterior") && csv.lines().count() > 3, "{csv}");
+}
+
+#[test]
+fn bad_input_of_stage_two_gets_one_clear_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = data("hippocampus");
+    let image = source.join("images/hippocampus_003.nii.gz");
+    let image = image.display().to_string();
+    let at = folder.path();
+    let predict = |more: &[&'static str]| -> Vec<String> {
+        let mut all: Vec<String> = ["predict", "--device", "cpu", "--input", &image]
+            .map(str::to_owned)
+            .to_vec();
+        all.extend(more.iter().map(|word| (*word).to_owned()));
+        all
+    };
+    for (more, parts) in [
+        (
+            vec!["--weights", "nowhere", "--output", "out.nii.gz"],
+            vec!["nowhere", "no such file"],
+        ),
+        (
+            vec!["--weights", ".", "--output", "out.nii.gz"],
+            vec!["config.toml", "--preset"],
+        ),
+    ] {
+        let args = predict(&more);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        refused(at, &args, 1, &parts);
+    }
+
+    // A label map of another grid, and one with a label too many.
+    let volume = volume::read(Path::new(&image)).unwrap();
+    let [a, b, c] = volume.shape();
+    let write = |name: &str, shape: [usize; 3], label: f32| {
+        let mut values = vec![0.0; shape.iter().product()];
+        values[0] = label;
+        let map = volume::Volume::new(shape, values, *volume.affine()).unwrap();
+        volume::write(&at.join(name), &map, volume::Datatype::U8).unwrap();
+    };
+    write("other_grid.nii", [a, b, c - 1], 1.0);
+    write("label_7.nii", [a, b, c], 7.0);
+    for (label, parts) in [
+        ("other_grid.nii", vec!["other_grid.nii", "label map has"]),
+        ("label_7.nii", vec!["label_7.nii", "label 7", "3 classes"]),
+    ] {
+        let list = serde_json::json!({
+            "labels": {"0": "background", "1": "anterior", "2": "posterior"},
+            "training": [{"image": image, "label": label}],
+        });
+        std::fs::write(at.join("list.json"), list.to_string()).unwrap();
+        let words = call(
+            "finetune --layers 3 --feature-size 4",
+            "--datalist list.json --out run",
+        );
+        refused(at, &words, 1, &parts);
+    }
+}
