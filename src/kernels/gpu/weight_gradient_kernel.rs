@@ -97,8 +97,9 @@ pub(super) fn weight_gradient_kernel<F: Float, I: Size, G: Size>(
                 let in_y = y + tap % t.kernel - pad;
                 let in_z = z + tap / t.kernel - pad;
                 let in_row = in_z < volume.depth && in_y < volume.height;
-                // The row of the input, in the same volume.
-                let start = (row + (tap / t.kernel - pad) * volume.height + tap % t.kernel - pad)
+                // The row of the input. Pads last: cubecl folds constants in 64 bits, and a negative one is no u32.
+                let start = (row + tap / t.kernel * volume.height + tap % t.kernel
+                    - (volume.height + 1) * pad)
                     * volume.width;
                 #[unroll]
                 for column in 0..wide {
