@@ -4,6 +4,11 @@
 
 mod bias;
 mod gelu;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the operations over them come next"
+)]
 pub(crate) mod gpu;
 mod host;
 mod math;

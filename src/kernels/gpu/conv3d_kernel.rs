@@ -77,7 +77,7 @@ fn place(volume: &Volume, #[comptime] t: Tiling) -> Place {
 
 /// Convolves `input` `[batch, depth, height, width, channels]` with packed weights, see
 /// [`pack_weights`](super::weights::pack_weights), into `output`, or adds to it.
-#[cube(launch, launch_unchecked)]
+#[cube(launch)]
 pub(super) fn conv3d_kernel<F: Float, I: Size, O: Size>(
     input: &[Vector<F, I>],
     weights: &[Vector<f32, Const<4>>],
@@ -256,9 +256,8 @@ fn read_sums<F: Float, O: Size>(
     for row in 0..t.rows {
         #[unroll]
         for column in 0..t.columns {
-            let inside = at.z < volume.depth
-                && at.y + row < volume.height
-                && at.x + column < volume.width;
+            let inside =
+                at.z < volume.depth && at.y + row < volume.height && at.x + column < volume.width;
             let start = output_index(at, volume, row, column);
             #[unroll]
             for out in 0..outs {
@@ -297,9 +296,8 @@ fn write_sums<F: Float, O: Size>(
     for row in 0..t.rows {
         #[unroll]
         for column in 0..t.columns {
-            let inside = at.z < volume.depth
-                && at.y + row < volume.height
-                && at.x + column < volume.width;
+            let inside =
+                at.z < volume.depth && at.y + row < volume.height && at.x + column < volume.width;
             let start = output_index(at, volume, row, column);
             #[unroll]
             for out in 0..outs {

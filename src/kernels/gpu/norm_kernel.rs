@@ -39,7 +39,7 @@ fn merge<N: Size>(
 }
 
 /// Mean and squared deviations of each run: `[batch, run, 2, channels]`.
-#[cube(launch, launch_unchecked)]
+#[cube(launch)]
 pub(super) fn run_statistics_kernel<F: Float, N: Size>(
     x: &[Vector<F, N>],
     statistics: &mut [Vector<f32, N>],
@@ -77,8 +77,7 @@ pub(super) fn run_statistics_kernel<F: Float, N: Size>(
         for i in 0..BLOCK {
             let difference = values[i] - block_mean;
             let square = difference * difference;
-            block_deviations +=
-                select(start + i < last, square, Vector::<f32, N>::new(0.0));
+            block_deviations += select(start + i < last, square, Vector::<f32, N>::new(0.0));
         }
         merge::<N>(
             &mut mean,
@@ -96,7 +95,7 @@ pub(super) fn run_statistics_kernel<F: Float, N: Size>(
 
 /// Merges `group` neighbouring runs of `layout.run` positions each. The last merge, which leaves one run, writes mean
 /// and reciprocal deviation.
-#[cube(launch, launch_unchecked)]
+#[cube(launch)]
 pub(super) fn merge_statistics_kernel<N: Size>(
     statistics: &[Vector<f32, N>],
     merged: &mut [Vector<f32, N>],
@@ -139,7 +138,7 @@ pub(super) fn merge_statistics_kernel<N: Size>(
 }
 
 /// `leaky_relu((x - mean) * reciprocal_deviation + residual)`.
-#[cube(launch, launch_unchecked)]
+#[cube(launch)]
 pub(super) fn apply_kernel<F: Float, N: Size>(
     x: &[Vector<F, N>],
     statistics: &[Vector<f32, N>],
@@ -173,18 +172,14 @@ fn statistics_index(layout: &Layout) -> usize {
 
 /// Gradient before the activation.
 #[cube]
-fn gradient_of_z<N: Size>(
-    y: Vector<f32, N>,
-    grad: Vector<f32, N>,
-    slope: f32,
-) -> Vector<f32, N> {
+fn gradient_of_z<N: Size>(y: Vector<f32, N>, grad: Vector<f32, N>, slope: f32) -> Vector<f32, N> {
     let above = y.greater_than(&Vector::<f32, N>::new(0.0));
     select_many(above, grad, grad * Vector::new(slope))
 }
 
 /// Sums of the gradient before the activation, and of its product with the normalised input, over each run: `[batch,
 /// run, 2, channels]`.
-#[cube(launch, launch_unchecked)]
+#[cube(launch)]
 pub(super) fn run_sums_kernel<F: Float, N: Size>(
     x: &[Vector<F, N>],
     statistics: &[Vector<f32, N>],
@@ -223,7 +218,7 @@ pub(super) fn run_sums_kernel<F: Float, N: Size>(
 }
 
 /// Gradient of the input from the sums over all positions.
-#[cube(launch, launch_unchecked)]
+#[cube(launch)]
 pub(super) fn input_gradient_kernel<F: Float, N: Size>(
     x: &[Vector<F, N>],
     statistics: &[Vector<f32, N>],
@@ -250,7 +245,7 @@ pub(super) fn input_gradient_kernel<F: Float, N: Size>(
 }
 
 /// `grad * (y > 0 ? 1 : slope)`.
-#[cube(launch, launch_unchecked)]
+#[cube(launch)]
 pub(super) fn leaky_backward_kernel<F: Float, N: Size>(
     y: &[Vector<F, N>],
     grad: &[Vector<F, N>],

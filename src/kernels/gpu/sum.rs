@@ -35,7 +35,12 @@ fn add_runs_kernel<N: Size>(
 }
 
 /// Sum over `runs` of `[batch, runs, numbers]` in f32: `[batch, numbers]`.
-pub(super) fn add_runs(partial: CubeTensor, batch: usize, runs: usize, numbers: usize) -> CubeTensor {
+pub(super) fn add_runs(
+    partial: CubeTensor,
+    batch: usize,
+    runs: usize,
+    numbers: usize,
+) -> CubeTensor {
     let (mut partial, mut runs) = (partial, runs);
     let client = partial.client.clone();
     let lanes = vector(numbers);
