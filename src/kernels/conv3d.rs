@@ -4,7 +4,7 @@
 //! on the WGSL path from 32^3 voxels on. Here the three passes are our own: blocked SIMD code on the CPU, implicit
 //! matrix products on the GPU. A skip connection's two tensors are read where they are, never concatenated.
 
-use crate::kernels::{cube, flex};
+use crate::kernels::{flex, gpu};
 use burn::Tensor;
 use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -64,7 +64,7 @@ fn weight_shape(x: &Shape, grad: &Shape, kernel: usize) -> Shape {
 
 impl Conv3dBackend for CubeBackend {
     fn same_conv3d(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
-        cube::conv3d(&[x], weight)
+        gpu::conv3d(&[x], weight)
     }
 
     fn same_conv3d_pair(
@@ -72,7 +72,7 @@ impl Conv3dBackend for CubeBackend {
         b: FloatTensor<Self>,
         weight: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
-        cube::conv3d(&[a, b], weight)
+        gpu::conv3d(&[a, b], weight)
     }
 
     fn same_conv3d_data_gradient(
@@ -81,7 +81,7 @@ impl Conv3dBackend for CubeBackend {
         first: usize,
         channels: usize,
     ) -> FloatTensor<Self> {
-        cube::conv3d_data_gradient(grad, weight, first, channels)
+        gpu::conv3d_data_gradient(grad, weight, first, channels)
     }
 
     fn same_conv3d_weight_gradient(
@@ -89,7 +89,7 @@ impl Conv3dBackend for CubeBackend {
         grad: FloatTensor<Self>,
         kernel: usize,
     ) -> FloatTensor<Self> {
-        cube::conv3d_weight_gradient(x, grad, kernel)
+        gpu::conv3d_weight_gradient(x, grad, kernel)
     }
 }
 

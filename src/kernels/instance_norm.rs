@@ -4,7 +4,7 @@
 //! can be undone, so the normalised values come back from the output, and the input is free once the operation has
 //! run (as in Rota Bulò et al., In-Place Activated BatchNorm, 2018).
 
-use crate::kernels::{cube, flex};
+use crate::kernels::{flex, gpu};
 use burn::Tensor;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -122,7 +122,7 @@ macro_rules! forward_to {
     };
 }
 
-forward_to!(CubeBackend, cube);
+forward_to!(CubeBackend, gpu);
 forward_to!(Flex, flex);
 
 /// What the backward pass needs.

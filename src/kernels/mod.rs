@@ -7,7 +7,6 @@ mod bias;
 mod class_sums;
 mod conv3d;
 mod cpu;
-mod cube;
 mod flex;
 mod gelu;
 mod gpu;

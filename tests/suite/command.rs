@@ -311,15 +311,19 @@ fn bench_data_tells_volumes_a_second() {
 
 #[test]
 fn bench_step_tells_the_time_of_a_step() {
-    let sizes = "bench step --json --device cpu --crops 2 --repeats 1 --roi-size 16 --patch-size 8 --hidden-size 16 \
-                 --mlp-dim 16 --layers 1 --heads 2";
-    let result = run(folder().path(), &words(sizes, &[])).succeeded().json();
-    assert!(
-        result["forward_backward_s"]
-            .as_f64()
-            .is_some_and(|s| s > 0.0),
-        "{result}"
-    );
+    for stage in ["pretrain", "finetune"] {
+        let args = format!(
+            "bench step {stage} --json --device cpu --preset quickstart --crops 1 --repeats 1"
+        );
+        let result = run(folder().path(), &words(&args, &[])).succeeded().json();
+        assert!(
+            result["forward_backward_s"]
+                .as_f64()
+                .is_some_and(|s| s > 0.0),
+            "{result}"
+        );
+        assert_eq!(result["stage"], stage);
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::kernels::gpu::conv3d_kernel::{VolumeLaunch, conv3d_kernel};
 use crate::kernels::gpu::launch::{blocks, empty_like, is_processor, storage, vector};
 use crate::kernels::gpu::tiling::Tiling;
 use crate::kernels::gpu::weights::{Direction, pack_weights};
+use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
@@ -12,34 +13,36 @@ use cubecl::prelude::*;
 /// Inputs are `[batch, depth, height, width, channels]`, contiguous; `weight` is `[out, channels of all, k, k, k]`.
 /// The result is `[batch, depth, height, width, out]` in the inputs' type. Sums are formed in f32; with two inputs
 /// of type f16 the sum over the first is rounded before the second is added.
+///
+/// Without inputs there is nothing to do, and the weight comes back.
 pub(crate) fn conv3d(inputs: &[CubeTensor], weight: CubeTensor) -> CubeTensor {
-    let outputs = weight.meta.shape()[0];
+    let weight = into_contiguous(weight);
+    let [outputs, _, kernel, _, _] = weight.meta.shape().dims();
     let mut first = 0;
     let mut output = None;
     for input in inputs {
+        let input = into_contiguous(input.clone());
         let [batch, depth, height, width, channels] = input.meta.shape().dims();
         let result = output
             .take()
-            .unwrap_or_else(|| empty_like(input, [batch, depth, height, width, outputs]));
-        let tiling = Tiling::of(
-            is_processor(input),
-            &weight,
-            [depth, height, width],
-            outputs,
-        );
+            .unwrap_or_else(|| empty_like(&input, [batch, depth, height, width, outputs]));
         let tiling = Tiling {
             accumulate: first > 0,
-            ..tiling
+            ..Tiling::of(
+                is_processor(&input),
+                kernel,
+                [depth, height, width],
+                outputs,
+            )
         };
-        run(
-            input,
+        let packed = pack_weights(
             &weight,
             first,
             channels,
+            tiling.channels(),
             Direction::Forward,
-            &result,
-            tiling,
         );
+        run(&input, packed, &result, tiling);
         first += channels;
         output = Some(result);
     }
@@ -49,45 +52,36 @@ pub(crate) fn conv3d(inputs: &[CubeTensor], weight: CubeTensor) -> CubeTensor {
 /// Gradient of [`conv3d`] by the `channels` input channels from `first_channel` on: `[batch, depth, height, width,
 /// channels]` from the output's gradient `[batch, depth, height, width, out]`.
 pub(crate) fn conv3d_data_gradient(
-    grad: &CubeTensor,
-    weight: &CubeTensor,
+    grad: CubeTensor,
+    weight: CubeTensor,
     first_channel: usize,
     channels: usize,
 ) -> CubeTensor {
+    let (grad, weight) = (into_contiguous(grad), into_contiguous(weight));
     let [batch, depth, height, width, _] = grad.meta.shape().dims();
-    let result = empty_like(grad, [batch, depth, height, width, channels]);
-    let tiling = Tiling::of(is_processor(grad), weight, [depth, height, width], channels);
-    run(
-        grad,
-        weight,
+    let result = empty_like(&grad, [batch, depth, height, width, channels]);
+    let kernel = weight.meta.shape()[4];
+    let tiling = Tiling::of(
+        is_processor(&grad),
+        kernel,
+        [depth, height, width],
+        channels,
+    );
+    let packed = pack_weights(
+        &weight,
         first_channel,
         channels,
+        tiling.channels(),
         Direction::Backward,
-        &result,
-        tiling,
     );
+    run(&grad, packed, &result, tiling);
     result
 }
 
-/// Launches the kernel on one input.
-pub(super) fn run(
-    input: &CubeTensor,
-    weight: &CubeTensor,
-    first: usize,
-    channels: usize,
-    direction: Direction,
-    output: &CubeTensor,
-    tiling: Tiling,
-) {
+/// Launches the kernel on one input with weights packed for the tiling.
+pub(super) fn run(input: &CubeTensor, packed: CubeTensor, output: &CubeTensor, tiling: Tiling) {
     let [batch, depth, height, width, inputs] = input.meta.shape().dims();
     let outputs = output.meta.shape()[4];
-    let packed = pack_weights(
-        weight.clone(),
-        first,
-        channels,
-        tiling.channels(),
-        direction,
-    );
     let lanes = if tiling.staged { vector(inputs) } else { 1 };
     let blocks_z = depth.div_ceil(tiling.units_z);
     let blocks_y = height.div_ceil(tiling.height());

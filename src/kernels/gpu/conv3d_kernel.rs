@@ -77,7 +77,7 @@ fn place(volume: &Volume, #[comptime] t: Tiling) -> Place {
 
 /// Convolves `input` `[batch, depth, height, width, channels]` with packed weights, see
 /// [`pack_weights`](super::weights::pack_weights), into `output`, or adds to it.
-#[cube(launch, launch_unchecked)]
+#[cube(launch)]
 pub(super) fn conv3d_kernel<F: Float, I: Size, O: Size>(
     input: &[Vector<F, I>],
     weights: &[Vector<f32, Const<4>>],

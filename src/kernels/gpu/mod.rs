@@ -1,4 +1,10 @@
 //! Kernels for GPUs, over tensors of the cubecl backend.
+//!
+//! Activations are `[batch, depth, height, width, channels]`. They hold f32 or f16; sums, statistics and everything
+//! between reading and writing are f32. No subgroup operations, no atomics: the same result in every run. At most 256
+//! threads and 16 KiB of shared memory a workgroup, at most 7 buffers a kernel.
+//!
+//! Shapes are the caller's to check.
 
 mod conv3d;
 mod conv3d_kernel;
@@ -11,11 +17,11 @@ mod weight_gradient;
 mod weight_gradient_kernel;
 mod weights;
 
-pub(super) use conv3d::{conv3d, conv3d_data_gradient};
-pub(super) use norm::{
-    instance_norm_apply, instance_norm_backward, instance_norm_stats, leaky_backward,
+pub(crate) use conv3d::{conv3d, conv3d_data_gradient};
+pub(crate) use norm::{
+    instance_norm_apply, instance_norm_backward, instance_norm_stats, leaky_relu_backward,
 };
-pub(super) use weight_gradient::conv3d_weight_gradient;
+pub(crate) use weight_gradient::conv3d_weight_gradient;
 
 #[cfg(test)]
 mod tests;

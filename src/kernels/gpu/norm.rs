@@ -6,6 +6,7 @@ use crate::kernels::gpu::norm_kernel::{
     merge_statistics_kernel, run_statistics_kernel, run_sums_kernel,
 };
 use crate::kernels::gpu::sum::add_runs;
+use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
@@ -69,7 +70,8 @@ fn run_of(x: &CubeTensor) -> usize {
 
 /// Mean and reciprocal deviation of each channel of each volume of `x` `[batch, …, channels]`: `[batch, 2,
 /// channels]` in f32. The variance is the biased one, and 1e-5 is added to it.
-pub(crate) fn instance_norm_stats(x: &CubeTensor) -> CubeTensor {
+pub(crate) fn instance_norm_stats(x: CubeTensor) -> CubeTensor {
+    let x = &into_contiguous(x);
     let sizes = Sizes::of(x);
     let mut run = run_of(x);
     let mut runs = sizes.positions.div_ceil(run);
@@ -113,11 +115,12 @@ pub(crate) fn instance_norm_stats(x: &CubeTensor) -> CubeTensor {
 
 /// `leaky_relu((x - mean) * reciprocal_deviation + residual)`; a slope of 1 leaves the activation out.
 pub(crate) fn instance_norm_apply(
-    x: &CubeTensor,
-    stats: &CubeTensor,
-    residual: Option<&CubeTensor>,
+    x: CubeTensor,
+    stats: CubeTensor,
+    residual: Option<CubeTensor>,
     slope: f32,
 ) -> CubeTensor {
+    let (x, stats) = (&into_contiguous(x), into_contiguous(stats));
     let sizes = Sizes::of(x);
     let y = empty_like(x, x.meta.shape().clone());
     apply_kernel::launch(
@@ -126,8 +129,10 @@ pub(crate) fn instance_norm_apply(
         CubeDim::new_1d(UNITS),
         sizes.vector,
         x.clone().into_buffer_arg(),
-        stats.clone().into_buffer_arg(),
-        residual.map(|r| r.clone().into_buffer_arg()).into(),
+        stats.into_buffer_arg(),
+        residual
+            .map(|residual| into_contiguous(residual).into_buffer_arg())
+            .into(),
         y.clone().into_buffer_arg(),
         sizes.layout(1, sizes.vectors()),
         slope,
@@ -139,12 +144,14 @@ pub(crate) fn instance_norm_apply(
 /// Gradient of [`instance_norm_apply`] by `x`, through the statistics too, from its result `y` and its gradient. The
 /// normalised input comes back from `y` and the residual.
 pub(crate) fn instance_norm_backward(
-    y: &CubeTensor,
-    stats: &CubeTensor,
-    residual: Option<&CubeTensor>,
-    grad: &CubeTensor,
+    y: CubeTensor,
+    stats: CubeTensor,
+    residual: Option<CubeTensor>,
+    grad: CubeTensor,
     slope: f32,
 ) -> CubeTensor {
+    let [y, stats, grad] = &[y, stats, grad].map(into_contiguous);
+    let residual = residual.map(into_contiguous);
     let sizes = Sizes::of(y);
     let run = run_of(y);
     let runs = sizes.positions.div_ceil(run);
@@ -156,7 +163,7 @@ pub(crate) fn instance_norm_backward(
         CubeDim::new_1d(UNITS),
         sizes.vector,
         y.clone().into_buffer_arg(),
-        residual.map(|r| r.clone().into_buffer_arg()).into(),
+        residual.clone().map(CubeTensor::into_buffer_arg).into(),
         grad.clone().into_buffer_arg(),
         sums.clone().into_buffer_arg(),
         sizes.layout(run, threads),
@@ -171,7 +178,7 @@ pub(crate) fn instance_norm_backward(
         CubeDim::new_1d(UNITS),
         sizes.vector,
         y.clone().into_buffer_arg(),
-        residual.map(|r| r.clone().into_buffer_arg()).into(),
+        residual.map(CubeTensor::into_buffer_arg).into(),
         stats.clone().into_buffer_arg(),
         grad.clone().into_buffer_arg(),
         sums.into_buffer_arg(),
@@ -184,7 +191,8 @@ pub(crate) fn instance_norm_backward(
 }
 
 /// Gradient before a leaky ReLU from its result `y` and its gradient.
-pub(crate) fn leaky_backward(y: &CubeTensor, grad: &CubeTensor, slope: f32) -> CubeTensor {
+pub(crate) fn leaky_relu_backward(y: CubeTensor, grad: CubeTensor, slope: f32) -> CubeTensor {
+    let [y, grad] = &[y, grad].map(into_contiguous);
     let sizes = Sizes::of(y);
     let result = empty_like(y, y.meta.shape().clone());
     leaky_backward_kernel::launch(

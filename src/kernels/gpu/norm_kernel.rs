@@ -39,7 +39,7 @@ fn merge<N: Size>(
 }
 
 /// Mean and squared deviations of each run: `[batch, run, 2, channels]`.
-#[cube(launch, launch_unchecked)]
+#[cube(launch)]
 pub(super) fn run_statistics_kernel<F: Float, N: Size>(
     x: &[Vector<F, N>],
     statistics: &mut [Vector<f32, N>],
@@ -95,7 +95,7 @@ pub(super) fn run_statistics_kernel<F: Float, N: Size>(
 
 /// Merges `group` neighbouring runs of `layout.run` positions each. The last merge, which leaves one run, writes mean
 /// and reciprocal deviation.
-#[cube(launch, launch_unchecked)]
+#[cube(launch)]
 pub(super) fn merge_statistics_kernel<N: Size>(
     statistics: &[Vector<f32, N>],
     merged: &mut [Vector<f32, N>],
@@ -138,7 +138,7 @@ pub(super) fn merge_statistics_kernel<N: Size>(
 }
 
 /// `leaky_relu((x - mean) * reciprocal_deviation + residual)`.
-#[cube(launch, launch_unchecked)]
+#[cube(launch)]
 pub(super) fn apply_kernel<F: Float, N: Size>(
     x: &[Vector<F, N>],
     statistics: &[Vector<f32, N>],
@@ -186,7 +186,7 @@ fn normal_of<N: Size>(y: Vector<f32, N>, residual: Vector<f32, N>, slope: f32) -
 
 /// Sums of the gradient before the activation, and of its product with the normalised input, over each run: `[batch,
 /// run, 2, channels]`.
-#[cube(launch, launch_unchecked)]
+#[cube(launch)]
 pub(super) fn run_sums_kernel<F: Float, N: Size>(
     y: &[Vector<F, N>],
     residual: ComptimeOption<&[Vector<F, N>]>,
@@ -227,7 +227,7 @@ pub(super) fn run_sums_kernel<F: Float, N: Size>(
 }
 
 /// Gradient of the input from the sums over all positions.
-#[cube(launch, launch_unchecked)]
+#[cube(launch)]
 pub(super) fn input_gradient_kernel<F: Float, N: Size>(
     y: &[Vector<F, N>],
     residual: ComptimeOption<&[Vector<F, N>]>,
@@ -259,7 +259,7 @@ pub(super) fn input_gradient_kernel<F: Float, N: Size>(
 }
 
 /// `grad * (y > 0 ? 1 : slope)`.
-#[cube(launch, launch_unchecked)]
+#[cube(launch)]
 pub(super) fn leaky_backward_kernel<F: Float, N: Size>(
     y: &[Vector<F, N>],
     grad: &[Vector<F, N>],

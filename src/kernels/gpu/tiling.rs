@@ -46,16 +46,16 @@ impl Tiling {
 
 /// Threads that lavapipe runs in step.
 const LANES: usize = 8;
+/// Positions of a processor's thread along the width, preferred first.
+const COLUMNS: [usize; 6] = [8, 12, 6, 4, 2, 1];
+/// Widths of a GPU's workgroups, preferred first.
+const WIDTHS: [usize; 4] = [16, 12, 8, 4];
+/// Workgroups that keep a GPU busy.
+const BUSY: usize = 256;
 
 impl Tiling {
-    /// The tiling for a weight `[out, in, k, k, k]` over a volume, making `outputs` channels.
-    pub(super) fn of(
-        processor: bool,
-        weight: &burn_cubecl::tensor::CubeTensor,
-        volume: [usize; 3],
-        outputs: usize,
-    ) -> Self {
-        let kernel = weight.meta.shape()[4];
+    /// The tiling for a volume `[depth, height, width]`, making `outputs` channels.
+    pub(super) fn of(processor: bool, kernel: usize, volume: [usize; 3], outputs: usize) -> Self {
         if processor {
             Self::processor(kernel, volume, outputs)
         } else {
@@ -64,13 +64,20 @@ impl Tiling {
     }
 
     /// Large blocks in the first cache, no shared memory.
+    ///
+    /// Reads are dear where each of eight threads in step reads by itself: a block of 4 x 8 positions times 8 channels
+    /// reads 60 inputs and 72 weights for 2304 multiplications.
     pub(super) fn processor(kernel: usize, [_, height, width]: [usize; 3], outputs: usize) -> Self {
+        let columns = COLUMNS
+            .into_iter()
+            .min_by_key(|columns| width.next_multiple_of(*columns))
+            .unwrap_or(1);
         let outs = outputs.min(8).next_multiple_of(4);
         let units_o = outputs.div_ceil(outs).next_power_of_two().min(LANES);
         Self {
             kernel,
             rows: height.min(4),
-            columns: width.min(8),
+            columns,
             outs,
             units_x: 1,
             units_y: 1,
@@ -82,19 +89,42 @@ impl Tiling {
     }
 
     /// Small blocks in registers, inputs and weights through shared memory.
-    pub(super) fn gpu(kernel: usize, [_, _, _]: [usize; 3], outputs: usize) -> Self {
-        let outs = if outputs >= 32 { 8 } else { 4 };
-        Self {
+    ///
+    /// Threads that run in step lie along the width, so that their reads of shared memory do not collide, and share
+    /// their weights. A block of 4 rows times 8 channels costs 6 reads of four inputs and 24 of four weights for 384
+    /// multiplications.
+    pub(super) fn gpu(kernel: usize, [depth, height, width]: [usize; 3], outputs: usize) -> Self {
+        let units_x = WIDTHS
+            .into_iter()
+            .min_by_key(|block| width.next_multiple_of(*block))
+            .unwrap_or(1);
+        let wide = Self {
             kernel,
             rows: 4,
             columns: 1,
-            outs,
-            units_x: 16,
-            units_y: 1,
+            outs: if outputs >= 32 { 8 } else { 4 },
+            units_x,
+            units_y: if units_x > 8 { 1 } else { 16 / units_x },
             units_z: 4,
-            units_o: 4,
+            units_o: outputs.div_ceil(4).min(4),
             staged: true,
             accumulate: false,
-        }
+        };
+        let blocks = |t: &Self| {
+            depth.div_ceil(t.units_z)
+                * height.div_ceil(t.height())
+                * width.div_ceil(t.width())
+                * outputs.div_ceil(t.channels())
+        };
+        // Small volumes make few workgroups: smaller ones keep more of the GPU busy.
+        let narrow = Self { outs: 4, ..wide };
+        let flat = Self {
+            units_z: 2,
+            ..narrow
+        };
+        [wide, narrow, flat]
+            .into_iter()
+            .find(|tiling| blocks(tiling) >= BUSY)
+            .unwrap_or(flat)
     }
 }

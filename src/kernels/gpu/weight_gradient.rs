@@ -5,14 +5,16 @@ use crate::kernels::gpu::sum::add_runs;
 use crate::kernels::gpu::weight_gradient_kernel::{
     GradientTiling, GradientVolumeLaunch, unpack_kernel, weight_gradient_kernel,
 };
+use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-/// Threads of a workgroup.
+/// Threads of a workgroup, and of one on a processor, where few make the cores' shares even.
 const UNITS: u32 = 64;
+const PROCESSOR_UNITS: u32 = 8;
 /// Threads that keep a GPU busy, and a processor.
 const GPU_THREADS: usize = 1 << 17;
-const PROCESSOR_THREADS: usize = 1 << 10;
+const PROCESSOR_THREADS: usize = 1 << 11;
 /// The most positions one thread adds up: longer sums of f32 lose digits.
 const RUN: usize = 4096;
 /// The most bytes of all chunks' sums.
@@ -20,19 +22,16 @@ const PARTIAL_BYTES: usize = 64 << 20;
 
 /// Gradient of [`conv3d`](super::conv3d::conv3d) by the weight for one of its inputs `x` `[batch, depth, height,
 /// width, channels]` from the output's gradient: `[out, channels, kernel, kernel, kernel]`.
-pub(crate) fn conv3d_weight_gradient(
-    x: &CubeTensor,
-    grad: &CubeTensor,
-    kernel: usize,
-) -> CubeTensor {
+pub(crate) fn conv3d_weight_gradient(x: CubeTensor, grad: CubeTensor, kernel: usize) -> CubeTensor {
+    let (x, grad) = (into_contiguous(x), into_contiguous(grad));
     let [_, _, _, width, _] = x.meta.shape().dims();
     let outputs = grad.meta.shape()[4];
-    let tiling = if is_processor(x) {
+    let tiling = if is_processor(&x) {
         GradientTiling::processor(kernel, width, outputs)
     } else {
-        GradientTiling::gpu(kernel, width, outputs)
+        GradientTiling::gpu(kernel, width)
     };
-    run(x, grad, tiling, is_processor(x))
+    run(&x, &grad, tiling, is_processor(&x))
 }
 
 impl GradientTiling {
@@ -49,7 +48,7 @@ impl GradientTiling {
     }
 
     /// One row of taps in a thread: sums in registers.
-    pub(super) fn gpu(kernel: usize, width: usize, _outputs: usize) -> Self {
+    pub(super) fn gpu(kernel: usize, width: usize) -> Self {
         let columns = if width >= 4 { 4 } else { 1 };
         Self {
             kernel,
@@ -92,10 +91,11 @@ pub(super) fn run(
 
     let threads = of_chunk * chunks;
     let sums = empty_f32(x, [chunks * chunk_numbers]);
+    let units = if processor { PROCESSOR_UNITS } else { UNITS };
     weight_gradient_kernel::launch(
         &x.client,
-        count(threads, UNITS),
-        CubeDim::new_1d(UNITS),
+        count(threads, units),
+        CubeDim::new_1d(units),
         lanes,
         vector(outputs),
         x.clone().into_buffer_arg(),

@@ -40,7 +40,7 @@ pub(super) struct GradientVolume {
 }
 
 /// Sums of `x * grad` over the rows of a chunk: `[chunk, tap, input, output]`, outputs filled up to whole blocks.
-#[cube(launch, launch_unchecked)]
+#[cube(launch)]
 pub(super) fn weight_gradient_kernel<F: Float, I: Size, G: Size>(
     input: &[Vector<F, I>],
     grad: &[Vector<F, G>],
@@ -68,7 +68,7 @@ pub(super) fn weight_gradient_kernel<F: Float, I: Size, G: Size>(
 
     let mut sums =
         Array::<Vector<f32, Const<4>>>::new(comptime!(t.tap_rows * t.kernel * lanes * outs));
-    let mut values = Array::<Vector<f32, I>>::new(wide);
+    let mut values = Array::<Vector<f32, I>>::new(comptime!(t.tap_rows * wide));
     let mut grads = Array::<Vector<f32, Const<4>>>::new(comptime!(t.columns * outs));
 
     let first_row = chunk * volume.rows_of_chunk;
@@ -111,10 +111,11 @@ pub(super) fn weight_gradient_kernel<F: Float, I: Size, G: Size>(
                     };
                     let index = (start + in_x) * volume.inputs + channel;
                     let value = Vector::<f32, I>::cast_from(input[select(inside, index, 0usize)]);
-                    values[column] = select(inside, value, Vector::<f32, I>::new(0.0));
+                    values[tap_row * wide + column] =
+                        select(inside, value, Vector::<f32, I>::new(0.0));
                 }
-                add_products::<I>(&values, &grads, &mut sums, tap_row, t);
             }
+            add_products::<I>(&values, &grads, &mut sums, t);
         }
     }
 
@@ -147,7 +148,7 @@ fn read_grads<F: Float, G: Size>(
     at: usize,
     inside: bool,
     left: usize,
-    #[comptime] column: usize,
+    column: usize,
     #[comptime] t: GradientTiling,
 ) {
     let outs = comptime!(t.outs / 4);
@@ -155,26 +156,25 @@ fn read_grads<F: Float, G: Size>(
     #[unroll]
     for out in 0..outs {
         if comptime!(vector == 4) {
-            let read = inside && comptime!(out * 4) < left;
-            let index = (at + comptime!(out * 4)) / 4;
+            let read = inside && out * 4 < left;
+            let index = (at + out * 4) / 4;
             let value = grad[select(read, index, 0usize)];
             let mut found = Vector::<f32, Const<4>>::new(0.0);
             #[unroll]
             for lane in 0..vector {
                 found.insert(lane, f32::cast_from(value.extract(lane)));
             }
-            grads[comptime!(column * outs + out)] =
-                select(read, found, Vector::<f32, Const<4>>::new(0.0));
+            grads[column * outs + out] = select(read, found, Vector::<f32, Const<4>>::new(0.0));
         } else {
             let mut found = Vector::<f32, Const<4>>::new(0.0);
             #[unroll]
             for lane in 0..4usize {
-                let read = inside && comptime!(out * 4 + lane) < left;
-                let index = at + comptime!(out * 4 + lane);
+                let read = inside && out * 4 + lane < left;
+                let index = at + out * 4 + lane;
                 let value = f32::cast_from(grad[select(read, index, 0usize)].extract(0usize));
                 found.insert(lane, select(read, value, 0.0f32));
             }
-            grads[comptime!(column * outs + out)] = found;
+            grads[column * outs + out] = found;
         }
     }
 }
@@ -184,22 +184,23 @@ fn add_products<I: Size>(
     values: &Array<Vector<f32, I>>,
     grads: &Array<Vector<f32, Const<4>>>,
     sums: &mut Array<Vector<f32, Const<4>>>,
-    #[comptime] tap_row: usize,
     #[comptime] t: GradientTiling,
 ) {
     let lanes = I::value().comptime();
     let outs = comptime!(t.outs / 4);
+    let wide = comptime!(t.columns + t.kernel - 1);
     #[unroll]
-    for tap_x in 0..t.kernel {
+    for tap in 0..comptime!(t.tap_rows * t.kernel) {
+        let first = comptime!(tap / t.kernel * wide + tap % t.kernel);
         #[unroll]
         for lane in 0..lanes {
             #[unroll]
             for out in 0..outs {
-                let index = comptime!(((tap_row * t.kernel + tap_x) * lanes + lane) * outs + out);
+                let index = comptime!((tap * lanes + lane) * outs + out);
                 let mut sum = sums[index];
                 #[unroll]
                 for column in 0..t.columns {
-                    let value = values[comptime!(column + tap_x)].extract(lane);
+                    let value = values[comptime!(first + column)].extract(lane);
                     sum = fma(
                         Vector::new(value),
                         grads[comptime!(column * outs + out)],
@@ -213,7 +214,7 @@ fn add_products<I: Size>(
 }
 
 /// From `[tap, input, packed output]` to PyTorch's `[output, input, tap]`.
-#[cube(launch, launch_unchecked)]
+#[cube(launch)]
 pub(super) fn unpack_kernel<F: Float>(
     packed: &[f32],
     weight: &mut [F],

@@ -70,7 +70,7 @@ fn pack_kernel<F: Float>(
 ///
 /// `channels` input channels of the weight from `first` on take part.
 pub(super) fn pack_weights(
-    weight: CubeTensor,
+    weight: &CubeTensor,
     first: usize,
     channels: usize,
     outs: usize,
@@ -83,19 +83,17 @@ pub(super) fn pack_weights(
     };
     let packed = outputs.next_multiple_of(outs) / 4;
     let vectors = kernel * inputs * kernel * kernel * packed;
-    let result = empty_f32(&weight, [vectors * 4]);
-    let client = weight.client.clone();
-    let dtype = storage(&weight);
+    let result = empty_f32(weight, [vectors * 4]);
     pack_kernel::launch(
-        &client,
+        &weight.client,
         count(vectors, UNITS),
         CubeDim::new_1d(UNITS),
-        weight.into_buffer_arg(),
+        weight.clone().into_buffer_arg(),
         result.clone().into_buffer_arg(),
         SliceLaunch::new(total, first, inputs, outputs, vectors, packed),
         kernel,
         direction,
-        dtype,
+        storage(weight),
     );
     result
 }
