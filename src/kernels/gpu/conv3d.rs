@@ -1,6 +1,7 @@
 //! The convolution of channels-last volumes and its data gradient.
 
-use crate::kernels::gpu::conv3d_kernel::{VolumeLaunch, conv3d_kernel};
+use crate::kernels::gpu::conv3d_kernel::conv3d_kernel;
+use crate::kernels::gpu::conv3d_place::VolumeLaunch;
 use crate::kernels::gpu::launch::{blocks, empty_like, is_processor, storage, vector};
 use crate::kernels::gpu::tiling::Tiling;
 use crate::kernels::gpu::weights::{Direction, pack_weights};

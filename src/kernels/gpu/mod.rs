@@ -8,6 +8,7 @@
 
 mod conv3d;
 mod conv3d_kernel;
+mod conv3d_place;
 mod launch;
 mod norm;
 mod norm_kernel;

@@ -258,7 +258,7 @@ fn half_precision_is_right_where_the_adapter_has_it() {
     let shape = [1, 9, 10, 12, 16];
     let [xt, wt, gt] = [(&x, &shape), (&w, &[16, 16, 3, 3, 3]), (&g, &shape)]
         .map(|(v, s)| CubeBackend::float_cast(upload(v, s, &device), FloatDType::F16));
-    let y = host(conv3d(&[xt.clone()], wt.clone()));
+    let y = host(conv3d(std::slice::from_ref(&xt), wt.clone()));
     check(
         "forward",
         y,
