@@ -91,11 +91,12 @@ pub(super) fn picture_of(
                 values: image,
                 labels: Some(labels),
             };
-            vec![
-                ("image", image.as_slice()).into(),
-                overlaid("reference", labels),
-                overlaid("prediction", prediction),
-            ]
+            let mut rows = vec![("image", image.as_slice()).into()];
+            if !labels.is_empty() {
+                rows.push(overlaid("reference", labels));
+            }
+            rows.push(overlaid("prediction", prediction));
+            rows
         }
     };
     let (Picture::Reconstruction { shape, .. } | Picture::Segmentation { shape, .. }) = picture;

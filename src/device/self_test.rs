@@ -1,7 +1,7 @@
 //! A few operations with known answers: shader errors can otherwise pass in silence.
 
 use crate::device::DeviceError;
-use crate::kernels::{gelu, softmax};
+use crate::kernels::{conv3d, gelu, instance_norm, softmax};
 use crate::nn::{Linear, PatchExpansion};
 use burn::Tensor;
 use burn::module::Param;
@@ -21,7 +21,7 @@ pub struct CheckResult {
     pub error: f32,
 }
 
-/// Runs a matrix product, a convolution, a normalisation, an attention row and a gradient, and compares each with
+/// Runs a matrix product, convolutions, normalisations, an attention row and a gradient, and compares each with
 /// constants worked out on paper.
 ///
 /// # Errors
@@ -30,7 +30,9 @@ pub async fn self_test(device: &Device) -> Result<Vec<CheckResult>, DeviceError>
     let device = device.clone().inner();
     let checks = [
         ("matrix product", matrix_product(&device)),
-        ("convolution", convolution(&device)),
+        ("transposed convolution", convolution(&device)),
+        ("3x3x3 convolution", convolution_3(&device)),
+        ("instance norm", instance(&device)),
         ("normalisation", normalisation(&device)),
         ("softmax", attention_row(&device)),
         ("gradient", gradient(&device)),
@@ -109,6 +111,33 @@ fn convolution(device: &Device) -> Check {
         .map(|n| (channels * (n / 8) * (n % 8) + 1) as f32)
         .collect();
     (flat(layer.blocks(x)), expected)
+}
+
+/// Ones everywhere: each output counts the neighbours inside, 27 within, 18 on a face, 12 on an edge, 8 in a corner,
+/// times the channels.
+fn convolution_3(device: &Device) -> Check {
+    let (edge, channels, out) = (6usize, 16usize, 16usize);
+    let x = filled([1, edge, edge, edge, channels], device, |_| 1.0);
+    let weight = filled([out, channels, 3, 3, 3], device, |_| 1.0);
+    let reach = |at: usize| if at == 0 || at == edge - 1 { 2 } else { 3 };
+    let expected = (0..edge.pow(3) * out)
+        .map(|n| {
+            let voxel = n / out;
+            let place = [voxel / (edge * edge), voxel / edge % edge, voxel % edge];
+            (channels * place.map(reach).iter().product::<usize>()) as f32
+        })
+        .collect();
+    (flat(conv3d(x, weight)), expected)
+}
+
+/// Channels of alternating +3 and +5 have mean 4 and deviation 1; with a leaky ReLU of slope 0.5, -0.5 and 1.
+fn instance(device: &Device) -> Check {
+    let value = |n: usize| if n / 8 % 2 == 0 { 3.0 } else { 5.0 };
+    let x = filled([2, 4, 4, 4, 8], device, value);
+    let expected = (0..2 * 64 * 8)
+        .map(|n| if value(n) < 4.0 { -0.5 } else { 1.0 })
+        .collect();
+    (flat(instance_norm(x, None, 0.5)), expected)
 }
 
 /// Rows of alternating +3 and +5 have mean 4 and deviation 1: normalised to -1 and +1.

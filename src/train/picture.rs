@@ -22,7 +22,7 @@ pub enum Picture {
         shape: [usize; 3],
         /// Intensities from 0 to 1.
         image: Vec<f32>,
-        /// The reference.
+        /// The reference; empty where there is none.
         labels: Vec<u8>,
         /// The network's labels.
         prediction: Vec<u8>,

@@ -25,17 +25,17 @@ impl Observer for Losses {
 fn config(precision: Precision) -> PretrainConfig {
     let text = r#"
         [sampling]
-        spacing = [6.0, 6.0, 6.0]
-        roi_size = [32, 32, 32]
+        spacing = [8.0, 8.0, 8.0]
+        roi_size = [16, 16, 16]
         batch_volumes = 1
         [network]
         patch_size = 8
         hidden_size = 48
         mlp_dim = 96
-        layers = 3
+        layers = 1
         heads = 4
         [optimizer]
-        learning_rate = 2e-3
+        learning_rate = 5e-3
         clip_norm = 1.0
         [run]
         epochs = 12
