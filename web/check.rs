@@ -8,6 +8,7 @@ mod page {
     use wasm_bindgen::prelude::*;
 
     /// Results of the self-test and of the kernel suite on a device as JSON: `{device, self_test, suite}`.
+    #[expect(unreachable_pub, reason = "wasm-bindgen exports public functions")]
     #[wasm_bindgen]
     pub async fn check(device: String) -> Result<String, JsError> {
         let choice: DeviceChoice = device.parse()?;

@@ -326,6 +326,9 @@ pub(super) enum BenchStage {
 pub(super) struct BenchKernelsArgs {
     #[command(flatten)]
     pub device: DeviceArgs,
+    /// Also time burn's own convolution, once
+    #[arg(long)]
+    pub burn: bool,
     /// Runs of each operation, after one to warm up; the shortest counts
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub repeats: usize,

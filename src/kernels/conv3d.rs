@@ -52,12 +52,14 @@ pub trait Conv3dBackend: Backend {
     ) -> FloatTensor<Self>;
 }
 
+#[cfg(feature = "fusion")]
 fn with_channels(x: &Shape, channels: usize) -> Shape {
     let mut shape = x.clone();
     shape[4] = channels;
     shape
 }
 
+#[cfg(feature = "fusion")]
 fn weight_shape(x: &Shape, grad: &Shape, kernel: usize) -> Shape {
     Shape::from([grad[4], x[4], kernel, kernel, kernel])
 }

@@ -12,6 +12,7 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, AutodiffBackend, Backend, Dispatch, Flex, backend_extension};
+#[cfg(feature = "fusion")]
 use burn::tensor::{DType, Shape};
 use burn_cubecl::CubeBackend;
 

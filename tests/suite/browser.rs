@@ -14,7 +14,8 @@ fn target() -> PathBuf {
     from_environment.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"))
 }
 
-fn run(command: &mut Command) {
+/// Runs to the end and gives what went to standard error.
+fn run(command: &mut Command) -> String {
     let output = command
         .output()
         .unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"));
@@ -23,12 +24,13 @@ fn run(command: &mut Command) {
         "{command:?} failed:\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
+    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// Builds the page's program and gives the folder that holds it.
 fn site() -> tempfile::TempDir {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    run(Command::new(env!("CARGO")).current_dir(root).args([
+    let told = run(Command::new(env!("CARGO")).current_dir(root).args([
         "build",
         "--release",
         "--locked",
@@ -37,6 +39,8 @@ fn site() -> tempfile::TempDir {
         "--features=web",
         "--bin=web-check",
     ]));
+    // Cargo repeats the warnings of a build that it did before.
+    assert!(!told.contains("warning:"), "{told}");
     let site = tempfile::tempdir().unwrap();
     let wasm = target().join("wasm32-unknown-unknown/release/web-check.wasm");
     run(Command::new("wasm-bindgen")

@@ -9,6 +9,8 @@ use crate::nn::PatchExpansion;
 use anyhow::ensure;
 use burn::Tensor;
 use burn::module::Param;
+use burn::tensor::module::conv3d as burn_conv3d;
+use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Distribution};
 use serde::Serialize;
 use std::process::ExitCode;
@@ -168,6 +170,31 @@ impl Bench<'_> {
         Ok(())
     }
 
+    /// burn's own convolution, for comparison: once, for it takes most of a minute on a software adapter.
+    fn burn(&mut self) -> anyhow::Result<()> {
+        let device = self.plain;
+        self.repeats = 1;
+        for (edge, channels) in [(48, 16), (24, 64)] {
+            let flops = 2.0 * 27.0 * (edge * edge * edge * channels * channels) as f64;
+            let x = noise([1, channels, edge, edge, edge], device);
+            let weight = noise([channels, channels, 3, 3, 3], device);
+            let shape = format!("{channels} to {channels}, {edge}^3");
+            let numbers = (2 * channels * edge * edge * edge) as f64;
+            let size = (flops, numbers);
+            self.both(
+                "burn's convolution 3x3x3",
+                &shape,
+                size,
+                [x, weight],
+                |[x, w]| {
+                    let options = ConvOptions::new([1; 3], [1; 3], [1; 3], 1);
+                    burn_conv3d(x, w, None, options)
+                },
+            )?;
+        }
+        Ok(())
+    }
+
     fn others(&mut self) -> anyhow::Result<()> {
         let device = self.plain;
         for (edge, channels) in [(96, 16), (24, 64)] {
@@ -241,6 +268,9 @@ pub(super) fn run(args: &BenchKernelsArgs) -> anyhow::Result<ExitCode> {
     bench.ceilings()?;
     bench.convolutions()?;
     bench.others()?;
+    if args.burn {
+        bench.burn()?;
+    }
     if args.json {
         return print(&serde_json::to_string_pretty(&bench.results)?).map(|()| ExitCode::SUCCESS);
     }
