@@ -13,6 +13,11 @@ use std::path::{Path, PathBuf};
 /// Name of the metrics file.
 pub(super) const METRICS_FILE: &str = "metrics.jsonl";
 
+/// Step or epoch, and value.
+type Series = Vec<(f64, f64)>;
+/// Makes the panels of the curves from the series of each name.
+pub(super) type Panels = fn(&dyn Fn(&str) -> Series) -> Vec<Panel>;
+
 /// How a stage's records are shown.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StageReport {
@@ -25,7 +30,7 @@ pub(super) struct StageReport {
     /// Name of the picture, without its ending.
     pub picture: &'static str,
     /// Panels of the curves, from the series of each name.
-    pub panels: fn(&dyn Fn(&str) -> Vec<(f64, f64)>) -> Vec<Panel>,
+    pub panels: Panels,
 }
 
 /// Whether a checkpoint covers a record. A run stopped within a validation was saved before that validation.

@@ -132,7 +132,7 @@ fn convolution_3(device: &Device) -> Check {
 
 /// Channels of alternating +3 and +5 have mean 4 and deviation 1; with a leaky ReLU of slope 0.5, -0.5 and 1.
 fn instance(device: &Device) -> Check {
-    let value = |n: usize| if n / 8 % 2 == 0 { 3.0 } else { 5.0 };
+    let value = |n: usize| if (n / 8).is_multiple_of(2) { 3.0 } else { 5.0 };
     let x = filled([2, 4, 4, 4, 8], device, value);
     let expected = (0..2 * 64 * 8)
         .map(|n| if value(n) < 4.0 { -0.5 } else { 1.0 })

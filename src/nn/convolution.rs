@@ -9,6 +9,10 @@ use burn::tensor::Device;
 /// Input of a convolution after a skip connection: one tensor, or two that stand for their channels side by side.
 /// Each is `[batch, depth, height, width, channels]`.
 #[derive(Debug, Clone)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "handles of tensors, passed on once a layer; on 32 bits they are small enough"
+)]
 pub enum Channels {
     /// One tensor.
     One(Tensor<5>),

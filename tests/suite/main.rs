@@ -7,7 +7,6 @@
 )]
 
 mod augment_vectors;
-mod browser;
 mod command;
 mod dataset_lists;
 mod finetune_data;
