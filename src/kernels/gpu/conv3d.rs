@@ -2,7 +2,7 @@
 
 use crate::kernels::gpu::conv3d_kernel::conv3d_kernel;
 use crate::kernels::gpu::conv3d_place::VolumeLaunch;
-use crate::kernels::gpu::launch::{blocks, empty_like, is_processor, storage, vector};
+use crate::kernels::gpu::launch::{Machine, blocks, empty_like, storage, vector};
 use crate::kernels::gpu::tiling::Tiling;
 use crate::kernels::gpu::weights::{Direction, pack_weights};
 use burn_cubecl::kernel::into_contiguous;
@@ -29,12 +29,7 @@ pub(crate) fn conv3d(inputs: &[CubeTensor], weight: CubeTensor) -> CubeTensor {
             .unwrap_or_else(|| empty_like(&input, [batch, depth, height, width, outputs]));
         let tiling = Tiling {
             accumulate: first > 0,
-            ..Tiling::of(
-                is_processor(&input),
-                kernel,
-                [depth, height, width],
-                outputs,
-            )
+            ..Tiling::of(Machine::of(&input), kernel, [depth, height, width], outputs)
         };
         let packed = pack_weights(
             &weight,
@@ -62,12 +57,7 @@ pub(crate) fn conv3d_data_gradient(
     let [batch, depth, height, width, _] = grad.meta.shape().dims();
     let result = empty_like(&grad, [batch, depth, height, width, channels]);
     let kernel = weight.meta.shape()[4];
-    let tiling = Tiling::of(
-        is_processor(&grad),
-        kernel,
-        [depth, height, width],
-        channels,
-    );
+    let tiling = Tiling::of(Machine::of(&grad), kernel, [depth, height, width], channels);
     let packed = pack_weights(
         &weight,
         first_channel,

@@ -9,8 +9,32 @@ use cubecl::prelude::*;
 /// The most workgroups WebGPU allows along one axis.
 const AXIS: usize = 65_535;
 
-/// The adapters that play a GPU on a processor run at most this many threads in step; GPUs run more.
-const WIDEST_PROCESSOR: u32 = 15;
+/// What runs the kernels, as far as the size of their blocks goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Machine {
+    /// A GPU.
+    Gpu,
+    /// A processor playing a GPU with eight threads or more in step: lavapipe.
+    Processor,
+    /// One with four threads in step: SwiftShader, whose compiler takes minutes and gigabytes for large blocks.
+    NarrowProcessor,
+}
+
+impl Machine {
+    /// Told by the number of threads in step; GPUs run 16 or more.
+    pub(super) fn of(tensor: &CubeTensor) -> Self {
+        match tensor.client.properties().hardware.plane_size_max {
+            ..8 => Self::NarrowProcessor,
+            8..16 => Self::Processor,
+            _ => Self::Gpu,
+        }
+    }
+
+    /// Whether threads are few and barriers dear.
+    pub(super) fn is_processor(self) -> bool {
+        self != Self::Gpu
+    }
+}
 
 /// At least as many workgroups of `units` threads as `threads` need; kernels skip the surplus.
 pub(super) fn count(threads: usize, units: u32) -> CubeCount {
@@ -53,10 +77,4 @@ fn empty(tensor: &CubeTensor, shape: impl Into<Shape>, dtype: DType) -> CubeTens
         shape.into(),
         dtype,
     )
-}
-
-/// Whether the adapter is a processor playing a GPU (lavapipe, SwiftShader).
-pub(super) fn is_processor(tensor: &CubeTensor) -> bool {
-    let hardware = &tensor.client.properties().hardware;
-    hardware.plane_size_max <= WIDEST_PROCESSOR
 }

@@ -1,6 +1,6 @@
 //! Instance norm with residual and leaky ReLU, over channels-last volumes.
 
-use crate::kernels::gpu::launch::{count, empty_f32, empty_like, is_processor, storage, vector};
+use crate::kernels::gpu::launch::{Machine, count, empty_f32, empty_like, storage, vector};
 use crate::kernels::gpu::norm_kernel::{
     LayoutLaunch, apply_kernel, input_gradient_kernel, leaky_backward_kernel,
     merge_statistics_kernel, run_statistics_kernel, run_sums_kernel,
@@ -61,7 +61,7 @@ impl Sizes {
 }
 
 fn run_of(x: &CubeTensor) -> usize {
-    if is_processor(x) {
+    if Machine::of(x).is_processor() {
         PROCESSOR_RUN
     } else {
         GPU_RUN

@@ -1,5 +1,7 @@
 //! How the convolution is cut into workgroups and threads.
 
+use crate::kernels::gpu::launch::Machine;
+
 /// The shape of a thread's and a workgroup's work; every value compiles its own kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Tiling {
@@ -55,11 +57,11 @@ const BUSY: usize = 256;
 
 impl Tiling {
     /// The tiling for a volume `[depth, height, width]`, making `outputs` channels.
-    pub(super) fn of(processor: bool, kernel: usize, volume: [usize; 3], outputs: usize) -> Self {
-        if processor {
-            Self::processor(kernel, volume, outputs)
-        } else {
-            Self::gpu(kernel, volume, outputs)
+    pub(super) fn of(machine: Machine, kernel: usize, volume: [usize; 3], outputs: usize) -> Self {
+        match machine {
+            Machine::Gpu => Self::gpu(kernel, volume, outputs),
+            Machine::Processor => Self::processor(kernel, volume, outputs),
+            Machine::NarrowProcessor => Self::narrow_processor(kernel, volume, outputs),
         }
     }
 
@@ -67,7 +69,7 @@ impl Tiling {
     ///
     /// Reads are dear where each of eight threads in step reads by itself: a block of 4 x 8 positions times 8 channels
     /// reads 60 inputs and 72 weights for 2304 multiplications.
-    pub(super) fn processor(kernel: usize, [_, height, width]: [usize; 3], outputs: usize) -> Self {
+    fn processor(kernel: usize, [_, height, width]: [usize; 3], outputs: usize) -> Self {
         let columns = COLUMNS
             .into_iter()
             .min_by_key(|columns| width.next_multiple_of(*columns))
@@ -88,12 +90,29 @@ impl Tiling {
         }
     }
 
+    /// Blocks that a slow compiler can unroll, no shared memory.
+    fn narrow_processor(kernel: usize, [_, height, width]: [usize; 3], outputs: usize) -> Self {
+        let units_o = outputs.div_ceil(4).next_power_of_two().min(LANES);
+        Self {
+            kernel,
+            rows: height.min(2),
+            columns: width.min(4),
+            outs: 4,
+            units_x: 1,
+            units_y: 1,
+            units_z: LANES / units_o,
+            units_o,
+            staged: false,
+            accumulate: false,
+        }
+    }
+
     /// Small blocks in registers, inputs and weights through shared memory.
     ///
     /// Threads that run in step lie along the width, so that their reads of shared memory do not collide, and share
     /// their weights. A block of 4 rows times 8 channels costs 6 reads of four inputs and 24 of four weights for 384
     /// multiplications, and about 100 registers.
-    pub(super) fn gpu(kernel: usize, [depth, height, width]: [usize; 3], outputs: usize) -> Self {
+    fn gpu(kernel: usize, [depth, height, width]: [usize; 3], outputs: usize) -> Self {
         let units_x = WIDTHS
             .into_iter()
             .min_by_key(|block| width.next_multiple_of(*block))

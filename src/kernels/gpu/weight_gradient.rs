@@ -1,6 +1,6 @@
 //! The convolution's weight gradient.
 
-use crate::kernels::gpu::launch::{count, empty_f32, empty_like, is_processor, storage, vector};
+use crate::kernels::gpu::launch::{Machine, count, empty_f32, empty_like, storage, vector};
 use crate::kernels::gpu::sum::add_runs;
 use crate::kernels::gpu::weight_gradient_kernel::{
     GradientTiling, GradientVolumeLaunch, unpack_kernel, weight_gradient_kernel,
@@ -26,34 +26,25 @@ pub(crate) fn conv3d_weight_gradient(x: CubeTensor, grad: CubeTensor, kernel: us
     let (x, grad) = (into_contiguous(x), into_contiguous(grad));
     let [_, _, _, width, _] = x.meta.shape().dims();
     let outputs = grad.meta.shape()[4];
-    let tiling = if is_processor(&x) {
-        GradientTiling::processor(kernel, width, outputs)
-    } else {
-        GradientTiling::gpu(kernel, width)
-    };
-    run(&x, &grad, tiling, is_processor(&x))
+    let machine = Machine::of(&x);
+    let tiling = GradientTiling::of(machine, kernel, width, outputs);
+    run(&x, &grad, tiling, machine.is_processor())
 }
 
 impl GradientTiling {
-    /// All taps in one thread: sums in the first cache.
-    pub(super) fn processor(kernel: usize, width: usize, outputs: usize) -> Self {
+    /// The work of a thread: on a GPU one row of taps, with its sums in registers; on a processor all taps, with the
+    /// sums in the first cache, or one plane of them where the compiler is slow.
+    pub(super) fn of(machine: Machine, kernel: usize, width: usize, outputs: usize) -> Self {
+        let (tap_rows, outs) = match machine {
+            Machine::Gpu => (1, 4),
+            Machine::Processor => (kernel * kernel, outputs.next_multiple_of(4).min(16)),
+            Machine::NarrowProcessor => (kernel, 4),
+        };
         let columns = if width >= 4 { 4 } else { 1 };
         Self {
             kernel,
-            tap_rows: kernel * kernel,
-            outs: outputs.next_multiple_of(4).min(16),
-            columns,
-            exact: width.is_multiple_of(columns),
-        }
-    }
-
-    /// One row of taps in a thread: sums in registers.
-    pub(super) fn gpu(kernel: usize, width: usize) -> Self {
-        let columns = if width >= 4 { 4 } else { 1 };
-        Self {
-            kernel,
-            tap_rows: 1,
-            outs: 4,
+            tap_rows,
+            outs,
             columns,
             exact: width.is_multiple_of(columns),
         }

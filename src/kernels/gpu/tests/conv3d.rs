@@ -2,7 +2,7 @@
 
 use super::{assert_near, device, error, filled, host, upload, values};
 use crate::kernels::gpu::conv3d::run;
-use crate::kernels::gpu::launch::empty_like;
+use crate::kernels::gpu::launch::{Machine, empty_like};
 use crate::kernels::gpu::tiling::Tiling;
 use crate::kernels::gpu::weight_gradient_kernel::GradientTiling;
 use crate::kernels::gpu::weights::{Direction, pack_weights};
@@ -128,15 +128,15 @@ fn check(what: &str, found: Vec<f32>, samples: usize, exact: impl Fn(usize) -> f
     assert!(error <= bound, "{what}: relative error {error:e}");
 }
 
-fn passes_are_right(case: &Case, gpu: bool) {
+fn passes_are_right(case: &Case, machine: Machine) {
     let [batch, depth, height, width, inputs, outputs, kernel] = *case;
     let volume = [depth, height, width];
-    let what = format!("{case:?}, {}", if gpu { "GPU" } else { "processor" });
+    let what = format!("{case:?}, {machine:?}");
     let device = device();
     let (x, x_tensor) = filled(&[batch, depth, height, width, inputs], 0, &device);
     let (w, w_tensor) = filled(&[outputs, inputs, kernel, kernel, kernel], 1, &device);
     let (g, g_tensor) = filled(&[batch, depth, height, width, outputs], 2, &device);
-    let tiling = |outputs| Tiling::of(!gpu, kernel, volume, outputs);
+    let tiling = |outputs| Tiling::of(machine, kernel, volume, outputs);
 
     let t = tiling(outputs);
     let y = empty_like(&x_tensor, [batch, depth, height, width, outputs]);
@@ -158,12 +158,8 @@ fn passes_are_right(case: &Case, gpu: bool) {
         1e-5,
     );
 
-    let t = if gpu {
-        GradientTiling::gpu(kernel, width)
-    } else {
-        GradientTiling::processor(kernel, width, outputs)
-    };
-    let dw = weight_gradient::run(&x_tensor, &g_tensor, t, !gpu);
+    let t = GradientTiling::of(machine, kernel, width, outputs);
+    let dw = weight_gradient::run(&x_tensor, &g_tensor, t, machine.is_processor());
     let samples = (1 << 27) / (batch * depth * height * width);
     let name = format!("{what}, weight gradient");
     check(&name, host(dw), samples, |i| weight(case, &x, &g, i), 1e-5);
@@ -172,28 +168,35 @@ fn passes_are_right(case: &Case, gpu: bool) {
 #[test]
 fn every_pass_is_right_at_odd_and_small_sizes_with_the_processors_blocks() {
     for case in &SMALL {
-        passes_are_right(case, false);
+        passes_are_right(case, Machine::Processor);
     }
 }
 
 #[test]
 fn every_pass_is_right_at_odd_and_small_sizes_with_a_gpus_blocks() {
     for case in &SMALL {
-        passes_are_right(case, true);
+        passes_are_right(case, Machine::Gpu);
+    }
+}
+
+#[test]
+fn every_pass_is_right_at_odd_and_small_sizes_with_a_narrow_processors_blocks() {
+    for case in &SMALL {
+        passes_are_right(case, Machine::NarrowProcessor);
     }
 }
 
 #[test]
 fn every_pass_is_right_at_real_sizes_with_the_processors_blocks() {
     for case in &LARGE {
-        passes_are_right(case, false);
+        passes_are_right(case, Machine::Processor);
     }
 }
 
 #[test]
 fn every_pass_is_right_at_real_sizes_with_a_gpus_blocks() {
     for case in &LARGE[..2] {
-        passes_are_right(case, true);
+        passes_are_right(case, Machine::Gpu);
     }
 }
 
