@@ -4,6 +4,7 @@ use crate::cli::args::apply_flags;
 use crate::cli::run_folder::CONFIG_FILE;
 use crate::config::StageConfig;
 use anyhow::{Context, bail};
+use clap::parser::ValueSource;
 use clap::{ArgMatches, Args};
 use std::path::Path;
 
@@ -16,6 +17,12 @@ const FREE: [&str; 7] = [
     "run.log_every",
     "run.checkpoint_minutes",
     "run.max_skipped",
+];
+
+/// Settings that may change when they are named with `--resume`: the same volumes may lie elsewhere by then.
+const MOVABLE: [(&str, &str); 2] = [
+    ("data.datalist", "datalist"),
+    ("data.data_root", "data_root"),
 ];
 
 /// Paths that mean the same wherever the run is gone on with.
@@ -46,6 +53,7 @@ pub(super) fn resumed_config<C: StageConfig + Args>(
     let differing: Vec<String> = differences(saved, &wanted)?
         .into_iter()
         .filter(|(name, _)| !FREE.contains(&name.as_str()))
+        .filter(|(name, _)| !moved(name, flags))
         .map(|(name, text)| format!("{name} {text}"))
         .collect();
     if !differing.is_empty() {
@@ -56,6 +64,14 @@ pub(super) fn resumed_config<C: StageConfig + Args>(
         );
     }
     Ok(wanted)
+}
+
+/// Whether a setting is a path that was given anew.
+fn moved(name: &str, flags: &ArgMatches) -> bool {
+    let named = |flag: &str| flags.value_source(flag) == Some(ValueSource::CommandLine);
+    MOVABLE
+        .iter()
+        .any(|(setting, flag)| *setting == name && named(flag))
 }
 
 /// Names of settings that differ, with "was A, now B".

@@ -22,6 +22,7 @@ mod loader;
 #[cfg(not(target_family = "wasm"))]
 mod native;
 mod notices;
+mod pairing;
 pub mod phantom;
 mod plan;
 mod source;
@@ -39,4 +40,5 @@ pub use loader::{Prefetch, WorkerPanic, default_workers, warm_up};
 #[cfg(not(target_family = "wasm"))]
 pub use native::check_cases;
 pub use notices::Notice;
+pub use pairing::{case_name, pair_by_name};
 pub use source::{MemorySource, VolumeSource};

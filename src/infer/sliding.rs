@@ -3,7 +3,7 @@
 
 use crate::infer::{InferError, WindowPlan};
 use crate::nn::Unetr;
-use crate::platform::each_chunk;
+use crate::platform::{self, each_chunk};
 use crate::volume::Region;
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
@@ -76,6 +76,7 @@ impl SlidingWindow {
         let count = plan.count();
         let mut done_planes = 0;
         for (done, region) in plan.windows().enumerate() {
+            platform::yield_now().await;
             if progress(done, count).is_break() {
                 return Err(InferError::Stopped);
             }

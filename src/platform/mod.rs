@@ -1,14 +1,12 @@
-//! What differs between the native program and the web page: files and clocks.
+//! What differs between the native program and the web page: files, clocks, threads.
 //!
-//! Both twins offer the same names. On the web every file function answers with an
-//! [`std::io::ErrorKind::Unsupported`] error, because the page stores files itself.
+//! Both twins offer the same names. A page's files are in memory ([`memory`]): whoever shows the page keeps copies.
 
 #[cfg(not(target_family = "wasm"))]
 #[path = "folder_native.rs"]
 mod folder;
-#[cfg(target_family = "wasm")]
-#[path = "folder_wasm.rs"]
-mod folder;
+#[cfg(any(target_family = "wasm", test))]
+pub mod memory;
 #[cfg(not(target_family = "wasm"))]
 mod native;
 #[cfg(not(target_family = "wasm"))]
@@ -17,14 +15,20 @@ mod parallel;
 #[cfg(target_family = "wasm")]
 #[path = "parallel_wasm.rs"]
 mod parallel;
+#[cfg(not(target_family = "wasm"))]
+#[path = "turn_native.rs"]
+mod turn;
 #[cfg(target_family = "wasm")]
-mod wasm;
+#[path = "turn_wasm.rs"]
+mod turn;
 
 #[cfg(not(target_family = "wasm"))]
-pub use native::{AppendFile, AtomicFile, read, write_atomic};
-#[cfg(target_family = "wasm")]
-pub use wasm::{AppendFile, AtomicFile, read, write_atomic};
-
 pub use folder::{AtomicFolder, exists};
+#[cfg(target_family = "wasm")]
+pub use memory::{AppendFile, AtomicFile, AtomicFolder, exists, read, write_atomic};
+#[cfg(not(target_family = "wasm"))]
+pub use native::{AppendFile, AtomicFile, read, write_atomic};
+
 pub use parallel::{each_chunk, map_chunks, map_tasks, threads, zip_chunks};
+pub use turn::yield_now;
 pub use web_time::{Instant, SystemTime};

@@ -7,6 +7,7 @@ use crate::kernels::mean_all;
 use crate::loss::pretrain_loss;
 use crate::nn::ViTAutoEncoder;
 use crate::optim::{GradientMap, accumulate};
+use crate::platform;
 use crate::train::scale::scaled;
 use crate::train::task::BatchMaker;
 use crate::train::{Control, Picture, StepOutput, Task, TrainError, Validation};
@@ -76,6 +77,7 @@ impl Pretraining {
                 .chunks_exact(voxels)
                 .zip(batch.target.chunks_exact(voxels))
             {
+                platform::yield_now().await;
                 let input = upload(view.to_vec(), batch.patch, device);
                 let output = network.forward(input, false).volume;
                 let target = upload(target.to_vec(), batch.patch, device);

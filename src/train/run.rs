@@ -176,6 +176,7 @@ impl<T: Task> Runner<T> {
         let steps = self.progress.step..self.total;
         let loader = Prefetch::new(workers, workers + 1, steps, self.task.batches());
         for batch in loader {
+            platform::yield_now().await;
             if self.control.stopped() {
                 break;
             }

@@ -15,7 +15,10 @@ pub(crate) use door::PathStack;
 pub use door::{DiskLayout, Named, ParameterInfo, Values, collect, describe, export, fill};
 pub use error::WeightsError;
 pub use file::{decode, encode};
-pub use source::{ElementType, FileFormat, ReadError, StoredTensor, WeightsFile, encode_pytorch};
+pub use source::{
+    Archive, ArchiveWriter, ElementType, FileFormat, ReadError, StoredTensor, WeightsFile,
+    encode_pytorch,
+};
 pub use transfer::{
     ConvertOptions, ConvertReport, MonaiVersion, Need, NetworkKind, Origin, OutputFormat,
     PatchGrids, Reasoned, TransferError, TransferOptions, TransferReport, convert, transfer,

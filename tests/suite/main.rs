@@ -18,6 +18,7 @@ mod metric;
 mod network;
 mod nifti_write;
 mod optimiser;
+mod page;
 mod precision;
 mod resume;
 mod robustness;

@@ -11,7 +11,7 @@ mod tensor;
 
 pub use element::ElementType;
 pub use error::ReadError;
-pub use pytorch::encode_pytorch;
+pub use pytorch::{Archive, ArchiveWriter, encode_pytorch};
 pub use tensor::StoredTensor;
 
 use error::SAVE_STATE_DICT;

@@ -18,13 +18,14 @@ mod zip;
 mod zip_write;
 
 pub use write::encode_pytorch;
+pub use zip::Archive;
+pub use zip_write::ArchiveWriter;
 
 use crate::weights::source::{Contents, ReadError, SAVE_STATE_DICT, StoredTensor};
 use machine::Pickle;
 use node::Storage;
 use state_dict::StateDict;
 use std::collections::BTreeMap;
-use zip::Archive;
 
 /// Whether a file begins as zip archives do.
 pub(super) fn is_zip(file: &[u8]) -> bool {

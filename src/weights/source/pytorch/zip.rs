@@ -13,7 +13,7 @@ const END: usize = 22;
 
 /// The entries of an archive by name.
 #[derive(Debug)]
-pub(super) struct Archive<'a>(BTreeMap<&'a str, Entry<'a>>);
+pub struct Archive<'a>(BTreeMap<&'a str, Entry<'a>>);
 
 #[derive(Debug)]
 struct Entry<'a> {
@@ -46,7 +46,7 @@ impl<'a> Archive<'a> {
     ///
     /// # Errors
     /// [`ReadError::Damaged`] for a file that was cut short or whose entries lie outside it or twice in it.
-    pub(super) fn open(file: &'a [u8]) -> Result<Self, ReadError> {
+    pub fn open(file: &'a [u8]) -> Result<Self, ReadError> {
         let (count, start) = find_directory(file)
             .ok_or_else(|| ReadError::damaged("the zip directory at its end is missing"))?;
         let mut entries = BTreeMap::new();
@@ -62,12 +62,12 @@ impl<'a> Archive<'a> {
     }
 
     /// Names of all entries.
-    pub(super) fn names(&self) -> impl Iterator<Item = &'a str> {
+    pub fn names(&self) -> impl Iterator<Item = &'a str> {
         self.0.keys().copied()
     }
 
     /// Whether there is an entry of this name.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
 
@@ -75,7 +75,7 @@ impl<'a> Archive<'a> {
     ///
     /// # Errors
     /// [`ReadError::Unsupported`] for compressed and encrypted ones.
-    pub(super) fn bytes(&self, name: &str) -> Result<Option<&'a [u8]>, ReadError> {
+    pub fn bytes(&self, name: &str) -> Result<Option<&'a [u8]>, ReadError> {
         let Some(entry) = self.0.get(name) else {
             return Ok(None);
         };
@@ -94,7 +94,7 @@ impl<'a> Archive<'a> {
     ///
     /// # Errors
     /// [`ReadError::Damaged`] where it differs.
-    pub(super) fn verify(&self, name: &str) -> Result<(), ReadError> {
+    pub fn verify(&self, name: &str) -> Result<(), ReadError> {
         let Some(entry) = self
             .0
             .get(name)

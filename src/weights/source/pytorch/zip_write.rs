@@ -11,7 +11,7 @@ const DATE: u16 = 0x21;
 
 /// Writes entries one after the other.
 #[derive(Debug, Default)]
-pub(super) struct ArchiveWriter {
+pub struct ArchiveWriter {
     file: Vec<u8>,
     directory: Vec<u8>,
     count: u16,
@@ -19,7 +19,7 @@ pub(super) struct ArchiveWriter {
 
 impl ArchiveWriter {
     /// Room for this many bytes of contents.
-    pub(super) fn with_capacity(bytes: usize) -> Self {
+    pub fn with_capacity(bytes: usize) -> Self {
         ArchiveWriter {
             file: Vec::with_capacity(bytes),
             ..Self::default()
@@ -27,7 +27,7 @@ impl ArchiveWriter {
     }
 
     /// Adds an entry. `None` where the archive would need ZIP64: beyond 4 GiB or 65535 entries.
-    pub(super) fn add(&mut self, name: &str, contents: &[u8]) -> Option<()> {
+    pub fn add(&mut self, name: &str, contents: &[u8]) -> Option<()> {
         let offset = u32::try_from(self.file.len()).ok()?;
         let size = u32::try_from(contents.len())
             .ok()
@@ -66,7 +66,7 @@ impl ArchiveWriter {
     }
 
     /// The archive. `None` as for [`Self::add`].
-    pub(super) fn finish(mut self) -> Option<Vec<u8>> {
+    pub fn finish(mut self) -> Option<Vec<u8>> {
         let start = u32::try_from(self.file.len())
             .ok()
             .filter(|n| *n != u32::MAX)?;

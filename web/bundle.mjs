@@ -1,0 +1,48 @@
+// Puts the page's JavaScript, styles and network into the folder that Trunk fills. Fetches the npm packages of the
+// lock file where they are missing.
+
+import { execFileSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const out = process.env.TRUNK_STAGING_DIR ?? process.argv[2];
+if (!out) throw new Error("usage: node web/bundle.mjs FOLDER");
+
+if (!existsSync(join(here, "node_modules/esbuild"))) {
+  const npm = process.platform === "win32" ? "npm.cmd" : "npm";
+  execFileSync(npm, ["ci", "--ignore-scripts"], { cwd: here, stdio: "inherit", shell: process.platform === "win32" });
+}
+const { build } = await import("esbuild");
+
+// NiiVue reads Zarr too, with decoders larger than all the rest; the page shows NIfTI from its own worker only.
+const withoutZarr = {
+  name: "without-zarr",
+  setup(plugin) {
+    plugin.onResolve({ filter: /^(zarrita|numcodecs|@zarrita)(\/|$)/ }, ({ path }) => ({ path, namespace: "none" }));
+    plugin.onLoad({ filter: /.*/, namespace: "none" }, () => ({
+      contents: "export default {}; export const registry = new Map(); export const open = null, get = null, root = null, slice = null, FetchStore = class {}, withConsolidated = null, tryWithConsolidated = null, NodeNotFoundError = class {};",
+      loader: "js",
+    }));
+  },
+};
+
+await build({
+  entryPoints: [join(here, "page/main.js")],
+  outfile: join(out, "page.js"),
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  minify: true,
+  legalComments: "linked",
+  plugins: [withoutZarr],
+  logLevel: "warning",
+});
+
+for (const file of ["page.css", "icon.svg"]) cpSync(join(here, "page", file), join(out, file));
+const model = join(here, "model");
+if (existsSync(model)) {
+  mkdirSync(join(out, "model"), { recursive: true });
+  cpSync(model, join(out, "model"), { recursive: true });
+}

@@ -1,0 +1,94 @@
+// The scans at hand: which is shown, which label map belongs to which, what is used for what.
+
+import { $, element } from "./dom.js";
+
+export class Cases {
+  images = [];
+  labels = [];
+  shown = null;
+  #uses = new Map();
+
+  // `pair(image, label)` corrects a pair; `changed()` is told when uses change.
+  constructor(pair, changed) {
+    this.pair = pair;
+    this.changed = changed;
+  }
+
+  update({ images, labels }) {
+    this.images = images;
+    this.labels = labels;
+    this.#drawSelect();
+    this.#drawPairs();
+    this.drawChoice();
+  }
+
+  #drawSelect() {
+    const text = ({ name, shape, spacing, label }) =>
+      `${name} · ${shape.join("×")} · ${spacing.map((mm) => Number(mm.toFixed(2))).join("×")} mm${label === null ? "" : " · labelled"}`;
+    $("case").replaceChildren(
+      ...this.images.map((image, index) => element("option", { value: String(index), selected: index === this.shown }, text(image))),
+    );
+  }
+
+  #drawPairs() {
+    const rows = this.images.map((image, index) => {
+      const none = element("option", { value: "" }, "no label map");
+      const options = this.labels.map((label, at) => element("option", { value: String(at), selected: at === image.label }, label.name));
+      const select = element("select", { "aria-label": `Label map of ${image.name}` }, none, ...options);
+      select.addEventListener("change", () => this.pair(index, select.value === "" ? null : Number(select.value)));
+      const problem = image.label_problem && element("div", { className: "problem" }, image.label_problem);
+      return element("tr", {}, element("td", {}, image.name, problem || null), element("td", {}, select));
+    });
+    $("pair-list").replaceChildren(element("div", { className: "scroll" }, element("table", { className: "cases" }, ...rows)));
+    if (this.images.some((image) => image.label_problem)) $("pairs").open = true;
+  }
+
+  // Cases that can be used in a stage of training.
+  #usable(stage) {
+    return this.images.map((_, index) => index).filter((index) => stage === "pretrain" || this.images[index].label !== null);
+  }
+
+  // Own scans before phantoms; one in five checks the training.
+  #proposed(stage) {
+    const usable = this.#usable(stage);
+    const own = usable.filter((index) => !this.images[index].phantom);
+    const list = own.length ? own : usable;
+    const checking = new Set(list.length > 1 ? list.slice(-Math.max(1, Math.round(list.length / 5))) : []);
+    return new Map(list.map((index) => [index, checking.has(index) ? "check" : "learn"]));
+  }
+
+  drawChoice() {
+    const stage = document.querySelector("input[name=stage]:checked").value;
+    const usable = this.#usable(stage);
+    if ([...this.#uses.keys()].some((index) => !usable.includes(index)) || !this.#uses.size || this.drawn !== `${stage} ${usable}`) {
+      this.#uses = this.#proposed(stage);
+    }
+    this.drawn = `${stage} ${usable}`;
+    const rows = usable.map((index) => {
+      const options = [["learn", "learn from"], ["check", "check with"], ["", "leave out"]].map(([value, text]) =>
+        element("option", { value, selected: (this.#uses.get(index) ?? "") === value }, text));
+      const select = element("select", { "aria-label": `Use of ${this.images[index].name}` }, ...options);
+      select.addEventListener("change", () => {
+        if (select.value) this.#uses.set(index, select.value);
+        else this.#uses.delete(index);
+        this.changed();
+      });
+      return element("tr", {}, element("td", {}, this.images[index].name), element("td", {}, select));
+    });
+    const empty = stage === "pretrain" ? "Open scans to learn from." : "Open scans with label maps to learn from, or make phantoms.";
+    $("choice").replaceChildren(
+      usable.length
+        ? element("div", { className: "scroll" }, element("table", { className: "cases" }, ...rows))
+        : element("p", { className: "quiet" }, empty),
+    );
+    this.changed();
+  }
+
+  // Indices of the cases to learn from and to check with; without any of those, the same ones.
+  used() {
+    const of = (use) => [...this.#uses].filter(([, is]) => is === use).map(([index]) => index).sort((a, b) => a - b);
+    const training = of("learn");
+    const validation = of("check");
+    return { training, validation: validation.length ? validation : training };
+  }
+}

@@ -1,0 +1,246 @@
+// The training panel: settings, start and stop, live curves, time left.
+
+import { $, bytes, duration, element, when } from "./dom.js";
+import { Curves } from "./curves.js";
+
+const NUMBERS = {
+  steps: ["run", "max_steps"],
+  rate: ["optimizer", "learning_rate"],
+  crops: ["CROPS", "samples_per_volume"],
+  accumulation: ["CROPS", "accumulation"],
+  interval: ["run", "validation_steps"],
+  seed: ["run", "seed"],
+};
+const LISTS = { spacing: ["CROPS", "spacing"], crop: ["CROPS", "roi_size"] };
+
+export class Training {
+  running = false;
+  #client;
+  #cases;
+  #changed = new Set();
+  #planned = 0;
+  #stage = "finetune";
+  #times = [];
+  #total = 0;
+  #step = 0;
+  #pausing = false;
+
+  // `done(answer)` takes over what a run left; `preview(event, buffers)` shows a check; `failed(error)` a failure.
+  constructor(client, cases, { done, preview, failed }) {
+    this.#client = client;
+    this.#cases = cases;
+    Object.assign(this, { done, preview, failed });
+    this.loss = new Curves($("loss-curve"), "Training loss", { total: "--curve-1" });
+    this.score = new Curves($("score-curve"), "Dice of the check", { score: "--curve-3" });
+    for (const id of [...Object.keys(NUMBERS), ...Object.keys(LISTS), "toml", "names"]) {
+      $(id).addEventListener("change", () => {
+        this.#changed.add(id);
+        this.plan();
+      });
+    }
+    $("start").addEventListener("change", () => this.plan());
+    for (const radio of document.querySelectorAll("input[name=stage]")) {
+      radio.addEventListener("change", () => {
+        this.#changed.clear();
+        this.#cases.drawChoice();
+      });
+    }
+    $("train").addEventListener("click", () => this.#begin());
+    $("pause").addEventListener("click", () => this.#halt(true));
+    $("stop").addEventListener("click", () => this.#halt(false));
+    $("continue").addEventListener("click", () => this.goOn());
+  }
+
+  get stage() {
+    return document.querySelector("input[name=stage]:checked").value;
+  }
+
+  // What to train, as the worker takes it.
+  request() {
+    const names = $("names").value.split(",").map((name) => name.trim()).filter(Boolean);
+    return {
+      stage: this.stage,
+      start: $("start").value,
+      ...this.#cases.used(),
+      classes: names.length ? ["background", ...names] : this.#cases.names ?? [],
+      settings: this.#overlay(),
+    };
+  }
+
+  // What the user changed, as TOML.
+  #overlay() {
+    const crops = this.stage === "pretrain" ? "sampling" : "crops";
+    const tables = new Map();
+    const put = ([table, key], value) => {
+      const name = table === "CROPS" ? crops : table;
+      tables.set(name, [...(tables.get(name) ?? []), `${key} = ${value}`]);
+    };
+    for (const id of this.#changed) {
+      const text = $(id).value.trim();
+      if (!text) continue;
+      if (NUMBERS[id]) put(NUMBERS[id], id === "rate" ? Number(text).toExponential() : Number(text));
+      if (LISTS[id]) {
+        const parts = text.split(/[\s,;×x]+/).map(Number);
+        put(LISTS[id], `[${(parts.length === 1 ? [parts[0], parts[0], parts[0]] : parts).map((n) => (id === "spacing" && Number.isInteger(n) ? n.toFixed(1) : n)).join(", ")}]`);
+      }
+    }
+    const own = [...tables].map(([name, lines]) => `[${name}]\n${lines.join("\n")}\n`).join("\n");
+    return `${own}\n${$("toml").value}`;
+  }
+
+  // Asks what these settings come to and fills the form.
+  async plan() {
+    const number = ++this.#planned;
+    const request = this.request();
+    $("train").disabled = this.running || !request.training.length;
+    if (!request.training.length || this.running) {
+      $("estimate").textContent = "";
+      return;
+    }
+    try {
+      const plan = await this.#client.call("plan", request);
+      if (number !== this.#planned) return;
+      const crops = request.stage === "pretrain" ? "sampling" : "crops";
+      for (const [id, [table, key]] of Object.entries({ ...NUMBERS, ...LISTS })) {
+        const value = plan.settings[table === "CROPS" ? crops : table][key];
+        $(id).value = Array.isArray(value) ? (new Set(value).size === 1 ? value[0] : value.join(" × ")) : value;
+      }
+      $("names").placeholder = plan.classes.slice(1).join(", ") || "liver, tumour";
+      $("all-settings").textContent = plan.text;
+      $("estimate").textContent = `Learns from ${request.training.length}, checks with ${request.validation.length}. Needs about ${bytes(plan.memory)} of memory.`;
+      $("estimate").classList.remove("problem");
+    } catch (error) {
+      if (number !== this.#planned) return;
+      $("estimate").textContent = error.message;
+      $("estimate").classList.add("problem");
+      $("train").disabled = true;
+    }
+  }
+
+  async #begin() {
+    this.loss.clear();
+    this.score.clear();
+    await this.#run("train", this.request());
+  }
+
+  // Goes on with the run at hand.
+  async goOn() {
+    await this.#run("continue", {});
+  }
+
+  // An earlier run's numbers, for its curves.
+  recall(stage, metrics) {
+    this.#titles(stage);
+    this.loss.clear();
+    this.score.clear();
+    for (const line of metrics.split("\n").filter(Boolean)) {
+      const record = JSON.parse(line);
+      this.loss.add("total", record.step, record["train/total"]);
+      this.score.add("score", record.step, record["val/dice"] ?? record["val/l1"]);
+    }
+    $("curves").hidden = false;
+  }
+
+  #titles(stage) {
+    this.#stage = stage;
+    this.score.title = stage === "pretrain" ? "Error of the reconstruction (check)" : "Dice of the check";
+  }
+
+  async #run(kind, fields) {
+    if (this.running) return;
+    this.running = true;
+    this.#pausing = false;
+    this.#times = [];
+    this.#buttons();
+    $("resume").hidden = true;
+    $("curves").hidden = false;
+    $("train-state").textContent = "Preparing…";
+    try {
+      const answer = await this.#client.call(kind, fields);
+      this.running = false;
+      const { step, total_steps, best, complete } = answer;
+      const score = best === null ? "" : this.#stage === "pretrain" ? ` Lowest error ${best.toFixed(4)}.` : ` Best Dice ${best.toFixed(3)}.`;
+      const state = complete ? "Done" : this.#pausing ? "Paused" : "Stopped";
+      $("train-state").textContent = `${state} after step ${step} of ${total_steps}.${score}`;
+      this.#buttons(!complete);
+      this.done(answer);
+    } catch (error) {
+      this.running = false;
+      $("train-state").textContent = "";
+      this.#buttons();
+      this.failed(Object.assign(error, { training: true }));
+    }
+    this.plan();
+  }
+
+  #halt(pausing) {
+    this.#pausing = pausing;
+    $("train-state").textContent = pausing ? "Pausing after this step…" : "Stopping after this step…";
+    this.#client.call("stop").catch(() => {});
+  }
+
+  #buttons(unfinished = false) {
+    $("train").hidden = this.running;
+    $("train-form").disabled = this.running;
+    $("pause").hidden = $("stop").hidden = !this.running;
+    $("continue").hidden = this.running || !unfinished;
+    $("train-progress").hidden = !this.running && !unfinished;
+    $("train").textContent = unfinished ? "Start anew" : "Start";
+  }
+
+  event(event, buffers) {
+    switch (event.kind) {
+      case "started":
+        this.#titles(event.stage);
+        this.#total = event.total_steps;
+        this.#advance(event.step);
+        $("train-state").textContent = `${(event.parameters / 1e6).toFixed(2)} million weights. First step…`;
+        break;
+      case "steps":
+        for (const { step, losses } of event.steps) this.loss.add("total", step, losses[0][1]);
+        this.#times.push([performance.now(), event.steps.at(-1).step]);
+        if (this.#times.length > 20) this.#times.shift();
+        this.#advance(event.steps.at(-1).step);
+        this.#tell(event.steps.at(-1));
+        break;
+      case "validated": {
+        const [, score] = event.values[0];
+        this.score.add("score", event.step, score);
+        this.preview(event, buffers);
+        this.#times = [];
+        break;
+      }
+      case "autosaved":
+        $("train-state").dataset.saved = event.step;
+        break;
+    }
+  }
+
+  #advance(step) {
+    this.#step = step;
+    $("train-progress").max = this.#total;
+    $("train-progress").value = step;
+  }
+
+  #tell({ losses }) {
+    const [first, last] = [this.#times[0], this.#times.at(-1)];
+    const each = (last[0] - first[0]) / 1000 / Math.max(1, last[1] - first[1]);
+    const pace = this.#times.length > 1 ? `, ${each < 1 ? `${Math.round(each * 1000)} ms` : `${each.toFixed(1)} s`} a step, ${duration(each * (this.#total - this.#step))} left` : "";
+    if ($("train-state").textContent.startsWith("Paus") || $("train-state").textContent.startsWith("Stopping")) return;
+    $("train-state").textContent = `Step ${this.#step} of ${this.#total}, loss ${losses[0][1].toFixed(3)}${pace}`;
+  }
+
+  // Offers to go on with what an earlier visit left.
+  offer({ stage, step, total_steps, when: time }, restore, forget) {
+    const what = stage === "pretrain" ? "pre-training" : "fine-tuning";
+    const yes = element("button", { type: "button", className: "main", id: "restore" }, "Continue where you left off");
+    const no = element("button", { type: "button" }, "Remove it");
+    yes.addEventListener("click", restore);
+    no.addEventListener("click", forget);
+    $("resume").replaceChildren(
+      `An earlier ${what} was kept in this browser: step ${step} of ${total_steps}, ${when(time)}.`,
+      element("div", { className: "row" }, yes, no),
+    );
+    $("resume").hidden = false;
+  }
+}

@@ -1,0 +1,156 @@
+// The viewer: NiiVue with three planes and a 3D view, label overlay, windows and crosshair.
+
+import { Niivue, NVImage, SLICE_TYPE, SHOW_RENDER } from "@niivue/niivue";
+
+const VIEWS = {
+  all: SLICE_TYPE.MULTIPLANAR,
+  axial: SLICE_TYPE.AXIAL,
+  coronal: SLICE_TYPE.CORONAL,
+  sagittal: SLICE_TYPE.SAGITTAL,
+  "3d": SLICE_TYPE.RENDER,
+};
+
+// Lowest and highest HU shown.
+export const WINDOWS = {
+  "Soft tissue": [-160, 240],
+  Liver: [-20, 180],
+  Lung: [-1350, 150],
+  Bone: [-450, 1050],
+  Brain: [0, 80],
+};
+
+export class Viewer {
+  #nv;
+  #image = null;
+  #overlay = null;
+  #opacity = 0.5;
+  #colours = new Map();
+  #lookup = null;
+
+  constructor(canvas, onPlace) {
+    this.#nv = new Niivue({
+      dragAndDropEnabled: false,
+      isColorbar: false,
+      isResizeCanvas: true,
+      show3Dcrosshair: true,
+      isOrientCube: false,
+      isRadiologicalConvention: true,
+      multiplanarShowRender: SHOW_RENDER.ALWAYS,
+      crosshairWidth: 1,
+      crosshairColor: [0.35, 0.75, 1, 0.9],
+      backColor: [0, 0, 0, 1],
+      fontColor: [0.75, 0.78, 0.82, 1],
+      fontMinPx: 11,
+      loadingText: "",
+      logLevel: "error",
+      // Keys belong to the page.
+      clipPlaneHotKey: "",
+      cycleClipPlaneHotKey: "",
+      viewModeHotKey: "",
+    });
+    this.#nv.onLocationChange = (place) => onPlace(this.#described(place));
+    this.canvas = canvas;
+  }
+
+  async attach() {
+    await this.#nv.attachToCanvas(this.canvas);
+    this.#nv.setSliceType(VIEWS.all);
+  }
+
+  // Shows an image of plain NIfTI bytes in a window of intensities, or in its own range.
+  async show(bytes, window) {
+    for (const volume of [...this.#nv.volumes]) this.#nv.removeVolume(volume);
+    this.#overlay = null;
+    const image = await NVImage.new(bytes, "image.nii", "gray", 1, null, ...(window ?? [NaN, NaN]));
+    this.#nv.addVolume(image);
+    this.#image = image;
+    if (window) this.setWindow(window);
+  }
+
+  get range() {
+    return this.#image ? [this.#image.cal_min, this.#image.cal_max] : null;
+  }
+
+  setWindow([low, high]) {
+    if (!this.#image) return;
+    this.#image.cal_min = low;
+    this.#image.cal_max = high;
+    this.#nv.updateGLVolume();
+  }
+
+  // Lays a label map over the image; `classes` are lines of the legend.
+  async overlay(bytes, classes) {
+    this.clearOverlay();
+    if (!bytes || !this.#image) return;
+    const labels = await NVImage.new(bytes, "labels.nii", "gray", this.#opacity);
+    this.#lookup = classes;
+    this.#colours = new Map(classes.map((line) => [line.label, true]));
+    labels.setColormapLabel(this.#colormap());
+    this.#nv.addVolume(labels);
+    this.#overlay = labels;
+  }
+
+  clearOverlay() {
+    if (this.#overlay) this.#nv.removeVolume(this.#overlay);
+    this.#overlay = null;
+  }
+
+  // Shows or hides one class of the overlay.
+  toggle(label, shown) {
+    this.#colours.set(label, shown);
+    if (!this.#overlay) return;
+    this.#overlay.setColormapLabel(this.#colormap());
+    this.#nv.updateGLVolume();
+  }
+
+  #colormap() {
+    const map = { R: [0], G: [0], B: [0], A: [0], I: [0], labels: [""] };
+    for (const { label, colour, name } of this.#lookup) {
+      map.R.push(colour[0]);
+      map.G.push(colour[1]);
+      map.B.push(colour[2]);
+      map.A.push(this.#colours.get(label) ? 255 : 0);
+      map.I.push(label);
+      map.labels.push(name);
+    }
+    return map;
+  }
+
+  setOpacity(share) {
+    this.#opacity = share;
+    if (this.#overlay) this.#nv.setOpacity(this.#nv.volumes.indexOf(this.#overlay), share);
+  }
+
+  setView(name) {
+    this.#nv.setSliceType(VIEWS[name]);
+  }
+
+  setCrosshair(shown) {
+    this.#nv.setCrosshairWidth(shown ? 1 : 0);
+    this.#nv.opts.show3Dcrosshair = shown;
+    this.#nv.drawScene();
+  }
+
+  // Moves the crosshair by voxels of the image: right, front, head.
+  move(x, y, z) {
+    this.#nv.moveCrosshairInVox(x, y, z);
+  }
+
+  resize() {
+    this.#nv.resizeListener?.();
+    this.#nv.drawScene();
+  }
+
+  // A PNG of what is seen.
+  picture() {
+    this.#nv.drawScene();
+    return new Promise((resolve) => this.canvas.toBlob(resolve, "image/png"));
+  }
+
+  #described(place) {
+    const value = place.values?.[0]?.value;
+    const label = place.values?.[1]?.value;
+    const found = this.#lookup?.find((line) => line.label === Math.round(label));
+    return { mm: [...place.mm].slice(0, 3), value, name: found?.name };
+  }
+}

@@ -1,0 +1,121 @@
+// Drives the page through one of its stories: node web/test/drive.mjs STORY ADDRESS FOLDER DATA
+//
+// Files that the page gives go to FOLDER, with what was seen in FOLDER/results.json. DATA is the shared data.
+
+import { writeFileSync } from "node:fs";
+import { gzipSync } from "node:zlib";
+import { join } from "node:path";
+import { download, drop, latency, open, ready, says, set, tell, text } from "./browser.mjs";
+
+const [story, address, folder, data] = process.argv.slice(2);
+const profile = join(folder, "profile");
+const results = { story };
+
+const hippocampus = (number) =>
+  ["images", "labels"].map((kind) => ({ name: `${kind}/hippocampus_${number}.nii.gz`, path: join(data, `hippocampus/${kind}/hippocampus_${number}.nii.gz`) }));
+
+// Settings of a short run on three scans, checked with a fourth.
+async function prepare(page) {
+  await drop(page, ["024", "052", "158", "104"].flatMap(hippocampus));
+  await says(page, "estimate", /Learns from 3, checks with 1/);
+  await page.evaluate(() => {
+    for (const details of document.querySelectorAll("details")) details.open = true;
+  });
+  for (const [id, value] of [["steps", 20], ["interval", 20], ["crops", 1], ["seed", 7]]) await set(page, id, value);
+  await says(page, "all-settings", /max_steps = 20\n/);
+  await says(page, "all-settings", /seed = 7\n/);
+}
+
+const step = async (page) => Number((await text(page, "train-state")).match(/tep (\d+) of/)?.[1] ?? 0);
+
+async function segmentsPhantom(page) {
+  await page.click("#segment");
+  results.segmented = await says(page, "segment-result", /Segmented in/);
+  results.labels = await download(page, "[data-file=labels]", folder);
+  await download(page, "[data-file=scores_json]", folder);
+}
+
+async function trainsWithPause(page) {
+  await prepare(page);
+  await page.click("#train");
+  await says(page, "train-state", /Step [2-9] of 20/);
+  results.latency = await latency(page, 3);
+  const before = await step(page);
+  await page.click("#pause");
+  const paused = await says(page, "train-state", /Paused after step \d+ of 20/);
+  results.paused = { before, after: Number(paused.match(/step (\d+)/)[1]) };
+  results.half = await download(page, "[data-file=run]", folder);
+
+  // Another visit: what was stored is offered, and goes on to the end.
+  await page.reload();
+  await ready(page);
+  results.offer = await text(page, "resume");
+  await page.click("#restore");
+  results.done = await says(page, "train-state", /Done after step 20 of 20/);
+  await download(page, "[data-file=metrics]", folder);
+  await download(page, "[data-file=weights]", folder);
+  await download(page, "[data-file=settings]", folder);
+}
+
+// Goes on with a run that the native program began.
+async function continuesNative(page) {
+  await drop(page, ["024", "052", "158", "104"].flatMap(hippocampus));
+  await says(page, "estimate", /Learns from 3/);
+  const native = ["manifest.json", "weights.safetensors", "first_moment.safetensors", "second_moment.safetensors"].map((name) => ({
+    name: `run/checkpoints/last/${name}`,
+    path: join(folder, "native/checkpoints/last", name),
+  }));
+  await drop(page, [...native, { name: "run/dataset.json", path: join(folder, "dataset.json") }]);
+  await says(page, "train-state", /At step \d+/);
+  await page.click("#continue");
+  results.done = await says(page, "train-state", /Done after step 20 of 20/);
+  await download(page, "[data-file=metrics]", folder);
+}
+
+async function refusesFiles(page) {
+  const header = Buffer.alloc(352);
+  header.writeInt32LE(348, 0);
+  [3, 2000, 2000, 670].forEach((n, at) => header.writeInt16LE(n, 40 + 2 * at));
+  header.writeInt16LE(16, 70);
+  header.writeInt16LE(32, 72);
+  [1, 1, 1, 1].forEach((n, at) => header.writeFloatLE(n, 76 + 4 * at));
+  header.writeFloatLE(352, 108);
+  header.write("n+1\0", 344, "latin1");
+  writeFileSync(join(folder, "ten_gigabytes.nii"), header);
+  writeFileSync(join(folder, "bomb.nii.gz"), gzipSync(Buffer.concat([header, Buffer.alloc(64 << 20)])));
+  const files = {
+    "ten_gigabytes.nii": join(folder, "ten_gigabytes.nii"),
+    "bomb.nii.gz": join(folder, "bomb.nii.gz"),
+    "truncated.nii.gz": join(data, "robustness/derived/truncated.nii.gz"),
+    "example4d.nii.gz": join(data, "robustness/nibabel/example4d.nii.gz"),
+    "weights.pth": join(folder, "weights.pth"),
+  };
+  writeFileSync(files["weights.pth"], Buffer.from("PK\x03\x04rest", "latin1"));
+  results.refused = {};
+  for (const [name, path] of Object.entries(files)) {
+    await drop(page, [{ name, path }]);
+    results.refused[name] = await says(page, "refused", new RegExp(name.replaceAll(".", "\\.")));
+  }
+}
+
+const { context, page, watched } = await open(address, profile);
+try {
+  results.device = await text(page, "device");
+  const loaded = watched.requests.length;
+  if (story === "visit") {
+    await segmentsPhantom(page);
+    await refusesFiles(page);
+    await trainsWithPause(page);
+  } else if (story === "native") {
+    await continuesNative(page);
+  } else {
+    throw new Error(`no story ${story}`);
+  }
+  results.loaded = loaded;
+  results.requests = watched.requests;
+  results.errors = watched.errors;
+  results.banner = await page.locator("#banner").textContent();
+} finally {
+  tell(folder, results);
+  await context.close();
+}

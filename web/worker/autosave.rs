@@ -1,0 +1,88 @@
+//! Copies of the run to the browser's private storage, one at a time, beside training.
+
+use crate::host::tell;
+use crate::protocol::{Event, Stage};
+use crate::storage::{self, File};
+use crate::training::RUN;
+use hounsfield::platform::{self, memory};
+use serde_json::json;
+use std::cell::{Cell, RefCell};
+use std::path::Path;
+use std::rc::Rc;
+use wasm_bindgen_futures::spawn_local;
+
+/// How far the copy is: for the page of the next visit.
+#[derive(Clone, Copy)]
+pub(crate) struct Mark {
+    pub(crate) stage: Stage,
+    pub(crate) step: u64,
+    pub(crate) total_steps: u64,
+}
+
+/// Clones share one queue of at most one copy.
+#[derive(Clone, Default)]
+pub(crate) struct Autosave(Rc<Queue>);
+
+#[derive(Default)]
+struct Queue {
+    /// Number of the next copy.
+    number: Cell<u64>,
+    busy: Cell<bool>,
+    waiting: RefCell<Option<Mark>>,
+}
+
+impl Autosave {
+    /// The next copy comes after that of this number.
+    pub(crate) fn after(&self, number: u64) {
+        self.0.number.set(number + 1);
+    }
+
+    /// Copies the run as it is when its turn comes.
+    pub(crate) fn schedule(&self, mark: Mark) {
+        self.0.waiting.replace(Some(mark));
+        if self.0.busy.replace(true) {
+            return;
+        }
+        let queue = Rc::clone(&self.0);
+        spawn_local(async move {
+            while let Some(mark) = queue.waiting.take() {
+                queue.copy(mark).await;
+            }
+            queue.busy.set(false);
+        });
+    }
+
+    /// Waits until nothing is left to copy.
+    pub(crate) async fn settled(&self) {
+        while self.0.busy.get() {
+            platform::yield_now().await;
+        }
+    }
+}
+
+impl Queue {
+    async fn copy(&self, mark: Mark) {
+        let number = self.number.get();
+        self.number.set(number + 1);
+        let about = json!({
+            "stage": mark.stage,
+            "step": mark.step,
+            "total_steps": mark.total_steps,
+            "when": js_sys::Date::now(),
+        });
+        let files = stored_files(Path::new(RUN));
+        match storage::save_run(&files, number, about).await {
+            Ok(()) => tell(&Event::Autosaved { step: mark.step }, Vec::new()),
+            Err(why) => tell(&Event::NotSaved { why }, Vec::new()),
+        }
+    }
+}
+
+/// The run's files but for the checkpoint before the last: the storage keeps two copies anyway.
+fn stored_files(run: &Path) -> Vec<File> {
+    memory::files_in(run)
+        .into_iter()
+        .filter(|(path, _)| !path.starts_with("checkpoints/previous"))
+        .map(|(path, bytes)| (path.to_string_lossy().into_owned(), bytes))
+        .collect()
+}

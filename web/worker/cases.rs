@@ -1,0 +1,275 @@
+//! The images and label maps at hand. Files stay as they came; they are read anew whenever their voxels are needed.
+
+use crate::protocol::{ImageLine, LabelLine, Refusal};
+use crate::storage::File;
+use hounsfield::dataset::phantom::{PhantomSpec, abdomen};
+use hounsfield::dataset::{case_name, pair_by_name};
+use hounsfield::transform::check_labels;
+use hounsfield::volume::{
+    Datatype, NiftiImage, Volume, encode_nifti, looks_like_labels, read_nifti,
+};
+use std::rc::Rc;
+
+/// The largest number of classes a label map can have.
+const MOST_CLASSES: usize = 256;
+
+#[derive(Clone)]
+pub(crate) struct ImageFile {
+    pub(crate) name: String,
+    pub(crate) bytes: Rc<Vec<u8>>,
+    pub(crate) label: Option<usize>,
+    shape: [usize; 3],
+    spacing: [f64; 3],
+    /// The lowest value.
+    lowest: f32,
+    label_problem: Option<String>,
+    phantom: bool,
+}
+
+#[derive(Clone)]
+pub(crate) struct LabelFile {
+    pub(crate) name: String,
+    pub(crate) bytes: Rc<Vec<u8>>,
+    largest: u8,
+}
+
+/// Everything that was dropped or made, in this order.
+#[derive(Clone, Default)]
+pub(crate) struct Cases {
+    pub(crate) images: Vec<ImageFile>,
+    pub(crate) labels: Vec<LabelFile>,
+}
+
+impl ImageFile {
+    pub(crate) fn read(&self) -> Result<NiftiImage, String> {
+        read_nifti(&self.bytes, &self.name).map_err(|e| e.to_string())
+    }
+
+    /// Millimetres between voxels.
+    pub(crate) fn spacing(&self) -> [f64; 3] {
+        self.spacing
+    }
+
+    /// The lowest value.
+    pub(crate) fn lowest(&self) -> f32 {
+        self.lowest
+    }
+
+    /// Millimetres along each axis.
+    pub(crate) fn extent(&self) -> [f64; 3] {
+        [0, 1, 2].map(|axis| self.shape[axis] as f64 * self.spacing[axis])
+    }
+
+    /// The name without folder and ending.
+    pub(crate) fn case(&self) -> String {
+        case_name(&self.name).to_owned()
+    }
+}
+
+impl Cases {
+    pub(crate) fn image(&self, index: usize) -> Result<&ImageFile, String> {
+        let missing = || format!("there is no image {index}");
+        self.images.get(index).ok_or_else(missing)
+    }
+
+    /// An image with its label map, both read.
+    pub(crate) fn labelled(&self, index: usize) -> Result<(String, NiftiImage, Volume), String> {
+        let image = self.image(index)?;
+        let label = image.label.and_then(|label| self.labels.get(label));
+        let label = label.ok_or_else(|| format!("{} has no label map", image.name))?;
+        let read = read_nifti(&label.bytes, &label.name).map_err(|e| e.to_string())?;
+        Ok((image.case(), image.read()?, read.volume))
+    }
+
+    /// Takes a file in, as an image or as a label map. The words of an error are the reader's.
+    pub(crate) fn add(&mut self, name: String, bytes: Vec<u8>) -> Result<(), Refusal> {
+        let refuse = |why: String| Refusal {
+            file: name.clone(),
+            why,
+        };
+        let read = read_nifti(&bytes, &name).map_err(|e| refuse(e.to_string()))?;
+        let bytes = Rc::new(bytes);
+        let volume = &read.volume;
+        match looks_like_labels(volume) {
+            Some(largest) => self.labels.push(LabelFile {
+                name,
+                bytes,
+                largest,
+            }),
+            None => self.images.push(ImageFile {
+                name,
+                bytes,
+                label: None,
+                shape: volume.shape(),
+                spacing: volume.spacing(),
+                lowest: lowest(volume),
+                label_problem: None,
+                phantom: false,
+            }),
+        }
+        Ok(())
+    }
+
+    /// Makes the phantom of a seed; gives its index.
+    pub(crate) fn add_phantom(&mut self, seed: u64) -> Result<usize, String> {
+        let name = format!("phantom {seed}");
+        if let Some(index) = self.images.iter().position(|i| i.phantom && i.name == name) {
+            return Ok(index);
+        }
+        let case = abdomen(seed, &PhantomSpec::quickstart()).map_err(|e| e.to_string())?;
+        let pack = |volume: &Volume, datatype| {
+            let bytes = encode_nifti(volume, datatype, true).map_err(|e| e.to_string())?;
+            Ok::<_, String>(Rc::new(bytes))
+        };
+        self.labels.push(LabelFile {
+            name: format!("{name} labels"),
+            bytes: pack(&case.label, Datatype::U8)?,
+            largest: 13,
+        });
+        self.images.push(ImageFile {
+            bytes: pack(&case.image, Datatype::I16)?,
+            name,
+            label: Some(self.labels.len() - 1),
+            shape: case.image.shape(),
+            spacing: case.image.spacing(),
+            lowest: lowest(&case.image),
+            label_problem: None,
+            phantom: true,
+        });
+        Ok(self.images.len() - 1)
+    }
+
+    /// Whether all of these images were made here.
+    pub(crate) fn only_phantoms(&self, images: &[usize]) -> bool {
+        images
+            .iter()
+            .all(|i| self.images.get(*i).is_some_and(|image| image.phantom))
+    }
+
+    /// Finds label maps for images that have none.
+    pub(crate) fn pair_new(&mut self) {
+        let used: Vec<Option<usize>> = self.images.iter().map(|image| image.label).collect();
+        let alone: Vec<usize> = (0..self.images.len())
+            .filter(|i| used[*i].is_none())
+            .collect();
+        let free: Vec<usize> = (0..self.labels.len())
+            .filter(|l| !used.contains(&Some(*l)))
+            .collect();
+        let images: Vec<&str> = alone
+            .iter()
+            .map(|i| self.images[*i].name.as_str())
+            .collect();
+        let labels: Vec<&str> = free.iter().map(|l| self.labels[*l].name.as_str()).collect();
+        let pairs = pair_by_name(&images, &labels);
+        for (image, label) in alone.into_iter().zip(pairs) {
+            if let Some(label) = label {
+                self.pair(image, Some(free[label]));
+            }
+        }
+    }
+
+    /// Gives an image a label map, or none; one that does not fit is refused with a reason that stays with the image.
+    pub(crate) fn pair(&mut self, index: usize, label: Option<usize>) {
+        let problem = label.and_then(|label| self.problem(index, label));
+        if let Some(image) = self.images.get_mut(index) {
+            image.label = label.filter(|_| problem.is_none());
+            image.label_problem = problem;
+        }
+    }
+
+    fn problem(&self, image: usize, label: usize) -> Option<String> {
+        let (Some(image), Some(label)) = (self.images.get(image), self.labels.get(label)) else {
+            return Some("there is no such file".to_owned());
+        };
+        let check = || -> Result<(), String> {
+            let image = image.read()?;
+            let read = read_nifti(&label.bytes, &label.name).map_err(|e| e.to_string())?;
+            check_labels(&image.volume, &read.volume, MOST_CLASSES)
+                .map_err(|e| format!("{}: {e}", label.name))?;
+            Ok(())
+        };
+        check().err()
+    }
+
+    /// Classes, the background included, of the label maps of some images.
+    pub(crate) fn classes(&self, images: &[usize]) -> usize {
+        let labels = images
+            .iter()
+            .filter_map(|index| self.labels.get(self.images.get(*index)?.label?));
+        labels
+            .map(|label| usize::from(label.largest) + 1)
+            .max()
+            .unwrap_or(2)
+    }
+
+    /// Image and label map as the viewer takes them: checked, and stored plainly.
+    pub(crate) fn shown(&self, index: usize) -> Result<Vec<Vec<u8>>, String> {
+        let image = self.image(index)?;
+        let read = image.read()?;
+        let plain = |volume: &Volume, datatype| {
+            encode_nifti(volume, datatype, false).map_err(|e| e.to_string())
+        };
+        let whole = |value: &f32| value.fract() == 0.0 && value.abs() < 32_768.0;
+        let datatype = match read.volume.data().iter().all(whole) {
+            true => Datatype::I16,
+            false => Datatype::F32,
+        };
+        let mut buffers = vec![plain(&read.volume, datatype)?];
+        if image.label.is_some() {
+            let (_, _, label) = self.labelled(index)?;
+            buffers.push(plain(&label, Datatype::U8)?);
+        }
+        Ok(buffers)
+    }
+
+    pub(crate) fn lines(&self) -> (Vec<ImageLine>, Vec<LabelLine>) {
+        let images = self.images.iter().map(|image| ImageLine {
+            name: image.name.clone(),
+            shape: image.shape,
+            spacing: image.spacing,
+            label: image.label,
+            label_problem: image.label_problem.clone(),
+            phantom: image.phantom,
+        });
+        let labels = self.labels.iter().map(|label| LabelLine {
+            name: label.name.clone(),
+            largest: label.largest,
+        });
+        (images.collect(), labels.collect())
+    }
+
+    /// The files of some images and their label maps, for another visit; image and label map alternate.
+    pub(crate) fn files(&self, images: &[usize]) -> Vec<File> {
+        let mut files = Vec::new();
+        for image in images.iter().filter_map(|index| self.images.get(*index)) {
+            files.push((image.name.clone(), Rc::clone(&image.bytes)));
+            if let Some(label) = image.label.and_then(|label| self.labels.get(label)) {
+                files.push((label.name.clone(), Rc::clone(&label.bytes)));
+            }
+        }
+        files
+    }
+
+    /// Whether a file of this name is here already.
+    pub(crate) fn find_file(&self, name: &str) -> bool {
+        self.images.iter().any(|image| image.name == name)
+            || self.labels.iter().any(|label| label.name == name)
+    }
+
+    /// The image of a case by the name of its file, wherever it lay.
+    pub(crate) fn find(&self, name: &str) -> Option<usize> {
+        let wanted = case_name(name);
+        self.images
+            .iter()
+            .position(|image| case_name(&image.name) == wanted)
+    }
+}
+
+fn lowest(volume: &Volume) -> f32 {
+    let finite = volume
+        .data()
+        .iter()
+        .copied()
+        .filter(|value| value.is_finite());
+    finite.fold(f32::INFINITY, f32::min)
+}

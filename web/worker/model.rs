@@ -1,0 +1,182 @@
+//! The network at hand: weights with the settings they were trained with.
+
+use crate::protocol::{ClassLine, ModelLine};
+use burn::tensor::Device;
+use hounsfield::config::{FinetuneConfig, Preset, StageConfig};
+use hounsfield::dataset::phantom::{ORGAN_COLOURS, ORGAN_NAMES};
+use hounsfield::nn::Unetr;
+use hounsfield::report::montage::label_colour;
+use hounsfield::weights::{
+    self, Need, TransferError, TransferOptions, TransferReport, Values, WeightsFile, transfer,
+};
+use std::rc::Rc;
+
+const PYTORCH: &str = "this is a PyTorch file; the page takes safetensors only, which cannot hold programs: \
+    turn it into one with hounsfield convert --input FILE.pt --output FILE.safetensors";
+
+pub(crate) struct Model {
+    pub(crate) name: String,
+    pub(crate) bytes: Rc<Vec<u8>>,
+    pub(crate) config: FinetuneConfig,
+    pub(crate) classes: Vec<String>,
+    pub(crate) network: Unetr,
+    report: String,
+}
+
+/// What a weights file turned out to be.
+pub(crate) enum Weights {
+    /// A whole segmentation network.
+    Model(Box<Model>),
+    /// What pre-training leaves: a start for fine-tuning.
+    Encoder,
+}
+
+/// Opens a weights file, but none that may hold programs.
+pub(crate) fn open<'a>(name: &str, bytes: &'a [u8]) -> Result<WeightsFile<'a>, String> {
+    if bytes.starts_with(b"PK") || bytes.first() == Some(&0x80) {
+        return Err(format!("{name}: {PYTORCH}"));
+    }
+    WeightsFile::open(bytes).map_err(|e| format!("{name}: {e}"))
+}
+
+/// The values a network of these settings takes from a file.
+pub(crate) fn taken(
+    file: &WeightsFile<'_>,
+    config: &FinetuneConfig,
+    options: &TransferOptions,
+) -> Result<(Values, TransferReport), String> {
+    take(file, config, options)?.map_err(|e| e.to_string())
+}
+
+type Taken = Result<(Values, TransferReport), TransferError>;
+
+fn take(
+    file: &WeightsFile<'_>,
+    config: &FinetuneConfig,
+    options: &TransferOptions,
+) -> Result<Taken, String> {
+    config.validate().map_err(|e| e.to_string())?;
+    let empty = Unetr::zeros(&config.unetr(), &Device::flex()).map_err(|e| e.to_string())?;
+    Ok(transfer(file, &weights::describe(&empty), options))
+}
+
+const WHOLE: TransferOptions = TransferOptions {
+    need: Need::All,
+    allow_partial: false,
+    positions: None,
+};
+
+impl Model {
+    /// A network from a weights file, with its own settings or with the first known ones that fit.
+    pub(crate) fn load(
+        name: String,
+        bytes: Vec<u8>,
+        settings: Option<&str>,
+        known: Option<&FinetuneConfig>,
+        classes: Vec<String>,
+        device: &Device,
+    ) -> Result<Weights, String> {
+        let file = open(&name, &bytes)?;
+        let candidates = match settings {
+            Some(text) => {
+                let config = FinetuneConfig::from_toml(text, "the settings beside the weights");
+                vec![config.map_err(|e| e.to_string())?]
+            }
+            None => candidates(&file, known),
+        };
+        let mut last = None;
+        for config in candidates {
+            match take(&file, &config, &WHOLE)? {
+                Ok((values, report)) => {
+                    let network = Unetr::zeros(&config.unetr(), device)
+                        .map_err(|e| e.to_string())?
+                        .with_precision(config.run.precision);
+                    let network = weights::fill(network, &values).map_err(|e| e.to_string())?;
+                    let names = names(classes, network.classes());
+                    return Ok(Weights::Model(Box::new(Model {
+                        name,
+                        bytes: Rc::new(bytes),
+                        config,
+                        classes: names,
+                        network,
+                        report: report.to_string(),
+                    })));
+                }
+                Err(TransferError::WrongStage { .. }) => return Ok(Weights::Encoder),
+                Err(error) => last = Some(error),
+            }
+        }
+        let why = last.map_or_else(String::new, |error| error.to_string());
+        let help = match settings {
+            Some(_) => "",
+            None => "; drop the config.toml of the run together with the weights",
+        };
+        Err(format!("{name}: {why}{help}"))
+    }
+
+    pub(crate) fn line(&self) -> ModelLine {
+        let parameters = weights::describe(&self.network);
+        ModelLine {
+            name: self.name.clone(),
+            classes: legend(&self.classes),
+            parameters: parameters
+                .iter()
+                .map(|p| p.shape.iter().product::<usize>())
+                .sum(),
+            window: self.config.crops.roi_size,
+            spacing: self.config.crops.spacing,
+            report: self.report.clone(),
+        }
+    }
+}
+
+/// Settings to try for a file that comes without any.
+fn candidates(file: &WeightsFile<'_>, known: Option<&FinetuneConfig>) -> Vec<FinetuneConfig> {
+    let out = file
+        .tensors
+        .iter()
+        .find(|t| t.name.ends_with("out.conv.conv.bias"));
+    let classes = out.and_then(|tensor| tensor.shape.first().copied());
+    let presets = Preset::ALL
+        .iter()
+        .filter_map(|preset| preset.settings().ok());
+    let mut all: Vec<FinetuneConfig> = known.cloned().into_iter().chain(presets).collect();
+    for config in &mut all {
+        config.decoder.classes = classes.or(config.decoder.classes);
+    }
+    all
+}
+
+/// As many names as classes: those given, the phantom's organs, or numbers.
+pub(crate) fn names(given: Vec<String>, classes: usize) -> Vec<String> {
+    if given.len() == classes {
+        return given;
+    }
+    (0..classes)
+        .map(
+            |class| match (classes == ORGAN_NAMES.len(), given.get(class)) {
+                (_, Some(name)) => name.clone(),
+                (true, None) => ORGAN_NAMES[class].to_owned(),
+                (false, None) if class == 0 => "background".to_owned(),
+                (false, None) => format!("class {class}"),
+            },
+        )
+        .collect()
+}
+
+/// A line of the legend for each class but the background.
+pub(crate) fn legend(names: &[String]) -> Vec<ClassLine> {
+    let organs = names.iter().map(String::as_str).eq(ORGAN_NAMES);
+    let line = |(label, name): (u8, &String)| ClassLine {
+        label,
+        name: name.clone(),
+        colour: match organs {
+            true => ORGAN_COLOURS[usize::from(label)],
+            false => label_colour(label).unwrap_or_default(),
+        },
+        ml: None,
+        reference_ml: None,
+        dice: None,
+    };
+    (0..=u8::MAX).zip(names).skip(1).map(line).collect()
+}

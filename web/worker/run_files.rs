@@ -1,0 +1,161 @@
+//! Runs that come and go: as a folder's files or as one zip archive.
+
+use crate::cases::Cases;
+use crate::protocol::{Stage, Start, TrainRequest};
+use crate::settings::{self, DATALIST};
+use crate::training::{RUN, stage};
+use hounsfield::config::{DataConfig, FinetuneConfig, PretrainConfig, StageConfig};
+use hounsfield::platform::{self, memory};
+use hounsfield::train::Checkpoint;
+use hounsfield::weights::{Archive, ArchiveWriter};
+use std::path::Path;
+
+/// Folder within the archive.
+const INSIDE: &str = "hounsfield-run";
+/// Phantoms for validation start here, as the native program's do.
+const VALIDATION_SEED: u64 = 1 << 32;
+/// What tells a run's folder.
+const MANIFEST: &str = "checkpoints/last/manifest.json";
+
+/// The run at hand as a zip archive whose folder the native program goes on with.
+pub(crate) fn archive() -> Result<Vec<u8>, String> {
+    let files = memory::files_in(Path::new(RUN));
+    if files.is_empty() {
+        return Err("there is no run yet".to_owned());
+    }
+    let size = files.iter().map(|(_, bytes)| bytes.len() + 1024).sum();
+    let mut archive = ArchiveWriter::with_capacity(size);
+    for (path, bytes) in files {
+        let name = format!("{INSIDE}/{}", path.display());
+        archive
+            .add(&name, &bytes)
+            .ok_or("the run is too large for one file")?;
+    }
+    archive
+        .finish()
+        .ok_or_else(|| "the run is too large for one file".to_owned())
+}
+
+/// Puts a run in the place of the one at hand.
+pub(crate) fn take(files: Vec<(String, Vec<u8>)>) -> Result<(), String> {
+    match &files[..] {
+        [(name, bytes)] if bytes.starts_with(b"PK") => {
+            let archive = Archive::open(bytes).map_err(|e| format!("{name}: {e}"))?;
+            let mut inside = Vec::new();
+            for entry in archive.names().filter(|entry| !entry.ends_with('/')) {
+                let damaged = |e| format!("{name}: {e}");
+                archive.verify(entry).map_err(damaged)?;
+                let bytes = archive.bytes(entry).map_err(damaged)?;
+                inside.push((entry.to_owned(), bytes.unwrap_or_default().to_vec()));
+            }
+            lay(inside)
+        }
+        _ => lay(files),
+    }
+}
+
+fn lay(files: Vec<(String, Vec<u8>)>) -> Result<(), String> {
+    let names = files.iter().map(|(name, _)| name.as_str());
+    let root = names
+        .filter_map(|name| name.strip_suffix(MANIFEST))
+        .min_by_key(|r| r.len());
+    let root = root
+        .ok_or_else(|| format!("no run among these files: one holds {MANIFEST}"))?
+        .to_owned();
+    memory::remove(Path::new(RUN));
+    for (name, bytes) in files {
+        if let Some(inside) = name.strip_prefix(&root).filter(|name| !name.contains("..")) {
+            let path = Path::new(RUN).join(inside);
+            platform::write_atomic(&path, &bytes).map_err(|e| e.to_string())?;
+        }
+    }
+    match stage() {
+        Some(_) => Ok(()),
+        None => Err(format!("{MANIFEST} is not the manifest of a run")),
+    }
+}
+
+/// How far the run at hand is.
+pub(crate) struct Place {
+    pub(crate) stage: Stage,
+    pub(crate) step: u64,
+    pub(crate) total_steps: Option<u64>,
+    data: DataConfig,
+    seed: u64,
+    classes: usize,
+}
+
+/// Reads the newest checkpoint of the run at hand and checks it.
+pub(crate) fn place() -> Result<Place, String> {
+    fn of<C: StageConfig>(stage: Stage, classes: fn(&C) -> usize) -> Result<Place, String> {
+        let checkpoint = Checkpoint::<C>::latest(Path::new(RUN)).map_err(|e| e.to_string())?;
+        let config = &checkpoint.manifest.config;
+        Ok(Place {
+            stage,
+            step: checkpoint.manifest.progress.step,
+            total_steps: config.run().max_steps,
+            data: config.data().clone(),
+            seed: config.run().seed,
+            classes: classes(config),
+        })
+    }
+    match stage().ok_or("there is no run to go on with")? {
+        Stage::Finetune => of::<FinetuneConfig>(Stage::Finetune, |c| c.unetr().classes),
+        Stage::Pretrain => of::<PretrainConfig>(Stage::Pretrain, |_| 0),
+    }
+}
+
+/// The cases of the run at hand: phantoms are made, others looked for by their names. Names of what is missing are
+/// the error.
+pub(crate) fn cases_of(place: &Place, cases: &mut Cases) -> Result<TrainRequest, Vec<String>> {
+    let request = |training, validation, classes| TrainRequest {
+        stage: place.stage,
+        start: Start::Scratch,
+        training,
+        validation,
+        classes,
+        settings: String::new(),
+    };
+    if place.data.datalist.is_none() {
+        let mut make = |first: u64, count: usize| -> Result<Vec<usize>, Vec<String>> {
+            (0..count as u64)
+                .map(|case| cases.add_phantom(first.wrapping_add(place.seed).wrapping_add(case)))
+                .collect::<Result<_, _>>()
+                .map_err(|why| vec![why])
+        };
+        let training = make(0, place.data.phantoms)?;
+        let validation = make(VALIDATION_SEED, place.data.phantoms.div_ceil(4))?;
+        return Ok(request(training, validation, Vec::new()));
+    }
+    let file = Path::new(RUN).join(DATALIST);
+    let list = platform::read(&file)
+        .map_err(|_| {
+            "its list of cases: drop the split file with the run, as dataset.json".to_owned()
+        })
+        .and_then(|bytes| settings::listed(&bytes, DATALIST))
+        .map_err(|why| vec![why])?;
+    let mut missing = Vec::new();
+    let mut found = |names: &[String]| -> Vec<usize> {
+        names
+            .iter()
+            .filter_map(|name| {
+                let index = cases.find(name);
+                if index.is_none() {
+                    missing.push(name.clone());
+                }
+                index
+            })
+            .collect()
+    };
+    let training = found(&list.training);
+    let validation = match list.validation.is_empty() {
+        true => training.clone(),
+        false => found(&list.validation),
+    };
+    let mut classes = list.classes;
+    classes.truncate(place.classes);
+    match missing.is_empty() {
+        true => Ok(request(training, validation, classes)),
+        false => Err(missing),
+    }
+}

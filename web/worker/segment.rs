@@ -1,0 +1,133 @@
+//! Segmentation of an image on its own grid, its volumes, and its scores where there is a label map.
+
+use crate::cases::Cases;
+use crate::host::tell;
+use crate::model::{Model, legend};
+use crate::protocol::{ClassLine, Event};
+use burn::tensor::Device;
+use hounsfield::infer::{Blending, SlidingWindow, segment_input};
+use hounsfield::metric::{CaseScore, LabelPair, score, volumes_ml};
+use hounsfield::report::scores::Evaluation;
+use hounsfield::train::Control;
+use hounsfield::transform::check_labels;
+use hounsfield::volume::{Datatype, Header, Volume, encode_nifti_like};
+use std::ops::ControlFlow;
+
+/// A segmentation, kept until the next one.
+pub(crate) struct Segmentation {
+    pub(crate) case: String,
+    header: Header,
+    labels: Volume,
+    names: Vec<String>,
+    score: Option<CaseScore>,
+    pub(crate) lines: Vec<ClassLine>,
+    /// Why there are no scores although there is a label map.
+    pub(crate) notice: Option<String>,
+}
+
+/// Segments an image; stopped, it is an error in plain words.
+pub(crate) async fn segment(
+    cases: &Cases,
+    index: usize,
+    model: &Model,
+    (overlap, mirror): (f64, bool),
+    device: &Device,
+    control: &Control,
+) -> Result<Segmentation, String> {
+    let image = cases.image(index)?;
+    let (case, labelled) = (image.case(), image.label.is_some());
+    let read = image.read()?;
+    let (shape, affine, spacing) = (
+        read.volume.shape(),
+        *read.volume.affine(),
+        read.volume.spacing(),
+    );
+    let prepared = model.config.transform().image(read.volume);
+    let prepared = prepared.map_err(|e| format!("{}: {e}", image.name))?;
+    let windows = SlidingWindow {
+        window: model.config.crops.roi_size,
+        overlap,
+        blending: Blending::Gaussian,
+        mirror,
+    };
+    let mut go_on = |done: usize, of: usize| {
+        let what = "segmenting";
+        tell(&Event::Progress { what, done, of }, Vec::new());
+        match control.stopped() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    };
+    let labels = segment_input(&model.network, &prepared, &windows, device, &mut go_on);
+    let labels = labels.await.map_err(|e| e.to_string())?;
+    drop(prepared);
+
+    let classes = model.classes.len();
+    let mut lines = legend(&model.classes);
+    let volumes = volumes_ml(&labels, classes, spacing).map_err(|e| e.to_string())?;
+    for line in &mut lines {
+        line.ml = volumes.get(usize::from(line.label)).copied();
+    }
+    let (mut scored, mut notice) = (None, None);
+    if labelled {
+        match compared(cases, index, &labels, classes) {
+            Ok(score) => {
+                for (line, class) in lines.iter_mut().zip(score.classes.iter().skip(1)) {
+                    line.dice = class.dice;
+                    line.reference_ml = Some(class.reference_ml);
+                }
+                scored = Some(score);
+            }
+            Err(why) => notice = Some(format!("no Dice: {why}")),
+        }
+    }
+    let values = labels.iter().map(|label| f32::from(*label)).collect();
+    Ok(Segmentation {
+        case,
+        header: read.header,
+        labels: Volume::new(shape, values, affine).map_err(|e| e.to_string())?,
+        names: model.classes.clone(),
+        score: scored,
+        lines,
+        notice,
+    })
+}
+
+fn compared(
+    cases: &Cases,
+    index: usize,
+    labels: &[u8],
+    classes: usize,
+) -> Result<CaseScore, String> {
+    let (case, image, label) = cases.labelled(index)?;
+    let reference = check_labels(&image.volume, &label, classes).map_err(|e| e.to_string())?;
+    let (shape, spacing) = (image.volume.shape(), image.volume.spacing());
+    let pair = LabelPair::new(labels, &reference, shape, spacing).map_err(|e| e.to_string())?;
+    score(&case, &pair, classes, None).map_err(|e| e.to_string())
+}
+
+impl Segmentation {
+    /// The label map on the grid of its image.
+    pub(crate) fn nifti(&self, gzip: bool) -> Result<Vec<u8>, String> {
+        encode_nifti_like(&self.header, &self.labels, Datatype::U8, gzip).map_err(|e| e.to_string())
+    }
+
+    /// Mean Dice of the classes that are there.
+    pub(crate) fn dice(&self) -> Option<f64> {
+        self.score.as_ref().and_then(CaseScore::foreground_dice)
+    }
+
+    fn evaluation(&self) -> Result<Evaluation, String> {
+        let score = self.score.clone();
+        let score = score.ok_or("there are no scores: the image has no label map")?;
+        Evaluation::new(self.names.clone(), None, vec![score]).map_err(|e| e.to_string())
+    }
+
+    pub(crate) fn csv(&self) -> Result<String, String> {
+        Ok(self.evaluation()?.by_case_and_class().csv())
+    }
+
+    pub(crate) fn json(&self) -> Result<String, String> {
+        serde_json::to_string_pretty(&self.evaluation()?).map_err(|e| e.to_string())
+    }
+}

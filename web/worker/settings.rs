@@ -1,0 +1,205 @@
+//! Settings of a run: those of the network at hand, the page's own length, what the data suggests, then the user's.
+
+use crate::cases::Cases;
+use crate::protocol::TrainRequest;
+use hounsfield::config::{
+    DataConfig, FinetuneConfig, IntensityMode, Preset, PretrainConfig, RunConfig, SamplingConfig,
+    SettingsError, StageConfig, StartConfig,
+};
+use hounsfield::dataset::case_name;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Name of the list of cases in the run's folder.
+pub(crate) const DATALIST: &str = "dataset.json";
+/// Values below this are air in HU, so the image is CT.
+const AIR: f32 = -500.0;
+/// Minutes between autosaves.
+const AUTOSAVE: f64 = 0.5;
+
+/// Settings of fine-tuning.
+pub(crate) fn finetuning(
+    request: &TrainRequest,
+    cases: &Cases,
+    model: Option<&FinetuneConfig>,
+) -> Result<FinetuneConfig, SettingsError> {
+    let preset: FinetuneConfig = Preset::Quickstart.settings()?;
+    let mut config = model.cloned().unwrap_or_else(|| preset.clone());
+    config.start = StartConfig::default();
+    config.optimizer = preset.optimizer;
+    config.optimizer.warmup_steps = 10;
+    config.run = RunConfig {
+        epochs: None,
+        max_steps: Some(200),
+        validation_steps: 25,
+        checkpoint_minutes: AUTOSAVE,
+        ..RunConfig::default()
+    };
+    config.data = data(request, cases);
+    config.decoder.classes = Some(classes(request, cases));
+    let suggested = Suggested::of(request, cases, config.crops.spacing, config.crops.roi_size);
+    config.crops.intensity = suggested.intensity;
+    config.crops.spacing = suggested.spacing;
+    config.overlaid(&request.settings, "the settings")
+}
+
+/// Settings of pre-training the encoder of such a network.
+pub(crate) fn pretraining(
+    request: &TrainRequest,
+    cases: &Cases,
+    model: Option<&FinetuneConfig>,
+) -> Result<PretrainConfig, SettingsError> {
+    let mut config: PretrainConfig = Preset::Quickstart.settings()?;
+    if let Some(model) = model {
+        config.network = model.network.clone();
+        let crops = model.crops.clone();
+        config.sampling = SamplingConfig {
+            spacing: crops.spacing,
+            intensity: crops.intensity,
+            intensity_min: crops.intensity_min,
+            intensity_max: crops.intensity_max,
+            roi_size: crops.roi_size,
+            ..config.sampling
+        };
+    }
+    config.optimizer.warmup_steps = 10;
+    config.run = RunConfig {
+        epochs: None,
+        max_steps: Some(200),
+        validation_steps: 25,
+        checkpoint_minutes: AUTOSAVE,
+        ..RunConfig::default()
+    };
+    config.data = data(request, cases);
+    let sampling = &mut config.sampling;
+    let suggested = Suggested::of(request, cases, sampling.spacing, sampling.roi_size);
+    sampling.intensity = suggested.intensity;
+    sampling.spacing = suggested.spacing;
+    config.overlaid(&request.settings, "the settings")
+}
+
+fn classes(request: &TrainRequest, cases: &Cases) -> usize {
+    let all: Vec<usize> = request
+        .training
+        .iter()
+        .chain(&request.validation)
+        .copied()
+        .collect();
+    cases.classes(&all).max(request.classes.len())
+}
+
+/// Phantoms are told by their number, as the native program makes them; other cases by a list.
+fn data(request: &TrainRequest, cases: &Cases) -> DataConfig {
+    let made = cases.only_phantoms(&request.training);
+    DataConfig {
+        datalist: (!made).then(|| PathBuf::from(DATALIST)),
+        phantoms: request.training.len(),
+        ..DataConfig::default()
+    }
+}
+
+/// What the images suggest.
+struct Suggested {
+    intensity: IntensityMode,
+    spacing: [f64; 3],
+}
+
+impl Suggested {
+    /// The given voxel size, unless images would fill less than half a window on two axes: then their own. A fixed
+    /// range of intensities for CT, else one that each volume sets.
+    fn of(request: &TrainRequest, cases: &Cases, spacing: [f64; 3], window: [usize; 3]) -> Self {
+        let images = || request.training.iter().filter_map(|i| cases.image(*i).ok());
+        let extents: Vec<[f64; 3]> = images().map(|image| image.extent()).collect();
+        let small = (0..3).filter(|axis| {
+            let typical = median(extents.iter().map(|extent| extent[*axis]));
+            typical < 0.5 * spacing[*axis] * window[*axis] as f64
+        });
+        let spacing = match small.count() {
+            0 | 1 => spacing,
+            _ => {
+                let own: Vec<[f64; 3]> = images().map(|image| image.spacing()).collect();
+                [0, 1, 2].map(|axis| {
+                    let typical = median(own.iter().map(|spacing| spacing[axis]));
+                    (typical * 100.0).round() / 100.0
+                })
+            }
+        };
+        let is_ct = images().take(3).all(|image| image.lowest() < AIR);
+        Suggested {
+            intensity: match is_ct {
+                true => IntensityMode::Range,
+                false => IntensityMode::Percentile,
+            },
+            spacing,
+        }
+    }
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(1.0)
+}
+
+/// The list of cases as the native program reads it: `--datalist dataset.json --data-root FOLDER`.
+pub(crate) fn datalist(
+    request: &TrainRequest,
+    cases: &Cases,
+    names: &[String],
+) -> Result<String, String> {
+    #[derive(Serialize)]
+    struct Item {
+        image: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        label: Option<String>,
+    }
+    #[derive(Serialize)]
+    struct List<'a> {
+        name: &'a str,
+        labels: BTreeMap<usize, &'a String>,
+        training: Vec<Item>,
+        validation: Vec<Item>,
+    }
+    let items = |list: &[usize]| {
+        list.iter()
+            .filter_map(|index| cases.images.get(*index))
+            .map(|image| Item {
+                image: image.name.clone(),
+                label: image
+                    .label
+                    .and_then(|label| Some(cases.labels.get(label)?.name.clone())),
+            })
+            .collect()
+    };
+    let list = List {
+        name: "made in the page",
+        labels: names.iter().enumerate().collect(),
+        training: items(&request.training),
+        validation: items(&request.validation),
+    };
+    serde_json::to_string_pretty(&list).map_err(|e| e.to_string())
+}
+
+/// Cases and class names of such a list.
+pub(crate) struct Listed {
+    pub(crate) classes: Vec<String>,
+    pub(crate) training: Vec<String>,
+    pub(crate) validation: Vec<String>,
+}
+
+/// Reads a split file of the Medical Segmentation Decathlon.
+pub(crate) fn listed(bytes: &[u8], name: &str) -> Result<Listed, String> {
+    let list = hounsfield::dataset::DataList::parse(bytes, name, std::path::Path::new(""));
+    let list = list.map_err(|e| e.to_string())?;
+    let names = |cases: &[hounsfield::dataset::Case]| {
+        let name =
+            |case: &hounsfield::dataset::Case| case_name(&case.image.to_string_lossy()).to_owned();
+        cases.iter().map(name).collect()
+    };
+    Ok(Listed {
+        training: names(&list.training),
+        validation: names(&list.validation),
+        classes: list.classes,
+    })
+}

@@ -1,0 +1,218 @@
+//! Runs of training: the crate's own loop over the cases at hand.
+
+use crate::autosave::Autosave;
+use crate::cases::Cases;
+use crate::host::tell;
+use crate::model::{self, Model};
+use crate::protocol::{Event, Stage, Start, TrainRequest};
+use crate::settings;
+use crate::watch::Watch;
+use burn::tensor::Device;
+use hounsfield::config::{FinetuneConfig, PretrainConfig, StageConfig};
+use hounsfield::dataset::{DatasetError, MemorySource};
+use hounsfield::platform::{self, memory};
+use hounsfield::train::{
+    Checkpoint, Control, Finetuning, Pretraining, Run, Summary, Task, TrainError, train,
+};
+use hounsfield::weights::{Need, PatchGrids, TransferOptions, Values};
+use serde::Deserialize;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The run at hand, among the page's files.
+pub(crate) const RUN: &str = "run";
+const CONFIG: &str = "config.toml";
+
+/// What a run is made with.
+pub(crate) struct Workshop {
+    pub(crate) cases: Cases,
+    pub(crate) device: Device,
+    pub(crate) control: Control,
+    pub(crate) autosave: Autosave,
+}
+
+/// Why a run ended before its end.
+pub(crate) struct Failure {
+    pub(crate) why: String,
+    /// Whether a new device may help.
+    pub(crate) device: bool,
+}
+
+impl From<String> for Failure {
+    fn from(why: String) -> Self {
+        Failure { why, device: false }
+    }
+}
+
+impl From<TrainError> for Failure {
+    fn from(error: TrainError) -> Self {
+        let device = matches!(error, TrainError::Device(_) | TrainError::Weights(_));
+        let why = match error {
+            TrainError::Device(reason) => format!("the device failed: {reason}"),
+            other => other.to_string(),
+        };
+        Failure { why, device }
+    }
+}
+
+/// Names of the classes of a request: its own, or the organs of phantoms, or numbers.
+pub(crate) fn class_names(request: &TrainRequest, classes: usize) -> Vec<String> {
+    model::names(request.classes.clone(), classes)
+}
+
+/// Writes what the run's folder holds before its first checkpoint.
+pub(crate) fn lay_out<C: StageConfig>(
+    config: &C,
+    request: &TrainRequest,
+    cases: &Cases,
+    names: &[String],
+) -> Result<(), String> {
+    let run = Path::new(RUN);
+    memory::remove(run);
+    let text = config.to_toml().map_err(|e| e.to_string())?;
+    let list = settings::datalist(request, cases, names)?;
+    for (file, text) in [(CONFIG, text), (settings::DATALIST, list)] {
+        platform::write_atomic(&run.join(file), text.as_bytes()).map_err(|e| e.to_string())?;
+    }
+    Ok(())
+}
+
+/// The stage of the run at hand, told by its newest checkpoint.
+pub(crate) fn stage() -> Option<Stage> {
+    #[derive(Deserialize)]
+    struct Label {
+        stage: Stage,
+    }
+    let checkpoints = Path::new(RUN).join("checkpoints");
+    ["last", "previous"].iter().find_map(|name| {
+        let file = checkpoints.join(name).join("manifest.json");
+        let label: Label = serde_json::from_slice(&platform::read(&file).ok()?).ok()?;
+        Some(label.stage)
+    })
+}
+
+impl Workshop {
+    /// Fine-tunes; without a checkpoint from the start.
+    pub(crate) async fn finetune(
+        self,
+        request: &TrainRequest,
+        config: FinetuneConfig,
+        start: Values,
+        resume: Option<Checkpoint<FinetuneConfig>>,
+    ) -> Result<Summary, Failure> {
+        let transform = config.transform();
+        transform.validate().map_err(|e| e.to_string())?;
+        let prepare = |index: usize| {
+            let (name, image, label) = self.cases.labelled(index)?;
+            let case = transform.labelled(image.volume, &label);
+            let case = case.map_err(|source| in_case(&name, source))?;
+            Ok((name, Arc::new(case)))
+        };
+        let training = self.prepared(&request.training, prepare).await?;
+        let validation = self.prepared(&request.validation, prepare).await?;
+        let affine = validation.first().map(|(_, case)| *case.image.affine());
+        let training = Arc::new(MemorySource::new(training));
+        let validation = Arc::new(MemorySource::new(validation));
+        let task = Finetuning::new(config, training, validation, start)?;
+        let image = request.validation.first().copied();
+        self.run(task, resume, Watch::finetuning(image, affine))
+            .await
+    }
+
+    /// Pre-trains; without a checkpoint from the start.
+    pub(crate) async fn pretrain(
+        self,
+        request: &TrainRequest,
+        config: PretrainConfig,
+        resume: Option<Checkpoint<PretrainConfig>>,
+    ) -> Result<Summary, Failure> {
+        let transform = config.transform();
+        transform.validate().map_err(|e| e.to_string())?;
+        let prepare = |index: usize| {
+            let image = self.cases.image(index)?;
+            let (name, read) = (image.case(), image.read()?);
+            let volume = transform.apply(&read.volume);
+            let volume = volume.map_err(|source| in_case(&name, source))?;
+            Ok((name, Arc::new(volume)))
+        };
+        let training = self.prepared(&request.training, prepare).await?;
+        let validation = self.prepared(&request.validation, prepare).await?;
+        let training = Arc::new(MemorySource::new(training));
+        let validation = Arc::new(MemorySource::new(validation));
+        let task = Pretraining::new(config, training, validation)?;
+        self.run(task, resume, Watch::pretraining()).await
+    }
+
+    /// Prepares cases one after the other.
+    async fn prepared<T>(
+        &self,
+        indices: &[usize],
+        prepare: impl Fn(usize) -> Result<(String, Arc<T>), String>,
+    ) -> Result<Vec<(String, Arc<T>)>, String> {
+        let mut prepared = Vec::new();
+        for (done, index) in indices.iter().enumerate() {
+            let (what, of) = ("preparing", indices.len());
+            tell(&Event::Progress { what, done, of }, Vec::new());
+            platform::yield_now().await;
+            if self.control.stopped() {
+                return Err("stopped before the first step".to_owned());
+            }
+            prepared.push(prepare(*index)?);
+        }
+        Ok(prepared)
+    }
+
+    async fn run<T: Task>(
+        &self,
+        task: T,
+        resume: Option<Checkpoint<T::Config>>,
+        watch: Watch,
+    ) -> Result<Summary, Failure> {
+        let progress = resume
+            .as_ref()
+            .map(|checkpoint| checkpoint.manifest.progress);
+        let mut watch = watch.open(Path::new(RUN), progress, self.autosave.clone())?;
+        let run = Run {
+            task,
+            device: self.device.clone(),
+            folder: Some(RUN.into()),
+            resume,
+        };
+        let ended = train(run, &mut watch, &self.control).await;
+        self.autosave.settled().await;
+        Ok(ended?)
+    }
+}
+
+fn in_case(name: &str, source: hounsfield::transform::TransformError) -> String {
+    let name = name.to_owned();
+    DatasetError::Transform { name, source }.to_string()
+}
+
+/// Values fine-tuning starts from.
+pub(crate) fn starting(
+    start: Start,
+    model: Option<&Model>,
+    encoder: Option<&(String, Vec<u8>)>,
+    config: &FinetuneConfig,
+) -> Result<Values, String> {
+    let (name, bytes) = match (start, model, encoder) {
+        (Start::Scratch, ..) => return Ok(Values::new()),
+        (Start::Model, Some(model), _) => (model.name.as_str(), model.bytes.as_slice()),
+        (Start::Encoder, _, Some((name, bytes))) => (name.as_str(), bytes.as_slice()),
+        (Start::Model, None, _) => return Err("there is no network at hand".to_owned()),
+        (Start::Encoder, _, None) => return Err("there is no pre-trained encoder".to_owned()),
+    };
+    let file = model::open(name, bytes)?;
+    let grids = PatchGrids {
+        from: None,
+        to: config.unetr().vit.grid(),
+    };
+    let options = TransferOptions {
+        need: Need::Encoder,
+        allow_partial: false,
+        positions: Some(grids),
+    };
+    let (values, _) = model::taken(&file, config, &options)?;
+    Ok(values)
+}

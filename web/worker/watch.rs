@@ -1,0 +1,199 @@
+//! Watches a run for the page: its numbers go to the page and to the run's records, its checkpoints to the storage.
+
+use crate::autosave::{Autosave, Mark};
+use crate::host::tell;
+use crate::protocol::{Event as Told, Stage, StepLine};
+use hounsfield::report::ReportError;
+use hounsfield::report::metrics::{MetricsWriter, Record};
+use hounsfield::report::montage::{Display, Row, montage};
+use hounsfield::train::{Event, Observer, Picture, Progress, TrainError};
+use hounsfield::volume::{Affine, Datatype, Volume, encode_nifti};
+use std::path::Path;
+
+/// Name of the records in the run's folder.
+pub(crate) const METRICS: &str = "metrics.jsonl";
+/// Slices of a picture.
+const COLUMNS: usize = 5;
+
+pub(crate) struct Watch {
+    stage: Stage,
+    /// The case a validation shows, and the place of its prepared voxels.
+    image: Option<usize>,
+    affine: Option<Affine>,
+    total_steps: u64,
+    output: Option<(MetricsWriter, Autosave)>,
+}
+
+impl Watch {
+    pub(crate) fn finetuning(image: Option<usize>, affine: Option<Affine>) -> Self {
+        Watch {
+            stage: Stage::Finetune,
+            image,
+            affine,
+            total_steps: 0,
+            output: None,
+        }
+    }
+
+    pub(crate) fn pretraining() -> Self {
+        Watch {
+            stage: Stage::Pretrain,
+            ..Watch::finetuning(None, None)
+        }
+    }
+
+    /// Opens the records of a new run, or of one that goes on after `progress`.
+    pub(crate) fn open(
+        mut self,
+        run: &Path,
+        progress: Option<Progress>,
+        autosave: Autosave,
+    ) -> Result<Self, String> {
+        let file = run.join(METRICS);
+        let known = |record: &Record, progress: &Progress| {
+            let validation = record.scalars.keys().any(|name| name.starts_with("val/"));
+            record.step
+                <= if validation {
+                    progress.validated
+                } else {
+                    progress.step
+                }
+        };
+        let metrics = match progress {
+            Some(progress) => MetricsWriter::resume(&file, |record| known(record, &progress)),
+            None => MetricsWriter::create(&file),
+        };
+        self.output = Some((metrics.map_err(|e| e.to_string())?, autosave));
+        Ok(self)
+    }
+
+    fn record(&mut self, record: &Record) -> Result<(), ReportError> {
+        match &mut self.output {
+            Some((metrics, _)) => metrics.write(record),
+            None => Ok(()),
+        }
+    }
+
+    fn handle(&mut self, event: &Event<'_>) -> Result<(), ReportError> {
+        match event {
+            Event::Started {
+                step,
+                total_steps,
+                steps_per_epoch,
+                parameters,
+            } => {
+                self.total_steps = *total_steps;
+                let told = Told::Started {
+                    stage: self.stage,
+                    step: *step,
+                    total_steps: *total_steps,
+                    steps_per_epoch: *steps_per_epoch,
+                    parameters: *parameters,
+                };
+                tell(&told, Vec::new());
+            }
+            Event::Steps {
+                losses,
+                crops_per_second,
+            } => {
+                let mut steps = Vec::new();
+                for step in *losses {
+                    let mut record = Record::new(step.step, step.epoch + 1);
+                    for (name, value) in &step.losses {
+                        record = record.with(&format!("train/{name}"), f64::from(*value));
+                    }
+                    let record = record
+                        .with("gradient_norm", f64::from(step.gradient_norm))
+                        .with("learning_rate", step.learning_rate)
+                        .with("crops_per_second", *crops_per_second);
+                    self.record(&record)?;
+                    steps.push(StepLine {
+                        step: step.step,
+                        losses: step.losses.clone(),
+                        rate: step.learning_rate,
+                        skipped: step.skipped,
+                    });
+                }
+                tell(&Told::Steps { steps }, Vec::new());
+            }
+            Event::Validated {
+                step,
+                epoch,
+                found,
+                best,
+            } => {
+                let mut record = Record::new(*step, epoch + 1);
+                for (name, value) in &found.values {
+                    record = record.with(name, *value);
+                }
+                self.record(&record)?;
+                let (buffer, picture) = self.preview(&found.picture)?;
+                let told = Told::Validated {
+                    step: *step,
+                    best: *best,
+                    values: found.values.clone(),
+                    image: self.image,
+                    picture,
+                };
+                tell(&told, buffer.into_iter().collect());
+            }
+            Event::Saved { step } => {
+                if let Some((_, autosave)) = &self.output {
+                    autosave.schedule(Mark {
+                        stage: self.stage,
+                        step: *step,
+                        total_steps: self.total_steps,
+                    });
+                }
+            }
+            Event::Ended { step, complete } => {
+                let (step, complete) = (*step, *complete);
+                tell(&Told::Ended { step, complete }, Vec::new());
+            }
+        }
+        Ok(())
+    }
+
+    /// A label map on the prepared grid, or a PNG picture.
+    fn preview(&self, picture: &Picture) -> Result<(Option<Vec<u8>>, bool), ReportError> {
+        match picture {
+            Picture::Segmentation {
+                shape, prediction, ..
+            } => {
+                let labels = prediction.iter().map(|label| f32::from(*label)).collect();
+                let map = self
+                    .affine
+                    .and_then(|affine| Volume::new(*shape, labels, affine).ok())
+                    .and_then(|map| encode_nifti(&map, Datatype::U8, false).ok());
+                Ok((map, false))
+            }
+            Picture::Reconstruction {
+                shape,
+                original,
+                view1,
+                view2,
+                reconstruction,
+            } => {
+                let rows: [Row<'_>; 4] = [
+                    ("original", original.as_slice()).into(),
+                    ("view 1", view1.as_slice()).into(),
+                    ("view 2", view2.as_slice()).into(),
+                    ("reconstruction", reconstruction.as_slice()).into(),
+                ];
+                let display = Display {
+                    cell: 96,
+                    ..Display::axial_ras(COLUMNS)
+                };
+                let image = montage(&rows, *shape, &display)?.image;
+                Ok((Some(image.encode_png()?), true))
+            }
+        }
+    }
+}
+
+impl Observer for Watch {
+    fn event(&mut self, event: &Event<'_>) -> Result<(), TrainError> {
+        self.handle(event)
+            .map_err(|error| TrainError::Observer(error.to_string()))
+    }
+}
