@@ -148,12 +148,14 @@ fn the_library_compiles_for_the_browser() {
     succeed(cargo().args([
         "clippy",
         "--lib",
+        "--bin=worker",
+        "--bin=web-check",
         "--release",
         "--locked",
         "--quiet",
         "--target=wasm32-unknown-unknown",
         "--no-default-features",
-        "--features=fusion",
+        "--features=web",
         "--",
         "--deny=warnings",
     ]));

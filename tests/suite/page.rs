@@ -4,17 +4,22 @@
 
 use crate::support::data;
 use hounsfield::config::{FinetuneConfig, StageConfig};
+use hounsfield::dataset::phantom::{PhantomSpec, abdomen};
 use hounsfield::dataset::{DataList, MemorySource};
+use hounsfield::infer::{Blending, SlidingWindow, segment_input};
+use hounsfield::metric::{LabelPair, score};
 use hounsfield::nn::Unetr;
 use hounsfield::platform;
 use hounsfield::report::metrics::{self, Record};
 use hounsfield::train::{Checkpoint, Control, Event, Finetuning, Observer, Run, TrainError, train};
 use hounsfield::volume;
 use hounsfield::weights::{
-    Archive, Need, PatchGrids, TransferOptions, Values, WeightsFile, describe, transfer,
+    Archive, Need, PatchGrids, TransferOptions, Values, WeightsFile, decode, describe, fill,
+    transfer,
 };
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -100,6 +105,35 @@ fn drive(story: &str, address: &str, folder: &Path) -> serde_json::Value {
         .args([folder, &data("README.md").parent().unwrap().to_owned()]));
     let seen = std::fs::read(folder.join("results.json")).unwrap();
     serde_json::from_slice(&seen).unwrap()
+}
+
+/// The least Dice, over the classes, between the page's segmentation of its phantom and the native program's.
+fn agreement(labels: &Path) -> f64 {
+    let bundled = Path::new(ROOT).join("web/model");
+    let bytes = platform::read(&bundled.join("model.safetensors")).unwrap();
+    let text = std::fs::read_to_string(bundled.join("config.toml")).unwrap();
+    let config = FinetuneConfig::from_toml(&text, "config.toml").unwrap();
+    let device = crate::support::cpu();
+    let network = Unetr::zeros(&config.unetr(), &device).unwrap();
+    let network = fill(network, &decode(&bytes).unwrap()).unwrap();
+    let image = abdomen(2026, &PhantomSpec::quickstart()).unwrap().image;
+    let (shape, spacing) = (image.shape(), image.spacing());
+    let prepared = config.transform().image(image).unwrap();
+    let windows = SlidingWindow {
+        window: config.crops.roi_size,
+        overlap: 0.5,
+        blending: Blending::Gaussian,
+        mirror: false,
+    };
+    let mut go_on = |_, _| ControlFlow::Continue(());
+    let expected = segment_input(&network, &prepared, &windows, &device, &mut go_on);
+    let expected = pollster::block_on(expected).unwrap();
+    let found = volume::read(labels).unwrap();
+    let found: Vec<u8> = found.data().iter().map(|label| *label as u8).collect();
+    let pair = LabelPair::new(&found, &expected, shape, spacing).unwrap();
+    let score = score("phantom", &pair, network.classes(), None).unwrap();
+    let dice = score.classes.iter().filter_map(|class| class.dice);
+    dice.fold(1.0, f64::min)
 }
 
 /// Values by step.

@@ -1,0 +1,15 @@
+import { open, says, text } from "./browser.mjs";
+import { rmSync } from "node:fs";
+rmSync("/tmp/prof", { recursive: true, force: true });
+setTimeout(()=>{console.error("timeout");process.exit(3)}, 280000);
+const t0=Date.now();
+const { context, page, watched } = await open("http://127.0.0.1:8123/?device=" + (process.argv[2] ?? "cpu"), "/tmp/prof");
+console.log("ready", Date.now()-t0);
+console.log(await text(page,"device"), "|", await text(page,"model"));
+await page.screenshot({path:"/tmp/s1.png"});
+await page.click("#segment");
+console.log(await says(page,"segment-result",/Segmented in/));
+await page.screenshot({path:"/tmp/s2.png"});
+console.log(watched.errors, watched.requests.length);
+await context.close();
+process.exit(0);
