@@ -1,10 +1,10 @@
 //! Flags of the commands.
 
+use crate::cli::bench::BenchArgs;
 use crate::cli::convert::patch_grid;
 use crate::config::{FinetuneConfig, Preset, PretrainConfig, StageConfig};
 use crate::device::DeviceChoice;
 use crate::infer::{Blending, SlidingWindow};
-use crate::nn::Precision;
 use crate::weights::MonaiVersion;
 use anyhow::Context;
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
@@ -291,101 +291,6 @@ pub(super) struct ConvertArgs {
     #[arg(long)]
     pub allow_partial: bool,
     /// Print the report as JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct BenchArgs {
-    #[command(subcommand)]
-    pub what: Bench,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Bench {
-    /// Load, prepare and augment volumes without any cache
-    Data(BenchDataArgs),
-    /// Every operation at UNETR's shapes, against the device's own ceilings
-    Kernels(BenchKernelsArgs),
-    /// Forward, backward and update of one training step
-    Step(BenchStepArgs),
-    /// Forward of the fine-tuned network, window by window
-    Infer(BenchInferArgs),
-}
-
-/// Which stage's step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum BenchStage {
-    /// The auto-encoder
-    Pretrain,
-    /// UNETR
-    Finetune,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct BenchKernelsArgs {
-    #[command(flatten)]
-    pub device: DeviceArgs,
-    /// Also time burn's own convolution, once
-    #[arg(long)]
-    pub burn: bool,
-    /// Runs of each operation, after one to warm up; the shortest counts
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    pub repeats: usize,
-    /// Print the result as JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct BenchInferArgs {
-    /// Named settings: quickstart, small or tutorial [default: tutorial]
-    #[arg(long, value_name = "NAME")]
-    pub preset: Option<String>,
-    #[command(flatten)]
-    pub device: DeviceArgs,
-    /// Windows to measure, after one to warm up; the shortest counts
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    pub repeats: usize,
-    /// Print the result as JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct BenchDataArgs {
-    #[command(flatten)]
-    pub source: Source,
-    /// Print the result as JSON
-    #[arg(long)]
-    pub json: bool,
-    #[command(flatten)]
-    pub settings: Settings<PretrainConfig>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct BenchStepArgs {
-    /// Which stage
-    #[arg(value_enum, default_value = "pretrain")]
-    pub stage: BenchStage,
-    /// Named settings: quickstart, small or tutorial [default: tutorial]
-    #[arg(long, value_name = "NAME")]
-    pub preset: Option<String>,
-    #[command(flatten)]
-    pub device: DeviceArgs,
-    /// Crops in the step; in pre-training both views of each pass the network
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    pub crops: usize,
-    /// Type of matrix products and convolutions
-    #[arg(long, value_enum, default_value = "f32")]
-    pub precision: Precision,
-    /// Parts the crops are sent through the network in
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub accumulation: usize,
-    /// Steps to measure, after one to warm up
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    pub repeats: usize,
-    /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
 }

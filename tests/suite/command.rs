@@ -327,6 +327,33 @@ fn bench_step_tells_the_time_of_a_step() {
 }
 
 #[test]
+fn a_fine_tuning_step_of_the_tutorial_fits_the_buffers_of_every_webgpu_device() {
+    let device = support::software_vulkan_name();
+    let call = ["--device", &device];
+    let args = "bench step finetune --json --preset tutorial --crops 1 --repeats 1 --dry-run";
+    let result = run(folder().path(), &words(args, &call)).succeeded().json();
+    let largest = result["largest_allocation_bytes"].as_u64().unwrap();
+    // A 16-channel volume of 96^3 at least, and no more than a buffer may be everywhere.
+    assert!(
+        (4 * 16 * 96 * 96 * 96..=128 << 20).contains(&largest),
+        "{result}"
+    );
+    assert!(result["dispatches"].as_u64().unwrap() > 100, "{result}");
+    assert!(result["forward_backward_s"].is_null(), "{result}");
+}
+
+#[test]
+fn a_dry_run_is_refused_on_the_cpu() {
+    let args = "bench step --preset quickstart --device cpu --dry-run";
+    refused(
+        folder().path(),
+        &words(args, &[]),
+        1,
+        &["--dry-run needs a GPU"],
+    );
+}
+
+#[test]
 fn doctor_tells_adapters_memory_and_a_passed_self_test() {
     let report = run(folder().path(), &["doctor", "--json"])
         .succeeded()

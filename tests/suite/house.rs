@@ -143,25 +143,6 @@ fn no_lint_fires() {
 }
 
 #[test]
-fn the_library_compiles_for_the_browser() {
-    // Clippy checks what `cargo check` does and denies what only the browser leaves unused.
-    succeed(cargo().args([
-        "clippy",
-        "--lib",
-        "--bin=worker",
-        "--bin=web-check",
-        "--release",
-        "--locked",
-        "--quiet",
-        "--target=wasm32-unknown-unknown",
-        "--no-default-features",
-        "--features=web",
-        "--",
-        "--deny=warnings",
-    ]));
-}
-
-#[test]
 fn every_relative_link_points_to_a_file_of_the_repository() {
     let files = files();
     let mut broken = Vec::new();

@@ -7,6 +7,7 @@
 )]
 
 mod augment_vectors;
+mod browser;
 mod command;
 mod dataset_lists;
 mod finetune_data;

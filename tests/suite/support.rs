@@ -45,15 +45,19 @@ pub(crate) fn cpu() -> Device {
 
 /// A software Vulkan adapter: the WGSL path without a GPU.
 pub(crate) fn software_vulkan() -> Device {
-    pollster::block_on(async {
-        let all = adapters().await;
-        let software = all
-            .iter()
-            .find(|a| a.kind == AdapterKind::Software && a.device.starts_with("vulkan"))
-            .expect("a software Vulkan adapter is installed (Debian: mesa-vulkan-drivers)");
-        let choice = software.device.parse().expect("doctor's name is a device");
-        select(choice).await.expect("the adapter opens").device
-    })
+    let choice = software_vulkan_name().parse().unwrap();
+    let selected = pollster::block_on(select(choice));
+    selected.expect("the adapter opens").device
+}
+
+/// What `--device` calls it.
+pub(crate) fn software_vulkan_name() -> String {
+    let all = pollster::block_on(adapters());
+    let software = all
+        .into_iter()
+        .find(|a| a.kind == AdapterKind::Software && a.device.starts_with("vulkan"));
+    let missing = "a software Vulkan adapter is installed (Debian: mesa-vulkan-drivers)";
+    software.expect(missing).device
 }
 
 /// The deterministic fill of section 16.

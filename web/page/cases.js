@@ -23,8 +23,7 @@ export class Cases {
   }
 
   #drawSelect() {
-    const text = ({ name, shape, spacing, label }) =>
-      `${name} · ${shape.join("×")} · ${spacing.map((mm) => Number(mm.toFixed(2))).join("×")} mm${label === null ? "" : " · labelled"}`;
+    const text = ({ name, shape, label }) => `${name.split("/").at(-1)} · ${shape.join("×")}${label === null ? "" : " · labelled"}`;
     $("case").replaceChildren(
       ...this.images.map((image, index) => element("option", { value: String(index), selected: index === this.shown }, text(image))),
     );

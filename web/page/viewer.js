@@ -10,6 +10,9 @@ const VIEWS = {
   "3d": SLICE_TYPE.RENDER,
 };
 
+// In voxels.
+const CROSSHAIR = 0.3;
+
 // Lowest and highest HU shown.
 export const WINDOWS = {
   "Soft tissue": [-160, 240],
@@ -36,7 +39,7 @@ export class Viewer {
       isOrientCube: false,
       isRadiologicalConvention: true,
       multiplanarShowRender: SHOW_RENDER.ALWAYS,
-      crosshairWidth: 1,
+      crosshairWidth: CROSSHAIR,
       crosshairColor: [0.35, 0.75, 1, 0.9],
       backColor: [0, 0, 0, 1],
       fontColor: [0.75, 0.78, 0.82, 1],
@@ -126,7 +129,7 @@ export class Viewer {
   }
 
   setCrosshair(shown) {
-    this.#nv.setCrosshairWidth(shown ? 1 : 0);
+    this.#nv.setCrosshairWidth(shown ? CROSSHAIR : 0);
     this.#nv.opts.show3Dcrosshair = shown;
     this.#nv.drawScene();
   }

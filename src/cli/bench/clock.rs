@@ -41,14 +41,3 @@ pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
-
-/// Peak memory in bytes: of the device's allocator where it tells, else of the process, where the system tells.
-pub(super) fn peak_memory(device: &Device) -> Option<u64> {
-    if let Some(usage) = device.memory_pool_usage() {
-        return Some(usage.bytes_reserved);
-    }
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kib * 1024)
-}

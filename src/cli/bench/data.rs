@@ -1,7 +1,8 @@
 //! `bench data`: the data path of pre-training.
 
 use crate::augment::{RandomKey, Stage, Transform, views};
-use crate::cli::args::{BenchDataArgs, layered};
+use crate::cli::args::layered;
+use crate::cli::bench::args::BenchDataArgs;
 use crate::cli::data::data_list;
 use crate::cli::output::print;
 use crate::config::{Preset, PretrainConfig};

@@ -1,7 +1,8 @@
 //! `bench infer`: the fine-tuned network over windows of numbers without a pattern.
 
-use crate::cli::args::BenchInferArgs;
-use crate::cli::bench::clock::{peak_memory, shortest};
+use crate::cli::bench::args::BenchInferArgs;
+use crate::cli::bench::clock::shortest;
+use crate::cli::bench::footprint::Footprint;
 use crate::cli::bench::step::noise;
 use crate::cli::output::{bytes, print};
 use crate::config::{FinetuneConfig, Preset, StageConfig};
@@ -22,7 +23,8 @@ struct InferResult {
     classes: usize,
     seconds_per_window: f64,
     windows_per_s: f64,
-    peak_memory_bytes: Option<u64>,
+    #[serde(flatten)]
+    footprint: Footprint,
 }
 
 pub(super) fn run(args: &BenchInferArgs) -> anyhow::Result<ExitCode> {
@@ -49,12 +51,13 @@ pub(super) fn run(args: &BenchInferArgs) -> anyhow::Result<ExitCode> {
         classes: network.classes(),
         seconds_per_window: seconds,
         windows_per_s: seconds.recip(),
-        peak_memory_bytes: peak_memory(&selected.device),
+        footprint: Footprint::of(&selected.device),
     };
     if args.json {
         print(&serde_json::to_string(&result)?)?;
     } else {
         let memory = result
+            .footprint
             .peak_memory_bytes
             .map_or_else(String::new, |peak| format!(", peak memory {}", bytes(peak)));
         print(&format!(

@@ -1,7 +1,8 @@
 //! `bench kernels`: each operation at UNETR's shapes, against the device's own ceilings.
 
-use crate::cli::args::BenchKernelsArgs;
+use crate::cli::bench::args::BenchKernelsArgs;
 use crate::cli::bench::clock::shortest;
+use crate::cli::bench::footprint::Footprint;
 use crate::cli::output::print;
 use crate::device;
 use crate::kernels::{attention, conv3d, conv3d_pair, gelu, instance_norm, sum_all};
@@ -170,11 +171,12 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// burn's own convolution, for comparison: once, for it takes most of a minute on a software adapter.
-    fn burn(&mut self) -> anyhow::Result<()> {
+    /// burn's own convolution, for comparison. On a software adapter it takes most of a minute, so the largest is timed
+    /// on the CPU only.
+    fn burn(&mut self, largest: bool) -> anyhow::Result<()> {
         let device = self.plain;
-        self.repeats = 1;
-        for (edge, channels) in [(48, 16), (24, 64)] {
+        let large = largest.then_some((96, 16));
+        for (edge, channels) in large.into_iter().chain([(48, 16), (24, 64)]) {
             let flops = 2.0 * 27.0 * (edge * edge * edge * channels * channels) as f64;
             let x = noise([1, channels, edge, edge, edge], device);
             let weight = noise([channels, channels, 3, 3, 3], device);
@@ -269,7 +271,7 @@ pub(super) fn run(args: &BenchKernelsArgs) -> anyhow::Result<ExitCode> {
     bench.convolutions()?;
     bench.others()?;
     if args.burn {
-        bench.burn()?;
+        bench.burn(!Footprint::is_device(&selected.device))?;
     }
     if args.json {
         return print(&serde_json::to_string_pretty(&bench.results)?).map(|()| ExitCode::SUCCESS);

@@ -1,13 +1,16 @@
 //! `bench`: speed of the data path, of the operations, of a training step and of inference.
 
+mod args;
 mod clock;
 mod data;
+mod footprint;
 mod infer;
 mod kernels;
 mod step;
 
-use crate::cli::args::{Bench, BenchArgs};
 use anyhow::Context;
+use args::Bench;
+pub(super) use args::BenchArgs;
 use clap::ArgMatches;
 use std::process::ExitCode;
 

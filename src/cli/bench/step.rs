@@ -1,7 +1,8 @@
 //! `bench step`: one training step of either stage on numbers without a pattern.
 
-use crate::cli::args::{BenchStage, BenchStepArgs};
-use crate::cli::bench::clock::{median, peak_memory, read};
+use crate::cli::bench::args::{BenchStage, BenchStepArgs};
+use crate::cli::bench::clock::{median, read};
+use crate::cli::bench::footprint::{Dispatches, Footprint};
 use crate::cli::output::{bytes, print};
 use crate::config::{FinetuneConfig, Preset, PretrainConfig, StageConfig};
 use crate::dataset::{LabelledBatch, TrainingBatch};
@@ -26,14 +27,42 @@ struct StepResult {
     accumulation: usize,
     roi_size: [usize; 3],
     repeats: usize,
-    forward_backward_s: f64,
-    update_s: f64,
-    crops_per_s: f64,
-    /// Of the device where its allocator tells, else of the process.
-    peak_memory_bytes: Option<u64>,
+    /// No times where nothing was run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forward_backward_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    update_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crops_per_s: Option<f64>,
+    /// Kernels launched in forward, backward and update; 0 on the CPU.
+    dispatches: usize,
+    #[serde(flatten)]
+    footprint: Footprint,
 }
 
-/// Median time of forward with backward, and of the update.
+impl StepResult {
+    fn told(&self) -> String {
+        let mut told = format!(
+            "{}, {}: {} crops of {:?}",
+            self.stage, self.device, self.crops, self.roi_size
+        );
+        if let (Some(step), Some(update)) = (self.forward_backward_s, self.update_s) {
+            told += &format!(", forward and backward {step:.3} s, update {update:.3} s");
+        }
+        if self.dispatches > 0 {
+            told += &format!(", {} dispatches", self.dispatches);
+        }
+        if let Some(peak) = self.footprint.peak_memory_bytes {
+            told += &format!(", peak memory {}", bytes(peak));
+        }
+        if let Some(largest) = self.footprint.largest_allocation_bytes {
+            told += &format!(", largest allocation {}", bytes(largest));
+        }
+        told
+    }
+}
+
+/// Median time of forward with backward, and of the update; memory and dispatches.
 pub(super) fn run(args: &BenchStepArgs) -> anyhow::Result<ExitCode> {
     ensure!(
         (1..=1024).contains(&args.crops) && args.repeats > 0,
@@ -45,6 +74,11 @@ pub(super) fn run(args: &BenchStepArgs) -> anyhow::Result<ExitCode> {
     };
     let selected = pollster::block_on(device::select(args.device.device))?;
     device::check_precision(&selected, args.precision)?;
+    ensure!(
+        !args.dry_run || Footprint::is_device(&selected.device),
+        "--dry-run needs a GPU's allocator, and {} has none: name a --device",
+        selected.description
+    );
     let result = match args.stage {
         BenchStage::Pretrain => {
             let config: PretrainConfig = preset.settings()?;
@@ -72,18 +106,7 @@ pub(super) fn run(args: &BenchStepArgs) -> anyhow::Result<ExitCode> {
     if args.json {
         print(&serde_json::to_string(&result)?)?;
     } else {
-        let memory = result
-            .peak_memory_bytes
-            .map_or_else(String::new, |peak| format!(", peak memory {}", bytes(peak)));
-        print(&format!(
-            "{}, {}: {} crops of {:?}, forward and backward {:.3} s, update {:.3} s{memory}",
-            result.stage,
-            result.device,
-            result.crops,
-            result.roi_size,
-            result.forward_backward_s,
-            result.update_s
-        ))?;
+        print(&result.told())?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -98,8 +121,10 @@ fn measure<T: Task>(
     let tracked = TrainState::<T::Network>::tracked(config, &selected.device);
     let network = weights::initialise(T::zeros(config, &tracked)?, config.run().seed)?;
     let mut state = TrainState::new(network, config, &selected.device);
-    let (mut steps, mut updates) = (Vec::new(), Vec::new());
+    let dry = args.dry_run.then(Dispatches::dry_run);
+    let (mut steps, mut updates, mut dispatches) = (Vec::new(), Vec::new(), 0);
     for repeat in 0..=args.repeats {
+        let counted = Dispatches::count();
         let started = Instant::now();
         let scale = state.scale.as_ref().map(LossScale::value);
         let output = step(&state.network, &tracked, scale);
@@ -117,11 +142,13 @@ fn measure<T: Task>(
             .device
             .sync()
             .map_err(|e| anyhow::anyhow!("the device failed: {e:?}"))?;
+        dispatches = counted.so_far();
         if repeat > 0 {
             steps.push((between - started).as_secs_f64());
             updates.push(between.elapsed().as_secs_f64());
         }
     }
+    let timed = dry.is_none();
     let seconds = median(steps);
     Ok(StepResult {
         stage: T::Config::STAGE,
@@ -130,10 +157,11 @@ fn measure<T: Task>(
         accumulation: args.accumulation,
         roi_size,
         repeats: args.repeats,
-        forward_backward_s: seconds,
-        update_s: median(updates),
-        crops_per_s: args.crops as f64 / seconds,
-        peak_memory_bytes: peak_memory(&selected.device),
+        forward_backward_s: timed.then_some(seconds),
+        update_s: timed.then(|| median(updates)),
+        crops_per_s: timed.then(|| args.crops as f64 / seconds),
+        dispatches,
+        footprint: Footprint::of(&selected.device),
     })
 }
 

@@ -1,0 +1,104 @@
+//! Flags of `bench`.
+
+use crate::cli::args::{DeviceArgs, Settings, Source};
+use crate::config::PretrainConfig;
+use crate::nn::Precision;
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct BenchArgs {
+    #[command(subcommand)]
+    pub what: Bench,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum Bench {
+    /// Load, prepare and augment volumes without any cache
+    Data(BenchDataArgs),
+    /// Every operation at UNETR's shapes, against the device's own ceilings
+    Kernels(BenchKernelsArgs),
+    /// Forward, backward and update of one training step
+    Step(BenchStepArgs),
+    /// Forward of the fine-tuned network, window by window
+    Infer(BenchInferArgs),
+}
+
+/// Which stage's step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(in crate::cli) enum BenchStage {
+    /// The auto-encoder
+    Pretrain,
+    /// UNETR
+    Finetune,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct BenchKernelsArgs {
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Also time burn's own convolution
+    #[arg(long)]
+    pub burn: bool,
+    /// Runs of each operation, after one to warm up; the shortest counts
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub repeats: usize,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct BenchInferArgs {
+    /// Named settings: quickstart, small or tutorial [default: tutorial]
+    #[arg(long, value_name = "NAME")]
+    pub preset: Option<String>,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Windows to measure, after one to warm up; the shortest counts
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub repeats: usize,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct BenchDataArgs {
+    #[command(flatten)]
+    pub source: Source,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub settings: Settings<PretrainConfig>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct BenchStepArgs {
+    /// Which stage
+    #[arg(value_enum, default_value = "pretrain")]
+    pub stage: BenchStage,
+    /// Named settings: quickstart, small or tutorial [default: tutorial]
+    #[arg(long, value_name = "NAME")]
+    pub preset: Option<String>,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Crops in the step; in pre-training both views of each pass the network
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub crops: usize,
+    /// Type of matrix products and convolutions
+    #[arg(long, value_enum, default_value = "f32")]
+    pub precision: Precision,
+    /// Parts the crops are sent through the network in
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub accumulation: usize,
+    /// Steps to measure, after one to warm up
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub repeats: usize,
+    /// Allocate and compile everything on a GPU and run nothing: memory and dispatches without the work, no times
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}

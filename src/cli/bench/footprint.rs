@@ -1,0 +1,80 @@
+//! What a run takes of a device: memory and kernels.
+
+use burn::tensor::Device;
+use cubecl::dry_run::DryRun;
+use cubecl::logging::{LaunchObservation, LaunchObserver};
+use serde::Serialize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Memory at its peak, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) struct Footprint {
+    /// Of the device's pools where it has an allocator of its own, else of the whole process, where the system tells.
+    pub(super) peak_memory_bytes: Option<u64>,
+    /// The largest tensor or scratch buffer; unknown on the CPU.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) largest_allocation_bytes: Option<u64>,
+}
+
+impl Footprint {
+    /// Of everything done on the device so far.
+    pub(super) fn of(device: &Device) -> Self {
+        let Some(pools) = device.memory_pool_report() else {
+            return Self {
+                peak_memory_bytes: process_peak(),
+                largest_allocation_bytes: None,
+            };
+        };
+        Self {
+            peak_memory_bytes: Some(pools.iter().map(|p| p.page_size * p.pages_peak).sum()),
+            largest_allocation_bytes: pools.iter().map(|pool| pool.largest_alloc).max(),
+        }
+    }
+
+    /// Whether the device has an allocator of its own.
+    pub(super) fn is_device(device: &Device) -> bool {
+        device.memory_pool_report().is_some()
+    }
+}
+
+fn process_peak() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib * 1024)
+}
+
+/// Counts the kernels that are launched while it lives.
+pub(super) struct Dispatches {
+    counter: Arc<Counter>,
+    _watching: LaunchObservation,
+}
+
+#[derive(Default)]
+struct Counter(AtomicUsize);
+
+impl LaunchObserver for Counter {
+    fn launched(&self, _kernel: &'static str) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Dispatches {
+    pub(super) fn count() -> Self {
+        let counter = Arc::new(Counter::default());
+        Self {
+            _watching: LaunchObservation::new(counter.clone()),
+            counter,
+        }
+    }
+
+    pub(super) fn so_far(&self) -> usize {
+        self.counter.0.load(Ordering::Relaxed)
+    }
+
+    /// While it lives, kernels are compiled and their buffers laid out, and nothing is run.
+    pub(super) fn dry_run() -> DryRun {
+        DryRun::new()
+    }
+}
