@@ -2,9 +2,10 @@
 // lock file where they are missing.
 
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { slim } from "./slim.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = process.env.TRUNK_STAGING_DIR ?? process.argv[2];
@@ -45,4 +46,9 @@ const model = join(here, "model");
 if (existsSync(model)) {
   mkdirSync(join(out, "model"), { recursive: true });
   cpSync(model, join(out, "model"), { recursive: true });
+}
+
+if (process.env.TRUNK_PROFILE === "release") {
+  const worker = join(out, "worker_bg.wasm");
+  writeFileSync(worker, slim(readFileSync(worker)));
 }

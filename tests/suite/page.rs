@@ -247,7 +247,7 @@ fn the_page_segments_learns_pauses_and_goes_on_in_webassembly() {
     }
     let refused = seen["refused"].as_object().unwrap();
     for (file, words) in [
-        ("ten_gigabytes.nii", "ten_gigabytes.nii"),
+        ("ten_gigabytes.nii", "do not fit in memory"),
         ("bomb.nii.gz", "bomb.nii.gz"),
         ("truncated.nii.gz", "truncated"),
         ("example4d.nii.gz", "4"),
@@ -255,8 +255,8 @@ fn the_page_segments_learns_pauses_and_goes_on_in_webassembly() {
     ] {
         let told = refused[file].as_str().unwrap();
         assert!(told.contains(words), "{file}: {told}");
-        if file != "weights.pth" {
-            // The words of the native reader.
+        // The words of the native reader, but for what fits into 64 bits only.
+        if !["weights.pth", "ten_gigabytes.nii"].contains(&file) {
             let path = match file {
                 "truncated.nii.gz" => data("robustness/derived/truncated.nii.gz"),
                 "example4d.nii.gz" => data("robustness/nibabel/example4d.nii.gz"),

@@ -72,17 +72,23 @@ async function continuesNative(page) {
   await download(page, "[data-file=metrics]", folder);
 }
 
+// The header of an image of floats.
+function header(...shape) {
+  const bytes = Buffer.alloc(352);
+  bytes.writeInt32LE(348, 0);
+  [3, ...shape].forEach((n, at) => bytes.writeInt16LE(n, 40 + 2 * at));
+  bytes.writeInt16LE(16, 70);
+  bytes.writeInt16LE(32, 72);
+  [1, 1, 1, 1].forEach((n, at) => bytes.writeFloatLE(n, 76 + 4 * at));
+  bytes.writeFloatLE(352, 108);
+  bytes.write("n+1\0", 344, "latin1");
+  return bytes;
+}
+
 async function refusesFiles(page) {
-  const header = Buffer.alloc(352);
-  header.writeInt32LE(348, 0);
-  [3, 2000, 2000, 670].forEach((n, at) => header.writeInt16LE(n, 40 + 2 * at));
-  header.writeInt16LE(16, 70);
-  header.writeInt16LE(32, 72);
-  [1, 1, 1, 1].forEach((n, at) => header.writeFloatLE(n, 76 + 4 * at));
-  header.writeFloatLE(352, 108);
-  header.write("n+1\0", 344, "latin1");
-  writeFileSync(join(folder, "ten_gigabytes.nii"), header);
-  writeFileSync(join(folder, "bomb.nii.gz"), gzipSync(Buffer.concat([header, Buffer.alloc(64 << 20)])));
+  writeFileSync(join(folder, "ten_gigabytes.nii"), header(2000, 2000, 670));
+  // Says that it holds a small image, and inflates to a thousand times that.
+  writeFileSync(join(folder, "bomb.nii.gz"), gzipSync(Buffer.concat([header(32, 32, 32), Buffer.alloc(256 << 20)])));
   const files = {
     "ten_gigabytes.nii": join(folder, "ten_gigabytes.nii"),
     "bomb.nii.gz": join(folder, "bomb.nii.gz"),
@@ -98,6 +104,30 @@ async function refusesFiles(page) {
   }
 }
 
+// Pictures for the README: both widths, both themes.
+async function pictures(page) {
+  await segmentsPhantom(page);
+  const shot = async (name, width, theme, full) => {
+    await page.setViewportSize({ width, height: width > 600 ? 860 : 844 });
+    if ((await page.getAttribute("html", "data-theme")) !== theme) await page.click("#theme");
+    await page.waitForTimeout(1500);
+    await page.screenshot({ path: join(folder, `${name}.png`), fullPage: full });
+  };
+  await shot("page-light", 1280, "light");
+  await page.click("#more-phantoms");
+  await says(page, "estimate", /Learns from \d+/);
+  await page.waitForTimeout(4000);
+  await set(page, "steps", 24);
+  await page.evaluate(() => (document.getElementById("advanced").open = true));
+  await set(page, "interval", 8);
+  await page.evaluate(() => (document.getElementById("advanced").open = false));
+  await page.click("#train");
+  await says(page, "train-state", /Done after step/);
+  await shot("page-dark", 1280, "dark", true);
+  await shot("page-narrow-dark", 390, "dark", true);
+  await shot("page-narrow-light", 390, "light", true);
+}
+
 const { context, page, watched } = await open(address, profile);
 try {
   results.device = await text(page, "device");
@@ -108,6 +138,8 @@ try {
     await trainsWithPause(page);
   } else if (story === "native") {
     await continuesNative(page);
+  } else if (story === "pictures") {
+    await pictures(page);
   } else {
     throw new Error(`no story ${story}`);
   }
