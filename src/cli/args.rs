@@ -175,6 +175,9 @@ pub(super) struct PredictArgs {
     /// Keep only the largest connected component of each label
     #[arg(long)]
     pub largest_component: bool,
+    /// Folder for the probabilities of every class, a volume each, on the label map's voxels
+    #[arg(long, value_name = "DIR")]
+    pub probabilities: Option<PathBuf>,
     /// Draw the image with its labels
     #[arg(long, value_name = "PICTURE")]
     pub picture: Option<PathBuf>,

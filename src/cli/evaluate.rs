@@ -144,7 +144,7 @@ fn predicted(
         Grid::Input => {
             let reference = check_labels(&image, label, classes)?;
             let prepared = transform.image(image)?;
-            let found = segment_input(network, &prepared, windows, device, &mut go_on);
+            let found = segment_input(network, &prepared, windows, device, None, &mut go_on);
             Ok(Pair {
                 prediction: pollster::block_on(found)?,
                 reference,
@@ -156,7 +156,7 @@ fn predicted(
             let case = transform.labelled(image, label)?;
             let shape = case.image.shape();
             let image = case.image.data();
-            let found = segment(network, image, shape, windows, device, &mut go_on);
+            let found = segment(network, image, shape, windows, device, None, &mut go_on);
             Ok(Pair {
                 prediction: pollster::block_on(found)?,
                 reference: case.label,
