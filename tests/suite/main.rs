@@ -9,6 +9,7 @@
 mod augment_vectors;
 mod command;
 mod dataset_lists;
+mod experiment;
 mod finetune_data;
 mod finetune_vectors;
 mod house;
