@@ -2,6 +2,7 @@
 
 use crate::cli::bench::BenchArgs;
 use crate::cli::convert::patch_grid;
+use crate::cli::experiment::ExperimentArgs;
 use crate::config::{FinetuneConfig, Preset, PretrainConfig, StageConfig};
 use crate::device::DeviceChoice;
 use crate::infer::{Blending, SlidingWindow};
@@ -32,6 +33,8 @@ pub(super) enum Command {
     Predict(PredictArgs),
     /// Score a network or predictions against labels: Dice, HD95, surface Dice
     Evaluate(EvaluateArgs),
+    /// Training sizes, random and pre-trained, seeds: all runs of a plan as one job, with tables and pictures
+    Experiment(ExperimentArgs),
     /// Draw the augmented views of a volume, without training
     Preview(PreviewArgs),
     /// Write synthetic abdominal CT cases with 13 labelled organs
