@@ -297,8 +297,9 @@ def processor_time():
     return used.ru_utime + used.ru_stime
 
 
-def measured(command, environment):
-    """Run a command that prints a JSON object; add its memory, its processor time and the machine's load before it."""
+def measured(command, environment, whole=False):
+    """Run a command that prints a JSON object, in its last line or as the `whole` of its output; add its memory, its
+    processor time and the machine's load before it."""
     used = processor_time()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     pipe = subprocess.PIPE
@@ -312,7 +313,7 @@ def measured(command, environment):
         memory.join()
     if process.returncode != 0:
         sys.exit(f"{' '.join(command)}\nended with {process.returncode}:\n{errors}")
-    result = json.loads(output.strip().splitlines()[-1])
+    result = json.loads(output if whole else output.strip().splitlines()[-1])
     result["load_before"] = load
     if used is not None:
         result["processor_s"] = processor_time() - used

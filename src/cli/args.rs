@@ -2,6 +2,7 @@
 
 use crate::cli::bench::BenchArgs;
 use crate::cli::convert::patch_grid;
+use crate::cli::experiment::ExperimentArgs;
 use crate::config::{FinetuneConfig, Preset, PretrainConfig, StageConfig};
 use crate::device::DeviceChoice;
 use crate::infer::{Blending, SlidingWindow};
@@ -32,6 +33,8 @@ pub(super) enum Command {
     Predict(PredictArgs),
     /// Score a network or predictions against labels: Dice, HD95, surface Dice
     Evaluate(EvaluateArgs),
+    /// Training sizes, random and pre-trained, seeds: all runs of a plan as one job, with tables and pictures
+    Experiment(ExperimentArgs),
     /// Draw the augmented views of a volume, without training
     Preview(PreviewArgs),
     /// Write synthetic abdominal CT cases with 13 labelled organs
@@ -175,6 +178,9 @@ pub(super) struct PredictArgs {
     /// Keep only the largest connected component of each label
     #[arg(long)]
     pub largest_component: bool,
+    /// Folder for the probabilities of every class, a volume each, on the label map's voxels
+    #[arg(long, value_name = "DIR")]
+    pub probabilities: Option<PathBuf>,
     /// Draw the image with its labels
     #[arg(long, value_name = "PICTURE")]
     pub picture: Option<PathBuf>,

@@ -9,6 +9,7 @@ use crate::infer::{SlidingWindow, segment, segment_input};
 use crate::metric::{LabelPair, SurfaceOptions, score};
 use crate::platform;
 use crate::report::scores::Evaluation;
+use crate::train::Control;
 use crate::transform::check_labels;
 use crate::volume::{self, Volume};
 use anyhow::{Context, ensure};
@@ -50,41 +51,28 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
                 config: args.config.clone(),
                 classes: args.classes,
             };
-            Source::Network(Box::new(model(&wanted, &selected.device)?), selected.device)
+            let model = model(&wanted, &selected.device)?;
+            Source::Network {
+                windows: args.windows.settings(model.config.crops.roi_size),
+                model: Box::new(model),
+                device: selected.device,
+                grid: args.grid,
+            }
         }
         (None, Some(folder)) => Source::Folder(folder),
         (None, None) => anyhow::bail!("give --weights or --predictions"),
     };
     let classes = match &source {
-        Source::Network(model, _) => model.network.classes(),
+        Source::Network { model, .. } => model.network.classes(),
         Source::Folder(_) => args.classes.unwrap_or(list.classes.len()),
     };
     ensure!(
         classes > 1,
         "the split file names no classes (its key \"labels\"): give --classes, background included"
     );
-    let bar = ProgressBar::new(cases.len() as u64).with_message("scoring");
-    let mut scores = Vec::new();
-    for case in cases {
-        let name = case
-            .image
-            .file_name()
-            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        let pair = source
-            .pair(args, case, classes)
-            .with_context(|| case.image.display().to_string())?;
-        let grid = LabelPair::new(&pair.prediction, &pair.reference, pair.shape, pair.spacing)?;
-        scores.push(score(&name, &grid, classes, Some(surfaces))?);
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
-    let names: Vec<String> = (0..classes)
-        .map(|class| match list.classes.get(class) {
-            Some(name) => name.clone(),
-            None => format!("class {class}"),
-        })
-        .collect();
-    let report = Evaluation::new(names, Some(args.tolerance), scores)?;
+    let never = Control::default();
+    let report = evaluation(&source, cases, (classes, &list.classes), surfaces, &never)?
+        .context("stopped")?;
     if let Some(file) = &args.csv {
         platform::write_atomic(file, report.by_case_and_class().csv().as_bytes())?;
     }
@@ -98,13 +86,56 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-enum Source<'a> {
-    Network(Box<Model>, Device),
+/// Scores all cases, or gives none when stopped between two of them. Classes are their number and their names, as
+/// far as there are any.
+pub(super) fn evaluation(
+    source: &Source<'_>,
+    cases: &[Case],
+    (classes, names): (usize, &[String]),
+    surfaces: SurfaceOptions,
+    control: &Control,
+) -> anyhow::Result<Option<Evaluation>> {
+    let bar = ProgressBar::new(cases.len() as u64).with_message("scoring");
+    let mut scores = Vec::new();
+    for case in cases {
+        if control.stopped() {
+            return Ok(None);
+        }
+        let name = case
+            .image
+            .file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let pair = source
+            .pair(case, classes)
+            .with_context(|| case.image.display().to_string())?;
+        let grid = LabelPair::new(&pair.prediction, &pair.reference, pair.shape, pair.spacing)?;
+        scores.push(score(&name, &grid, classes, Some(surfaces))?);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let names = (0..classes)
+        .map(|class| match names.get(class) {
+            Some(name) => name.clone(),
+            None => format!("class {class}"),
+        })
+        .collect();
+    let tolerance = Some(surfaces.tolerance_mm);
+    Ok(Some(Evaluation::new(names, tolerance, scores)?))
+}
+
+/// Where label maps come from.
+pub(super) enum Source<'a> {
+    Network {
+        model: Box<Model>,
+        device: Device,
+        windows: SlidingWindow,
+        grid: Grid,
+    },
     Folder(&'a Path),
 }
 
 impl Source<'_> {
-    fn pair(&self, args: &EvaluateArgs, case: &Case, classes: usize) -> anyhow::Result<Pair> {
+    fn pair(&self, case: &Case, classes: usize) -> anyhow::Result<Pair> {
         let label = case.label.as_deref().context("the case has no label map")?;
         let label = volume::read(label)?;
         match self {
@@ -119,10 +150,14 @@ impl Source<'_> {
                     spacing: label.spacing(),
                 })
             }
-            Source::Network(model, device) => {
-                let windows = args.windows.settings(model.config.crops.roi_size);
+            Source::Network {
+                model,
+                device,
+                windows,
+                grid,
+            } => {
                 let image = volume::read(&case.image)?;
-                predicted(model, device, &windows, args.grid, image, &label, classes)
+                predicted(model, device, windows, *grid, image, &label, classes)
             }
         }
     }
@@ -144,7 +179,7 @@ fn predicted(
         Grid::Input => {
             let reference = check_labels(&image, label, classes)?;
             let prepared = transform.image(image)?;
-            let found = segment_input(network, &prepared, windows, device, &mut go_on);
+            let found = segment_input(network, &prepared, windows, device, None, &mut go_on);
             Ok(Pair {
                 prediction: pollster::block_on(found)?,
                 reference,
@@ -156,7 +191,7 @@ fn predicted(
             let case = transform.labelled(image, label)?;
             let shape = case.image.shape();
             let image = case.image.data();
-            let found = segment(network, image, shape, windows, device, &mut go_on);
+            let found = segment(network, image, shape, windows, device, None, &mut go_on);
             Ok(Pair {
                 prediction: pollster::block_on(found)?,
                 reference: case.label,

@@ -27,7 +27,7 @@ pub(super) fn run(args: &FinetuneArgs, flags: &ArgMatches) -> anyhow::Result<Exi
     training::run::<Finetune>(&args.run, flags)
 }
 
-struct Finetune;
+pub(super) struct Finetune;
 
 impl Training for Finetune {
     type Task = Finetuning;

@@ -6,6 +6,7 @@ mod convert;
 mod data;
 mod doctor;
 mod evaluate;
+mod experiment;
 mod finetune;
 mod model;
 mod output;
@@ -77,6 +78,7 @@ fn run(cli: &args::Cli, matches: &clap::ArgMatches) -> anyhow::Result<ExitCode> 
         args::Command::Finetune(args) => finetune::run(args, flags),
         args::Command::Predict(args) => predict::run(args),
         args::Command::Evaluate(args) => evaluate::run(args),
+        args::Command::Experiment(args) => experiment::run(args),
         args::Command::Preview(args) => preview::run(args, flags),
         args::Command::Phantom(args) => phantom::run(args),
         args::Command::Convert(args) => convert::run(args),

@@ -7,12 +7,14 @@ use crate::cli::preview::{PictureOrientation, picture_of};
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::config::FinetuneConfig;
 use crate::device;
-use crate::infer::{Connectivity, InferError, keep_largest_components, segment, segment_input};
+use crate::infer::{
+    Connectivity, InferError, Probabilities, keep_largest_components, segment, segment_input,
+};
 use crate::metric::volumes_ml;
 use crate::platform::{self, Instant};
 use crate::train::{Control, Picture};
 use crate::transform::{Intensity, Prepared};
-use crate::volume::{self, Datatype, NiftiImage, Volume};
+use crate::volume::{self, Datatype, Header, NiftiImage, Volume};
 use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
 use indicatif::ProgressBar;
@@ -92,14 +94,7 @@ fn jobs(input: &Path, output: &Path) -> anyhow::Result<Vec<(PathBuf, PathBuf)>> 
     list.training
         .into_iter()
         .map(|case| {
-            let name = case.image.file_name().context("an image without a name")?;
-            let mut name = name.to_string_lossy().into_owned();
-            for ending in [".nii.gz", ".nii", ".hdr", ".img", ".img.gz"] {
-                if let Some(stem) = name.strip_suffix(ending) {
-                    name = stem.to_owned();
-                    break;
-                }
-            }
+            let name = stem(&case.image).context("an image without a name")?;
             let target = output.join(format!("{name}.nii.gz"));
             ensure!(
                 target != case.image,
@@ -124,6 +119,14 @@ fn one(
     let NiftiImage { header, volume } = volume::read_image(input)?;
     let original = volume.clone();
     let prepared = model.config.transform().image(volume)?;
+    // Before the work, so that it is not in vain.
+    for folder in [output.parent(), args.probabilities.as_deref()]
+        .into_iter()
+        .flatten()
+    {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    }
     let windows = args.windows.settings(model.config.crops.roi_size);
     let bar = ProgressBar::new(0).with_message("windows");
     let mut count = 0;
@@ -137,14 +140,37 @@ fn one(
         }
     };
     let shape = prepared.image.shape();
+    let mut kept = match args.probabilities {
+        Some(_) => Some(Probabilities::new(
+            shape.iter().product(),
+            model.network.classes(),
+        )?),
+        None => None,
+    };
+    let keep = kept.as_mut();
     let (mut labels, grid) = match args.grid {
         Grid::Input => {
-            let found = segment_input(&model.network, &prepared, &windows, device, &mut go_on);
+            let found = segment_input(
+                &model.network,
+                &prepared,
+                &windows,
+                device,
+                keep,
+                &mut go_on,
+            );
             (pollster::block_on(found)?, original.shape())
         }
         Grid::Model => {
             let image = prepared.image.data();
-            let found = segment(&model.network, image, shape, &windows, device, &mut go_on);
+            let found = segment(
+                &model.network,
+                image,
+                shape,
+                &windows,
+                device,
+                keep,
+                &mut go_on,
+            );
             (pollster::block_on(found)?, shape)
         }
     };
@@ -166,6 +192,9 @@ fn one(
             map.spacing()
         }
     };
+    if let (Some(folder), Some(kept)) = (&args.probabilities, &kept) {
+        write_probabilities(folder, output, kept, args.grid, &prepared, &header)?;
+    }
     if let Some(picture) = &args.picture {
         draw(picture, &prepared, model, &labels, args.grid, &original)?;
     }
@@ -184,6 +213,46 @@ fn one(
         seconds,
         volumes_ml: volumes,
     })
+}
+
+/// Writes a volume per class, named like the label map: `scan_class00.nii.gz` is the background's.
+fn write_probabilities(
+    folder: &Path,
+    output: &Path,
+    kept: &Probabilities,
+    grid: Grid,
+    prepared: &Prepared,
+    header: &Header,
+) -> anyhow::Result<()> {
+    let name = stem(output).context("--output names no file")?;
+    for class in 0..kept.classes() {
+        let path = folder.join(format!("{name}_class{class:02}.nii.gz"));
+        let values = kept.of(class);
+        match grid {
+            Grid::Input => {
+                // Nothing but background was left out of the network's sight.
+                let outside = if class == 0 { 1.0 } else { 0.0 };
+                let values = prepared.geometry.restore_values(&values, outside)?;
+                let input = &prepared.geometry.input;
+                let volume = Volume::new(input.shape, values, input.affine)?;
+                volume::write_like(&path, header, &volume, Datatype::F32)?;
+            }
+            Grid::Model => {
+                let image = &prepared.image;
+                let volume = Volume::new(image.shape(), values, *image.affine())?;
+                volume::write(&path, &volume, Datatype::F32)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A volume's file name without its ending.
+fn stem(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_string_lossy().into_owned();
+    let endings = [".nii.gz", ".nii", ".hdr", ".img", ".img.gz"];
+    let stem = endings.iter().find_map(|ending| name.strip_suffix(ending));
+    Some(stem.map_or_else(|| name.clone(), str::to_owned))
 }
 
 /// The image with its labels over it, on the grid that was written.

@@ -20,7 +20,7 @@ pub(super) fn run(args: &PretrainArgs, flags: &ArgMatches) -> anyhow::Result<Exi
     training::run::<Pretrain>(&args.run, flags)
 }
 
-struct Pretrain;
+pub(super) struct Pretrain;
 
 impl Training for Pretrain {
     type Task = Pretraining;

@@ -20,11 +20,38 @@ pub(super) struct Progress {
     line_at: Option<Instant>,
     epochs: u64,
     crops_per_second: f64,
+    job: Option<Job>,
+}
+
+/// The longer job that a run is part of.
+#[derive(Debug, Clone)]
+pub(super) struct Job {
+    /// What stands before every line, such as `run 3 of 19`.
+    pub label: String,
+    /// How many runs like this one follow, and seconds that one took where one has ended; none where others follow.
+    pub following: Option<(usize, Option<f64>)>,
+}
+
+impl Job {
+    /// Seconds left of the whole job, from those of this run that are left and those it takes in all.
+    fn left(&self, left: f64, whole: f64) -> Option<f64> {
+        let (runs, each) = self.following?;
+        Some(left + runs as f64 * each.unwrap_or(whole))
+    }
 }
 
 impl Progress {
+    /// Shows a run as part of a longer job.
+    pub(super) fn within(job: Job) -> Self {
+        Progress {
+            job: Some(job),
+            ..Progress::new()
+        }
+    }
+
     pub(super) fn new() -> Self {
         Progress {
+            job: None,
             bar: std::io::stderr().is_terminal().then(|| ProgressBar::new(0)),
             total: 0,
             started_step: 0,
@@ -63,12 +90,20 @@ impl Progress {
             self.crops_per_second
         );
         let done = last.step.saturating_sub(self.started_step).max(1);
-        let left = self.total.saturating_sub(last.step) as f64 / done as f64
-            * self.started.elapsed().as_secs_f64();
+        let each = self.started.elapsed().as_secs_f64() / done as f64;
+        let left = self.total.saturating_sub(last.step) as f64 * each;
+        let mut left_text = format!("{} left", duration(left));
+        let mut label = String::new();
+        if let Some(job) = &self.job {
+            if let Some(all) = job.left(left, self.total as f64 * each) {
+                left_text = format!("{left_text}, {} of the whole experiment", duration(all));
+            }
+            label = format!("{}, ", job.label);
+        }
         match &self.bar {
             Some(bar) => {
                 bar.set_position(last.step);
-                bar.set_message(format!("{text}, {} left", duration(left)));
+                bar.set_message(format!("{label}{text}, {left_text}"));
             }
             None => {
                 let due = self
@@ -77,10 +112,9 @@ impl Progress {
                 if due || last.step == self.total {
                     self.line_at = Some(Instant::now());
                     say(&format!(
-                        "step {}/{}: {text}, {} left",
+                        "{label}step {}/{}: {text}, {left_text}",
                         last.step,
                         self.total,
-                        duration(left)
                     ));
                 }
             }

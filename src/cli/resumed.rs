@@ -6,6 +6,7 @@ use crate::config::StageConfig;
 use anyhow::{Context, bail};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args};
+use serde::Serialize;
 use std::path::Path;
 
 /// Settings that may change when a run goes on: they do not change what it computes.
@@ -50,7 +51,17 @@ pub(super) fn resumed_config<C: StageConfig + Args>(
     apply_flags(&mut wanted, flags)?;
     make_absolute(&mut wanted)?;
     wanted.validate()?;
-    let differing: Vec<String> = differences(saved, &wanted)?
+    check_unchanged(folder, saved, &wanted)?;
+    Ok(wanted)
+}
+
+/// Refuses settings that would change what the run in `folder` computes.
+pub(super) fn check_unchanged<C: StageConfig>(
+    folder: &Path,
+    saved: &C,
+    wanted: &C,
+) -> anyhow::Result<()> {
+    let differing: Vec<String> = differences(saved, wanted)?
         .into_iter()
         .filter(|(name, _)| !FREE.contains(&name.as_str()))
         .filter(|(name, _)| !moved(name, flags))
@@ -63,7 +74,7 @@ pub(super) fn resumed_config<C: StageConfig + Args>(
             differing.join(", ")
         );
     }
-    Ok(wanted)
+    Ok(())
 }
 
 /// Whether a setting is a path that was given anew.
@@ -75,7 +86,10 @@ fn moved(name: &str, flags: &ArgMatches) -> bool {
 }
 
 /// Names of settings that differ, with "was A, now B".
-fn differences<C: StageConfig>(old: &C, new: &C) -> anyhow::Result<Vec<(String, String)>> {
+pub(super) fn differences<C: Serialize>(
+    old: &C,
+    new: &C,
+) -> anyhow::Result<Vec<(String, String)>> {
     fn flatten(prefix: &str, value: &toml::Value, out: &mut Vec<(String, String)>) {
         match value {
             toml::Value::Table(table) => {

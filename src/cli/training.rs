@@ -10,7 +10,8 @@ use crate::cli::run_folder::RunFolder;
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::summary::{RunSummary, Scores};
 use crate::config::StageConfig;
-use crate::device::{self, Selected};
+use crate::device::{self, DeviceChoice, Selected};
+use crate::nn::Precision;
 use crate::report::metrics::{self, Record};
 use crate::report::summary;
 use crate::train::{Checkpoint, Control, Event, Observer, Run, Summary, Task, TrainError, train};
@@ -77,7 +78,8 @@ pub(super) fn run<C: Training>(args: &RunArgs, flags: &ArgMatches) -> anyhow::Re
         None => {
             let (mut config, preset) = layered::<C::Config>(&args.source, flags, None)?;
             make_absolute(&mut config)?;
-            start::<C>(args, config, preset.name(), Place::New, &control)
+            let place = Place::New(args.out.as_deref());
+            start::<C>(args, config, preset.name(), place, &control)
         }
     }
 }
@@ -95,9 +97,26 @@ impl Observer for Keeper {
 }
 
 /// Where the run lives.
-enum Place<'a, C> {
-    New,
+pub(super) enum Place<'a, C> {
+    /// In this folder, or the first free one under `runs/`.
+    New(Option<&'a Path>),
+    /// Where it was stopped.
     Old(&'a Path, Box<Checkpoint<C>>),
+}
+
+/// A device that passed its test and computes in this precision.
+pub(super) fn ready_device(
+    choice: DeviceChoice,
+    precision: Precision,
+) -> anyhow::Result<Selected> {
+    let selected = pollster::block_on(async {
+        let selected = device::select(choice).await?;
+        device::self_test(&selected.device).await?;
+        Ok::<_, device::DeviceError>(selected)
+    })?;
+    device::check_precision(&selected, precision)?;
+    say(&format!("device: {}", selected.description));
+    Ok(selected)
 }
 
 fn start<C: Training>(
@@ -108,60 +127,25 @@ fn start<C: Training>(
     control: &Control,
 ) -> anyhow::Result<ExitCode> {
     let list = C::list(&mut config)?;
-    let selected = pollster::block_on(async {
-        let selected = device::select(config.run().device).await?;
-        device::self_test(&selected.device).await?;
-        Ok::<_, device::DeviceError>(selected)
-    })?;
-    device::check_precision(&selected, config.run().precision)?;
-    say(&format!("device: {}", selected.description));
+    let run = config.run();
+    let selected = ready_device(run.device, run.precision)?;
     say(&format!(
         "memory: about {} for a training step",
         bytes(C::memory(&config))
     ));
-
-    let (claimed, folder, resume) = match place {
-        Place::New => {
-            let claimed = RunFolder::create(args.out.as_deref(), preset, &config)?;
-            let folder = claimed.path().to_owned();
-            (Some(claimed), folder, None)
-        }
-        Place::Old(folder, checkpoint) => (None, folder.to_owned(), Some(*checkpoint)),
-    };
-    let prepared = C::prepare(config, list, &folder, resume.is_none(), control);
-    if control.stopped() {
+    let mut progress = Progress::new();
+    let done = carry_out::<C>(
+        (config, list),
+        preset,
+        place,
+        &selected,
+        &mut progress,
+        control,
+    )?;
+    let Some(report) = done else {
         say("stopped before the first step");
         return Ok(ExitCode::from(INTERRUPTED));
-    }
-    let prepared = prepared?;
-
-    let resumed = resume.as_ref().map(|c| &c.manifest.progress);
-    let mut progress = Progress::new();
-    let mut recorder = Recorder::open(&folder, resumed, prepared.orientation, C::REPORT)?;
-    let counts = (prepared.training_volumes, prepared.validation_volumes);
-    let run = Run {
-        task: prepared.task,
-        device: selected.device.clone(),
-        folder: Some(folder.clone()),
-        resume,
     };
-    let mut keeper = Keeper(claimed);
-    let mut observers = All(vec![&mut recorder, &mut progress, &mut keeper]);
-    let ended = pollster::block_on(train(run, &mut observers, control));
-    let ended = ended.inspect_err(|_| {
-        // Clears the bar, so that the error stands on a line of its own.
-        let _ = progress.event(&Event::Ended {
-            step: 0,
-            complete: false,
-        });
-    })?;
-    let records = metrics::read(&folder.join(METRICS_FILE))?;
-    let report = blank_summary::<C>(preset, &selected, counts, &folder).with_metrics(
-        &records,
-        &ended,
-        C::scores(&records, &ended),
-    );
-    summary::write_json(&folder.join("summary.json"), &report)?;
     if args.json {
         print(&serde_json::to_string(&report)?)?;
     }
@@ -184,6 +168,59 @@ fn start<C: Training>(
         ));
         ExitCode::from(INTERRUPTED)
     })
+}
+
+/// Trains in the run's folder and leaves everything there that a run leaves; gives what came of it, or none when it
+/// was stopped before the first step.
+pub(super) fn carry_out<C: Training>(
+    (config, list): (C::Config, C::List),
+    preset: &str,
+    place: Place<'_, C::Config>,
+    selected: &Selected,
+    progress: &mut dyn Observer,
+    control: &Control,
+) -> anyhow::Result<Option<RunSummary>> {
+    let (claimed, folder, resume) = match place {
+        Place::New(out) => {
+            let claimed = RunFolder::create(out, preset, &config)?;
+            let folder = claimed.path().to_owned();
+            (Some(claimed), folder, None)
+        }
+        Place::Old(folder, checkpoint) => (None, folder.to_owned(), Some(*checkpoint)),
+    };
+    let prepared = C::prepare(config, list, &folder, resume.is_none(), control);
+    if control.stopped() {
+        return Ok(None);
+    }
+    let prepared = prepared?;
+
+    let resumed = resume.as_ref().map(|c| &c.manifest.progress);
+    let mut recorder = Recorder::open(&folder, resumed, prepared.orientation, C::REPORT)?;
+    let counts = (prepared.training_volumes, prepared.validation_volumes);
+    let run = Run {
+        task: prepared.task,
+        device: selected.device.clone(),
+        folder: Some(folder.clone()),
+        resume,
+    };
+    let mut keeper = Keeper(claimed);
+    let mut observers = All(vec![&mut recorder, progress, &mut keeper]);
+    let ended = pollster::block_on(train(run, &mut observers, control));
+    let ended = ended.inspect_err(|_| {
+        // Clears the bar, so that the error stands on a line of its own.
+        let _ = progress.event(&Event::Ended {
+            step: 0,
+            complete: false,
+        });
+    })?;
+    let records = metrics::read(&folder.join(METRICS_FILE))?;
+    let report = blank_summary::<C>(preset, selected, counts, &folder).with_metrics(
+        &records,
+        &ended,
+        C::scores(&records, &ended),
+    );
+    summary::write_json(&folder.join("summary.json"), &report)?;
+    Ok(Some(report))
 }
 
 fn blank_summary<C: Training>(

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 mod check;
 mod error;
+mod experiment;
 mod finetune;
 mod parse;
 mod preset;
@@ -16,6 +17,7 @@ mod sections;
 mod stage;
 
 pub use error::SettingsError;
+pub use experiment::{Arm, ExperimentPlan, PlanData, PlanScoring, PretrainPlan};
 pub use finetune::{
     AugmentConfig, CropConfig, DecoderConfig, FinetuneConfig, InferenceConfig, StartConfig,
 };

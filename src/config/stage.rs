@@ -75,8 +75,20 @@ pub trait StageConfig:
         };
         // The file on its own first: its errors know their line.
         toml::from_str::<Self>(text).map_err(|e| bad(one_line(&e, text)))?;
-        let mut base = toml::Table::try_from(self).map_err(|e| bad(e.to_string()))?;
         let over: toml::Table = toml::from_str(text).map_err(|e| bad(one_line(&e, text)))?;
+        self.overlaid_by(over, place)
+    }
+
+    /// These settings, changed by what a table holds.
+    ///
+    /// # Errors
+    /// [`SettingsError::Toml`] for unknown names or values of another type.
+    fn overlaid_by(&self, over: toml::Table, place: &str) -> Result<Self, SettingsError> {
+        let bad = |error: String| SettingsError::Toml {
+            place: place.to_owned(),
+            reason: error.trim().replace('\n', " "),
+        };
+        let mut base = toml::Table::try_from(self).map_err(|e| bad(e.to_string()))?;
         merge(&mut base, over);
         base.try_into().map_err(|e| bad(e.to_string()))
     }
@@ -94,7 +106,7 @@ pub trait StageConfig:
 }
 
 /// The parser's words in one line, with the line and the text it is about.
-fn one_line(error: &toml::de::Error, text: &str) -> String {
+pub(super) fn one_line(error: &toml::de::Error, text: &str) -> String {
     let message = error.message().replace('\n', " ");
     let Some(start) = error.span().map(|span| span.start.min(text.len())) else {
         return message;

@@ -1,6 +1,6 @@
 //! From logits to labels.
 
-use crate::infer::{InferError, SlidingWindow};
+use crate::infer::{InferError, Probabilities, SlidingWindow};
 use crate::nn::Unetr;
 use crate::transform::{LabelRestorer, Prepared};
 use burn::tensor::Device;
@@ -19,7 +19,8 @@ pub fn argmax(logits: &[f32], classes: usize, out: &mut Vec<u8>) {
     }));
 }
 
-/// Labels of a volume on its own grid, `shape` in C order: the largest logit of every voxel.
+/// Labels of a volume on its own grid, `shape` in C order: the largest logit of every voxel. `keep` takes the classes'
+/// probabilities beside them.
 ///
 /// # Errors
 /// Those of [`SlidingWindow::run`].
@@ -29,12 +30,16 @@ pub async fn segment(
     shape: [usize; 3],
     settings: &SlidingWindow,
     device: &Device,
+    mut keep: Option<&mut Probabilities>,
     progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
 ) -> Result<Vec<u8>, InferError> {
     let classes = network.classes();
     let mut labels = Vec::with_capacity(shape.iter().product());
     let mut sink = |logits: &[f32]| {
         argmax(logits, classes, &mut labels);
+        if let Some(keep) = &mut keep {
+            keep.push(logits);
+        }
         Ok(())
     };
     settings
@@ -44,7 +49,8 @@ pub async fn segment(
 }
 
 /// Labels of a prepared volume on the grid of the file it came from, in C order: logits are interpolated onto its
-/// voxels, then the largest one wins. Voxels outside the foreground's box are background.
+/// voxels, then the largest one wins. Voxels outside the foreground's box are background. `keep` takes the classes'
+/// probabilities on the prepared grid.
 ///
 /// # Errors
 /// Those of [`SlidingWindow::run`] and of the way back.
@@ -53,10 +59,16 @@ pub async fn segment_input(
     prepared: &Prepared,
     settings: &SlidingWindow,
     device: &Device,
+    mut keep: Option<&mut Probabilities>,
     progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
 ) -> Result<Vec<u8>, InferError> {
     let mut restorer = LabelRestorer::new(&prepared.geometry, network.classes())?;
-    let mut sink = |logits: &[f32]| Ok(restorer.push(logits)?);
+    let mut sink = |logits: &[f32]| {
+        if let Some(keep) = &mut keep {
+            keep.push(logits);
+        }
+        Ok(restorer.push(logits)?)
+    };
     let shape = prepared.image.shape();
     let image = prepared.image.data();
     settings

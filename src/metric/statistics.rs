@@ -12,6 +12,7 @@ use crate::augment::{RandomKey, RandomSource, Stage, Transform};
 
 /// How intervals are estimated. Equal settings give equal intervals on every machine.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Bootstrap {
     /// Number of resamples.
     pub resamples: usize,

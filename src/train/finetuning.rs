@@ -146,7 +146,16 @@ impl Task for Finetuning {
                 false => ControlFlow::Continue(()),
             };
             let image = case.image.data();
-            let found = segment(network, image, shape, &self.windows(), &device, &mut go_on).await;
+            let found = segment(
+                network,
+                image,
+                shape,
+                &self.windows(),
+                &device,
+                None,
+                &mut go_on,
+            )
+            .await;
             let prediction = match found {
                 Ok(prediction) => prediction,
                 Err(InferError::Stopped) => return Ok(None),

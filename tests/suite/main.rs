@@ -10,6 +10,7 @@ mod augment_vectors;
 mod browser;
 mod command;
 mod dataset_lists;
+mod experiment;
 mod finetune_data;
 mod finetune_vectors;
 mod house;

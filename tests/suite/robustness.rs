@@ -22,6 +22,15 @@ fn rows(part: &str) -> Vec<Value> {
     reference()[part].as_array().unwrap().clone()
 }
 
+/// The files that hold a 3D volume, relative to their folder.
+pub(crate) fn readable_files() -> Vec<String> {
+    rows("files")
+        .iter()
+        .filter(|row| row.get("error").is_none())
+        .map(|row| row["file"].as_str().unwrap().to_owned())
+        .collect()
+}
+
 /// The script's word for an error.
 fn kind(error: &VolumeError) -> &'static str {
     match error {

@@ -1,6 +1,7 @@
 //! Fine-tuning, prediction and evaluation as their users meet them.
 
 use crate::command::{Done, program, refused, run, words};
+use crate::robustness::readable_files;
 use crate::support::data;
 use hounsfield::volume::{self, read_image};
 use std::path::Path;
@@ -135,24 +136,20 @@ fn the_encoder_of_pre_training_starts_fine_tuning_and_others_are_refused() {
 fn a_prediction_lies_on_the_grid_of_its_input() {
     let folder = tempfile::tempdir().unwrap();
     finetuned(folder.path(), "--out run --max-steps 1");
-    // Axis orders, oblique, sheared, anisotropic and big-endian, with and without gzip.
-    for name in [
-        "niivue/tests/images/nifti_space/ASL.nii.gz",
-        "niivue/tests/images/nifti_space/PIR.nii.gz",
-        "niivue/demos/images/shear.nii.gz",
-        "niivue/demos/images/lesion.nii.gz",
-        "nibabel/anatomical.nii",
-    ] {
-        let input = data("robustness").join(name);
+    // Every readable file: all axis orders, oblique, sheared, anisotropic, big-endian, pairs, with and without gzip.
+    let files = readable_files();
+    assert!(files.len() > 100, "{} files", files.len());
+    for name in files {
+        let input = data("robustness").join(&name);
         let input_text = input.display().to_string();
         let args = words(
-            "predict --weights run --output out.nii.gz --device cpu --overlap 0 --json",
+            "predict --weights run --output new/out.nii.gz --device cpu --overlap 0 --json",
             &["--input", &input_text, "--picture", "picture.png"],
         );
         let done = run(folder.path(), &args).succeeded();
         let volumes = done.json()["cases"][0]["volumes_ml"].clone();
         assert_eq!(volumes.as_array().unwrap().len(), 14, "{name}");
-        let found = read_image(&folder.path().join("out.nii.gz")).unwrap();
+        let found = read_image(&folder.path().join("new/out.nii.gz")).unwrap();
         let image = read_image(&input).unwrap();
         assert_eq!(found.volume.shape(), image.volume.shape(), "{name}");
         let apart = (found.volume.affine() - image.volume.affine()).abs().max();
@@ -167,6 +164,37 @@ fn a_prediction_lies_on_the_grid_of_its_input() {
         );
         assert!(folder.path().join("picture.png").exists());
     }
+}
+
+#[test]
+fn probabilities_lie_on_the_same_grid_and_add_up_to_one() {
+    let folder = tempfile::tempdir().unwrap();
+    finetuned(folder.path(), "--out run --max-steps 1");
+    let input = data("robustness").join("niivue/demos/images/lesion.nii.gz");
+    let input_text = input.display().to_string();
+    let call =
+        "predict --weights run --output out.nii.gz --probabilities shares --device cpu --overlap 0";
+    run(folder.path(), &words(call, &["--input", &input_text])).succeeded();
+    let read = |name: &str| read_image(&folder.path().join(name)).unwrap().volume;
+    let labels = read("out.nii.gz");
+    let shares: Vec<_> = (0..14)
+        .map(|class| read(&format!("shares/out_class{class:02}.nii.gz")))
+        .collect();
+    let mut agreeing = 0;
+    for (voxel, label) in labels.data().iter().enumerate() {
+        let of_voxel: Vec<f32> = shares.iter().map(|share| share.data()[voxel]).collect();
+        let sum: f32 = of_voxel.iter().sum();
+        assert!((sum - 1.0).abs() < 1e-3, "voxel {voxel}: {sum}");
+        let largest = of_voxel.iter().copied().fold(0.0, f32::max);
+        agreeing += usize::from(of_voxel[*label as usize] >= largest - 1e-3);
+    }
+    // Labels come from interpolated logits, probabilities are interpolated themselves: edges may differ.
+    assert!(
+        agreeing as f64 > 0.97 * labels.data().len() as f64,
+        "{agreeing}"
+    );
+    assert_eq!(shares[0].shape(), labels.shape());
+    assert!((shares[0].affine() - labels.affine()).abs().max() < 1e-5);
 }
 
 #[test]

@@ -1,0 +1,151 @@
+//! `experiment`: training sizes, ways to start and seeds as one job that can be stopped and goes on.
+
+mod folder;
+mod results;
+mod runs;
+mod trial;
+
+use crate::cli::args::DeviceArgs;
+use crate::cli::output::{duration, print, say};
+use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
+use crate::cli::training::ready_device;
+use crate::config::{Arm, ExperimentPlan, PretrainConfig, PretrainPlan};
+use crate::device::DeviceChoice;
+use crate::platform::Instant;
+use crate::train::Control;
+use anyhow::Context;
+use clap::Args;
+use runs::{Ended, Runner};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use trial::Trial;
+
+#[derive(Debug, Args)]
+pub(super) struct ExperimentArgs {
+    /// TOML file that says what is trained and compared
+    #[arg(long, value_name = "FILE")]
+    plan: PathBuf,
+    /// Folder of the experiment; one that holds a part of it is gone on with
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Folder of the split files and volumes, instead of the plan's
+    #[arg(long, value_name = "DIR")]
+    data_root: Option<PathBuf>,
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// Print the results as JSON on standard output, and nothing else there
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &ExperimentArgs) -> anyhow::Result<ExitCode> {
+    let control = Control::default();
+    stop_on_interrupt(&control)?;
+    let plan = read_plan(args)?;
+    let trials = trial::all(&plan)?;
+    folder::claim(&args.out, &args.plan)?;
+    match go(args, &plan, &trials, &control)? {
+        Some(results) => {
+            if args.json {
+                print(&serde_json::to_string(&results)?)?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        None => {
+            say(&format!(
+                "stopped; the same command goes on with the experiment in {}",
+                args.out.display()
+            ));
+            Ok(ExitCode::from(INTERRUPTED))
+        }
+    }
+}
+
+/// The plan with absolute paths: a run in the experiment's folder means the same wherever it is gone on with.
+fn read_plan(args: &ExperimentArgs) -> anyhow::Result<ExperimentPlan> {
+    let place = args.plan.display().to_string();
+    let text = std::fs::read_to_string(&args.plan)
+        .with_context(|| format!("cannot read the plan {place}"))?;
+    let absolute = |path: &Path| {
+        std::path::absolute(path).with_context(|| format!("cannot find {}", path.display()))
+    };
+    let beside = absolute(&args.plan)?;
+    let beside = beside.parent().unwrap_or(Path::new("/"));
+    let root = args.data_root.as_deref().map(absolute).transpose()?;
+    let mut plan = ExperimentPlan::from_toml(&text, &place)?.located(beside, root.as_deref());
+    if args.device.device != DeviceChoice::Auto {
+        plan.finetune.run.device = args.device.device;
+        if let Some(PretrainPlan::Run { config, .. }) = &mut plan.pretrain {
+            config.run.device = args.device.device;
+        }
+    }
+    Ok(plan)
+}
+
+/// All runs and then the results; none when stopped.
+fn go(
+    args: &ExperimentArgs,
+    plan: &ExperimentPlan,
+    trials: &[Trial],
+    control: &Control,
+) -> anyhow::Result<Option<results::Results>> {
+    let started = Instant::now();
+    let run = &plan.finetune.run;
+    let selected = ready_device(run.device, run.precision)?;
+    let out = std::path::absolute(&args.out)?;
+    let pretraining = pretraining(plan);
+    let mut runner = Runner::new(&out, &selected, control, pretraining.len(), trials.len());
+    let mut before = Vec::new();
+    for (seed, config) in pretraining {
+        match runner.pretrain(&trial::pretraining_folder(seed), config)? {
+            Some(ended) => before.push((seed, ended)),
+            None => return Ok(None),
+        }
+    }
+    let mut ended: Vec<(Trial, Ended)> = Vec::new();
+    for trial in trials {
+        let start = match (trial.arm, &plan.pretrain) {
+            (Arm::Pretrained, Some(PretrainPlan::Weights(path))) => Some(path.clone()),
+            (Arm::Pretrained, Some(PretrainPlan::Run { per_seed, .. })) => {
+                let seed = per_seed.then_some(trial.seed);
+                Some(runner.folder(&trial::pretraining_folder(seed)))
+            }
+            _ => None,
+        };
+        let Some(done) = runner.finetune(trial, plan, start)? else {
+            return Ok(None);
+        };
+        ended.push((trial.clone(), done));
+        results::write_curves(&out, plan, &ended)?;
+    }
+    let results = results::Results::new(plan, &selected.description, &before, &ended)?;
+    results.write(&out, &ended)?;
+    say(&results.table().text());
+    say(&format!(
+        "{} runs, {} in this sitting; look at {2}/results.png and {2}/results.md",
+        trials.len() + before.len(),
+        duration(started.elapsed().as_secs_f64()),
+        args.out.display()
+    ));
+    Ok(Some(results))
+}
+
+/// The pre-training runs: one, or one for each seed; none where the weights are given.
+fn pretraining(plan: &ExperimentPlan) -> Vec<(Option<u64>, PretrainConfig)> {
+    let Some(PretrainPlan::Run { config, per_seed }) = &plan.pretrain else {
+        return Vec::new();
+    };
+    let with = |seed: Option<u64>| {
+        let mut config = config.as_ref().clone();
+        config.data.datalist.clone_from(&plan.data.pretrain);
+        config.data.data_root = Some(plan.data.root.clone());
+        if let Some(seed) = seed.or(plan.seeds.first().copied()) {
+            config.run.seed = seed;
+        }
+        (seed, config)
+    };
+    match per_seed {
+        true => plan.seeds.iter().map(|seed| with(Some(*seed))).collect(),
+        false => vec![with(None)],
+    }
+}

@@ -1,0 +1,250 @@
+//! The runs of an experiment, each brought to its end once.
+
+use crate::cli::args::{Grid, ModelArgs};
+use crate::cli::evaluate::{Source, evaluation};
+use crate::cli::experiment::folder::RUNS;
+use crate::cli::experiment::trial::Trial;
+use crate::cli::finetune::Finetune;
+use crate::cli::model::model;
+use crate::cli::output::say;
+use crate::cli::pretrain::Pretrain;
+use crate::cli::progress::{Job, Progress};
+use crate::cli::recorder::METRICS_FILE;
+use crate::cli::resumed::{check_unchanged, make_absolute};
+use crate::cli::training::{Place, Training, carry_out};
+use crate::config::{ExperimentPlan, PretrainConfig, StageConfig};
+use crate::device::Selected;
+use crate::infer::{Blending, SlidingWindow};
+use crate::metric::SurfaceOptions;
+use crate::report::metrics;
+use crate::report::scores::Evaluation;
+use crate::report::summary::write_json;
+use crate::train::{Checkpoint, Control};
+use anyhow::Context;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// The scores of a run's test cases; a run that has them is finished.
+const TEST_FILE: &str = "test.json";
+const SUMMARY_FILE: &str = "summary.json";
+
+/// What a run's summary says of it.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Finished {
+    complete: bool,
+    pub parameters: usize,
+    pub steps: u64,
+    pub best_step: u64,
+    pub seconds: f64,
+    pub training_volumes: usize,
+    /// Of fine-tuning.
+    pub best_validation_dice: Option<f64>,
+    /// Of pre-training.
+    pub best_validation_l1: Option<f64>,
+}
+
+/// A run at its end.
+#[derive(Debug, Clone)]
+pub(super) struct Ended {
+    pub finished: Finished,
+    /// Validation Dice by step, of fine-tuning.
+    pub curve: Vec<(f64, f64)>,
+    /// Scores of the test cases, of fine-tuning.
+    pub test: Option<Evaluation>,
+}
+
+/// Carries out the runs and counts them.
+pub(super) struct Runner<'a> {
+    out: &'a Path,
+    selected: &'a Selected,
+    control: &'a Control,
+    /// Runs in all, and of fine-tuning.
+    total: usize,
+    trials: usize,
+    begun: usize,
+    tuned: usize,
+    /// Seconds of the fine-tuning runs that ended.
+    seconds: Vec<f64>,
+}
+
+impl<'a> Runner<'a> {
+    pub(super) fn new(
+        out: &'a Path,
+        selected: &'a Selected,
+        control: &'a Control,
+        before: usize,
+        trials: usize,
+    ) -> Self {
+        Runner {
+            out,
+            selected,
+            control,
+            total: before + trials,
+            trials,
+            begun: 0,
+            tuned: 0,
+            seconds: Vec::new(),
+        }
+    }
+
+    /// The folder of a run by its name.
+    pub(super) fn folder(&self, name: &str) -> PathBuf {
+        self.out.join(RUNS).join(name)
+    }
+
+    /// A pre-training run; none when stopped.
+    pub(super) fn pretrain(
+        &mut self,
+        name: &str,
+        config: PretrainConfig,
+    ) -> anyhow::Result<Option<Ended>> {
+        self.begun += 1;
+        let label = format!("run {} of {}", self.begun, self.total);
+        say(&format!("{label}: {name}"));
+        let folder = self.folder(name);
+        // How long fine-tuning takes is not known yet.
+        let job = Job {
+            label,
+            following: None,
+        };
+        let finished = self.bring_to_end::<Pretrain>(&folder, config, job)?;
+        Ok(finished.map(|finished| Ended {
+            finished,
+            curve: Vec::new(),
+            test: None,
+        }))
+    }
+
+    /// A fine-tuning run and the scores of its test cases; none when stopped.
+    pub(super) fn finetune(
+        &mut self,
+        trial: &Trial,
+        plan: &ExperimentPlan,
+        start: Option<PathBuf>,
+    ) -> anyhow::Result<Option<Ended>> {
+        self.begun += 1;
+        self.tuned += 1;
+        let label = format!("run {} of {}", self.begun, self.total);
+        say(&format!("{label}: {}", trial.title()));
+        let folder = self.folder(&trial.folder());
+        let known = self.seconds.len() as f64;
+        let job = Job {
+            label,
+            following: Some((
+                self.trials - self.tuned,
+                (known > 0.0).then(|| self.seconds.iter().sum::<f64>() / known),
+            )),
+        };
+        let config = trial.config(plan, start);
+        let Some(finished) = self.bring_to_end::<Finetune>(&folder, config, job)? else {
+            return Ok(None);
+        };
+        self.seconds.push(finished.seconds);
+        let Some(test) = self.test(&folder, trial, plan)? else {
+            return Ok(None);
+        };
+        let records = metrics::read(&folder.join(METRICS_FILE))?;
+        Ok(Some(Ended {
+            finished,
+            curve: metrics::series(&records, "val/dice"),
+            test: Some(test),
+        }))
+    }
+
+    /// A run from where it is: finished, begun, or not begun.
+    fn bring_to_end<C: Training>(
+        &self,
+        folder: &Path,
+        mut config: C::Config,
+        job: Job,
+    ) -> anyhow::Result<Option<Finished>> {
+        if let Some(finished) = finished(folder)? {
+            return Ok(Some(finished));
+        }
+        config.settle();
+        make_absolute(&mut config)?;
+        let list = C::list(&mut config)?;
+        let checkpoints = folder.join("checkpoints");
+        let begun = ["last", "previous"]
+            .iter()
+            .any(|name| checkpoints.join(name).exists());
+        let place = match begun {
+            true => {
+                let checkpoint = Checkpoint::<C::Config>::latest(folder)?;
+                check_unchanged(folder, &checkpoint.manifest.config, &config)?;
+                Place::Old(folder, Box::new(checkpoint))
+            }
+            false => {
+                // What a run that was killed before its first checkpoint left cannot be gone on with.
+                if folder.exists() {
+                    std::fs::remove_dir_all(folder)
+                        .with_context(|| format!("cannot clear {}", folder.display()))?;
+                }
+                Place::New(Some(folder))
+            }
+        };
+        carry_out::<C>(
+            (config, list),
+            "experiment",
+            place,
+            self.selected,
+            &mut Progress::within(job),
+            self.control,
+        )?;
+        finished(folder)
+    }
+
+    /// The scores of the test cases, computed once and then read.
+    fn test(
+        &self,
+        folder: &Path,
+        trial: &Trial,
+        plan: &ExperimentPlan,
+    ) -> anyhow::Result<Option<Evaluation>> {
+        let file = folder.join(TEST_FILE);
+        if let Ok(text) = std::fs::read_to_string(&file) {
+            let found = serde_json::from_str(&text);
+            return found.with_context(|| format!("{} is not ours", file.display()));
+        }
+        let wanted = ModelArgs {
+            weights: folder.to_owned(),
+            preset: None,
+            config: None,
+            classes: None,
+        };
+        let model = model(&wanted, &self.selected.device)?;
+        let list = trial.data_list(&plan.data.root)?;
+        let classes = model.network.classes();
+        let source = Source::Network {
+            windows: SlidingWindow {
+                window: model.config.crops.roi_size,
+                overlap: plan.scoring.overlap,
+                blending: Blending::default(),
+                mirror: plan.scoring.mirror,
+            },
+            model: Box::new(model),
+            device: self.selected.device.clone(),
+            grid: Grid::Input,
+        };
+        let surfaces = SurfaceOptions {
+            tolerance_mm: plan.scoring.tolerance,
+        };
+        let classes = (classes, list.classes.as_slice());
+        let found = evaluation(&source, &list.test, classes, surfaces, self.control)?;
+        if let Some(found) = &found {
+            write_json(&file, found)?;
+        }
+        Ok(found)
+    }
+}
+
+/// The summary of a run that did all its steps.
+fn finished(folder: &Path) -> anyhow::Result<Option<Finished>> {
+    let file = folder.join(SUMMARY_FILE);
+    let Ok(text) = std::fs::read_to_string(&file) else {
+        return Ok(None);
+    };
+    let found: Finished = serde_json::from_str(&text)
+        .with_context(|| format!("{} is not the summary of a run", file.display()))?;
+    Ok(found.complete.then_some(found))
+}

@@ -1,0 +1,97 @@
+//! One run of fine-tuning in an experiment.
+
+use crate::config::{Arm, ExperimentPlan, FinetuneConfig};
+use crate::dataset::{DataList, check_cases};
+use anyhow::{Context, ensure};
+use std::path::{Path, PathBuf};
+
+/// A size, a way to start and a seed.
+#[derive(Debug, Clone)]
+pub(super) struct Trial {
+    pub size: usize,
+    pub arm: Arm,
+    pub seed: u64,
+    /// Its split file.
+    pub list: PathBuf,
+}
+
+impl Trial {
+    /// Its folder under `runs/`.
+    pub(super) fn folder(&self) -> String {
+        format!("{:03}-{}-seed{}", self.size, self.arm.key(), self.seed)
+    }
+
+    /// What a person calls it.
+    pub(super) fn title(&self) -> String {
+        format!("{} cases, {}, seed {}", self.size, self.arm, self.seed)
+    }
+
+    /// Its settings: those of the plan; arms differ in the weights they start from, and in nothing else.
+    pub(super) fn config(&self, plan: &ExperimentPlan, start: Option<PathBuf>) -> FinetuneConfig {
+        let mut config = plan.finetune.clone();
+        config.data.datalist = Some(self.list.clone());
+        config.data.data_root = Some(plan.data.root.clone());
+        config.run.seed = self.seed;
+        config.start.pretrained = start;
+        config
+    }
+
+    pub(super) fn data_list(&self, root: &Path) -> anyhow::Result<DataList> {
+        Ok(DataList::load(&self.list, Some(root))?)
+    }
+}
+
+/// The folder of a pre-training run under `runs/`.
+pub(super) fn pretraining_folder(seed: Option<u64>) -> String {
+    match seed {
+        Some(seed) => format!("pretrain-seed{seed}"),
+        None => "pretrain".to_owned(),
+    }
+}
+
+/// All runs of a plan, seed by seed, so that every size and arm has been seen once before the second seed begins.
+/// Their split files and every file these name are looked at before anything slow.
+pub(super) fn all(plan: &ExperimentPlan) -> anyhow::Result<Vec<Trial>> {
+    let mut lists = Vec::new();
+    for size in &plan.sizes {
+        let list = plan.data.finetune.get(&size.to_string());
+        let list = list.with_context(|| format!("no split file for {size} cases"))?;
+        check_list(list, &plan.data.root, *size)?;
+        lists.push((*size, list));
+    }
+    let mut trials = Vec::new();
+    for seed in &plan.seeds {
+        for (size, list) in &lists {
+            for arm in &plan.arms {
+                trials.push(Trial {
+                    size: *size,
+                    arm: *arm,
+                    seed: *seed,
+                    list: (*list).clone(),
+                });
+            }
+        }
+    }
+    Ok(trials)
+}
+
+fn check_list(path: &Path, root: &Path, size: usize) -> anyhow::Result<()> {
+    let list = DataList::load(path, Some(root))?;
+    let name = path.display();
+    let found = list.training.len();
+    ensure!(
+        found == size,
+        "{name} has {found} training cases, and the plan says {size}"
+    );
+    ensure!(
+        !list.validation.is_empty(),
+        "{name} has no validation cases: the checkpoint is chosen on them"
+    );
+    ensure!(
+        !list.test.is_empty(),
+        "{name} has no test cases: the arms are compared on them"
+    );
+    list.check(true)?;
+    check_cases(&list.test, true)?;
+    Ok(())
+}

@@ -1,0 +1,384 @@
+//! The plan of an experiment: training sizes, ways to start, seeds, and the settings they share.
+
+use crate::config::stage::one_line;
+use crate::config::{FinetuneConfig, Preset, PretrainConfig, SettingsError, StageConfig};
+use crate::metric::Bootstrap;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// A way to start fine-tuning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Arm {
+    /// From random weights: what the others are compared with.
+    Random,
+    /// From the pre-trained encoder; all else as [`Arm::Random`].
+    Pretrained,
+}
+
+impl Arm {
+    /// The name in a plan and in names of folders.
+    pub fn key(self) -> &'static str {
+        match self {
+            Arm::Random => "random",
+            Arm::Pretrained => "pretrained",
+        }
+    }
+}
+
+/// The name in tables and pictures.
+impl fmt::Display for Arm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Arm::Random => "random",
+            Arm::Pretrained => "pre-trained",
+        })
+    }
+}
+
+/// Split files and the folder their paths start from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanData {
+    /// Folder of the split files and of the volumes they name, from the plan's own folder.
+    #[serde(default)]
+    pub root: PathBuf,
+    /// Split file or folder of pre-training, from `root`.
+    pub pretrain: Option<PathBuf>,
+    /// Split file of each number of training cases, from `root`.
+    pub finetune: BTreeMap<String, PathBuf>,
+}
+
+/// How the test cases are predicted and scored.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PlanScoring {
+    /// Share of a window that the next one covers again.
+    pub overlap: f64,
+    /// Whether every window is seen mirrored too.
+    pub mirror: bool,
+    /// Tolerance of the normalised surface Dice in mm.
+    pub tolerance: f64,
+}
+
+impl Default for PlanScoring {
+    /// Those of `evaluate`.
+    fn default() -> Self {
+        PlanScoring {
+            overlap: 0.5,
+            mirror: false,
+            tolerance: 2.0,
+        }
+    }
+}
+
+/// Where the pre-trained encoder comes from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub enum PretrainPlan {
+    /// A weights file or the folder of a run.
+    Weights(PathBuf),
+    /// A run of its own.
+    Run {
+        /// Its settings, without those that the plan sets.
+        config: Box<PretrainConfig>,
+        /// Whether every seed has its own run.
+        per_seed: bool,
+    },
+}
+
+/// A plan as it stands in its file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: String,
+    sizes: Vec<usize>,
+    arms: Vec<Arm>,
+    seeds: Vec<u64>,
+    data: PlanData,
+    #[serde(default)]
+    pretrain: toml::Table,
+    #[serde(default)]
+    finetune: toml::Table,
+    #[serde(default)]
+    scoring: PlanScoring,
+    #[serde(default)]
+    bootstrap: Bootstrap,
+}
+
+/// Everything that defines an experiment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExperimentPlan {
+    /// Title of tables and pictures.
+    pub name: String,
+    /// Numbers of training cases.
+    pub sizes: Vec<usize>,
+    /// Ways to start, the baseline first.
+    pub arms: Vec<Arm>,
+    /// Seeds; every size and arm is trained with each.
+    pub seeds: Vec<u64>,
+    /// Split files.
+    pub data: PlanData,
+    /// The encoder, where an arm needs one.
+    pub pretrain: Option<PretrainPlan>,
+    /// Settings of fine-tuning, without those that the plan sets.
+    pub finetune: FinetuneConfig,
+    /// How test cases are scored.
+    pub scoring: PlanScoring,
+    /// How intervals are estimated.
+    pub bootstrap: Bootstrap,
+}
+
+/// Settings that a plan sets for every run: section, name, and what says it.
+const SET_BY_PLAN: [(&str, &str, &str); 4] = [
+    ("data", "datalist", "[data]"),
+    ("data", "data_root", "[data]"),
+    ("run", "seed", "seeds"),
+    ("start", "pretrained", "arms and [pretrain]"),
+];
+
+impl ExperimentPlan {
+    /// Reads a plan. `place` is named in errors.
+    ///
+    /// # Errors
+    /// [`SettingsError::Toml`] names file and key; [`SettingsError`] for settings that cannot work.
+    pub fn from_toml(text: &str, place: &str) -> Result<Self, SettingsError> {
+        let bad = |reason: String| SettingsError::Toml {
+            place: place.to_owned(),
+            reason,
+        };
+        let mut file: File = toml::from_str(text).map_err(|e| bad(one_line(&e, text)))?;
+        check_lists(&file).map_err(bad)?;
+        let pretrain = match file.arms.contains(&Arm::Pretrained) {
+            true => Some(pretrain(&mut file, place)?),
+            false => None,
+        };
+        let plan = ExperimentPlan {
+            finetune: settings(file.finetune, place, "finetune")?,
+            name: file.name,
+            sizes: file.sizes,
+            arms: file.arms,
+            seeds: file.seeds,
+            data: file.data,
+            pretrain,
+            scoring: file.scoring,
+            bootstrap: file.bootstrap,
+        };
+        plan.check_encoders().map_err(bad)?;
+        Ok(plan)
+    }
+
+    /// Pre-training and fine-tuning must be of the same encoder.
+    fn check_encoders(&self) -> Result<(), String> {
+        let Some(PretrainPlan::Run { config, .. }) = &self.pretrain else {
+            return Ok(());
+        };
+        let (before, mut after) = (config.vit(), self.finetune.unetr().vit);
+        if self.finetune.start.resize_positions {
+            after.image_size = before.image_size;
+        }
+        if before == after {
+            return Ok(());
+        }
+        Err(format!(
+            "[pretrain] and [finetune] are of different encoders: {before:?} and {after:?}; give both the same [network] and roi_size (or start.resize_positions)"
+        ))
+    }
+
+    /// The same with all paths from the folder `plan`, or the data from `root` where it is given.
+    #[must_use]
+    pub fn located(mut self, plan: &Path, root: Option<&Path>) -> Self {
+        let root = match root {
+            Some(root) => root.to_owned(),
+            None => plan.join(&self.data.root),
+        };
+        let lists = self.data.finetune.values_mut();
+        for list in lists.chain(&mut self.data.pretrain) {
+            *list = root.join(&*list);
+        }
+        if let Some(PretrainPlan::Weights(path)) = &mut self.pretrain {
+            *path = plan.join(&*path);
+        }
+        self.data.root = root;
+        self
+    }
+}
+
+fn check_lists(file: &File) -> Result<(), String> {
+    fn check<T: Ord + fmt::Debug>(name: &str, values: &[T]) -> Result<(), String> {
+        if values.is_empty() {
+            return Err(format!("{name} is empty: give at least one"));
+        }
+        let mut seen = BTreeSet::new();
+        match values.iter().find(|value| !seen.insert(*value)) {
+            Some(twice) => Err(format!("{name} holds {twice:?} twice")),
+            None => Ok(()),
+        }
+    }
+    check("sizes", &file.sizes)?;
+    check("arms", &file.arms)?;
+    check("seeds", &file.seeds)?;
+    for size in &file.sizes {
+        if !file.data.finetune.contains_key(&size.to_string()) {
+            return Err(format!(
+                "data.finetune names no split file for {size} of sizes: give {size} = \"FILE\""
+            ));
+        }
+    }
+    let known = |key: &&String| file.sizes.iter().any(|size| size.to_string() == **key);
+    if let Some(key) = file.data.finetune.keys().find(|key| !known(key)) {
+        return Err(format!("data.finetune.{key} is not one of sizes"));
+    }
+    let PlanScoring {
+        overlap, tolerance, ..
+    } = file.scoring;
+    if !(0.0..1.0).contains(&overlap) {
+        return Err(format!("scoring.overlap is {overlap}: give 0 to below 1"));
+    }
+    if !(tolerance.is_finite() && tolerance >= 0.0) {
+        return Err(format!("scoring.tolerance is {tolerance}: give 0 or more"));
+    }
+    let Bootstrap {
+        resamples, level, ..
+    } = file.bootstrap;
+    if resamples == 0 || !(level > 0.0 && level < 1.0) {
+        return Err(format!(
+            "bootstrap has {resamples} resamples and level {level}: give 1 or more, and a level between 0 and 1"
+        ));
+    }
+    Ok(())
+}
+
+/// `[pretrain]`: weights, or a preset with changes and `per_seed`.
+fn pretrain(file: &mut File, place: &str) -> Result<PretrainPlan, SettingsError> {
+    let bad = |reason: &str| SettingsError::Toml {
+        place: place.to_owned(),
+        reason: reason.to_owned(),
+    };
+    let mut table = std::mem::take(&mut file.pretrain);
+    let per_seed = match table.remove("per_seed") {
+        None => false,
+        Some(toml::Value::Boolean(value)) => value,
+        Some(_) => return Err(bad("pretrain.per_seed is neither true nor false")),
+    };
+    match table.remove("weights") {
+        None if file.data.pretrain.is_none() => Err(bad(
+            "the arm \"pretrained\" needs data.pretrain (a split file or folder) or pretrain.weights",
+        )),
+        None => Ok(PretrainPlan::Run {
+            config: Box::new(settings(table, place, "pretrain")?),
+            per_seed,
+        }),
+        Some(toml::Value::String(path)) if table.is_empty() => {
+            Ok(PretrainPlan::Weights(PathBuf::from(path)))
+        }
+        Some(toml::Value::String(_)) => Err(bad(
+            "[pretrain] holds weights and settings: with weights nothing is pre-trained",
+        )),
+        Some(_) => Err(bad("pretrain.weights is not a path in quotes")),
+    }
+}
+
+/// A preset by its name, changed by the rest of the table; checked.
+fn settings<C: StageConfig>(
+    mut table: toml::Table,
+    place: &str,
+    section: &str,
+) -> Result<C, SettingsError> {
+    let bad = |reason: String| SettingsError::Toml {
+        place: place.to_owned(),
+        reason,
+    };
+    let base: C = match table.remove("preset") {
+        None => C::default(),
+        Some(toml::Value::String(name)) => name
+            .parse::<Preset>()
+            .and_then(Preset::settings)
+            .map_err(|e| bad(format!("{section}.preset: {e}")))?,
+        Some(_) => return Err(bad(format!("{section}.preset is not a name in quotes"))),
+    };
+    for (group, name, by) in SET_BY_PLAN {
+        if table.get(group).and_then(|group| group.get(name)).is_some() {
+            return Err(bad(format!(
+                "{section}.{group}.{name} is set by {by} of the plan: remove it"
+            )));
+        }
+    }
+    let place = format!("{place}, [{section}]");
+    let config = base.overlaid_by(table, &place)?;
+    config.validate().map_err(|e| SettingsError::Toml {
+        place,
+        reason: e.to_string(),
+    })?;
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAN: &str = "name = \"n\"\nsizes = [6]\narms = [\"random\", \"pretrained\"]\nseeds = [1, 2]\n\
+        [data]\nroot = \"d\"\npretrain = \"p.json\"\nfinetune = { 6 = \"f.json\" }\n\
+        [pretrain]\npreset = \"small\"\n[finetune]\npreset = \"small\"\n[finetune.run]\nmax_steps = 5\n";
+
+    fn message(text: &str) -> String {
+        match ExperimentPlan::from_toml(text, "plan.toml") {
+            Ok(plan) => format!("accepted: {plan:?}"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_plan_is_presets_with_changes() {
+        let plan = ExperimentPlan::from_toml(PLAN, "plan.toml").unwrap();
+        let mut expected: FinetuneConfig = Preset::Small.settings().unwrap();
+        expected.run.max_steps = Some(5);
+        assert_eq!(plan.finetune, expected);
+        assert!(matches!(
+            plan.pretrain,
+            Some(PretrainPlan::Run {
+                per_seed: false,
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn paths_start_from_the_plan_or_from_another_root() {
+        let plan = || ExperimentPlan::from_toml(PLAN, "plan.toml").unwrap();
+        let here = plan().located(Path::new("/plans"), None);
+        assert_eq!(here.data.finetune["6"], Path::new("/plans/d/f.json"));
+        let there = plan().located(Path::new("/plans"), Some(Path::new("/data")));
+        assert_eq!(
+            there.data.pretrain.as_deref(),
+            Some(Path::new("/data/p.json"))
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_the_file() {
+        for (from, to, parts) in [
+            ("seeds =", "seed =", "seed"),
+            ("max_steps", "steps", "steps"),
+            ("max_steps = 5", "seed = 5", "finetune.run.seed"),
+            ("[6]", "[6, 12]", "12"),
+            ("[6]", "[]", "sizes"),
+            ("[1, 2]", "[1, 1]", "seeds"),
+            ("max_steps = 5", "max_steps = 0", "max_steps"),
+            ("\"small\"", "\"large\"", "large"),
+            ("pretrain = \"p.json\"\n", "", "data.pretrain"),
+            (
+                "[finetune]\n",
+                "[finetune.network]\nlayers = 5\n[finetune]\n",
+                "encoders",
+            ),
+        ] {
+            let text = message(&PLAN.replacen(from, to, 1));
+            assert!(
+                text.starts_with("plan.toml") && text.contains(parts) && !text.contains('\n'),
+                "{text}"
+            );
+        }
+    }
+}

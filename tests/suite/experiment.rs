@@ -1,0 +1,172 @@
+//! The `experiment` command: one job that goes on, belongs to one plan, and leaves tables.
+
+use crate::command::{Done, program, refused, run, words};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
+
+const FAILED: i32 = 1;
+
+/// Two arms and two seeds of networks that take a moment.
+const PLAN: &str = r#"
+name = "Phantoms"
+sizes = [2]
+arms = ["random", "pretrained"]
+seeds = [1, 2]
+
+[data]
+root = "phantoms"
+pretrain = "split.json"
+finetune = { 2 = "split.json" }
+
+[pretrain]
+sampling = { spacing = [8.0, 8.0, 8.0], roi_size = [16, 16, 16], batch_volumes = 1, samples_per_volume = 1 }
+network = { patch_size = 8, hidden_size = 16, mlp_dim = 16, layers = 3, heads = 2 }
+run = { epochs = 1 }
+
+[finetune]
+crops = { spacing = [8.0, 8.0, 8.0], roi_size = [16, 16, 16], samples_per_volume = 1 }
+network = { patch_size = 8, hidden_size = 16, mlp_dim = 16, layers = 3, heads = 2 }
+decoder = { feature_size = 2 }
+run = { max_steps = 4, validation_steps = 2 }
+
+[bootstrap]
+resamples = 200
+"#;
+const CALL: &str = "experiment --plan plan.toml --out out --device cpu";
+
+/// A folder with four phantoms, two to train on, and the plan.
+fn prepared() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let phantoms = words("phantom --small --cases 4 --out phantoms", &[]);
+    run(folder.path(), &phantoms).succeeded();
+    let case = |number: usize| {
+        json!({
+            "image": format!("images/phantom_{number:04}.nii.gz"),
+            "label": format!("labels/phantom_{number:04}.nii.gz"),
+        })
+    };
+    let list = std::fs::read(folder.path().join("phantoms/dataset.json")).unwrap();
+    let mut list: Value = serde_json::from_slice(&list).unwrap();
+    list["training"] = json!([case(0), case(1)]);
+    list["validation"] = json!([case(2)]);
+    list["test"] = json!([case(2), case(3)]);
+    let split = folder.path().join("phantoms/split.json");
+    std::fs::write(split, list.to_string()).unwrap();
+    std::fs::write(folder.path().join("plan.toml"), PLAN).unwrap();
+    folder
+}
+
+fn call(folder: &Path) -> Done {
+    run(folder, &words(CALL, &["--json"])).succeeded()
+}
+
+fn written(path: &Path) -> SystemTime {
+    std::fs::metadata(path).unwrap().modified().unwrap()
+}
+
+/// Starts the experiment and kills it as soon as `path` is there.
+fn killed_at(folder: &Path, path: &str) {
+    let mut child = program(folder).args(words(CALL, &[])).spawn().unwrap();
+    let begun = Instant::now();
+    while !folder.join(path).exists() {
+        assert!(begun.elapsed() < Duration::from_secs(300), "no {path}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn an_experiment_that_was_killed_goes_on_and_ends_as_if_it_had_not_been() {
+    let folder = prepared();
+    let at = |name: &str| folder.path().join(name);
+    let first = "out/runs/002-random-seed1/test.json";
+    killed_at(folder.path(), first);
+    let (scored, pretrained) = (
+        written(&at(first)),
+        written(&at("out/runs/pretrain/summary.json")),
+    );
+    killed_at(
+        folder.path(),
+        "out/runs/002-random-seed2/checkpoints/last/manifest.json",
+    );
+    let found = call(folder.path()).json();
+    assert_eq!(written(&at(first)), scored, "a scored run is not repeated");
+    assert_eq!(
+        written(&at("out/runs/pretrain/summary.json")),
+        pretrained,
+        "pre-training is not repeated"
+    );
+
+    // In one go, in another folder.
+    let other = words("experiment --plan plan.toml --out other --device cpu --json", &[]);
+    let other = run(folder.path(), &other).succeeded().json();
+    assert_eq!(found["sizes"], other["sizes"]);
+    let cases = |results: &Value| -> Vec<Value> {
+        let runs = results["runs"].as_array().unwrap();
+        runs.iter().map(|run| run["cases"].clone()).collect()
+    };
+    assert_eq!(cases(&found), cases(&other));
+    assert_eq!(cases(&found).len(), 4);
+}
+
+#[test]
+fn an_experiment_leaves_tables_and_pictures_and_refuses_another_plan() {
+    let folder = prepared();
+    let found = call(folder.path()).json();
+    let at = |name: &str| folder.path().join("out").join(name);
+    assert_eq!(found["sizes"][0]["training_cases"], 2);
+    assert_eq!(found["sizes"][0]["test_cases"], 2);
+    assert_eq!(found["sizes"][0]["methods"][0]["name"], "random");
+    assert!(found["sizes"][0]["methods"][1]["difference"]["interval"]["low"].is_number());
+    for run in found["runs"].as_array().unwrap() {
+        assert_eq!(run["steps"], 4);
+        assert_eq!(run["cases"].as_object().unwrap().len(), 2);
+    }
+    let text = |name: &str| std::fs::read_to_string(at(name)).unwrap();
+    let written: Value = serde_json::from_str(&text("results.json")).unwrap();
+    assert_eq!(written, found);
+    assert_eq!(text("plan.toml"), PLAN);
+    assert!(text("results.md").contains("pre-trained, relative improvement"));
+    assert_eq!(text("results.csv").lines().count(), 3);
+    for name in ["results.png", "curves.png"] {
+        let bytes = std::fs::read(at(name)).unwrap();
+        assert!(bytes.starts_with(b"\x89PNG"), "{name}");
+    }
+    // The pre-trained arm starts from the encoder, and the random one from nothing.
+    assert!(at("runs/002-pretrained-seed1/loaded.json").exists());
+    assert!(!at("runs/002-random-seed1/loaded.json").exists());
+
+    // Nothing is left to do.
+    let again = run(folder.path(), &words(CALL, &["--json"])).succeeded();
+    assert_eq!(again.json(), found);
+
+    // Words that change nothing are no other plan; numbers are.
+    let plan = folder.path().join("plan.toml");
+    std::fs::write(&plan, format!("# A remark.\n{PLAN}")).unwrap();
+    run(folder.path(), &words(CALL, &[])).succeeded();
+    std::fs::write(&plan, PLAN.replace("max_steps = 4", "max_steps = 6")).unwrap();
+    refused(
+        folder.path(),
+        &words(CALL, &[]),
+        FAILED,
+        &["plan.toml", "max_steps was 4, now 6"],
+    );
+}
+
+#[test]
+fn a_plan_that_cannot_work_is_refused_by_file_and_key() {
+    let folder = prepared();
+    for (from, to, parts) in [
+        ("max_steps = 4", "max_step = 4", ["plan.toml", "max_step"]),
+        ("seeds = [1, 2]", "seeds = []", ["plan.toml", "seeds"]),
+        ("{ 2 = \"split.json\" }", "{ 2 = \"none.json\" }", ["none.json", "no"]),
+        ("sizes = [2]", "sizes = [3]", ["plan.toml", "3"]),
+    ] {
+        let text = PLAN.replacen(from, to, 1);
+        assert_ne!(text, PLAN, "{from}");
+        std::fs::write(folder.path().join("plan.toml"), text).unwrap();
+        refused(folder.path(), &words(CALL, &[]), FAILED, &parts);
+    }
+}
