@@ -100,7 +100,10 @@ fn an_experiment_that_was_killed_goes_on_and_ends_as_if_it_had_not_been() {
     );
 
     // In one go, in another folder.
-    let other = words("experiment --plan plan.toml --out other --device cpu --json", &[]);
+    let other = words(
+        "experiment --plan plan.toml --out other --device cpu --json",
+        &[],
+    );
     let other = run(folder.path(), &other).succeeded().json();
     assert_eq!(found["sizes"], other["sizes"]);
     let cases = |results: &Value| -> Vec<Value> {
@@ -161,7 +164,11 @@ fn a_plan_that_cannot_work_is_refused_by_file_and_key() {
     for (from, to, parts) in [
         ("max_steps = 4", "max_step = 4", ["plan.toml", "max_step"]),
         ("seeds = [1, 2]", "seeds = []", ["plan.toml", "seeds"]),
-        ("{ 2 = \"split.json\" }", "{ 2 = \"none.json\" }", ["none.json", "no"]),
+        (
+            "{ 2 = \"split.json\" }",
+            "{ 2 = \"none.json\" }",
+            ["none.json", "no"],
+        ),
         ("sizes = [2]", "sizes = [3]", ["plan.toml", "3"]),
     ] {
         let text = PLAN.replacen(from, to, 1);

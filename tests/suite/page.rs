@@ -3,6 +3,8 @@
 //! `web/test/drive.mjs` presses the buttons. This side serves the folder, knows what was asked for, and compares.
 
 use crate::support::data;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use hounsfield::config::{FinetuneConfig, StageConfig};
 use hounsfield::dataset::phantom::{PhantomSpec, abdomen};
 use hounsfield::dataset::{DataList, MemorySource};
@@ -25,6 +27,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+/// Bytes, compressed, without the network.
+const LARGEST_DOWNLOAD: usize = 6_000_000;
 
 /// Runs to the end.
 fn run(command: &mut Command) {
@@ -48,6 +52,21 @@ fn build(site: &Path) {
         .env_remove("NO_COLOR")
         .args(["build", "--release", "--offline", "--dist"])
         .arg(site));
+}
+
+/// Bytes of the page's download, gzipped, without the network.
+fn download(site: &Path) -> usize {
+    std::fs::read_dir(site)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .map(|path| {
+            let bytes = std::fs::read(path).unwrap();
+            let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+            packed.write_all(&bytes).unwrap();
+            packed.finish().unwrap().len()
+        })
+        .sum()
 }
 
 /// Serves a folder from threads of its own, as long as the tests run. Gives its address.
@@ -231,6 +250,11 @@ fn assert_close(step: u64, found: f64, expected: f64) {
 fn the_page_segments_learns_pauses_and_goes_on_in_webassembly() {
     let (site, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     build(site.path());
+    let bytes = download(site.path());
+    assert!(
+        bytes <= LARGEST_DOWNLOAD,
+        "the page's download has {bytes} bytes"
+    );
     let address = serve(site.path().to_owned());
     let folder = folder.path();
     let seen = drive("visit", &format!("{address}?device=cpu"), folder);
@@ -324,4 +348,25 @@ fn the_page_segments_learns_pauses_and_goes_on_in_webassembly() {
     assert_eq!(seen["errors"], serde_json::json!([]), "{seen:#}");
     let (step, last) = *series(folder, "train/total").last().unwrap();
     assert_close(step as u64, last, f64::from(expected[19].1));
+}
+
+#[test]
+fn the_page_trains_on_webgpu_and_survives_the_loss_of_its_device() {
+    let (site, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    build(site.path());
+    let address = serve(site.path().to_owned());
+    let seen = drive("lost", &address, folder.path());
+    assert!(
+        seen["device"].as_str().unwrap().starts_with("WebGPU"),
+        "{seen:#}"
+    );
+    let told = seen["told"].as_str().unwrap();
+    assert!(told.contains("goes on from the last autosave"), "{told}");
+    assert!(
+        seen["done"]
+            .as_str()
+            .unwrap()
+            .starts_with("Done after step 12"),
+        "{seen:#}"
+    );
 }

@@ -2,6 +2,16 @@
 
 import { $, element } from "./dom.js";
 
+// Phantoms for checks have numbers from 2^32 on.
+const CHECKS = 2 ** 32;
+
+// What a scan is called on the page.
+export function title({ name, phantom }) {
+  const number = Number(name.split(" ")[1]);
+  if (phantom && number >= CHECKS) return `phantom ${number - CHECKS} for checks`;
+  return name.split("/").at(-1);
+}
+
 export class Cases {
   images = [];
   labels = [];
@@ -23,7 +33,7 @@ export class Cases {
   }
 
   #drawSelect() {
-    const text = ({ name, shape, label }) => `${name.split("/").at(-1)} · ${shape.join("×")}${label === null ? "" : " · labelled"}`;
+    const text = (image) => `${title(image)} · ${image.shape.join("×")}${image.label === null ? "" : " · labelled"}`;
     $("case").replaceChildren(
       ...this.images.map((image, index) => element("option", { value: String(index), selected: index === this.shown }, text(image))),
     );
@@ -72,7 +82,7 @@ export class Cases {
         else this.#uses.delete(index);
         this.changed();
       });
-      return element("tr", {}, element("td", {}, this.images[index].name), element("td", {}, select));
+      return element("tr", {}, element("td", {}, title(this.images[index])), element("td", {}, select));
     });
     const empty = stage === "pretrain" ? "Open scans to learn from." : "Open scans with label maps to learn from, or make phantoms.";
     $("choice").replaceChildren(

@@ -249,8 +249,10 @@ function onEvent(event, buffers) {
 }
 
 // The worker or its device is gone: a new one, and the last autosave.
-async function onDeath(why, again = training.running) {
+async function onDeath(reason, again = training.running) {
   deaths += 1;
+  // Drivers add pages of their own.
+  const why = reason.split("\n")[0].replace(/[.:]$/, "");
   say(`The computing part stopped: ${why}. ${deaths > 3 ? "It stopped several times: reload the page and choose smaller crops." : "It is being started anew…"}`);
   if (deaths > 3) return;
   try {

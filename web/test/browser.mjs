@@ -18,8 +18,9 @@ const FLAGS = [
 
 export const PATIENCE = 900_000;
 
-// A browser with the page open at an address. `profile` keeps what the page stores.
-export async function open(address, profile, viewport = { width: 1280, height: 900 }) {
+// A browser with the page open at an address. `profile` keeps what the page stores; `first` is run by every worker
+// before its own program.
+export async function open(address, profile, first = "", viewport = { width: 1280, height: 900 }) {
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.HOUNSFIELD_CHROMIUM ?? "/usr/bin/chromium",
     headless: true,
@@ -36,6 +37,12 @@ export async function open(address, profile, viewport = { width: 1280, height: 9
     if (process.env.HOUNSFIELD_VERBOSE) console.error(`[${message.type()}] ${message.text()}`);
     if (message.type() === "error") watched.errors.push(message.text());
   });
+  if (first) {
+    await context.route("**/worker_loader.js", async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, body: first + (await response.text()) });
+    });
+  }
   await page.goto(address);
   await ready(page);
   return { context, page, watched };

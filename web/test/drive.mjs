@@ -104,6 +104,41 @@ async function refusesFiles(page) {
   }
 }
 
+// A network that takes moments a step, from nothing.
+async function prepareTiny(page, steps) {
+  await drop(page, ["024", "052"].flatMap(hippocampus));
+  await says(page, "estimate", /Learns from 1, checks with 1/);
+  await page.evaluate(() => (document.getElementById("advanced").open = true));
+  await page.selectOption("#start", "scratch");
+  const tiny = "[network]\npatch_size = 8\nhidden_size = 16\nmlp_dim = 32\nlayers = 3\nheads = 2\n[decoder]\nfeature_size = 4\n";
+  for (const [id, value] of [["toml", tiny], ["crop", 16], ["crops", 1], ["steps", steps], ["interval", 1000]]) await set(page, id, value);
+  await says(page, "all-settings", /hidden_size = 16\n/);
+  await says(page, "all-settings", new RegExp(`max_steps = ${steps}\n`));
+}
+
+// Trains on the GPU, loses it in the middle, and gets to the end all the same.
+async function losesDevice(page) {
+  await prepareTiny(page, 12);
+  await page.click("#train");
+  await says(page, "train-state", /Step [3-6] of 12/);
+  await page.waitForFunction(() => document.getElementById("train-state").dataset.saved !== undefined);
+  results.lostAt = await step(page);
+  await page.workers()[0].evaluate(() => self.devices.forEach((device) => device.destroy()));
+  results.told = await says(page, "banner", /started anew; training goes on/);
+  results.done = await says(page, "train-state", /Done after step 12 of 12/);
+}
+
+// Keeps the devices of the worker where a test can reach them.
+const KEEP_DEVICES = `
+const request = self.GPUAdapter?.prototype.requestDevice;
+self.devices = [];
+if (request) GPUAdapter.prototype.requestDevice = async function (...given) {
+  const device = await request.apply(this, given);
+  self.devices.push(device);
+  return device;
+};
+`;
+
 // Pictures for the README: both widths, both themes.
 async function pictures(page) {
   await segmentsPhantom(page);
@@ -128,7 +163,7 @@ async function pictures(page) {
   await shot("page-narrow-light", 390, "light", true);
 }
 
-const { context, page, watched } = await open(address, profile);
+const { context, page, watched } = await open(address, profile, story === "lost" ? KEEP_DEVICES : "");
 try {
   results.device = await text(page, "device");
   const loaded = watched.requests.length;
@@ -138,6 +173,8 @@ try {
     await trainsWithPause(page);
   } else if (story === "native") {
     await continuesNative(page);
+  } else if (story === "lost") {
+    await losesDevice(page);
   } else if (story === "pictures") {
     await pictures(page);
   } else {
