@@ -20,12 +20,6 @@ const FREE: [&str; 7] = [
     "run.max_skipped",
 ];
 
-/// Settings that may change when they are named with `--resume`: the same volumes may lie elsewhere by then.
-const MOVABLE: [(&str, &str); 2] = [
-    ("data.datalist", "datalist"),
-    ("data.data_root", "data_root"),
-];
-
 /// Paths that mean the same wherever the run is gone on with.
 pub(super) fn make_absolute(config: &mut impl StageConfig) -> anyhow::Result<()> {
     let data = config.data_mut();
@@ -51,7 +45,22 @@ pub(super) fn resumed_config<C: StageConfig + Args>(
     apply_flags(&mut wanted, flags)?;
     make_absolute(&mut wanted)?;
     wanted.validate()?;
-    check_unchanged(folder, saved, &wanted)?;
+    // Paths named with --resume may differ: the same volumes may lie elsewhere by now.
+    let named = |flag: &str| flags.value_source(flag) == Some(ValueSource::CommandLine);
+    let mut compared = wanted.clone();
+    if named("datalist") {
+        compared
+            .data_mut()
+            .datalist
+            .clone_from(&saved.data().datalist);
+    }
+    if named("data_root") {
+        compared
+            .data_mut()
+            .data_root
+            .clone_from(&saved.data().data_root);
+    }
+    check_unchanged(folder, saved, &compared)?;
     Ok(wanted)
 }
 
@@ -64,7 +73,6 @@ pub(super) fn check_unchanged<C: StageConfig>(
     let differing: Vec<String> = differences(saved, wanted)?
         .into_iter()
         .filter(|(name, _)| !FREE.contains(&name.as_str()))
-        .filter(|(name, _)| !moved(name, flags))
         .map(|(name, text)| format!("{name} {text}"))
         .collect();
     if !differing.is_empty() {
@@ -75,14 +83,6 @@ pub(super) fn check_unchanged<C: StageConfig>(
         );
     }
     Ok(())
-}
-
-/// Whether a setting is a path that was given anew.
-fn moved(name: &str, flags: &ArgMatches) -> bool {
-    let named = |flag: &str| flags.value_source(flag) == Some(ValueSource::CommandLine);
-    MOVABLE
-        .iter()
-        .any(|(setting, flag)| *setting == name && named(flag))
 }
 
 /// Names of settings that differ, with "was A, now B".

@@ -351,6 +351,23 @@ fn the_page_segments_learns_pauses_and_goes_on_in_webassembly() {
 }
 
 #[test]
+fn the_page_pre_trains_and_fine_tunes_from_what_that_leaves() {
+    let (site, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    build(site.path());
+    let address = serve(site.path().to_owned());
+    let seen = drive("pretrain", &format!("{address}?device=cpu"), folder.path());
+    assert_eq!(seen["errors"], serde_json::json!([]), "{seen:#}");
+    assert!(seen["picture"].as_u64().unwrap() > 100, "{seen:#}");
+    assert!(
+        seen["finetuned"]
+            .as_str()
+            .unwrap()
+            .starts_with("Done after step 4"),
+        "{seen:#}"
+    );
+}
+
+#[test]
 fn the_page_trains_on_webgpu_and_survives_the_loss_of_its_device() {
     let (site, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     build(site.path());

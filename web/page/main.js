@@ -60,7 +60,14 @@ async function open() {
   await client.start();
   const wanted = query.get("device") ?? "auto";
   const { device, cpu, checks } = await client.call("open", { device: wanted });
-  $("device").textContent = cpu ? "Processor (slow)" : `${device} (graphics processor)`;
+  const adapter = cpu ? null : await navigator.gpu?.requestAdapter();
+  const name = adapter?.info?.description || adapter?.info?.vendor || "graphics processor";
+  $("device").textContent = cpu ? "Processor (slow)" : `${device}: ${name}`;
+  training.limits = {
+    // WebAssembly addresses 4 GB; a graphics processor's memory is not told, half the machine's is a guess.
+    memory: cpu ? 2.5 * 2 ** 30 : (navigator.deviceMemory ?? 8) * 2 ** 29,
+    tensor: adapter?.limits.maxStorageBufferBindingSize ?? Infinity,
+  };
   $("device").classList.toggle("gpu", !cpu);
   $("device").title = checks.map(({ name }) => `${name}: right`).join("\n");
   if (cpu && wanted === "auto") {

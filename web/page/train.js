@@ -15,6 +15,8 @@ const LISTS = { spacing: ["CROPS", "spacing"], crop: ["CROPS", "roi_size"] };
 
 export class Training {
   running = false;
+  // Bytes a step may need, and bytes of one tensor.
+  limits = { memory: Infinity, tensor: Infinity };
   #client;
   #cases;
   #changed = new Set();
@@ -101,13 +103,17 @@ export class Training {
       const plan = await this.#client.call("plan", request);
       if (number !== this.#planned) return;
       const crops = request.stage === "pretrain" ? "sampling" : "crops";
+      if (await this.#fitted(plan, plan.settings[crops])) return;
       for (const [id, [table, key]] of Object.entries({ ...NUMBERS, ...LISTS })) {
         const value = plan.settings[table === "CROPS" ? crops : table][key];
         $(id).value = Array.isArray(value) ? (new Set(value).size === 1 ? value[0] : value.join(" × ")) : value;
       }
       $("names").placeholder = plan.classes.slice(1).join(", ") || "liver, tumour";
       $("all-settings").textContent = plan.text;
-      $("estimate").textContent = `Learns from ${request.training.length}, checks with ${request.validation.length}. Needs about ${bytes(plan.memory)} of memory.`;
+      const tight = plan.memory > this.limits.memory || plan.largest_tensor > this.limits.tensor;
+      const parts = this.#changed.has("accumulation") && plan.settings[crops].accumulation > 1 ? ", in parts to fit" : "";
+      const advice = tight ? " That may be more than there is: choose a smaller crop." : "";
+      $("estimate").textContent = `Learns from ${request.training.length}, checks with ${request.validation.length}. Needs about ${bytes(plan.memory)} of memory${parts}.${advice}`;
       $("estimate").classList.remove("problem");
     } catch (error) {
       if (number !== this.#planned) return;
@@ -115,6 +121,17 @@ export class Training {
       $("estimate").classList.add("problem");
       $("train").disabled = true;
     }
+  }
+
+  // Sends the crops of a step through the network one by one where all at once would not fit. True where it did so.
+  async #fitted(plan, crops) {
+    const fits = plan.memory <= this.limits.memory && plan.largest_tensor <= this.limits.tensor;
+    const most = crops.batch_volumes * crops.samples_per_volume;
+    if (fits || this.#changed.has("accumulation") || crops.accumulation >= most) return false;
+    this.#changed.add("accumulation");
+    $("accumulation").value = most;
+    await this.plan();
+    return true;
   }
 
   async #begin() {

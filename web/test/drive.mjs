@@ -116,6 +116,23 @@ async function prepareTiny(page, steps) {
   await says(page, "all-settings", new RegExp(`max_steps = ${steps}\n`));
 }
 
+// Pre-trains on scans without labels, then fine-tunes from what it learnt.
+async function pretrains(page) {
+  await prepareTiny(page, 6);
+  await page.check("input[name=stage][value=pretrain]");
+  const tiny = "[network]\npatch_size = 8\nhidden_size = 16\nmlp_dim = 32\nlayers = 3\nheads = 2\n";
+  for (const [id, value] of [["toml", tiny], ["crop", 16], ["crops", 1], ["steps", 6], ["interval", 3]]) await set(page, id, value);
+  await says(page, "all-settings", /contrastive_weight/);
+  await page.click("#train");
+  results.pretrained = await says(page, "train-state", /Done after step 6 of 6/);
+  results.picture = await page.locator("#preview").evaluate((image) => image.naturalWidth);
+  await page.check("input[name=stage][value=finetune]");
+  await prepareTiny(page, 4);
+  await page.selectOption("#start", "encoder");
+  await page.click("#train");
+  results.finetuned = await says(page, "train-state", /Done after step 4 of 4/);
+}
+
 // Trains on the GPU, loses it in the middle, and gets to the end all the same.
 async function losesDevice(page) {
   await prepareTiny(page, 12);
@@ -173,6 +190,8 @@ try {
     await trainsWithPause(page);
   } else if (story === "native") {
     await continuesNative(page);
+  } else if (story === "pretrain") {
+    await pretrains(page);
   } else if (story === "lost") {
     await losesDevice(page);
   } else if (story === "pictures") {

@@ -87,6 +87,9 @@ impl Cases {
             file: name.clone(),
             why,
         };
+        if self.has(&name, &bytes) {
+            return Ok(());
+        }
         let read = read_nifti(&bytes, &name).map_err(|e| refuse(e.to_string()))?;
         let bytes = Rc::new(bytes);
         let volume = &read.volume;
@@ -250,10 +253,12 @@ impl Cases {
         files
     }
 
-    /// Whether a file of this name is here already.
-    pub(crate) fn find_file(&self, name: &str) -> bool {
-        self.images.iter().any(|image| image.name == name)
-            || self.labels.iter().any(|label| label.name == name)
+    /// Whether this very file is here already.
+    fn has(&self, name: &str, bytes: &[u8]) -> bool {
+        let images = self.images.iter().map(|image| (&image.name, &image.bytes));
+        let labels = self.labels.iter().map(|label| (&label.name, &label.bytes));
+        let mut all = images.chain(labels);
+        all.any(|(have, same)| have == name && same.as_slice() == bytes)
     }
 
     /// The image of a case by the name of its file, wherever it lay.

@@ -490,9 +490,6 @@ impl Session {
     async fn restore(&self) -> Answer {
         if let Some((files, about)) = storage::data().await {
             for (name, bytes) in files {
-                if self.cases.borrow().find_file(&name) {
-                    continue;
-                }
                 // What was accepted once is accepted again.
                 let _ = self.cases.borrow_mut().add(name, bytes.to_vec());
             }
