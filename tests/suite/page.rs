@@ -145,7 +145,7 @@ fn agreement(labels: &Path) -> f64 {
         mirror: false,
     };
     let mut go_on = |_, _| ControlFlow::Continue(());
-    let expected = segment_input(&network, &prepared, &windows, &device, &mut go_on);
+    let expected = segment_input(&network, &prepared, &windows, &device, None, &mut go_on);
     let expected = pollster::block_on(expected).unwrap();
     let found = volume::read(labels).unwrap();
     let found: Vec<u8> = found.data().iter().map(|label| *label as u8).collect();

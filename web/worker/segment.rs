@@ -58,7 +58,14 @@ pub(crate) async fn segment(
             false => ControlFlow::Continue(()),
         }
     };
-    let labels = segment_input(&model.network, &prepared, &windows, device, &mut go_on);
+    let labels = segment_input(
+        &model.network,
+        &prepared,
+        &windows,
+        device,
+        None,
+        &mut go_on,
+    );
     let labels = labels.await.map_err(|e| e.to_string())?;
     drop(prepared);
 
