@@ -113,8 +113,7 @@ impl Progress {
                     self.line_at = Some(Instant::now());
                     say(&format!(
                         "{label}step {}/{}: {text}, {left_text}",
-                        last.step,
-                        self.total,
+                        last.step, self.total,
                     ));
                 }
             }

@@ -70,10 +70,7 @@ pub(super) fn check_unchanged<C: StageConfig>(
 }
 
 /// Names of settings that differ, with "was A, now B".
-pub(super) fn differences<C: Serialize>(
-    old: &C,
-    new: &C,
-) -> anyhow::Result<Vec<(String, String)>> {
+pub(super) fn differences<C: Serialize>(old: &C, new: &C) -> anyhow::Result<Vec<(String, String)>> {
     fn flatten(prefix: &str, value: &toml::Value, out: &mut Vec<(String, String)>) {
         match value {
             toml::Value::Table(table) => {

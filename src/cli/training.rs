@@ -105,10 +105,7 @@ pub(super) enum Place<'a, C> {
 }
 
 /// A device that passed its test and computes in this precision.
-pub(super) fn ready_device(
-    choice: DeviceChoice,
-    precision: Precision,
-) -> anyhow::Result<Selected> {
+pub(super) fn ready_device(choice: DeviceChoice, precision: Precision) -> anyhow::Result<Selected> {
     let selected = pollster::block_on(async {
         let selected = device::select(choice).await?;
         device::self_test(&selected.device).await?;

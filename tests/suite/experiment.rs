@@ -35,10 +35,10 @@ resamples = 200
 "#;
 const CALL: &str = "experiment --plan plan.toml --out out --device cpu";
 
-/// A folder with four phantoms, two to train on, and the plan.
+/// A folder with five phantoms, two to train on, and the plan.
 fn prepared() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let phantoms = words("phantom --small --cases 4 --out phantoms", &[]);
+    let phantoms = words("phantom --small --cases 5 --out phantoms", &[]);
     run(folder.path(), &phantoms).succeeded();
     let case = |number: usize| {
         json!({
@@ -50,7 +50,7 @@ fn prepared() -> tempfile::TempDir {
     let mut list: Value = serde_json::from_slice(&list).unwrap();
     list["training"] = json!([case(0), case(1)]);
     list["validation"] = json!([case(2)]);
-    list["test"] = json!([case(2), case(3)]);
+    list["test"] = json!([case(3), case(4)]);
     let split = folder.path().join("phantoms/split.json");
     std::fs::write(split, list.to_string()).unwrap();
     std::fs::write(folder.path().join("plan.toml"), PLAN).unwrap();
@@ -100,7 +100,10 @@ fn an_experiment_that_was_killed_goes_on_and_ends_as_if_it_had_not_been() {
     );
 
     // In one go, in another folder.
-    let other = words("experiment --plan plan.toml --out other --device cpu --json", &[]);
+    let other = words(
+        "experiment --plan plan.toml --out other --device cpu --json",
+        &[],
+    );
     let other = run(folder.path(), &other).succeeded().json();
     assert_eq!(found["sizes"], other["sizes"]);
     let cases = |results: &Value| -> Vec<Value> {
@@ -161,7 +164,11 @@ fn a_plan_that_cannot_work_is_refused_by_file_and_key() {
     for (from, to, parts) in [
         ("max_steps = 4", "max_step = 4", ["plan.toml", "max_step"]),
         ("seeds = [1, 2]", "seeds = []", ["plan.toml", "seeds"]),
-        ("{ 2 = \"split.json\" }", "{ 2 = \"none.json\" }", ["none.json", "no"]),
+        (
+            "{ 2 = \"split.json\" }",
+            "{ 2 = \"none.json\" }",
+            ["none.json", "no"],
+        ),
         ("sizes = [2]", "sizes = [3]", ["plan.toml", "3"]),
     ] {
         let text = PLAN.replacen(from, to, 1);
