@@ -292,6 +292,9 @@ fn the_page_segments_learns_pauses_and_goes_on_in_webassembly() {
         }
     }
 
+    let dice = agreement(Path::new(seen["labels"].as_str().unwrap()));
+    assert!(dice >= 0.99, "Dice {dice} between page and native program");
+
     assert!(
         seen["latency"].as_f64().unwrap() < 100.0,
         "{}",
