@@ -35,6 +35,8 @@ export class Training {
     this.loss = new Curves($("loss-curve"), "Training loss", { total: "--curve-1" });
     this.score = new Curves($("score-curve"), "Dice of the check", { score: "--curve-3" });
     for (const id of [...Object.keys(NUMBERS), ...Object.keys(LISTS), "toml", "names"]) {
+      // What is being typed must not be written over by an answer that comes meanwhile.
+      $(id).addEventListener("input", () => this.#changed.add(id));
       $(id).addEventListener("change", () => {
         this.#changed.add(id);
         this.plan();
@@ -105,6 +107,7 @@ export class Training {
       const crops = request.stage === "pretrain" ? "sampling" : "crops";
       if (await this.#fitted(plan, plan.settings[crops])) return;
       for (const [id, [table, key]] of Object.entries({ ...NUMBERS, ...LISTS })) {
+        if (this.#changed.has(id) && $(id).value) continue;
         const value = plan.settings[table === "CROPS" ? crops : table][key];
         $(id).value = Array.isArray(value) ? (new Set(value).size === 1 ? value[0] : value.join(" × ")) : value;
       }
