@@ -121,7 +121,7 @@ fn answer(mut stream: TcpStream, site: &Path) -> Option<()> {
 fn drive(story: &str, address: &str, folder: &Path) -> serde_json::Value {
     run(Command::new("node")
         .args(["web/test/drive.mjs", story, address])
-        .args([folder, &data("README.md").parent().unwrap().to_owned()]));
+        .args([folder, data("README.md").parent().unwrap()]));
     let seen = std::fs::read(folder.join("results.json")).unwrap();
     serde_json::from_slice(&seen).unwrap()
 }
