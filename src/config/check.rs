@@ -74,7 +74,10 @@ impl DataConfig {
 
 impl OptimizerConfig {
     pub(super) fn check(&self) -> Result<(), SettingsError> {
-        positive([("learning_rate", self.learning_rate)])?;
+        positive([
+            ("learning_rate", self.learning_rate),
+            ("encoder_rate", self.encoder_rate),
+        ])?;
         not_negative([
             ("weight_decay", self.weight_decay),
             ("clip_norm", self.clip_norm),

@@ -173,6 +173,7 @@ impl Default for FinetuneConfig {
             optimizer: OptimizerConfig {
                 optimizer: Decay::AdamW,
                 learning_rate: 1e-4,
+                encoder_rate: 1.0,
                 weight_decay: 1e-5,
                 clip_norm: 0.0,
                 schedule: ScheduleKind::Constant,

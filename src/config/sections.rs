@@ -142,6 +142,10 @@ pub struct OptimizerConfig {
     /// Learning rate after warm-up
     #[cfg_attr(feature = "cli", arg(long, visible_alias = "lr", value_name = "RATE"))]
     pub learning_rate: f64,
+    /// In fine-tuning, the learning rate of the encoder as a share of that of the decoder [default: 1]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE"))]
+    #[serde(skip_serializing_if = "is_one")]
+    pub encoder_rate: f64,
     /// Weight decay
     #[cfg_attr(feature = "cli", arg(long, value_name = "W"))]
     pub weight_decay: f64,
@@ -157,6 +161,11 @@ pub struct OptimizerConfig {
     /// Share that stays at each step in the moving average of the weights that validation and export use; 0 for none
     #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE"))]
     pub ema_decay: f64,
+}
+
+/// Left out of files where it changes nothing, so that checkpoints of before keep their checksums.
+fn is_one(value: &f64) -> bool {
+    *value == 1.0
 }
 
 /// What the validation's augmentation draws.
@@ -329,6 +338,7 @@ impl OptimizerConfig {
         AdamConfig {
             weight_decay: self.weight_decay,
             decay: self.optimizer,
+            encoder_rate: self.encoder_rate,
             ..AdamConfig::default()
         }
     }
@@ -350,6 +360,7 @@ impl Default for OptimizerConfig {
         OptimizerConfig {
             optimizer: Decay::Adam,
             learning_rate: 1e-4,
+            encoder_rate: 1.0,
             weight_decay: 0.0,
             clip_norm: 0.0,
             schedule: ScheduleKind::Constant,

@@ -37,7 +37,12 @@ pub struct AdamConfig {
     pub weight_decay: f64,
     /// How the decay enters.
     pub decay: Decay,
+    /// Learning rate of the parameters whose names begin with [`ENCODER`], as a share of that of all others.
+    pub encoder_rate: f64,
 }
+
+/// Where the names of a network's pre-trained part begin.
+pub const ENCODER: &str = "vit.";
 
 impl Default for AdamConfig {
     fn default() -> Self {
@@ -47,6 +52,7 @@ impl Default for AdamConfig {
             epsilon: 1e-8,
             weight_decay: 0.0,
             decay: Decay::Adam,
+            encoder_rate: 1.0,
         }
     }
 }
@@ -107,12 +113,14 @@ impl Adam {
     ) -> M {
         self.updates += 1;
         let coefficients = self.coefficients(rate);
+        let encoder = self.coefficients(rate * self.config.encoder_rate);
         network.map(&mut Update::<M> {
             path: PathStack::default(),
             gradients,
             moments: &mut self.moments,
             factor,
             coefficients,
+            encoder,
             network: PhantomData,
         })
     }
@@ -124,6 +132,7 @@ impl Adam {
             epsilon,
             weight_decay,
             decay,
+            ..
         } = self.config;
         let t = self.updates.min(i32::MAX as u64) as i32;
         let (shrink, l2) = match decay {
@@ -148,6 +157,8 @@ struct Update<'a, M> {
     moments: &'a mut BTreeMap<String, Moments>,
     factor: &'a Tensor<1>,
     coefficients: Coefficients,
+    /// Of the encoder.
+    encoder: Coefficients,
     network: PhantomData<M>,
 }
 
@@ -179,7 +190,11 @@ impl<M: Named> ModuleMapper for Update<'_, M> {
         } else {
             update_device
         };
-        let (weight, moments) = update(weight, gradient, moments, self.factor, self.coefficients);
+        let coefficients = match name.starts_with(ENCODER) {
+            true => self.encoder,
+            false => self.coefficients,
+        };
+        let (weight, moments) = update(weight, gradient, moments, self.factor, coefficients);
         self.moments.insert(name, moments);
         let weight = Tensor::from_inner(weight.reshape(shape));
         let weight = if tracked {

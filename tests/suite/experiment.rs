@@ -35,10 +35,10 @@ resamples = 200
 "#;
 const CALL: &str = "experiment --plan plan.toml --out out --device cpu";
 
-/// A folder with four phantoms, two to train on, and the plan.
+/// A folder with five phantoms, two to train on, and the plan.
 fn prepared() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let phantoms = words("phantom --small --cases 4 --out phantoms", &[]);
+    let phantoms = words("phantom --small --cases 5 --out phantoms", &[]);
     run(folder.path(), &phantoms).succeeded();
     let case = |number: usize| {
         json!({
@@ -50,7 +50,7 @@ fn prepared() -> tempfile::TempDir {
     let mut list: Value = serde_json::from_slice(&list).unwrap();
     list["training"] = json!([case(0), case(1)]);
     list["validation"] = json!([case(2)]);
-    list["test"] = json!([case(2), case(3)]);
+    list["test"] = json!([case(3), case(4)]);
     let split = folder.path().join("phantoms/split.json");
     std::fs::write(split, list.to_string()).unwrap();
     std::fs::write(folder.path().join("plan.toml"), PLAN).unwrap();

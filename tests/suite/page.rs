@@ -292,8 +292,8 @@ fn the_page_segments_learns_pauses_and_goes_on_in_webassembly() {
         }
     }
 
-    let dice = agreement(Path::new(seen["labels"].as_str().unwrap()));
-    assert!(dice >= 0.99, "Dice {dice} between page and native program");
+    let agreed = agreement(Path::new(seen["labels"].as_str().unwrap()));
+    assert!(agreed >= 0.99, "Dice with the native labels: {agreed}");
 
     assert!(
         seen["latency"].as_f64().unwrap() < 100.0,

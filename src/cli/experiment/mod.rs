@@ -9,7 +9,8 @@ use crate::cli::args::DeviceArgs;
 use crate::cli::output::{duration, print, say};
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::training::ready_device;
-use crate::config::{Arm, ExperimentPlan, PretrainConfig, PretrainPlan};
+use crate::config::{Arm, ExperimentPlan, IntensityMode, PretrainConfig, PretrainPlan};
+use crate::dataset::DataList;
 use crate::device::DeviceChoice;
 use crate::platform::Instant;
 use crate::train::Control;
@@ -93,7 +94,7 @@ fn go(
     let run = &plan.finetune.run;
     let selected = ready_device(run.device, run.precision)?;
     let out = std::path::absolute(&args.out)?;
-    let pretraining = pretraining(plan);
+    let pretraining = pretraining(plan)?;
     let mut runner = Runner::new(&out, &selected, control, pretraining.len(), trials.len());
     let mut before = Vec::new();
     for (seed, config) in pretraining {
@@ -131,21 +132,41 @@ fn go(
 }
 
 /// The pre-training runs: one, or one for each seed; none where the weights are given.
-fn pretraining(plan: &ExperimentPlan) -> Vec<(Option<u64>, PretrainConfig)> {
+fn pretraining(plan: &ExperimentPlan) -> anyhow::Result<Vec<(Option<u64>, PretrainConfig)>> {
     let Some(PretrainPlan::Run { config, per_seed }) = &plan.pretrain else {
-        return Vec::new();
+        return Ok(Vec::new());
+    };
+    let mut config = config.as_ref().clone();
+    config.data.datalist.clone_from(&plan.data.pretrain);
+    config.data.data_root = Some(plan.data.root.clone());
+    config.sampling.intensity = intensity(plan, config.sampling.intensity)?;
+    let seeds: Vec<Option<u64>> = match per_seed {
+        true => plan.seeds.iter().copied().map(Some).collect(),
+        false => vec![None],
     };
     let with = |seed: Option<u64>| {
-        let mut config = config.as_ref().clone();
-        config.data.datalist.clone_from(&plan.data.pretrain);
-        config.data.data_root = Some(plan.data.root.clone());
+        let mut config = config.clone();
         if let Some(seed) = seed.or(plan.seeds.first().copied()) {
             config.run.seed = seed;
         }
         (seed, config)
     };
-    match per_seed {
-        true => plan.seeds.iter().map(|seed| with(Some(*seed))).collect(),
-        false => vec![with(None)],
+    Ok(seeds.into_iter().map(with).collect())
+}
+
+/// How pre-training scales intensities. Lists of unlabelled volumes often do not say what made them: `auto` means what
+/// it means in fine-tuning. An encoder that sees other values there than it learned from is of little use.
+fn intensity(plan: &ExperimentPlan, wanted: IntensityMode) -> anyhow::Result<IntensityMode> {
+    let mut modality = None;
+    for list in plan.data.finetune.values() {
+        modality = DataList::load(list, Some(&plan.data.root))?.modality;
     }
+    let settled = |mode: IntensityMode| mode.settled(modality.as_deref());
+    let (before, after) = (settled(wanted), settled(plan.finetune.crops.intensity));
+    if before != after {
+        log::warn!(
+            "intensities are scaled by {before:?} in pre-training and by {after:?} in fine-tuning: the encoder sees other values than it learned from"
+        );
+    }
+    Ok(before)
 }
