@@ -36,7 +36,6 @@ impl Training for Finetune {
 
     const REPORT: StageReport = StageReport {
         title: "Fine-tuning",
-        score: "val/dice",
         by_epoch: false,
         picture: "prediction",
         panels: |series| {
@@ -75,12 +74,8 @@ impl Training for Finetune {
     }
 
     fn memory(config: &FinetuneConfig) -> u64 {
-        let crops = &config.crops;
-        let windows = (crops.batch_volumes)
-            .saturating_mul(crops.samples_per_volume)
-            .div_ceil(crops.accumulation.max(1));
         let averaged = config.optimizer.ema_decay > 0.0;
-        estimate_finetuning(&config.unetr(), windows as u64, averaged).total()
+        estimate_finetuning(&config.unetr(), config.crops_at_once() as u64, averaged).total()
     }
 
     fn prepare(

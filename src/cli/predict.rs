@@ -6,6 +6,7 @@ use crate::cli::output::{duration, print, say};
 use crate::cli::preview::{PictureOrientation, picture_of};
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::config::FinetuneConfig;
+use crate::dataset::case_name;
 use crate::device;
 use crate::infer::{
     Connectivity, InferError, Probabilities, keep_largest_components, segment, segment_input,
@@ -94,7 +95,8 @@ fn jobs(input: &Path, output: &Path) -> anyhow::Result<Vec<(PathBuf, PathBuf)>> 
     list.training
         .into_iter()
         .map(|case| {
-            let name = stem(&case.image).context("an image without a name")?;
+            let image = case.image.to_string_lossy();
+            let name = case_name(&image);
             let target = output.join(format!("{name}.nii.gz"));
             ensure!(
                 target != case.image,
@@ -224,7 +226,8 @@ fn write_probabilities(
     prepared: &Prepared,
     header: &Header,
 ) -> anyhow::Result<()> {
-    let name = stem(output).context("--output names no file")?;
+    let output = output.to_string_lossy();
+    let name = case_name(&output);
     for class in 0..kept.classes() {
         let path = folder.join(format!("{name}_class{class:02}.nii.gz"));
         let values = kept.of(class);
@@ -245,14 +248,6 @@ fn write_probabilities(
         }
     }
     Ok(())
-}
-
-/// A volume's file name without its ending.
-fn stem(path: &Path) -> Option<String> {
-    let name = path.file_name()?.to_string_lossy().into_owned();
-    let endings = [".nii.gz", ".nii", ".hdr", ".img", ".img.gz"];
-    let stem = endings.iter().find_map(|ending| name.strip_suffix(ending));
-    Some(stem.map_or_else(|| name.clone(), str::to_owned))
 }
 
 /// The image with its labels over it, on the grid that was written.

@@ -29,7 +29,6 @@ impl Training for Pretrain {
 
     const REPORT: StageReport = StageReport {
         title: "Pre-training",
-        score: "val/l1",
         by_epoch: true,
         picture: "reconstruction",
         panels: |series| {

@@ -5,13 +5,11 @@ use crate::platform;
 use crate::report::ReportError;
 use crate::report::curves::{self, Panel};
 use crate::report::image::RgbImage;
-use crate::report::metrics::{self, MetricsWriter, Record};
+use crate::report::metrics::{self, METRICS_FILE, MetricsWriter, Record};
+use crate::report::run_records::{covered, of_step, of_validation};
 use crate::report::tensorboard::EventWriter;
 use crate::train::{Event, Observer, Progress, TrainError};
 use std::path::{Path, PathBuf};
-
-/// Name of the metrics file.
-pub(super) const METRICS_FILE: &str = "metrics.jsonl";
 
 /// Step or epoch, and value.
 type Series = Vec<(f64, f64)>;
@@ -23,23 +21,12 @@ pub(super) type Panels = fn(&dyn Fn(&str) -> Series) -> Vec<Panel>;
 pub(super) struct StageReport {
     /// Title of the curves.
     pub title: &'static str,
-    /// Name of the validation's score in the metrics.
-    pub score: &'static str,
     /// Whether the horizontal axis counts epochs, not steps.
     pub by_epoch: bool,
     /// Name of the picture, without its ending.
     pub picture: &'static str,
     /// Panels of the curves, from the series of each name.
     pub panels: Panels,
-}
-
-/// Whether a checkpoint covers a record. A run stopped within a validation was saved before that validation.
-fn known(record: &Record, progress: &Progress, score: &str) -> bool {
-    let saved = match record.get(score) {
-        Some(_) => progress.validated,
-        None => progress.step,
-    };
-    record.step <= saved
 }
 
 /// Observes a run and keeps its folder up to date.
@@ -64,7 +51,7 @@ impl Recorder {
         let file = folder.join(METRICS_FILE);
         let (metrics, events) = match resumed {
             Some(progress) => (
-                MetricsWriter::resume(&file, |record| known(record, progress, stage.score))?,
+                MetricsWriter::resume(&file, |record| covered(record, progress))?,
                 EventWriter::resume(folder, progress.step)?,
             ),
             None => (MetricsWriter::create(&file)?, EventWriter::create(folder)?),
@@ -117,25 +104,13 @@ impl Recorder {
                 crops_per_second,
             } => {
                 for step in *losses {
-                    let mut record = Record::new(step.step, step.epoch + 1);
-                    for (name, value) in &step.losses {
-                        record = record.with(&format!("train/{name}"), f64::from(*value));
-                    }
-                    let record = record
-                        .with("gradient_norm", f64::from(step.gradient_norm))
-                        .with("learning_rate", step.learning_rate)
-                        .with("crops_per_second", *crops_per_second);
-                    self.record(&record)?;
+                    self.record(&of_step(step, *crops_per_second))?;
                 }
             }
             Event::Validated {
                 step, epoch, found, ..
             } => {
-                let mut record = Record::new(*step, epoch + 1);
-                for (name, value) in &found.values {
-                    record = record.with(name, *value);
-                }
-                self.record(&record)?;
+                self.record(&of_validation(*step, *epoch, found))?;
                 let image = picture_of(&found.picture, self.orientation)?;
                 let name = self.stage.picture;
                 self.write(&image, &format!("{name}.png"))?;

@@ -1,8 +1,8 @@
 //! The folder of a run: chosen, claimed before anything slow, removed again if the run never starts.
 
-use crate::cli::recorder::METRICS_FILE;
 use crate::config::StageConfig;
 use crate::platform;
+use crate::report::metrics::METRICS_FILE;
 use anyhow::{Context, bail};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

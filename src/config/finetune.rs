@@ -245,9 +245,16 @@ impl FinetuneConfig {
                 .unwrap_or(UnetrConfig::TUTORIAL.classes),
         }
     }
-}
 
-impl FinetuneConfig {
+    /// Crops that pass the network at once.
+    pub fn crops_at_once(&self) -> usize {
+        let crops = &self.crops;
+        crops
+            .batch_volumes
+            .saturating_mul(crops.samples_per_volume)
+            .div_ceil(crops.accumulation.max(1))
+    }
+
     /// The deterministic transforms.
     pub fn transform(&self) -> FinetuneTransform {
         let crops = &self.crops;

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// Name of the file in a run's folder.
+pub const METRICS_FILE: &str = "metrics.jsonl";
+
 /// The scalars of one moment of a run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(from = "Line")]

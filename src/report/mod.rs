@@ -1,6 +1,6 @@
 //! What a run leaves behind for people: scalars in a line-oriented file, TensorBoard events,
-//! curves, pictures of volumes and a summary. This room takes plain numbers and knows no tensor
-//! library.
+//! curves, pictures of volumes and a summary. This room takes plain numbers and the events of a run,
+//! and knows no tensor library.
 //!
 //! | file | made by |
 //! | --- | --- |
@@ -17,6 +17,7 @@ pub mod image;
 pub mod metrics;
 pub mod montage;
 pub mod results;
+pub mod run_records;
 pub mod scores;
 mod slice;
 pub mod summary;

@@ -7,6 +7,7 @@
 )]
 
 mod augment_vectors;
+mod bench;
 mod browser;
 mod command;
 mod dataset_lists;
@@ -22,8 +23,10 @@ mod nifti_write;
 mod optimiser;
 mod page;
 mod precision;
+mod refusals;
 mod resume;
 mod robustness;
+mod site;
 mod stage_two;
 mod support;
 mod transform_vectors;

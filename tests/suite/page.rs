@@ -2,6 +2,7 @@
 //!
 //! `web/test/drive.mjs` presses the buttons. This side serves the folder, knows what was asked for, and compares.
 
+use crate::site::{ROOT, results, run, serve, target};
 use crate::support::data;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -19,36 +20,19 @@ use hounsfield::weights::{
     Archive, Need, PatchGrids, TransferOptions, Values, WeightsFile, decode, describe, fill,
     transfer,
 };
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// Bytes, compressed, without the network.
 const LARGEST_DOWNLOAD: usize = 6_000_000;
 
-/// Runs to the end.
-fn run(command: &mut Command) {
-    let output = command
-        .current_dir(ROOT)
-        .output()
-        .unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"));
-    assert!(
-        output.status.success(),
-        "{command:?} failed:\n{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
-
 /// Builds the page into a folder.
 fn build(site: &Path) {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     run(Command::new("trunk")
-        .env("CARGO_TARGET_DIR", target)
+        .env("CARGO_TARGET_DIR", target())
         .env_remove("NO_COLOR")
         .args(["build", "--release", "--offline", "--dist"])
         .arg(site));
@@ -69,61 +53,12 @@ fn download(site: &Path) -> usize {
         .sum()
 }
 
-/// Serves a folder from threads of its own, as long as the tests run. Gives its address.
-fn serve(site: PathBuf) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}/", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let site = site.clone();
-            std::thread::spawn(move || answer(stream, &site));
-        }
-    });
-    address
-}
-
-/// Answers one request; what breaks off is the browser's affair.
-fn answer(mut stream: TcpStream, site: &Path) -> Option<()> {
-    let mut reader = BufReader::new(stream.try_clone().ok()?);
-    let mut first = String::new();
-    reader.read_line(&mut first).ok()?;
-    let mut line = String::new();
-    while reader.read_line(&mut line).ok()? > 2 {
-        line.clear();
-    }
-    let path = first.split_whitespace().nth(1)?.split('?').next()?;
-    let name = match path.trim_start_matches('/') {
-        "" => "index.html",
-        name => name,
-    };
-    let kind = match name.rsplit('.').next() {
-        Some("html") => "text/html",
-        Some("js") => "text/javascript",
-        Some("css") => "text/css",
-        Some("svg") => "image/svg+xml",
-        Some("wasm") => "application/wasm",
-        _ => "application/octet-stream",
-    };
-    let (status, body) = match std::fs::read(site.join(name)) {
-        Ok(bytes) => ("200 OK", bytes),
-        Err(_) => ("404 Not Found", Vec::new()),
-    };
-    let length = body.len();
-    write!(
-        stream,
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
-    )
-    .ok()?;
-    stream.write_all(&body).ok()
-}
-
 /// Drives the page through a story; gives what was seen.
 fn drive(story: &str, address: &str, folder: &Path) -> serde_json::Value {
     run(Command::new("node")
         .args(["web/test/drive.mjs", story, address])
         .args([folder, data("README.md").parent().unwrap()]));
-    let seen = std::fs::read(folder.join("results.json")).unwrap();
-    serde_json::from_slice(&seen).unwrap()
+    results(folder)
 }
 
 /// The least Dice, over the classes, between the page's segmentation of its phantom and the native program's.

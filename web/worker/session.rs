@@ -1,26 +1,24 @@
 //! What the worker holds, and its answers.
 
+mod download;
+mod runs;
+
 use crate::autosave::Autosave;
 use crate::cases::Cases;
 use crate::host::{console_error, on_message, received, send, tell};
 use crate::model::{Model, Weights, legend};
-use crate::protocol::{Call, ClassLine, Download, Event, Refusal, Request, Stage, TrainRequest};
+use crate::protocol::{Call, ClassLine, Event, Refusal, Request, TrainRequest};
 use crate::run_files;
 use crate::segment::{Segmentation, segment};
 use crate::settings;
 use crate::storage;
-use crate::training::{self, Failure, RUN, Workshop, class_names};
-use crate::watch::METRICS;
-use hounsfield::config::{FinetuneConfig, PretrainConfig, StageConfig};
-use hounsfield::device::{
-    self, DeviceChoice, Selected, estimate_finetuning, estimate_pretraining, is_cpu,
-};
+use crate::training::Failure;
+use hounsfield::device::{self, DeviceChoice, Selected, is_cpu};
 use hounsfield::platform::{self, Instant};
-use hounsfield::train::{Checkpoint, Control, Summary};
+use hounsfield::train::Control;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
-use std::path::Path;
 use std::rc::Rc;
 use wasm_bindgen_futures::spawn_local;
 
@@ -290,271 +288,5 @@ impl Session {
         let labels = found.nifti(false)?;
         self.segmentation.replace(Some(found));
         Ok((answer, vec![labels]))
-    }
-
-    fn finetune_config(&self, request: &TrainRequest) -> Result<FinetuneConfig, Failure> {
-        let model = self.model.borrow().clone();
-        let model = model.as_ref().map(|model| &model.config);
-        let config = settings::finetuning(request, &self.cases.borrow(), model).map_err(words)?;
-        config.validate().map_err(words)?;
-        Ok(config)
-    }
-
-    fn pretrain_config(&self, request: &TrainRequest) -> Result<PretrainConfig, Failure> {
-        let model = self.model.borrow().clone();
-        let model = model.as_ref().map(|model| &model.config);
-        let config = settings::pretraining(request, &self.cases.borrow(), model).map_err(words)?;
-        config.validate().map_err(words)?;
-        Ok(config)
-    }
-
-    fn plan(&self, request: &TrainRequest) -> Answer {
-        let (settings, text, memory, names) = match request.stage {
-            Stage::Finetune => {
-                let config = self.finetune_config(request)?;
-                let crops = &config.crops;
-                let windows = (crops.batch_volumes * crops.samples_per_volume)
-                    .div_ceil(crops.accumulation.max(1));
-                let averaged = config.optimizer.ema_decay > 0.0;
-                let unetr = config.unetr();
-                let memory = estimate_finetuning(&unetr, windows as u64, averaged);
-                let names = class_names(request, unetr.classes);
-                (json!(config), config.to_toml(), memory, names)
-            }
-            Stage::Pretrain => {
-                let config = self.pretrain_config(request)?;
-                let sampling = &config.sampling;
-                let crops = (sampling.batch_volumes * sampling.samples_per_volume)
-                    .div_ceil(sampling.accumulation.max(1));
-                let views = if config.loss.contrastive_weight == 0.0 {
-                    1
-                } else {
-                    2
-                };
-                let averaged = config.optimizer.ema_decay > 0.0;
-                let memory = estimate_pretraining(&config.vit(), (crops * views) as u64, averaged);
-                (json!(config), config.to_toml(), memory, Vec::new())
-            }
-        };
-        plain(json!({
-            "settings": settings,
-            "text": text.map_err(words)?,
-            "memory": memory.total(),
-            "largest_tensor": memory.largest_tensor,
-            "classes": names,
-        }))
-    }
-
-    fn workshop(&self, control: &Control) -> Result<Workshop, Failure> {
-        Ok(Workshop {
-            cases: self.cases.borrow().clone(),
-            device: self.selected()?.device,
-            control: control.clone(),
-            autosave: self.autosave.clone(),
-        })
-    }
-
-    async fn train(&self, request: TrainRequest) -> Answer {
-        let (_busy, control) = self.claim()?;
-        let workshop = self.workshop(&control)?;
-        let cases = workshop.cases.clone();
-        match request.stage {
-            Stage::Finetune => {
-                let config = self.finetune_config(&request)?;
-                let names = class_names(&request, config.unetr().classes);
-                let (model, encoder) = (self.model.borrow().clone(), self.encoder.borrow().clone());
-                let start = request.start;
-                let values =
-                    training::starting(start, model.as_deref(), encoder.as_ref(), &config)?;
-                training::lay_out(&config, &request, &cases, &names)?;
-                let request = TrainRequest {
-                    classes: names,
-                    ..request
-                };
-                self.keep_data(&request, &cases).await;
-                let ended = workshop.finetune(&request, config, values, None).await;
-                self.finish(&request, ended)
-            }
-            Stage::Pretrain => {
-                let config = self.pretrain_config(&request)?;
-                training::lay_out(&config, &request, &cases, &[])?;
-                self.keep_data(&request, &cases).await;
-                let ended = workshop.pretrain(&request, config, None).await;
-                self.finish(&request, ended)
-            }
-        }
-    }
-
-    /// Copies the cases of a new run to the browser's storage; without it the run goes on.
-    async fn keep_data(&self, request: &TrainRequest, cases: &Cases) {
-        self.run.replace(Some(request.clone()));
-        storage::forget().await;
-        let mut all = request.training.clone();
-        all.extend(&request.validation);
-        all.sort_unstable();
-        all.dedup();
-        let kept = |index: &&usize| !cases.only_phantoms(&[**index]);
-        let own: Vec<usize> = all.iter().filter(kept).copied().collect();
-        let about = json!({
-            "phantoms": all.iter().filter(|index| !own.contains(index))
-                .filter_map(|index| Some(cases.images.get(*index)?.name.clone()))
-                .collect::<Vec<_>>(),
-        });
-        if let Err(why) = storage::save_data(&cases.files(&own), about).await {
-            tell(&Event::NotSaved { why }, Vec::new());
-        }
-    }
-
-    async fn go_on(&self) -> Answer {
-        let (_busy, control) = self.claim()?;
-        let place = run_files::place()?;
-        let known = self.run.borrow().clone();
-        let request = match known {
-            Some(request) => request,
-            None => run_files::cases_of(&place, &mut self.cases.borrow_mut())
-                .map_err(|missing| words(format!("the run needs {}", missing.join(", "))))?,
-        };
-        self.run.replace(Some(request.clone()));
-        let workshop = self.workshop(&control)?;
-        let latest = Path::new(RUN);
-        let ended = match place.stage {
-            Stage::Finetune => {
-                let checkpoint = Checkpoint::<FinetuneConfig>::latest(latest).map_err(words)?;
-                let config = checkpoint.manifest.config.clone();
-                workshop
-                    .finetune(&request, config, Default::default(), Some(checkpoint))
-                    .await
-            }
-            Stage::Pretrain => {
-                let checkpoint = Checkpoint::<PretrainConfig>::latest(latest).map_err(words)?;
-                let config = checkpoint.manifest.config.clone();
-                workshop.pretrain(&request, config, Some(checkpoint)).await
-            }
-        };
-        self.finish(&request, ended)
-    }
-
-    /// Takes over what a run left.
-    fn finish(&self, request: &TrainRequest, ended: Result<Summary, Failure>) -> Answer {
-        let summary = ended?;
-        let mut answer = json!({
-            "step": summary.progress.step,
-            "total_steps": summary.total_steps,
-            "complete": summary.progress.step >= summary.total_steps,
-            "best": summary.progress.best,
-            "best_step": summary.progress.best_step,
-            "seconds": summary.progress.seconds,
-        });
-        let run = Path::new(RUN);
-        let read = |name: &str| platform::read(&run.join(name)).ok();
-        match request.stage {
-            Stage::Finetune => {
-                let bytes = read("model.safetensors")
-                    .or_else(|| read("checkpoints/last/weights.safetensors"));
-                let settings = read("config.toml").and_then(|text| String::from_utf8(text).ok());
-                if let Some(bytes) = bytes {
-                    let name = "model.safetensors".to_owned();
-                    let classes = request.classes.clone();
-                    let (found, _) = self.use_model(name, settings, classes, vec![bytes])?;
-                    answer["model"] = found["model"].clone();
-                }
-            }
-            Stage::Pretrain => {
-                if let Some(bytes) = read("encoder.safetensors") {
-                    self.encoder
-                        .replace(Some(("encoder.safetensors".to_owned(), bytes)));
-                    answer["encoder"] = json!("encoder.safetensors");
-                }
-            }
-        }
-        plain(answer)
-    }
-
-    /// What is known of the run at hand.
-    fn run_at_hand(&self) -> Answer {
-        let place = run_files::place()?;
-        self.run.replace(None);
-        let found = run_files::cases_of(&place, &mut self.cases.borrow_mut());
-        let missing = found.as_ref().err().cloned().unwrap_or_default();
-        self.run.replace(found.ok());
-        let metrics = platform::read(&Path::new(RUN).join(METRICS)).unwrap_or_default();
-        self.listing(json!({
-            "stage": place.stage,
-            "step": place.step,
-            "total_steps": place.total_steps,
-            "missing": missing,
-            "metrics": String::from_utf8_lossy(&metrics),
-        }))
-    }
-
-    async fn restore(&self) -> Answer {
-        if let Some((files, about)) = storage::data().await {
-            for (name, bytes) in files {
-                // What was accepted once is accepted again.
-                let _ = self.cases.borrow_mut().add(name, bytes.to_vec());
-            }
-            for name in about["phantoms"].as_array().into_iter().flatten() {
-                let seed = name.as_str().and_then(|name| name.strip_prefix("phantom "));
-                if let Some(seed) = seed.and_then(|seed| seed.parse().ok()) {
-                    self.cases.borrow_mut().add_phantom(seed)?;
-                }
-            }
-            self.cases.borrow_mut().pair_new();
-        }
-        for stored in storage::runs().await {
-            if storage::load(&stored, Path::new(RUN)).await.is_some() && run_files::place().is_ok()
-            {
-                return self.run_at_hand();
-            }
-        }
-        Err(words(
-            "no complete copy of a run is left in the browser's storage",
-        ))
-    }
-
-    fn download(&self, file: Download) -> Answer {
-        let run = |name: &str| {
-            let bytes = platform::read(&Path::new(RUN).join(name));
-            bytes.map_err(|_| words("there is no run yet"))
-        };
-        let segmentation = self.segmentation.borrow();
-        let segmented = || {
-            let found = segmentation.as_ref();
-            found.ok_or_else(|| words("nothing has been segmented yet"))
-        };
-        let model = self.model.borrow();
-        let network = || {
-            model
-                .as_ref()
-                .ok_or_else(|| words("there is no network yet"))
-        };
-        let (name, bytes) = match file {
-            Download::Labels => {
-                let found = segmented()?;
-                (format!("{}_labels.nii.gz", found.case), found.nifti(true)?)
-            }
-            Download::ScoresCsv => {
-                let found = segmented()?;
-                (
-                    format!("{}_scores.csv", found.case),
-                    found.csv()?.into_bytes(),
-                )
-            }
-            Download::ScoresJson => {
-                let found = segmented()?;
-                (
-                    format!("{}_scores.json", found.case),
-                    found.json()?.into_bytes(),
-                )
-            }
-            Download::Weights => ("model.safetensors".to_owned(), network()?.bytes.to_vec()),
-            Download::Settings => {
-                let text = network()?.config.to_toml().map_err(words)?;
-                ("config.toml".to_owned(), text.into_bytes())
-            }
-            Download::Run => ("hounsfield-run.zip".to_owned(), run_files::archive()?),
-            Download::Metrics => (METRICS.to_owned(), run(METRICS)?),
-        };
-        Ok((json!({ "name": name }), vec![bytes]))
     }
 }

@@ -18,6 +18,17 @@ const AIR: f32 = -500.0;
 /// Minutes between autosaves.
 const AUTOSAVE: f64 = 0.5;
 
+/// The page's own length of a run.
+fn length() -> RunConfig {
+    RunConfig {
+        epochs: None,
+        max_steps: Some(200),
+        validation_steps: 25,
+        checkpoint_minutes: AUTOSAVE,
+        ..RunConfig::default()
+    }
+}
+
 /// Settings of fine-tuning.
 pub(crate) fn finetuning(
     request: &TrainRequest,
@@ -29,13 +40,7 @@ pub(crate) fn finetuning(
     config.start = StartConfig::default();
     config.optimizer = preset.optimizer;
     config.optimizer.warmup_steps = 10;
-    config.run = RunConfig {
-        epochs: None,
-        max_steps: Some(200),
-        validation_steps: 25,
-        checkpoint_minutes: AUTOSAVE,
-        ..RunConfig::default()
-    };
+    config.run = length();
     config.data = data(request, cases);
     config.decoder.classes = Some(classes(request, cases));
     let suggested = Suggested::of(request, cases, config.crops.spacing, config.crops.roi_size);
@@ -64,13 +69,7 @@ pub(crate) fn pretraining(
         };
     }
     config.optimizer.warmup_steps = 10;
-    config.run = RunConfig {
-        epochs: None,
-        max_steps: Some(200),
-        validation_steps: 25,
-        checkpoint_minutes: AUTOSAVE,
-        ..RunConfig::default()
-    };
+    config.run = length();
     config.data = data(request, cases);
     let sampling = &mut config.sampling;
     let suggested = Suggested::of(request, cases, sampling.spacing, sampling.roi_size);

@@ -4,14 +4,13 @@ use crate::autosave::{Autosave, Mark};
 use crate::host::tell;
 use crate::protocol::{Event as Told, Stage, StepLine};
 use hounsfield::report::ReportError;
-use hounsfield::report::metrics::{MetricsWriter, Record};
+use hounsfield::report::metrics::{METRICS_FILE, MetricsWriter, Record};
 use hounsfield::report::montage::{Display, Row, montage};
+use hounsfield::report::run_records::{covered, of_step, of_validation};
 use hounsfield::train::{Event, Observer, Picture, Progress, TrainError};
 use hounsfield::volume::{Affine, Datatype, Volume, encode_nifti};
 use std::path::Path;
 
-/// Name of the records in the run's folder.
-pub(crate) const METRICS: &str = "metrics.jsonl";
 /// Slices of a picture.
 const COLUMNS: usize = 5;
 
@@ -49,18 +48,9 @@ impl Watch {
         progress: Option<Progress>,
         autosave: Autosave,
     ) -> Result<Self, String> {
-        let file = run.join(METRICS);
-        let known = |record: &Record, progress: &Progress| {
-            let validation = record.scalars.keys().any(|name| name.starts_with("val/"));
-            record.step
-                <= if validation {
-                    progress.validated
-                } else {
-                    progress.step
-                }
-        };
+        let file = run.join(METRICS_FILE);
         let metrics = match progress {
-            Some(progress) => MetricsWriter::resume(&file, |record| known(record, &progress)),
+            Some(progress) => MetricsWriter::resume(&file, |record| covered(record, &progress)),
             None => MetricsWriter::create(&file),
         };
         self.output = Some((metrics.map_err(|e| e.to_string())?, autosave));
@@ -98,15 +88,7 @@ impl Watch {
             } => {
                 let mut steps = Vec::new();
                 for step in *losses {
-                    let mut record = Record::new(step.step, step.epoch + 1);
-                    for (name, value) in &step.losses {
-                        record = record.with(&format!("train/{name}"), f64::from(*value));
-                    }
-                    let record = record
-                        .with("gradient_norm", f64::from(step.gradient_norm))
-                        .with("learning_rate", step.learning_rate)
-                        .with("crops_per_second", *crops_per_second);
-                    self.record(&record)?;
+                    self.record(&of_step(step, *crops_per_second))?;
                     steps.push(StepLine {
                         step: step.step,
                         losses: step.losses.clone(),
@@ -122,11 +104,7 @@ impl Watch {
                 found,
                 best,
             } => {
-                let mut record = Record::new(*step, epoch + 1);
-                for (name, value) in &found.values {
-                    record = record.with(name, *value);
-                }
-                self.record(&record)?;
+                self.record(&of_validation(*step, *epoch, found))?;
                 let (buffer, picture) = self.preview(&found.picture)?;
                 let told = Told::Validated {
                     step: *step,

@@ -65,7 +65,7 @@ impl Tiling {
         }
     }
 
-    /// Large blocks in the first cache, no shared memory.
+    /// Large blocks in the first cache.
     ///
     /// Reads are dear where each of eight threads in step reads by itself: a block of 4 x 8 positions times 8 channels
     /// reads 60 inputs and 72 weights for 2304 multiplications.
@@ -75,29 +75,22 @@ impl Tiling {
             .min_by_key(|columns| width.next_multiple_of(*columns))
             .unwrap_or(1);
         let outs = outputs.min(8).next_multiple_of(4);
+        Self::unstaged(kernel, [height.min(4), columns, outs], outputs)
+    }
+
+    /// Blocks that a slow compiler can unroll.
+    fn narrow_processor(kernel: usize, [_, height, width]: [usize; 3], outputs: usize) -> Self {
+        Self::unstaged(kernel, [height.min(2), width.min(4), 4], outputs)
+    }
+
+    /// Threads with blocks of `[rows, columns, outs]` that read global memory themselves.
+    fn unstaged(kernel: usize, [rows, columns, outs]: [usize; 3], outputs: usize) -> Self {
         let units_o = outputs.div_ceil(outs).next_power_of_two().min(LANES);
         Self {
             kernel,
-            rows: height.min(4),
+            rows,
             columns,
             outs,
-            units_x: 1,
-            units_y: 1,
-            units_z: LANES / units_o,
-            units_o,
-            staged: false,
-            accumulate: false,
-        }
-    }
-
-    /// Blocks that a slow compiler can unroll, no shared memory.
-    fn narrow_processor(kernel: usize, [_, height, width]: [usize; 3], outputs: usize) -> Self {
-        let units_o = outputs.div_ceil(4).next_power_of_two().min(LANES);
-        Self {
-            kernel,
-            rows: height.min(2),
-            columns: width.min(4),
-            outs: 4,
             units_x: 1,
             units_y: 1,
             units_z: LANES / units_o,

@@ -1,0 +1,72 @@
+//! `bench` as its users meet it.
+
+use crate::command::{entries, folder, refused, run, text, words};
+use crate::support;
+
+#[test]
+fn bench_data_tells_volumes_a_second() {
+    let (list, root) = (
+        support::data("openkbp/pretrain.json"),
+        support::data("openkbp"),
+    );
+    let call = ["--datalist", text(&list), "--data-root", text(&root)];
+    let folder = folder();
+    let done = run(
+        folder.path(),
+        &words("bench data --preset tutorial --limit 2 --json", &call),
+    );
+    let result = done.succeeded().json();
+    assert!(
+        result["volumes_per_s"].as_f64().is_some_and(|v| v > 0.0),
+        "{result}"
+    );
+    assert_eq!(result["volumes"], 2);
+    assert!(
+        entries(folder.path()).is_empty(),
+        "a measurement leaves nothing"
+    );
+}
+
+#[test]
+fn bench_step_tells_the_time_of_a_step() {
+    for stage in ["pretrain", "finetune"] {
+        let args = format!(
+            "bench step {stage} --json --device cpu --preset quickstart --crops 1 --repeats 1"
+        );
+        let result = run(folder().path(), &words(&args, &[])).succeeded().json();
+        assert!(
+            result["forward_backward_s"]
+                .as_f64()
+                .is_some_and(|s| s > 0.0),
+            "{result}"
+        );
+        assert_eq!(result["stage"], stage);
+    }
+}
+
+#[test]
+fn a_fine_tuning_step_of_the_tutorial_fits_the_buffers_of_every_webgpu_device() {
+    let device = support::software_vulkan_name();
+    let call = ["--device", &device];
+    let args = "bench step finetune --json --preset tutorial --crops 1 --repeats 1 --dry-run";
+    let result = run(folder().path(), &words(args, &call)).succeeded().json();
+    let largest = result["largest_allocation_bytes"].as_u64().unwrap();
+    // A 16-channel volume of 96^3 at least, and no more than a buffer may be everywhere.
+    assert!(
+        (4 * 16 * 96 * 96 * 96..=128 << 20).contains(&largest),
+        "{result}"
+    );
+    assert!(result["dispatches"].as_u64().unwrap() > 100, "{result}");
+    assert!(result["forward_backward_s"].is_null(), "{result}");
+}
+
+#[test]
+fn a_dry_run_is_refused_on_the_cpu() {
+    let args = "bench step --preset quickstart --device cpu --dry-run";
+    refused(
+        folder().path(),
+        &words(args, &[]),
+        1,
+        &["--dry-run needs a GPU"],
+    );
+}

@@ -1,0 +1,314 @@
+//! Input that cannot work: one line that says what is wrong, where, and what to do.
+
+use crate::command::{
+    Done, FAILED, SMALL_NETWORK, TINY, WRONG_USAGE, entries, folder, refused, run, text, texture,
+    words, write_list, write_volume,
+};
+use crate::support;
+use std::process::Command;
+
+#[test]
+fn a_split_file_that_does_not_exist_is_refused() {
+    let call = words(
+        SMALL_NETWORK,
+        &["--datalist", "absent.json", "--out", "run"],
+    );
+    refused(
+        folder().path(),
+        &call,
+        FAILED,
+        &["absent.json", "does not exist"],
+    );
+}
+
+#[test]
+fn a_folder_without_volumes_is_refused_as_a_data_list() {
+    let folder = folder();
+    std::fs::create_dir(folder.path().join("data")).unwrap();
+    let call = words(SMALL_NETWORK, &["--datalist", "data", "--out", "run"]);
+    refused(folder.path(), &call, FAILED, &["data holds no .nii"]);
+}
+
+#[test]
+fn an_empty_list_is_refused() {
+    let folder = folder();
+    let list = write_list(folder.path(), &[]);
+    let call = words(SMALL_NETWORK, &["--datalist", list, "--out", "run"]);
+    refused(
+        folder.path(),
+        &call,
+        FAILED,
+        &["list.json", "\"training\" list is empty"],
+    );
+}
+
+#[test]
+fn a_list_that_is_not_json_is_refused_with_the_place() {
+    let folder = folder();
+    std::fs::write(folder.path().join("list.json"), "{\n  training: []}").unwrap();
+    let call = words(SMALL_NETWORK, &["--datalist", "list.json", "--out", "run"]);
+    refused(folder.path(), &call, FAILED, &["list.json", "line 2"]);
+}
+
+#[test]
+fn a_volume_that_is_not_there_is_named_before_anything_starts() {
+    let folder = folder();
+    write_volume(&folder.path().join("a.nii"), texture(0));
+    let list = write_list(folder.path(), &["a.nii", "b.nii"]);
+    let call = words(SMALL_NETWORK, &["--datalist", list, "--out", "run"]);
+    refused(folder.path(), &call, FAILED, &["b.nii", "no such file"]);
+}
+
+#[test]
+fn a_volume_that_is_cut_short_is_named() {
+    let folder = folder();
+    write_volume(&folder.path().join("a.nii"), texture(0));
+    let whole = std::fs::read(folder.path().join("a.nii")).unwrap();
+    std::fs::write(folder.path().join("b.nii"), &whole[..5000]).unwrap();
+    let list = write_list(folder.path(), &["a.nii", "b.nii"]);
+    let call = words(SMALL_NETWORK, &["--datalist", list, "--out", "run"]);
+    refused(folder.path(), &call, FAILED, &["b.nii", "truncated"]);
+}
+
+#[test]
+fn a_compressed_volume_that_is_cut_short_is_named_before_the_first_step() {
+    let folder = folder();
+    write_volume(&folder.path().join("a.nii"), texture(0));
+    let broken = support::data("robustness/derived/truncated.nii.gz");
+    let list = write_list(folder.path(), &["a.nii", text(&broken)]);
+    let call = words(SMALL_NETWORK, &["--datalist", list, "--out", "run"]);
+    refused(
+        folder.path(),
+        &call,
+        FAILED,
+        &["truncated.nii.gz", "truncated,"],
+    );
+}
+
+#[test]
+fn a_volume_without_foreground_is_refused() {
+    let folder = folder();
+    write_volume(&folder.path().join("air.nii"), |_| -1000);
+    let list = write_list(folder.path(), &["air.nii"]);
+    let call = words(SMALL_NETWORK, &["--datalist", list, "--out", "run"]);
+    refused(folder.path(), &call, FAILED, &["air.nii", "no foreground"]);
+    let call = words("preview --input air.nii --out picture.png", &[]);
+    refused(folder.path(), &call, FAILED, &["air.nii", "no foreground"]);
+}
+
+#[test]
+fn a_label_map_is_refused_as_an_image() {
+    let folder = folder();
+    let label = support::data("openkbp/labels/pt_002.nii.gz");
+    let list = write_list(folder.path(), &[text(&label)]);
+    let call = words(SMALL_NETWORK, &["--datalist", list, "--out", "run"]);
+    refused(folder.path(), &call, FAILED, &["pt_002.nii.gz", "label"]);
+    let call = ["preview", "--input", text(&label), "--out", "picture.png"];
+    refused(folder.path(), &call, FAILED, &["pt_002.nii.gz", "label"]);
+}
+
+#[test]
+fn input_that_is_no_volume_is_refused() {
+    let folder = folder();
+    std::fs::write(folder.path().join("notes.txt"), "not a volume").unwrap();
+    std::fs::create_dir(folder.path().join("scans")).unwrap();
+    for (input, reason) in [
+        ("absent.nii", "no such file"),
+        ("scans", "not a file"),
+        ("notes.txt", "not a NIfTI file"),
+    ] {
+        let call = ["preview", "--input", input, "--out", "picture.png"];
+        refused(folder.path(), &call, FAILED, &[input, reason]);
+    }
+}
+
+#[test]
+fn settings_that_cannot_be_read_are_refused() {
+    let folder = folder();
+    let path = folder.path().join("my.toml");
+    for (content, part) in [
+        ("[run]\nepoch = 3\n", "epoch"),
+        ("[run]\nepochs = \"many\"\n", "epochs"),
+        ("[runs]\nepochs = 3\n", "runs"),
+        ("[run\nepochs = 3\n", "line 1"),
+        ("[sampling]\nroi_size = 96\n", "roi_size"),
+    ] {
+        std::fs::write(&path, content).unwrap();
+        refused(
+            folder.path(),
+            &["pretrain", "--config", "my.toml"],
+            FAILED,
+            &["my.toml", part],
+        );
+    }
+    refused(
+        folder.path(),
+        &["pretrain", "--config", "absent.toml"],
+        FAILED,
+        &["absent.toml"],
+    );
+}
+
+#[test]
+fn an_unknown_preset_is_refused_with_those_there_are() {
+    let parts = ["huge", "quickstart", "small", "tutorial"];
+    refused(
+        folder().path(),
+        &["pretrain", "--preset", "huge"],
+        FAILED,
+        &parts,
+    );
+}
+
+#[test]
+fn a_device_that_does_not_exist_is_refused() {
+    let folder = folder();
+    for (device, code) in [
+        ("vulkan:97", FAILED),
+        ("cuda", WRONG_USAGE),
+        ("gpu:x", WRONG_USAGE),
+    ] {
+        let part = device.split(':').next().unwrap();
+        refused(
+            folder.path(),
+            &["pretrain", "--device", device],
+            code,
+            &[part],
+        );
+        refused(
+            folder.path(),
+            &["doctor", "--device", device],
+            code,
+            &[part],
+        );
+    }
+}
+
+#[test]
+fn values_that_cannot_work_are_refused_by_name() {
+    let folder = folder();
+    for (flags, part) in [
+        ("--epochs 0", "epochs"),
+        ("--roi-size 20 --patch-size 8", "20"),
+        ("--patch-size 0", "patch size"),
+        ("--hidden-size 15 --heads 2", "heads"),
+        ("--layers 0", "layers"),
+        ("--spacing 0", "spacing"),
+        ("--spacing nan", "spacing"),
+        ("--spacing inf", "spacing"),
+        ("--lr nan", "learning_rate"),
+        ("--limit 0", "limit"),
+        ("--phantoms 0", "phantoms"),
+        ("--batch-volumes 0", "batch_volumes"),
+        ("--ema-decay 1", "ema_decay"),
+        ("--checkpoint-minutes nan", "checkpoint_minutes"),
+        ("--intensity-min 500", "intensity"),
+        ("--workers 100000", "workers"),
+        ("--layers 1000000000", "layers"),
+    ] {
+        let call = words("pretrain --device cpu --out run", &words(flags, &[]));
+        refused(folder.path(), &call, FAILED, &[part]);
+    }
+}
+
+#[test]
+fn values_of_the_wrong_kind_are_refused_with_their_flag() {
+    let folder = folder();
+    for (flag, value) in [
+        ("--epochs", "-1"),
+        ("--epochs", "many"),
+        ("--roi-size", "-16"),
+        ("--roi-size", "16,16"),
+        ("--optimizer", "sgd"),
+    ] {
+        let call = ["pretrain", "--out", "run", flag, value];
+        refused(folder.path(), &call, WRONG_USAGE, &[flag, value]);
+    }
+}
+
+#[test]
+fn flags_and_settings_files_name_the_optimiser_alike() {
+    let folder = folder();
+    let call = words(TINY, &["--optimizer", "adamw", "--out", "run"]);
+    run(folder.path(), &call).succeeded();
+    let config = std::fs::read_to_string(folder.path().join("run/config.toml")).unwrap();
+    assert!(config.contains("optimizer = \"adamw\""), "{config}");
+}
+
+#[test]
+fn an_output_folder_that_cannot_be_made_is_refused() {
+    let folder = folder();
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    for out in ["file", "file/run"] {
+        let call = words(TINY, &["--out", out]);
+        refused(folder.path(), &call, FAILED, &[out]);
+    }
+    refused(
+        folder.path(),
+        &["preview", "--out", "file/picture.png"],
+        FAILED,
+        &["file/picture.png"],
+    );
+    refused(
+        folder.path(),
+        &["preview", "--out", "absent/picture.png"],
+        FAILED,
+        &["absent/picture.png"],
+    );
+    refused(
+        folder.path(),
+        &["phantom", "--small", "--out", "file"],
+        FAILED,
+        &["file"],
+    );
+}
+
+#[test]
+fn a_folder_that_holds_a_run_is_refused_for_a_new_one() {
+    let folder = folder();
+    let call = words(TINY, &["--out", "run"]);
+    run(folder.path(), &call).succeeded();
+    refused(
+        folder.path(),
+        &call,
+        FAILED,
+        &["run holds a run already", "--resume run"],
+    );
+}
+
+#[test]
+fn a_run_that_never_starts_leaves_an_existing_folder_as_it_was() {
+    let folder = folder();
+    write_volume(&folder.path().join("air.nii"), |_| -1000);
+    let list = write_list(folder.path(), &["air.nii"]);
+    std::fs::create_dir(folder.path().join("run")).unwrap();
+    std::fs::write(folder.path().join("run/notes"), "mine").unwrap();
+    let call = words(SMALL_NETWORK, &["--datalist", list, "--out", "run"]);
+    refused(folder.path(), &call, FAILED, &["air.nii"]);
+}
+
+/// No file may grow over 16 KiB, as on a disk that is nearly full: the first checkpoint does not fit.
+#[cfg(unix)]
+#[test]
+fn a_run_whose_first_checkpoint_cannot_be_written_leaves_nothing() {
+    let folder = folder();
+    let call = format!(
+        "trap '' XFSZ; ulimit -f 32; exec {:?} {TINY} --out run",
+        env!("CARGO_BIN_EXE_hounsfield")
+    );
+    let output = Command::new("sh")
+        .current_dir(folder.path())
+        .args(["-c", &call])
+        .output()
+        .unwrap();
+    let done = Done::of(call, &output);
+    assert_eq!(done.code, Some(FAILED), "{}", done.told());
+    let last = done.stderr.lines().last().unwrap_or_default();
+    assert!(last.starts_with("error: cannot write"), "{}", done.told());
+    assert_eq!(
+        entries(folder.path()),
+        Vec::<String>::new(),
+        "{}",
+        done.told()
+    );
+}
