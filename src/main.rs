@@ -1,9 +1,11 @@
 //! The command-line program; see [`hounsfield::cli`].
 
+use hounsfield::platform::keep_freed_memory;
 use std::env;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    keep_freed_memory();
     quiet_mesa();
     hounsfield::cli::main()
 }

@@ -2,7 +2,8 @@
 // lock file where they are missing.
 
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { slim } from "./slim.mjs";
@@ -52,3 +53,17 @@ if (process.env.TRUNK_PROFILE === "release") {
   const worker = join(out, "worker_bg.wasm");
   writeFileSync(worker, slim(readFileSync(worker)));
 }
+
+// Last, when all files are there. The list holds a mark of their content, so that a new version is fetched anew.
+const files = readdirSync(out, { recursive: true }).filter((file) => statSync(join(out, file)).isFile()).map((file) => file.replaceAll("\\", "/"));
+const kept = ["./", ...files.filter((file) => file !== "index.html" && file !== "offline.js")];
+const mark = createHash("sha256");
+for (const file of files.sort()) mark.update(readFileSync(join(out, file)));
+await build({
+  entryPoints: [join(here, "page/offline.js")],
+  outfile: join(out, "offline.js"),
+  define: { FILES: JSON.stringify(kept) },
+  footer: { js: `// ${mark.digest("hex")}` },
+  minify: true,
+  logLevel: "warning",
+});

@@ -2,7 +2,7 @@
 
 use crate::cli::output::say;
 use crate::cli::preview::PictureOrientation;
-use crate::config::{DataConfig, FinetuneConfig, PretrainConfig};
+use crate::config::{DataConfig, FinetuneConfig, IntensityMode, PretrainConfig};
 use crate::dataset::phantom::{PhantomCase, PhantomSpec, abdomen};
 use crate::dataset::{
     Cache, Case, DataList, FileSource, MemorySource, Preparation, VolumeSource, class_notices,
@@ -44,6 +44,37 @@ pub(super) fn data_list(data: &DataConfig, labels: bool) -> anyhow::Result<Optio
     }
     list.check(labels)?;
     Ok(Some(list))
+}
+
+/// CT in HU has air in it, far below this; MR and CT of another scale have not.
+const LOWEST_OF_OTHER_SCALES: f32 = -100.0;
+
+/// Settles what `auto` means by the list's modality. Where the list names none and the first image is not in HU, a
+/// warning tells what to do: the window of CT makes little of other images.
+pub(super) fn settle_intensity(
+    mode: &mut IntensityMode,
+    list: Option<&DataList>,
+) -> anyhow::Result<()> {
+    let guessed = *mode == IntensityMode::Auto;
+    let modality = list.and_then(|list| list.modality.as_deref());
+    *mode = mode.settled(modality);
+    let first = list.and_then(|list| list.training.first());
+    let Some(first) = first.filter(|_| guessed && modality.is_none()) else {
+        return Ok(());
+    };
+    let lowest = volume::read(&first.image)?
+        .data()
+        .iter()
+        .copied()
+        .fold(f32::INFINITY, f32::min);
+    if lowest > LOWEST_OF_OTHER_SCALES {
+        log::warn!(
+            "the list names no modality, so intensities are scaled as CT in HU, but {} has no value below {lowest}: \
+             for MR give --intensity percentile, or \"modality\": {{\"0\": \"MRI\"}} in the split file",
+            first.image.display()
+        );
+    }
+    Ok(())
 }
 
 /// Prepared volumes, and how their pictures are turned.

@@ -1,7 +1,7 @@
 //! `finetune`: a new run, or one that goes on.
 
 use crate::cli::args::FinetuneArgs;
-use crate::cli::data::{data_list, labelled_sources};
+use crate::cli::data::{data_list, labelled_sources, settle_intensity};
 use crate::cli::model::starting_weights;
 use crate::cli::output::say;
 use crate::cli::recorder::StageReport;
@@ -57,8 +57,7 @@ impl Training for Finetune {
 
     fn list(config: &mut FinetuneConfig) -> anyhow::Result<Self::List> {
         let list = data_list(&config.data, true)?;
-        let modality = list.as_ref().and_then(|list| list.modality.as_deref());
-        config.crops.intensity = config.crops.intensity.settled(modality);
+        settle_intensity(&mut config.crops.intensity, list.as_ref())?;
         let named = list.as_ref().map_or(0, |list| list.classes.len());
         if config.decoder.classes.is_none() && (named > 0 || list.is_none()) {
             config.decoder.classes = Some(match named {
@@ -75,7 +74,9 @@ impl Training for Finetune {
 
     fn memory(config: &FinetuneConfig) -> u64 {
         let averaged = config.optimizer.ema_decay > 0.0;
-        estimate_finetuning(&config.unetr(), config.crops_at_once() as u64, averaged).total()
+        let crops = config.crops_at_once() as u64;
+        let architecture = config.decoder.architecture;
+        estimate_finetuning(architecture, &config.unetr(), crops, averaged).total()
     }
 
     fn prepare(

@@ -3,7 +3,7 @@
 use crate::cli::args::ModelArgs;
 use crate::cli::run_folder::CONFIG_FILE;
 use crate::config::{FinetuneConfig, Preset, StageConfig};
-use crate::nn::{Unetr, VitConfig};
+use crate::nn::{Segmenter, VitConfig};
 use crate::platform;
 use crate::weights::{
     self, Need, PatchGrids, TransferOptions, TransferReport, Values, WeightsFile, transfer,
@@ -72,7 +72,8 @@ pub(super) fn starting_weights(
 
 fn unetr_parameters(config: &FinetuneConfig) -> anyhow::Result<Vec<weights::ParameterInfo>> {
     // Zeros on the CPU are lazily mapped pages: only names and shapes are asked for.
-    Ok(weights::describe(&Unetr::zeros(
+    Ok(weights::describe(&Segmenter::zeros(
+        config.decoder.architecture,
         &config.unetr(),
         &Device::flex(),
     )?))
@@ -92,7 +93,7 @@ fn load(
 
 /// A fine-tuned network with the settings it was trained with.
 pub(super) struct Model {
-    pub network: Unetr,
+    pub network: Segmenter,
     pub config: FinetuneConfig,
     pub report: TransferReport,
 }
@@ -128,7 +129,7 @@ pub(super) fn model(args: &ModelArgs, device: &Device) -> anyhow::Result<Model> 
         allow_partial: false,
         positions: None,
     };
-    let network = Unetr::zeros(&config.unetr(), device)?;
+    let network = Segmenter::zeros(config.decoder.architecture, &config.unetr(), device)?;
     let (values, report) = load(&file, &weights::describe(&network), &options)?;
     Ok(Model {
         network: weights::fill(network, &values)?,

@@ -1,7 +1,7 @@
 //! `pretrain`: a new run, or one that goes on.
 
 use crate::cli::args::PretrainArgs;
-use crate::cli::data::{data_list, image_sources};
+use crate::cli::data::{data_list, image_sources, settle_intensity};
 use crate::cli::output::say;
 use crate::cli::recorder::StageReport;
 use crate::cli::summary::{RunSummary, Scores, scores};
@@ -45,8 +45,7 @@ impl Training for Pretrain {
 
     fn list(config: &mut PretrainConfig) -> anyhow::Result<Self::List> {
         let list = data_list(&config.data, false)?;
-        let modality = list.as_ref().and_then(|list| list.modality.as_deref());
-        config.sampling.intensity = config.sampling.intensity.settled(modality);
+        settle_intensity(&mut config.sampling.intensity, list.as_ref())?;
         Ok(list)
     }
 

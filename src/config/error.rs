@@ -56,6 +56,11 @@ pub enum SettingsError {
         /// Upper end.
         high: f32,
     },
+    /// Pre-trained weights for a network without a transformer.
+    #[error(
+        "start.pretrained is given, but a unet has no transformer to start from it: leave it out, or take the architecture unetr"
+    )]
+    UnetPretrained,
     /// Neither epochs nor steps.
     #[error("nothing ends the run: give epochs or max_steps")]
     NoEnd,

@@ -16,6 +16,8 @@ pub enum Arm {
     Random,
     /// From the pre-trained encoder; all else as [`Arm::Random`].
     Pretrained,
+    /// A small U-Net from random weights, with the settings of the others: what convolutions alone make of the data.
+    Unet,
 }
 
 impl Arm {
@@ -24,6 +26,7 @@ impl Arm {
         match self {
             Arm::Random => "random",
             Arm::Pretrained => "pretrained",
+            Arm::Unet => "unet",
         }
     }
 }
@@ -34,6 +37,7 @@ impl fmt::Display for Arm {
         f.write_str(match self {
             Arm::Random => "random",
             Arm::Pretrained => "pre-trained",
+            Arm::Unet => "U-Net, random",
         })
     }
 }

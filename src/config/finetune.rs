@@ -5,7 +5,7 @@ use crate::config::{
     DataConfig, IntensityMode, NetworkConfig, OptimizerConfig, Preset, RunConfig, SettingsError,
     StageConfig,
 };
-use crate::nn::UnetrConfig;
+use crate::nn::{Architecture, UnetrConfig};
 use crate::optim::{Decay, ScheduleKind};
 use crate::transform::{FinetuneTransform, GeometryOrder};
 use serde::{Deserialize, Serialize};
@@ -124,6 +124,11 @@ pub struct DecoderConfig {
     /// Classes with background [default: those of the split file, 14 for phantoms]
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub classes: Option<usize>,
+    /// What feeds the decoder: the transformer, or residual blocks that make it a small U-Net, a baseline that is trained
+    /// from scratch
+    #[cfg_attr(feature = "cli", arg(long, value_enum))]
+    #[serde(skip_serializing_if = "Architecture::is_default")]
+    pub architecture: Architecture,
 }
 
 /// Weights to start from (specification 8).
@@ -223,6 +228,7 @@ impl Default for DecoderConfig {
         DecoderConfig {
             feature_size: UnetrConfig::TUTORIAL.feature_size,
             classes: None,
+            architecture: Architecture::default(),
         }
     }
 }
@@ -299,6 +305,9 @@ impl StageConfig for FinetuneConfig {
 
     fn validate(&self) -> Result<(), SettingsError> {
         self.unetr().validate()?;
+        if self.decoder.architecture == Architecture::Unet && self.start.pretrained.is_some() {
+            return Err(SettingsError::UnetPretrained);
+        }
         self.data.check()?;
         self.optimizer.check()?;
         self.run.check()?;

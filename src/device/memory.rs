@@ -1,10 +1,10 @@
 //! What a training step will need, before it is tried.
 
-use crate::nn::{UnetrConfig, VitConfig};
+use crate::nn::{Architecture, UnetrConfig, VitConfig};
 use serde::Serialize;
 
 /// Estimated peak of device memory in one training step, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct MemoryEstimate {
     /// Weights, gradients and both moments.
     pub state: u64,
@@ -57,18 +57,28 @@ pub fn estimate_pretraining(config: &VitConfig, views: u64, averaged: bool) -> M
 /// Beside the transformer it counts, per voxel of each level, what the convolutional half keeps: two activations of each
 /// residual block's output, the shortcut, the upsampled and the skipped channels, and at full resolution the logits with
 /// their gradient.
-pub fn estimate_finetuning(config: &UnetrConfig, windows: u64, averaged: bool) -> MemoryEstimate {
+pub fn estimate_finetuning(
+    architecture: Architecture,
+    config: &UnetrConfig,
+    windows: u64,
+    averaged: bool,
+) -> MemoryEstimate {
     let number = |value: usize| value as u64;
     let bytes = 4u64;
-    let base = estimate_pretraining(&config.vit, 1, averaged);
+    // A U-Net's way down is the decoder's like; it has no transformer.
+    let (base, ways) = match architecture {
+        Architecture::Unetr => (estimate_pretraining(&config.vit, 1, averaged), 1),
+        Architecture::Unet => (MemoryEstimate::default(), 2),
+    };
     let voxels: u64 = config.vit.image_size.iter().map(|n| number(*n)).product();
     let (features, classes) = (number(config.feature_size), number(config.classes));
     let levels = config.skips().map_or(0, number);
     let mut decoder = voxels * (8 * features + 3 * classes);
     let (mut weights, mut at, mut channels) = (0, voxels, features);
     for _ in 0..=levels {
-        decoder += at * 6 * channels;
-        weights += 27 * 5 * channels * channels + 8 * channels * number(config.vit.hidden_size);
+        decoder += ways * at * 6 * channels;
+        weights +=
+            ways * 27 * 5 * channels * channels + 8 * channels * number(config.vit.hidden_size);
         at /= 8;
         channels *= 2;
     }

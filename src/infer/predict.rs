@@ -1,7 +1,7 @@
 //! From logits to labels.
 
 use crate::infer::{InferError, Probabilities, SlidingWindow};
-use crate::nn::Unetr;
+use crate::nn::Segmenter;
 use crate::transform::{LabelRestorer, Prepared};
 use burn::tensor::Device;
 use std::ops::ControlFlow;
@@ -25,7 +25,7 @@ pub fn argmax(logits: &[f32], classes: usize, out: &mut Vec<u8>) {
 /// # Errors
 /// Those of [`SlidingWindow::run`].
 pub async fn segment(
-    network: &Unetr,
+    network: &Segmenter,
     image: &[f32],
     shape: [usize; 3],
     settings: &SlidingWindow,
@@ -55,7 +55,7 @@ pub async fn segment(
 /// # Errors
 /// Those of [`SlidingWindow::run`] and of the way back.
 pub async fn segment_input(
-    network: &Unetr,
+    network: &Segmenter,
     prepared: &Prepared,
     settings: &SlidingWindow,
     device: &Device,

@@ -2,7 +2,7 @@
 //! the number of windows.
 
 use crate::infer::{InferError, WindowPlan};
-use crate::nn::Unetr;
+use crate::nn::Segmenter;
 use crate::platform::{self, each_chunk};
 use crate::volume::Region;
 use burn::Tensor;
@@ -63,7 +63,7 @@ impl SlidingWindow {
     /// [`InferError::Device`] for a lost device, and those of the sink.
     pub async fn run(
         &self,
-        network: &Unetr,
+        network: &Segmenter,
         image: &[f32],
         shape: [usize; 3],
         device: &Device,
@@ -101,7 +101,7 @@ impl SlidingWindow {
     }
 
     /// The network's logits for one window, averaged over mirror images where asked for.
-    fn passes(&self, network: &Unetr, input: Tensor<5>) -> Tensor<5> {
+    fn passes(&self, network: &Segmenter, input: Tensor<5>) -> Tensor<5> {
         if !self.mirror {
             return network.forward(input);
         }

@@ -1,5 +1,5 @@
 //! The networks, in the order of the papers: linear pieces, attention, transformer block, vision transformer,
-//! auto-encoder, residual block, UNETR. One idea a file; activations are channels-last.
+//! auto-encoder, residual block, UNETR, and a U-Net to compare with. One idea a file; activations are channels-last.
 //!
 //! Field names are the original's parameter names, so that a path through a network is the name of a tensor in
 //! the original's files (`blocks.0.attn.qkv.weight`). See [`crate::weights`] for the layouts on disk.
@@ -15,6 +15,8 @@ mod norm;
 mod patch_embedding;
 mod precision;
 mod residual_block;
+mod segmenter;
+mod unet;
 mod unetr;
 mod upsample;
 mod vit;
@@ -30,6 +32,8 @@ pub use norm::LayerNorm;
 pub use patch_embedding::{PatchEmbedding, PatchProjection};
 pub use precision::Precision;
 pub use residual_block::ResidualBlock;
+pub use segmenter::{Architecture, Segmenter};
+pub use unet::{DownStage, Unet};
 pub use unetr::{TokenEncoder, Unetr, UnetrConfig, UpBlock, UpStage};
 pub use upsample::PatchExpansion;
 pub use vit::{ConfigError, Tokens, VisionTransformer, VitConfig};

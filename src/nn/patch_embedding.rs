@@ -27,16 +27,38 @@ pub struct PatchEmbedding {
     pub position_embeddings: Param<Tensor<3>>,
 }
 
+impl PatchProjection {
+    /// A projection of zeros; [`crate::weights`] fills it.
+    pub fn zeros(channels: usize, patch: usize, hidden: usize, device: &Device) -> Self {
+        let weight = [channels, patch, patch, patch, hidden];
+        PatchProjection {
+            weight: Param::from_tensor(Tensor::zeros(weight, device)),
+            bias: Param::from_tensor(Tensor::zeros([hidden], device)),
+        }
+    }
+
+    /// `[batch, p d, p h, p w, channels]`, f32 or f16, to `[batch, d, h, w, hidden]` in f32.
+    pub fn forward(&self, x: Tensor<5>) -> Tensor<5> {
+        let weight = like(self.weight.val(), &x);
+        let [channels, p, _, _, hidden] = weight.dims();
+        let [batch, depth, height, width, _] = x.dims();
+        let [d, h, w] = [depth / p, height / p, width / p];
+        let inputs = channels * p * p * p;
+        let patches: Tensor<2> = x
+            .reshape([batch, d, p, h, p, w, p, channels])
+            .permute([0, 1, 3, 5, 7, 2, 4, 6])
+            .reshape([batch * d * h * w, inputs]);
+        let projected = single(patches.matmul(weight.reshape([inputs, hidden])));
+        add_bias(projected, self.bias.val()).reshape([batch, d, h, w, hidden])
+    }
+}
+
 impl PatchEmbedding {
     /// An embedding of zeros for single-channel volumes; [`crate::weights`] fills it.
     pub fn zeros(config: &VitConfig, device: &Device) -> Self {
-        let p = config.patch_size;
         let hidden = config.hidden_size;
         PatchEmbedding {
-            patch_embeddings: PatchProjection {
-                weight: Param::from_tensor(Tensor::zeros([1, p, p, p, hidden], device)),
-                bias: Param::from_tensor(Tensor::zeros([hidden], device)),
-            },
+            patch_embeddings: PatchProjection::zeros(1, config.patch_size, hidden, device),
             position_embeddings: Param::from_tensor(Tensor::zeros(
                 [1, config.tokens(), hidden],
                 device,
@@ -46,19 +68,9 @@ impl PatchEmbedding {
 
     /// `[batch, depth, height, width, 1]`, f32 or f16, to `[batch * tokens, hidden]` in f32.
     pub fn forward(&self, x: Tensor<5>) -> Tensor<2> {
-        let weight = like(self.patch_embeddings.weight.val(), &x);
-        let [channels, p, _, _, hidden] = weight.dims();
-        let [batch, depth, height, width, _] = x.dims();
-        let grid = [depth / p, height / p, width / p];
-        let tokens = grid.iter().product::<usize>();
-        let patches: Tensor<2> = x
-            .reshape([batch, grid[0], p, grid[1], p, grid[2], p])
-            .permute([0, 1, 3, 5, 2, 4, 6])
-            .reshape([batch * tokens, channels * p * p * p]);
-        let projected = add_bias(
-            single(patches.matmul(weight.reshape([channels * p * p * p, hidden]))),
-            self.patch_embeddings.bias.val(),
-        );
+        let projected = self.patch_embeddings.forward(x);
+        let [batch, d, h, w, hidden] = projected.dims();
+        let tokens = d * h * w;
         (projected.reshape([batch, tokens, hidden]) + self.position_embeddings.val())
             .reshape([batch * tokens, hidden])
     }

@@ -161,10 +161,7 @@ impl Unetr {
                 } else {
                     config.channels(level + 1)
                 };
-                UpBlock {
-                    transp_conv: double(below, channels),
-                    conv_block: ResidualBlock::zeros(2 * channels, channels, device),
-                }
+                UpBlock::zeros(below, channels, device)
             })
             .collect();
         Ok(Unetr {
@@ -209,10 +206,25 @@ impl Unetr {
         hidden.clear();
         let mut x = on_grid(tokens.normed);
         for (decoder, skip) in self.decoders.iter().zip(skips).rev() {
-            let upsampled = decoder.transp_conv.forward(x);
-            x = decoder.conv_block.forward(Channels::Two(upsampled, skip));
+            x = decoder.forward(x, skip);
         }
         self.out.forward(Channels::One(x))
+    }
+}
+
+impl UpBlock {
+    /// A block of zeros; [`crate::weights`] fills it.
+    pub fn zeros(below: usize, channels: usize, device: &Device) -> Self {
+        UpBlock {
+            transp_conv: PatchExpansion::zeros(below, channels, 2, false, device),
+            conv_block: ResidualBlock::zeros(2 * channels, channels, device),
+        }
+    }
+
+    /// `[batch, d, h, w, below]` and a skip of twice the resolution to the skip's shape.
+    pub fn forward(&self, x: Tensor<5>, skip: Tensor<5>) -> Tensor<5> {
+        let upsampled = self.transp_conv.forward(x);
+        self.conv_block.forward(Channels::Two(upsampled, skip))
     }
 }
 

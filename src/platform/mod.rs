@@ -27,7 +27,7 @@ pub use folder::{AtomicFolder, exists};
 #[cfg(target_family = "wasm")]
 pub use memory::{AppendFile, AtomicFile, AtomicFolder, exists, read, write_atomic};
 #[cfg(not(target_family = "wasm"))]
-pub use native::{AppendFile, AtomicFile, read, write_atomic};
+pub use native::{AppendFile, AtomicFile, keep_freed_memory, read, write_atomic};
 
 pub use parallel::{each_chunk, map_chunks, map_tasks, threads, zip_chunks};
 pub use turn::yield_now;

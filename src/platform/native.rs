@@ -1,11 +1,13 @@
 //! Files of the native program.
 
+mod allocator;
 mod atomic;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+pub use allocator::keep_freed_memory;
 pub use atomic::{AtomicFile, write_atomic};
 
 /// An [`io::Error`] with the file it is about. The message holds the cause, so it is not offered a

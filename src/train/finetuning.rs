@@ -1,4 +1,4 @@
-//! Stage two: UNETR learns from few labelled volumes (specification 4, 6.3, 9).
+//! Stage two: UNETR, or a U-Net to compare with, learns from few labelled volumes (specification 4, 6.3, 9).
 
 use crate::augment::{AugmentSettings, CropSettings, Stage};
 use crate::config::FinetuneConfig;
@@ -6,7 +6,7 @@ use crate::dataset::{Draw, LabelledBatch, LabelledBatches, LabelledSettings, Vol
 use crate::infer::{Blending, InferError, SlidingWindow, segment};
 use crate::loss::segmentation_loss;
 use crate::metric::{Overlaps, mean_of_running_means, mean_of_some};
-use crate::nn::Unetr;
+use crate::nn::Segmenter;
 use crate::optim::{GradientMap, accumulate};
 use crate::train::scale::scaled;
 use crate::train::{
@@ -78,7 +78,7 @@ impl Finetuning {
 
 impl Task for Finetuning {
     type Config = FinetuneConfig;
-    type Network = Unetr;
+    type Network = Segmenter;
     type Batch = LabelledBatch;
 
     fn config(&self) -> &FinetuneConfig {
@@ -102,18 +102,21 @@ impl Task for Finetuning {
         batch.patches
     }
 
-    fn zeros(config: &FinetuneConfig, device: &Device) -> Result<Unetr, TrainError> {
-        Ok(Unetr::zeros(&config.unetr(), device)?.with_precision(config.run.precision))
+    fn zeros(config: &FinetuneConfig, device: &Device) -> Result<Segmenter, TrainError> {
+        Ok(
+            Segmenter::zeros(config.decoder.architecture, &config.unetr(), device)?
+                .with_precision(config.run.precision),
+        )
     }
 
-    fn initial(&self, zeros: Unetr) -> Result<Unetr, TrainError> {
+    fn initial(&self, zeros: Segmenter) -> Result<Segmenter, TrainError> {
         let seed = self.config.run.seed;
         Ok(weights::initialise_with(zeros, seed, self.start.clone())?)
     }
 
     fn forward_backward(
         &self,
-        network: &Unetr,
+        network: &Segmenter,
         batch: &LabelledBatch,
         device: &Device,
         scale: Option<&Tensor<1>>,
@@ -129,7 +132,7 @@ impl Task for Finetuning {
 
     async fn validate(
         &self,
-        network: &Unetr,
+        network: &Segmenter,
         _: u64,
         device: &Device,
         control: &Control,
@@ -202,11 +205,15 @@ impl Task for Finetuning {
     /// `model.safetensors`, what `predict` uses.
     async fn export(
         &self,
-        network: &Unetr,
+        network: &Segmenter,
         step: u64,
     ) -> Result<Vec<(String, Vec<u8>)>, TrainError> {
         let weights = weights::export(network).await?;
-        let about = format!("UNETR under the names of MONAI's UNETR, step {step}");
+        let what = match network {
+            Segmenter::Unetr(_) => "UNETR under the names of MONAI's UNETR",
+            Segmenter::Unet(_) => "U-Net",
+        };
+        let about = format!("{what}, step {step}");
         let bytes = weights::encode(&weights, Some(("about", &about)))?;
         Ok(vec![("model.safetensors".to_owned(), bytes)])
     }
@@ -214,7 +221,7 @@ impl Task for Finetuning {
 
 /// Forward and backward of a batch, in `accumulation` parts whose gradients are averaged by their size.
 pub fn finetune_step(
-    network: &Unetr,
+    network: &Segmenter,
     batch: &LabelledBatch,
     accumulation: usize,
     device: &Device,

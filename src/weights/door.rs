@@ -73,6 +73,27 @@ impl Named for crate::nn::Unetr {
     }
 }
 
+impl Named for crate::nn::Unet {
+    /// Its stages of the way down are its own; the rest is named as in [`crate::nn::Unetr`].
+    fn parameter_name(path: &str) -> String {
+        match path.starts_with("downs.") {
+            true => path.to_owned(),
+            false => crate::nn::Unetr::parameter_name(path),
+        }
+    }
+}
+
+impl Named for crate::nn::Segmenter {
+    /// The names of the network it is.
+    fn parameter_name(path: &str) -> String {
+        match path.split_once('.') {
+            Some(("Unetr", path)) => crate::nn::Unetr::parameter_name(path),
+            Some(("Unet", path)) => crate::nn::Unet::parameter_name(path),
+            _ => path.to_owned(),
+        }
+    }
+}
+
 impl DiskLayout {
     /// The layout of a parameter, given the struct that holds it.
     pub(crate) fn of(container: &str, field: &str) -> Self {

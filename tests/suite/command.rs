@@ -410,3 +410,23 @@ fn a_run_whose_weights_explode_ends_with_an_error_and_a_good_checkpoint() {
             .all(|w| w.is_finite())
     );
 }
+
+#[test]
+fn images_that_are_not_in_hu_are_warned_about_where_no_modality_is_named() {
+    let folder = folder();
+    for (lift, warned) in [(0, false), (500, true)] {
+        write_volume(&folder.path().join("a.nii"), |index| {
+            texture(0)(index) + lift
+        });
+        let list = write_list(folder.path(), &["a.nii"]);
+        let out = format!("run {lift}");
+        let call = words(
+            SMALL_NETWORK,
+            &["--max-steps", "1", "--datalist", list, "--out", &out],
+        );
+        let done = run(folder.path(), &call).succeeded();
+        let found = done.stderr.contains("a.nii has no value below 51")
+            && done.stderr.contains("--intensity percentile");
+        assert_eq!(found, warned, "{}", done.told());
+    }
+}

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 const FAILED: i32 = 1;
 
-/// Two arms and two seeds of networks that take a moment.
+/// Three arms and two seeds of networks that take a moment.
 const PLAN: &str = r#"
 name = "Phantoms"
 sizes = [2]
-arms = ["random", "pretrained"]
+arms = ["random", "pretrained", "unet"]
 seeds = [1, 2]
 
 [data]
@@ -111,7 +111,7 @@ fn an_experiment_that_was_killed_goes_on_and_ends_as_if_it_had_not_been() {
         runs.iter().map(|run| run["cases"].clone()).collect()
     };
     assert_eq!(cases(&found), cases(&other));
-    assert_eq!(cases(&found).len(), 4);
+    assert_eq!(cases(&found).len(), 6);
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn an_experiment_leaves_tables_and_pictures_and_refuses_another_plan() {
     assert_eq!(written, found);
     assert_eq!(text("plan.toml"), PLAN);
     assert!(text("results.md").contains("pre-trained, relative improvement"));
-    assert_eq!(text("results.csv").lines().count(), 3);
+    assert_eq!(text("results.csv").lines().count(), 4);
     for name in ["results.png", "curves.png"] {
         let bytes = std::fs::read(at(name)).unwrap();
         assert!(bytes.starts_with(b"\x89PNG"), "{name}");
@@ -140,6 +140,11 @@ fn an_experiment_leaves_tables_and_pictures_and_refuses_another_plan() {
     // The pre-trained arm starts from the encoder, and the random one from nothing.
     assert!(at("runs/002-pretrained-seed1/loaded.json").exists());
     assert!(!at("runs/002-random-seed1/loaded.json").exists());
+    // The baseline has convolutions where the others have a transformer.
+    let unet = std::fs::read(at("runs/002-unet-seed1/model.safetensors")).unwrap();
+    let unet = hounsfield::weights::decode(&unet).unwrap();
+    assert!(unet.contains_key("downs.2.merge.weight"));
+    assert!(!unet.keys().any(|name| name.starts_with("vit.")));
 
     // Nothing is left to do.
     let again = run(folder.path(), &words(CALL, &["--json"])).succeeded();

@@ -312,3 +312,13 @@ fn a_run_whose_first_checkpoint_cannot_be_written_leaves_nothing() {
         done.told()
     );
 }
+
+#[test]
+fn a_network_without_a_transformer_does_not_take_a_pre_trained_one() {
+    let folder = folder();
+    let call = words(
+        "finetune --architecture unet --pretrained encoder.safetensors --out run --device cpu",
+        &[],
+    );
+    refused(folder.path(), &call, FAILED, &["start.pretrained", "unetr"]);
+}

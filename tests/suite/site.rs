@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -33,21 +35,23 @@ pub(crate) fn results(folder: &Path) -> serde_json::Value {
     serde_json::from_slice(&seen).unwrap()
 }
 
-/// Serves a folder from threads of its own, as long as the tests run. Gives its address.
+/// Serves a folder from threads of its own, as long as the tests run. Gives its address. Asked for `off`, it hangs up on
+/// everybody until it is asked for `on`.
 pub(crate) fn serve(site: PathBuf) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/", listener.local_addr().unwrap());
     std::thread::spawn(move || {
+        let off = Arc::new(AtomicBool::new(false));
         for stream in listener.incoming().flatten() {
-            let site = site.clone();
-            std::thread::spawn(move || answer(stream, &site));
+            let (site, off) = (site.clone(), Arc::clone(&off));
+            std::thread::spawn(move || answer(stream, &site, &off));
         }
     });
     address
 }
 
 /// Answers one request; what breaks off is the browser's affair.
-fn answer(mut stream: TcpStream, site: &Path) -> Option<()> {
+fn answer(mut stream: TcpStream, site: &Path, off: &AtomicBool) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut first = String::new();
     reader.read_line(&mut first).ok()?;
@@ -57,6 +61,11 @@ fn answer(mut stream: TcpStream, site: &Path) -> Option<()> {
     }
     let path = first.split_whitespace().nth(1)?.split('?').next()?;
     let name = match path.trim_start_matches('/') {
+        switch @ ("off" | "on") => {
+            off.store(switch == "off", Ordering::Relaxed);
+            return stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").ok();
+        }
+        _ if off.load(Ordering::Relaxed) => return None,
         "" => "index.html",
         name => name,
     };

@@ -344,6 +344,15 @@ function wire() {
   theme(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 }
 
+// Keeps the page for times without a network; it works without that too.
+async function keep() {
+  try {
+    await navigator.serviceWorker?.register(new URL("offline.js", document.baseURI));
+  } catch (error) {
+    console.info(`The page cannot be kept for use offline: ${error.message}`);
+  }
+}
+
 async function main() {
   wire();
   await viewer.attach();
@@ -353,6 +362,7 @@ async function main() {
   const { run } = await client.call("stored");
   if (run) training.offer(run, restore, forget);
   document.body.dataset.ready = "yes";
+  await keep();
 }
 
 main().catch((error) => {

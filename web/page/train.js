@@ -26,6 +26,8 @@ export class Training {
   #total = 0;
   #step = 0;
   #pausing = false;
+  // Whether the crops are smaller than the settings say, to fit.
+  #shrunk = false;
 
   // `done(answer)` takes over what a run left; `preview(event, buffers)` shows a check; `failed(error)` a failure.
   constructor(client, cases, { done, preview, failed }) {
@@ -36,7 +38,10 @@ export class Training {
     this.score = new Curves($("score-curve"), "Dice of the check", { score: "--curve-3" });
     for (const id of [...Object.keys(NUMBERS), ...Object.keys(LISTS), "toml", "names"]) {
       // What is being typed must not be written over by an answer that comes meanwhile.
-      $(id).addEventListener("input", () => this.#changed.add(id));
+      $(id).addEventListener("input", () => {
+        this.#changed.add(id);
+        if (id === "crop") this.#shrunk = false;
+      });
       $(id).addEventListener("change", () => {
         this.#changed.add(id);
         this.plan();
@@ -46,6 +51,7 @@ export class Training {
     for (const radio of document.querySelectorAll("input[name=stage]")) {
       radio.addEventListener("change", () => {
         this.#changed.clear();
+        this.#shrunk = false;
         this.#cases.drawChoice();
       });
     }
@@ -114,7 +120,10 @@ export class Training {
       $("names").placeholder = plan.classes.slice(1).join(", ") || "liver, tumour";
       $("all-settings").textContent = plan.text;
       const tight = plan.memory > this.limits.memory || plan.largest_tensor > this.limits.tensor;
-      const parts = this.#changed.has("accumulation") && plan.settings[crops].accumulation > 1 ? ", in parts to fit" : "";
+      const parts = [
+        this.#changed.has("accumulation") && plan.settings[crops].accumulation > 1 ? ", in parts to fit" : "",
+        this.#shrunk ? ", with smaller crops to fit" : "",
+      ].join("");
       const advice = tight ? " That may be more than there is: choose a smaller crop." : "";
       $("estimate").textContent = `Learns from ${request.training.length}, checks with ${request.validation.length}. Needs about ${bytes(plan.memory)} of memory${parts}.${advice}`;
       $("estimate").classList.remove("problem");
@@ -126,13 +135,23 @@ export class Training {
     }
   }
 
-  // Sends the crops of a step through the network one by one where all at once would not fit. True where it did so.
+  // Where a step would not fit: its crops go through the network one by one, then they become smaller. True where it
+  // changed something. What the user typed stays.
   async #fitted(plan, crops) {
-    const fits = plan.memory <= this.limits.memory && plan.largest_tensor <= this.limits.tensor;
+    if (plan.memory <= this.limits.memory && plan.largest_tensor <= this.limits.tensor) return false;
     const most = crops.batch_volumes * crops.samples_per_volume;
-    if (fits || this.#changed.has("accumulation") || crops.accumulation >= most) return false;
-    this.#changed.add("accumulation");
-    $("accumulation").value = most;
+    if (!this.#changed.has("accumulation") && crops.accumulation < most) {
+      this.#changed.add("accumulation");
+      $("accumulation").value = most;
+    } else {
+      const patch = plan.settings.network.patch_size;
+      const smaller = crops.roi_size.map((n) => Math.max(Math.min(n, 2 * patch), Math.floor(n / 2 / patch) * patch));
+      const typed = this.#changed.has("crop") && !this.#shrunk;
+      if (typed || smaller.every((n, axis) => n === crops.roi_size[axis])) return false;
+      this.#shrunk = true;
+      this.#changed.add("crop");
+      $("crop").value = smaller.join(" × ");
+    }
     await this.plan();
     return true;
   }

@@ -27,6 +27,8 @@ export async function open(address, profile, first = "", viewport = { width: 128
     args: FLAGS,
     viewport,
     acceptDownloads: true,
+    // One that answers for the server would hide the worker's program from `first`.
+    serviceWorkers: first ? "block" : "allow",
   });
   const page = context.pages()[0] ?? (await context.newPage());
   page.setDefaultTimeout(PATIENCE);
@@ -48,7 +50,8 @@ export async function open(address, profile, first = "", viewport = { width: 128
   return { context, page, watched };
 }
 
-export const ready = (page) => page.waitForSelector("body[data-ready=yes]");
+// A page without text counts as hidden.
+export const ready = (page) => page.waitForSelector("body[data-ready=yes]", { state: "attached" });
 
 export const text = (page, id) => page.locator(`#${id}`).innerText();
 

@@ -10,6 +10,8 @@ import { download, drop, latency, open, ready, says, set, tell, text } from "./b
 const [story, address, folder, data] = process.argv.slice(2);
 const profile = join(folder, "profile");
 const results = { story };
+// Requests that were made before the first click.
+let loaded = 0;
 
 const hippocampus = (number) =>
   ["images", "labels"].map((kind) => ({ name: `${kind}/hippocampus_${number}.nii.gz`, path: join(data, `hippocampus/${kind}/hippocampus_${number}.nii.gz`) }));
@@ -35,18 +37,24 @@ async function segmentsPhantom(page) {
   await download(page, "[data-file=scores_json]", folder);
 }
 
+async function pauses(page) {
+  const before = await step(page);
+  await page.click("#pause");
+  const paused = await says(page, "train-state", /Paused after step \d+ of 20/);
+  results.paused = { before, after: Number(paused.match(/step (\d+)/)[1]) };
+}
+
 async function trainsWithPause(page) {
   await prepare(page);
   await page.click("#train");
   await says(page, "train-state", /Step [2-9] of 20/);
   results.latency = await latency(page, 3);
-  const before = await step(page);
-  await page.click("#pause");
-  const paused = await says(page, "train-state", /Paused after step \d+ of 20/);
-  results.paused = { before, after: Number(paused.match(/step (\d+)/)[1]) };
+  await pauses(page);
   results.half = await download(page, "[data-file=run]", folder);
+  results.computing = watched.requests.slice(loaded);
 
-  // Another visit: what was stored is offered, and goes on to the end.
+  // Another visit, with no server: the page and what was stored are there, and training goes on to the end.
+  await fetch(new URL("off", address));
   await page.reload();
   await ready(page);
   results.offer = await text(page, "resume");
@@ -55,6 +63,7 @@ async function trainsWithPause(page) {
   await download(page, "[data-file=metrics]", folder);
   await download(page, "[data-file=weights]", folder);
   await download(page, "[data-file=settings]", folder);
+  await fetch(new URL("on", address));
 }
 
 // Goes on with a run that the native program began.
@@ -133,16 +142,24 @@ async function pretrains(page) {
   results.finetuned = await says(page, "train-state", /Done after step 4 of 4/);
 }
 
-// Trains on the GPU, loses it in the middle, and gets to the end all the same.
-async function losesDevice(page) {
-  await prepareTiny(page, 12);
+// Segments and trains on the GPU, is paused and reloaded, loses the GPU, and gets to the end all the same.
+async function onWebGpu(page) {
+  await segmentsPhantom(page);
+  await prepareTiny(page, 20);
   await page.click("#train");
-  await says(page, "train-state", /Step [3-6] of 12/);
+  await says(page, "train-state", /Step [2-5] of 20/);
+  await pauses(page);
+  await page.reload();
+  await ready(page);
+  await page.click("#restore");
+  await says(page, "train-state", /Step ([6-9]|1\d) of 20/);
   await page.waitForFunction(() => document.getElementById("train-state").dataset.saved !== undefined);
   results.lostAt = await step(page);
   await page.workers()[0].evaluate(() => self.devices.forEach((device) => device.destroy()));
   results.told = await says(page, "banner", /started anew; training goes on/);
-  results.done = await says(page, "train-state", /Done after step 12 of 12/);
+  results.done = await says(page, "train-state", /Done after step 20 of 20/);
+  results.run = await download(page, "[data-file=run]", folder);
+  await download(page, "[data-file=metrics]", folder);
 }
 
 // Keeps the devices of the worker where a test can reach them.
@@ -180,10 +197,11 @@ async function pictures(page) {
   await shot("page-narrow-light", 390, "light", true);
 }
 
-const { context, page, watched } = await open(address, profile, story === "lost" ? KEEP_DEVICES : "");
+const { context, page, watched } = await open(address, profile, story === "webgpu" ? KEEP_DEVICES : "");
 try {
   results.device = await text(page, "device");
-  const loaded = watched.requests.length;
+  if (story !== "webgpu") await page.evaluate(() => navigator.serviceWorker.ready);
+  loaded = watched.requests.length;
   if (story === "visit") {
     await segmentsPhantom(page);
     await refusesFiles(page);
@@ -192,14 +210,13 @@ try {
     await continuesNative(page);
   } else if (story === "pretrain") {
     await pretrains(page);
-  } else if (story === "lost") {
-    await losesDevice(page);
+  } else if (story === "webgpu") {
+    await onWebGpu(page);
   } else if (story === "pictures") {
     await pictures(page);
   } else {
     throw new Error(`no story ${story}`);
   }
-  results.loaded = loaded;
   results.requests = watched.requests;
   results.errors = watched.errors;
   results.banner = await page.locator("#banner").textContent();

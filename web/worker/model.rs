@@ -4,7 +4,7 @@ use crate::protocol::{ClassLine, ModelLine};
 use burn::tensor::Device;
 use hounsfield::config::{FinetuneConfig, Preset, StageConfig};
 use hounsfield::dataset::phantom::{ORGAN_COLOURS, ORGAN_NAMES};
-use hounsfield::nn::Unetr;
+use hounsfield::nn::Segmenter;
 use hounsfield::report::montage::label_colour;
 use hounsfield::weights::{
     self, Need, TransferError, TransferOptions, TransferReport, Values, WeightsFile, transfer,
@@ -19,7 +19,7 @@ pub(crate) struct Model {
     pub(crate) bytes: Rc<Vec<u8>>,
     pub(crate) config: FinetuneConfig,
     pub(crate) classes: Vec<String>,
-    pub(crate) network: Unetr,
+    pub(crate) network: Segmenter,
     report: String,
 }
 
@@ -56,7 +56,12 @@ fn take(
     options: &TransferOptions,
 ) -> Result<Taken, String> {
     config.validate().map_err(|e| e.to_string())?;
-    let empty = Unetr::zeros(&config.unetr(), &Device::flex()).map_err(|e| e.to_string())?;
+    let empty = Segmenter::zeros(
+        config.decoder.architecture,
+        &config.unetr(),
+        &Device::flex(),
+    )
+    .map_err(|e| e.to_string())?;
     Ok(transfer(file, &weights::describe(&empty), options))
 }
 
@@ -88,9 +93,10 @@ impl Model {
         for config in candidates {
             match take(&file, &config, &WHOLE)? {
                 Ok((values, report)) => {
-                    let network = Unetr::zeros(&config.unetr(), device)
-                        .map_err(|e| e.to_string())?
-                        .with_precision(config.run.precision);
+                    let network =
+                        Segmenter::zeros(config.decoder.architecture, &config.unetr(), device)
+                            .map_err(|e| e.to_string())?
+                            .with_precision(config.run.precision);
                     let network = weights::fill(network, &values).map_err(|e| e.to_string())?;
                     let names = names(classes, network.classes());
                     return Ok(Weights::Model(Box::new(Model {

@@ -7,7 +7,7 @@ use crate::cli::bench::step::noise;
 use crate::cli::output::{bytes, print};
 use crate::config::{FinetuneConfig, Preset, StageConfig};
 use crate::device;
-use crate::nn::Unetr;
+use crate::nn::Segmenter;
 use crate::weights;
 use anyhow::ensure;
 use burn::Tensor;
@@ -35,7 +35,11 @@ pub(super) fn run(args: &BenchInferArgs) -> anyhow::Result<ExitCode> {
     };
     let config: FinetuneConfig = preset.settings()?;
     let selected = pollster::block_on(device::select(args.device.device))?;
-    let network = Unetr::zeros(&config.unetr(), &selected.device)?;
+    let network = Segmenter::zeros(
+        config.decoder.architecture,
+        &config.unetr(),
+        &selected.device,
+    )?;
     let network = weights::initialise(network, config.run().seed)?;
     let [d, h, w] = config.crops.roi_size;
     let values = TensorData::new(noise(d * h * w, 0), [1, d, h, w, 1]);

@@ -2,6 +2,7 @@
 
 use crate::config::{Arm, ExperimentPlan, FinetuneConfig};
 use crate::dataset::{DataList, check_cases};
+use crate::nn::Architecture;
 use anyhow::{Context, ensure};
 use std::path::{Path, PathBuf};
 
@@ -26,13 +27,17 @@ impl Trial {
         format!("{} cases, {}, seed {}", self.size, self.arm, self.seed)
     }
 
-    /// Its settings: those of the plan; arms differ in the weights they start from, and in nothing else.
+    /// Its settings: those of the plan; arms differ in the weights they start from or in the
+    /// encoder, and in nothing else.
     pub(super) fn config(&self, plan: &ExperimentPlan, start: Option<PathBuf>) -> FinetuneConfig {
         let mut config = plan.finetune.clone();
         config.data.datalist = Some(self.list.clone());
         config.data.data_root = Some(plan.data.root.clone());
         config.run.seed = self.seed;
         config.start.pretrained = start;
+        if self.arm == Arm::Unet {
+            config.decoder.architecture = Architecture::Unet;
+        }
         config
     }
 

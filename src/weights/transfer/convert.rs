@@ -105,6 +105,7 @@ fn network_name(report: &ConvertReport) -> &'static str {
         NetworkKind::Vit => "ViT",
         NetworkKind::AutoEncoder => "ViTAutoEnc",
         NetworkKind::Unetr => "UNETR",
+        NetworkKind::Unet => "U-Net",
     }
 }
 

@@ -190,7 +190,11 @@ impl Missing {
             total,
             first: first.clone(),
         };
-        if report.encoder_taken == 0 {
+        let nothing = match target.kind {
+            NetworkKind::Unet => report.numbers == 0,
+            _ => report.encoder_taken == 0,
+        };
+        if nothing {
             let first = self.encoder.first().or(self.others.first());
             return Err(incomplete(
                 0,
@@ -206,7 +210,8 @@ impl Missing {
         }
         match self.others.first().filter(|_| options.need == Need::All) {
             Some(first)
-                if target.kind == NetworkKind::Unetr && report.origin.network != target.kind =>
+                if matches!(target.kind, NetworkKind::Unetr | NetworkKind::Unet)
+                    && report.origin.network != target.kind =>
             {
                 Err(TransferError::WrongStage {
                     kind: report.origin.network.to_string(),

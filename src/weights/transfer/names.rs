@@ -14,6 +14,9 @@ pub enum NetworkKind {
     /// The segmentation network.
     #[serde(rename = "UNETR")]
     Unetr,
+    /// The convolutional baseline, [`crate::nn::Unet`].
+    #[serde(rename = "U-Net")]
+    Unet,
 }
 
 impl std::fmt::Display for NetworkKind {
@@ -22,6 +25,7 @@ impl std::fmt::Display for NetworkKind {
             NetworkKind::Vit => "ViT",
             NetworkKind::AutoEncoder => "ViTAutoEnc",
             NetworkKind::Unetr => "UNETR",
+            NetworkKind::Unet => "U-Net",
         })
     }
 }
@@ -76,7 +80,7 @@ fn prefixes<'a>(names: &[&'a str], anchors: &[&str]) -> BTreeSet<&'a str> {
         .collect()
 }
 
-/// Finds the network that names belong to. `Ok(None)` where there is no vision transformer.
+/// Finds the network that names belong to. `Ok(None)` where there is neither a vision transformer nor our U-Net.
 ///
 /// # Errors
 /// Two prefixes, where there is more than one transformer.
@@ -89,7 +93,7 @@ pub(super) fn recognise(names: &[&str]) -> Result<Option<Recognised>, [String; 2
     }
     let mut found = found.into_iter();
     let vit = match (found.next(), found.next()) {
-        (None, _) => return Ok(None),
+        (None, _) => return Ok(unet(names)),
         (Some(only), None) => only,
         (Some(first), Some(second)) => return Err([first.to_owned(), second.to_owned()]),
     };
@@ -114,9 +118,21 @@ pub(super) fn recognise(names: &[&str]) -> Result<Option<Recognised>, [String; 2
     }))
 }
 
+/// A U-Net, by a name that only it has. Its files are our own, without prefixes.
+fn unet(names: &[&str]) -> Option<Recognised> {
+    names.contains(&"downs.0.merge.weight").then(|| Recognised {
+        kind: NetworkKind::Unet,
+        root: String::new(),
+        vit: String::new(),
+    })
+}
+
 impl Recognised {
     /// What a tensor is for, and its name without prefixes.
     pub(super) fn part<'n>(&self, name: &'n str) -> (Part, &'n str) {
+        if self.kind == NetworkKind::Unet {
+            return (Part::Decoder, name);
+        }
         if self.kind == NetworkKind::Unetr
             && let Some(bare) = name.strip_prefix(&self.root)
             && let Some(part) = convolution(bare)

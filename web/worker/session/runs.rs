@@ -37,7 +37,8 @@ impl Session {
                 let config = self.finetune_config(request)?;
                 let averaged = config.optimizer.ema_decay > 0.0;
                 let (unetr, crops) = (config.unetr(), config.crops_at_once() as u64);
-                let memory = estimate_finetuning(&unetr, crops, averaged);
+                let memory =
+                    estimate_finetuning(config.decoder.architecture, &unetr, crops, averaged);
                 let names = class_names(request, unetr.classes);
                 (json!(config), config.to_toml(), memory, names)
             }
