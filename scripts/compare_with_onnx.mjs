@@ -2,19 +2,19 @@
 // Segmentation in the page beside the same network in onnxruntime-web, in turn in one headless Chromium.
 //
 //     trunk build --release
-//     node scripts/compare_with_onnx.mjs [--python PYTHON] [--dist dist] [--size 96] [--repeats 3] [--only "part of a name"]
+//     node scripts/compare_with_onnx.mjs [--only WebAssembly] [--size 96] [--repeats 3] [--python PYTHON] [--dist FOLDER]
 //
-// The network is the UNETR of the preset `small` (64^3 windows, 13.3 million weights) with MONAI's random initialisation,
-// as ONNX and as safetensors (scripts/export_onnx.py says what PYTHON needs). Both sides get the same volume of --size
-// voxels an axis, on the network's own grid and scale, cut it into the same windows with an overlap of 0.5 and put the
-// logits together with the same Gaussian weights. Each side is a worker that is asked and answers; the time is that of
-// the page that waits, after a first run of each side that is compared but not timed. "A window" is the time from the
-// first window to the last, by their number: what is done once a volume is left out. Processor time is that of the whole
-// browser, where the system tells; other work on the machine changes it less.
+// The network is the UNETR of the preset `small` (64^3 windows, 13.3 million weights) with MONAI's random start, as ONNX
+// and as safetensors; scripts/export_onnx.py says what PYTHON needs. Both sides get the same volume of --size voxels an
+// axis, on the network's own grid and scale, cut it into the same windows with an overlap of 0.5 and put the logits
+// together with the same Gaussian weights. Each side is a worker that is asked and answers. The time is that of the page
+// that waits; a first run of each side is compared but not timed. "A window" is the time from the first window to the
+// last, by their number: what is done once a volume is left out. Processor time is that of the whole browser, where the
+// system tells; other work on the machine changes it less.
 //
 // Exit code 1 if a side labels fewer than 99.9 % of the voxels as the first one does. A side that cannot run is listed
-// with what it said. onnxruntime-web comes from npm into a temporary folder, the driver from web/ (npm ci). On a software
-// WebGPU adapter a window takes a minute: --only WebAssembly leaves that out, --only WebGPU --size 64 --repeats 1 is short.
+// with what it said. onnxruntime-web comes from npm into a temporary folder, the driver from web/ (npm ci). --only takes
+// the sides whose name holds it. On a software WebGPU adapter a window takes a minute: --only WebGPU --size 64 is short.
 
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";

@@ -80,7 +80,8 @@ def main():
         for parameter in network.out.parameters():
             parameter *= 10  # So that many classes occur.
     # MONAI's blocks hold a cross-attention that nothing uses.
-    save({name: x for name, x in network.state_dict().items() if "cross_attn" not in name}, folder / "model.safetensors")
+    weights = {name: x for name, x in network.state_dict().items() if "cross_attn" not in name}
+    save(weights, folder / "model.safetensors")
     export(network, folder / "model.onnx")
     for module in list(network.modules()):
         for name, layer in module.named_children():
