@@ -146,7 +146,7 @@ pub(super) fn labelled_sources(
 
 fn first_orientation(list: &DataList) -> anyhow::Result<PictureOrientation> {
     let first = list.training.first().context("the list is empty")?;
-    Ok(PictureOrientation::of(volume::read(&first.image)?.affine()))
+    Ok(PictureOrientation::of(&volume::probe(&first.image)?.affine))
 }
 
 fn file_sources<P: Preparation + Copy + 'static>(

@@ -75,8 +75,7 @@ impl Training for Finetune {
     fn memory(config: &FinetuneConfig) -> u64 {
         let averaged = config.optimizer.ema_decay > 0.0;
         let crops = config.crops_at_once() as u64;
-        let architecture = config.decoder.architecture;
-        estimate_finetuning(architecture, &config.unetr(), crops, averaged).total()
+        estimate_finetuning(&config.segmenter(), crops, averaged).total()
     }
 
     fn prepare(

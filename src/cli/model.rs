@@ -67,14 +67,13 @@ pub(super) fn starting_weights(
         allow_partial: config.start.allow_partial,
         positions: (config.start.resize_positions).then(|| grids(path, &unetr.vit)),
     };
-    load(&file, &unetr_parameters(config)?, &options)
+    load(&file, &parameters_of(config)?, &options)
 }
 
-fn unetr_parameters(config: &FinetuneConfig) -> anyhow::Result<Vec<weights::ParameterInfo>> {
+fn parameters_of(config: &FinetuneConfig) -> anyhow::Result<Vec<weights::ParameterInfo>> {
     // Zeros on the CPU are lazily mapped pages: only names and shapes are asked for.
     Ok(weights::describe(&Segmenter::zeros(
-        config.decoder.architecture,
-        &config.unetr(),
+        &config.segmenter(),
         &Device::flex(),
     )?))
 }
@@ -129,7 +128,7 @@ pub(super) fn model(args: &ModelArgs, device: &Device) -> anyhow::Result<Model> 
         allow_partial: false,
         positions: None,
     };
-    let network = Segmenter::zeros(config.decoder.architecture, &config.unetr(), device)?;
+    let network = Segmenter::zeros(&config.segmenter(), device)?;
     let (values, report) = load(&file, &weights::describe(&network), &options)?;
     Ok(Model {
         network: weights::fill(network, &values)?,

@@ -135,11 +135,12 @@ pub struct ExperimentPlan {
 }
 
 /// Settings that a plan sets for every run: section, name, and what says it.
-const SET_BY_PLAN: [(&str, &str, &str); 4] = [
+const SET_BY_PLAN: [(&str, &str, &str); 5] = [
     ("data", "datalist", "[data]"),
     ("data", "data_root", "[data]"),
     ("run", "seed", "seeds"),
     ("start", "pretrained", "arms and [pretrain]"),
+    ("decoder", "architecture", "arms"),
 ];
 
 impl ExperimentPlan {
@@ -366,6 +367,11 @@ mod tests {
             ("seeds =", "seed =", "seed"),
             ("max_steps", "steps", "steps"),
             ("max_steps = 5", "seed = 5", "finetune.run.seed"),
+            (
+                "[finetune.run]\n",
+                "[finetune.decoder]\narchitecture = \"unet\"\n[finetune.run]\n",
+                "finetune.decoder.architecture",
+            ),
             ("[6]", "[6, 12]", "12"),
             ("[6]", "[]", "sizes"),
             ("[1, 2]", "[1, 1]", "seeds"),

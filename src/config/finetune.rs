@@ -5,7 +5,7 @@ use crate::config::{
     DataConfig, IntensityMode, NetworkConfig, OptimizerConfig, Preset, RunConfig, SettingsError,
     StageConfig,
 };
-use crate::nn::{Architecture, UnetrConfig};
+use crate::nn::{Architecture, SegmenterConfig, UnetrConfig};
 use crate::optim::{Decay, ScheduleKind};
 use crate::transform::{FinetuneTransform, GeometryOrder};
 use serde::{Deserialize, Serialize};
@@ -249,6 +249,14 @@ impl FinetuneConfig {
                 .decoder
                 .classes
                 .unwrap_or(UnetrConfig::TUTORIAL.classes),
+        }
+    }
+
+    /// Kind and sizes of the network.
+    pub fn segmenter(&self) -> SegmenterConfig {
+        SegmenterConfig {
+            architecture: self.decoder.architecture,
+            sizes: self.unetr(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a training step will need, before it is tried.
 
-use crate::nn::{Architecture, UnetrConfig, VitConfig};
+use crate::nn::{Architecture, SegmenterConfig, VitConfig};
 use serde::Serialize;
 
 /// Estimated peak of device memory in one training step, in bytes.
@@ -54,15 +54,18 @@ pub fn estimate_pretraining(config: &VitConfig, views: u64, averaged: bool) -> M
 
 /// Estimates a fine-tuning step that sends `windows` windows through the network at once.
 ///
-/// Beside the transformer it counts, per voxel of each level, what the convolutional half keeps: two activations of each
+/// Beside the transformer, which a U-Net lacks, it counts, per voxel of each level, what the convolutional half keeps: two activations of each
 /// residual block's output, the shortcut, the upsampled and the skipped channels, and at full resolution the logits with
 /// their gradient.
 pub fn estimate_finetuning(
-    architecture: Architecture,
-    config: &UnetrConfig,
+    config: &SegmenterConfig,
     windows: u64,
     averaged: bool,
 ) -> MemoryEstimate {
+    let SegmenterConfig {
+        architecture,
+        sizes: config,
+    } = config;
     let number = |value: usize| value as u64;
     let bytes = 4u64;
     // A U-Net's way down is the decoder's like; it has no transformer.

@@ -32,7 +32,7 @@ pub use norm::LayerNorm;
 pub use patch_embedding::{PatchEmbedding, PatchProjection};
 pub use precision::Precision;
 pub use residual_block::ResidualBlock;
-pub use segmenter::{Architecture, Segmenter};
+pub use segmenter::{Architecture, Segmenter, SegmenterConfig};
 pub use unet::{DownStage, Unet};
 pub use unetr::{TokenEncoder, Unetr, UnetrConfig, UpBlock, UpStage};
 pub use upsample::PatchExpansion;

@@ -25,6 +25,15 @@ impl Architecture {
     }
 }
 
+/// Kind and sizes of a segmentation network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SegmenterConfig {
+    /// What feeds the decoder.
+    pub architecture: Architecture,
+    /// Sizes; of the transformer a U-Net takes only image and patch size.
+    pub sizes: UnetrConfig,
+}
+
 /// A segmentation network.
 #[derive(Module, Debug)]
 #[allow(
@@ -43,14 +52,10 @@ impl Segmenter {
     ///
     /// # Errors
     /// [`ConfigError`] for sizes that make no network.
-    pub fn zeros(
-        architecture: Architecture,
-        config: &UnetrConfig,
-        device: &Device,
-    ) -> Result<Self, ConfigError> {
-        Ok(match architecture {
-            Architecture::Unetr => Segmenter::Unetr(Unetr::zeros(config, device)?),
-            Architecture::Unet => Segmenter::Unet(Unet::zeros(config, device)?),
+    pub fn zeros(config: &SegmenterConfig, device: &Device) -> Result<Self, ConfigError> {
+        Ok(match config.architecture {
+            Architecture::Unetr => Segmenter::Unetr(Unetr::zeros(&config.sizes, device)?),
+            Architecture::Unet => Segmenter::Unet(Unet::zeros(&config.sizes, device)?),
         })
     }
 

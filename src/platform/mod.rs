@@ -1,6 +1,7 @@
 //! What differs between the native program and the web page: files, clocks, threads.
 //!
-//! Both twins offer the same names. A page's files are in memory ([`memory`]): whoever shows the page keeps copies.
+//! Both twins offer the same names, but for `keep_freed_memory`, which only the native program calls. A page's files are in
+//! memory ([`memory`]): whoever shows the page keeps copies.
 
 #[cfg(not(target_family = "wasm"))]
 #[path = "folder_native.rs"]

@@ -103,10 +103,7 @@ impl Task for Finetuning {
     }
 
     fn zeros(config: &FinetuneConfig, device: &Device) -> Result<Segmenter, TrainError> {
-        Ok(
-            Segmenter::zeros(config.decoder.architecture, &config.unetr(), device)?
-                .with_precision(config.run.precision),
-        )
+        Ok(Segmenter::zeros(&config.segmenter(), device)?.with_precision(config.run.precision))
     }
 
     fn initial(&self, zeros: Segmenter) -> Result<Segmenter, TrainError> {

@@ -5,7 +5,7 @@ use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use super::nifti::Source;
-use super::{Datatype, Header, NiftiImage, Volume, VolumeError, affine};
+use super::{Affine, Datatype, Header, NiftiImage, Volume, VolumeError};
 use super::{encode_nifti, encode_nifti_like};
 use crate::platform;
 
@@ -17,8 +17,8 @@ const BLOCK: usize = 128 << 10;
 pub struct Probe {
     /// Voxels along each axis.
     pub shape: [usize; 3],
-    /// Distance between voxels along each axis, mm.
-    pub spacing: [f64; 3],
+    /// Voxel index to world, mm.
+    pub affine: Affine,
     /// How the voxels are stored.
     pub datatype: Datatype,
 }
@@ -63,11 +63,11 @@ pub fn probe(path: &Path) -> Result<Probe, VolumeError> {
             (header, open(pair.image(&name)?, &name)?)
         }
     };
-    let spacing = affine::spacing(&header.affine(&name)?);
+    let affine = header.affine(&name)?;
     voxels.check(&header)?;
     Ok(Probe {
         shape: header.shape,
-        spacing,
+        affine,
         datatype: header.datatype,
     })
 }

@@ -210,6 +210,7 @@ fn the_page_pre_trains_and_fine_tunes_from_what_that_leaves() {
             .starts_with("Done after step 4"),
         "{seen:#}"
     );
+    assert!(seen["shrunk"].is_string() && seen["typed"].is_string());
 }
 
 #[test]

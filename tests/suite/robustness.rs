@@ -159,8 +159,8 @@ fn probing_says_what_reading_says_where_the_header_shows_it() {
         match (volume::probe(&path), volume::read(&path)) {
             (Ok(probe), Ok(volume)) => {
                 assert_eq!(
-                    (probe.shape, probe.spacing),
-                    (volume.shape(), volume.spacing())
+                    (probe.shape, &probe.affine),
+                    (volume.shape(), volume.affine())
                 );
             }
             (Err(probe), Err(read)) => assert_eq!(probe.to_string(), read.to_string()),

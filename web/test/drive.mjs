@@ -125,8 +125,19 @@ async function prepareTiny(page, steps) {
   await says(page, "all-settings", new RegExp(`max_steps = ${steps}\n`));
 }
 
+// A network that is too large for crops of the usual size gets smaller ones, unless the user typed a size.
+async function shrinksCrops(page) {
+  await drop(page, ["024", "052"].flatMap(hippocampus));
+  await page.evaluate(() => (document.getElementById("advanced").open = true));
+  await set(page, "toml", "[decoder]\nfeature_size = 192\n");
+  results.shrunk = await says(page, "estimate", /with smaller crops to fit/);
+  await set(page, "crop", 96);
+  results.typed = await says(page, "estimate", /choose a smaller crop/);
+}
+
 // Pre-trains on scans without labels, then fine-tunes from what it learnt.
 async function pretrains(page) {
+  await shrinksCrops(page);
   await prepareTiny(page, 6);
   await page.check("input[name=stage][value=pretrain]");
   const tiny = "[network]\npatch_size = 8\nhidden_size = 16\nmlp_dim = 32\nlayers = 3\nheads = 2\n";

@@ -56,12 +56,8 @@ fn take(
     options: &TransferOptions,
 ) -> Result<Taken, String> {
     config.validate().map_err(|e| e.to_string())?;
-    let empty = Segmenter::zeros(
-        config.decoder.architecture,
-        &config.unetr(),
-        &Device::flex(),
-    )
-    .map_err(|e| e.to_string())?;
+    let empty =
+        Segmenter::zeros(&config.segmenter(), &Device::flex()).map_err(|e| e.to_string())?;
     Ok(transfer(file, &weights::describe(&empty), options))
 }
 
@@ -93,10 +89,9 @@ impl Model {
         for config in candidates {
             match take(&file, &config, &WHOLE)? {
                 Ok((values, report)) => {
-                    let network =
-                        Segmenter::zeros(config.decoder.architecture, &config.unetr(), device)
-                            .map_err(|e| e.to_string())?
-                            .with_precision(config.run.precision);
+                    let network = Segmenter::zeros(&config.segmenter(), device)
+                        .map_err(|e| e.to_string())?
+                        .with_precision(config.run.precision);
                     let network = weights::fill(network, &values).map_err(|e| e.to_string())?;
                     let names = names(classes, network.classes());
                     return Ok(Weights::Model(Box::new(Model {

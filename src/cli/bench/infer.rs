@@ -35,11 +35,7 @@ pub(super) fn run(args: &BenchInferArgs) -> anyhow::Result<ExitCode> {
     };
     let config: FinetuneConfig = preset.settings()?;
     let selected = pollster::block_on(device::select(args.device.device))?;
-    let network = Segmenter::zeros(
-        config.decoder.architecture,
-        &config.unetr(),
-        &selected.device,
-    )?;
+    let network = Segmenter::zeros(&config.segmenter(), &selected.device)?;
     let network = weights::initialise(network, config.run().seed)?;
     let [d, h, w] = config.crops.roi_size;
     let values = TensorData::new(noise(d * h * w, 0), [1, d, h, w, 1]);

@@ -190,11 +190,8 @@ impl Missing {
             total,
             first: first.clone(),
         };
-        let nothing = match target.kind {
-            NetworkKind::Unet => report.numbers == 0,
-            _ => report.encoder_taken == 0,
-        };
-        if nothing {
+        let no_encoder = report.encoder > 0 && report.encoder_taken == 0;
+        if no_encoder || report.numbers == 0 {
             let first = self.encoder.first().or(self.others.first());
             return Err(incomplete(
                 0,

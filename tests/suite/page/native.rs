@@ -26,7 +26,7 @@ pub(super) fn agreement(labels: &Path) -> f64 {
     let text = std::fs::read_to_string(bundled.join("config.toml")).unwrap();
     let config = FinetuneConfig::from_toml(&text, "config.toml").unwrap();
     let device = crate::support::cpu();
-    let network = Segmenter::zeros(config.decoder.architecture, &config.unetr(), &device).unwrap();
+    let network = Segmenter::zeros(&config.segmenter(), &device).unwrap();
     let network = fill(network, &decode(&bytes).unwrap()).unwrap();
     let image = abdomen(2026, &PhantomSpec::quickstart()).unwrap().image;
     let (shape, spacing) = (image.shape(), image.spacing());
@@ -52,7 +52,7 @@ pub(super) fn agreement(labels: &Path) -> f64 {
 pub(super) fn start(bundled: &[u8], config: &FinetuneConfig) -> Values {
     let unetr = config.unetr();
     let device = crate::support::cpu();
-    let empty = Segmenter::zeros(config.decoder.architecture, &unetr, &device).unwrap();
+    let empty = Segmenter::zeros(&config.segmenter(), &device).unwrap();
     let options = TransferOptions {
         need: Need::Encoder,
         allow_partial: false,

@@ -6,7 +6,7 @@ use crate::host::tell;
 use crate::protocol::{Event, Stage, TrainRequest};
 use crate::training::{self, Failure, RUN, Workshop, class_names};
 use crate::{run_files, settings, storage};
-use hounsfield::config::{FinetuneConfig, PretrainConfig, StageConfig};
+use hounsfield::config::{FinetuneConfig, PretrainConfig, SettingsError, StageConfig};
 use hounsfield::device::{estimate_finetuning, estimate_pretraining};
 use hounsfield::platform;
 use hounsfield::report::metrics::METRICS_FILE;
@@ -14,19 +14,20 @@ use hounsfield::train::{Checkpoint, Control, Summary};
 use serde_json::json;
 use std::path::Path;
 
-impl Session {
-    fn finetune_config(&self, request: &TrainRequest) -> Result<FinetuneConfig, Failure> {
-        let model = self.model.borrow().clone();
-        let model = model.as_ref().map(|model| &model.config);
-        let config = settings::finetuning(request, &self.cases.borrow(), model).map_err(words)?;
-        config.validate().map_err(words)?;
-        Ok(config)
-    }
+/// Settings for a request, from what there is to train on and the network in use.
+type MakeSettings<C> =
+    fn(&TrainRequest, &Cases, Option<&FinetuneConfig>) -> Result<C, SettingsError>;
 
-    fn pretrain_config(&self, request: &TrainRequest) -> Result<PretrainConfig, Failure> {
+impl Session {
+    /// Checked settings of a stage: `make` is the stage's function of [`settings`].
+    fn config<C: StageConfig>(
+        &self,
+        request: &TrainRequest,
+        make: MakeSettings<C>,
+    ) -> Result<C, Failure> {
         let model = self.model.borrow().clone();
         let model = model.as_ref().map(|model| &model.config);
-        let config = settings::pretraining(request, &self.cases.borrow(), model).map_err(words)?;
+        let config = make(request, &self.cases.borrow(), model).map_err(words)?;
         config.validate().map_err(words)?;
         Ok(config)
     }
@@ -34,16 +35,15 @@ impl Session {
     pub(super) fn plan(&self, request: &TrainRequest) -> Answer {
         let (settings, text, memory, names) = match request.stage {
             Stage::Finetune => {
-                let config = self.finetune_config(request)?;
+                let config = self.config(request, settings::finetuning)?;
                 let averaged = config.optimizer.ema_decay > 0.0;
-                let (unetr, crops) = (config.unetr(), config.crops_at_once() as u64);
-                let memory =
-                    estimate_finetuning(config.decoder.architecture, &unetr, crops, averaged);
-                let names = class_names(request, unetr.classes);
+                let crops = config.crops_at_once() as u64;
+                let memory = estimate_finetuning(&config.segmenter(), crops, averaged);
+                let names = class_names(request, config.unetr().classes);
                 (json!(config), config.to_toml(), memory, names)
             }
             Stage::Pretrain => {
-                let config = self.pretrain_config(request)?;
+                let config = self.config(request, settings::pretraining)?;
                 let averaged = config.optimizer.ema_decay > 0.0;
                 let views = config.views_at_once() as u64;
                 let memory = estimate_pretraining(&config.vit(), views, averaged);
@@ -74,7 +74,7 @@ impl Session {
         let cases = workshop.cases.clone();
         match request.stage {
             Stage::Finetune => {
-                let config = self.finetune_config(&request)?;
+                let config = self.config(&request, settings::finetuning)?;
                 let names = class_names(&request, config.unetr().classes);
                 let (model, encoder) = (self.model.borrow().clone(), self.encoder.borrow().clone());
                 let start = request.start;
@@ -90,7 +90,7 @@ impl Session {
                 self.finish(&request, ended)
             }
             Stage::Pretrain => {
-                let config = self.pretrain_config(&request)?;
+                let config = self.config(&request, settings::pretraining)?;
                 training::lay_out(&config, &request, &cases, &[])?;
                 self.keep_data(&request, &cases).await;
                 let ended = workshop.pretrain(&request, config, None).await;
