@@ -42,7 +42,7 @@ await build({
   logLevel: "warning",
 });
 
-for (const file of ["page.css", "icon.svg"]) cpSync(join(here, "page", file), join(out, file));
+for (const file of ["page.css", "icon.svg", "worker_start.js"]) cpSync(join(here, "page", file), join(out, file));
 const model = join(here, "model");
 if (existsSync(model)) {
   mkdirSync(join(out, "model"), { recursive: true });

@@ -16,7 +16,7 @@ export class Client {
     this.#worker?.terminate();
     for (const { reject } of this.#waiting.values()) reject(new Error("the worker was started anew"));
     this.#waiting.clear();
-    const worker = new Worker(new URL("worker_loader.js", document.baseURI), { type: "module" });
+    const worker = new Worker(new URL("worker_start.js", document.baseURI), { type: "module" });
     this.#worker = worker;
     return new Promise((resolve, reject) => {
       worker.onmessage = ({ data }) => this.#received(JSON.parse(data.text), data.buffers, resolve);

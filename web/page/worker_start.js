@@ -1,0 +1,16 @@
+// What the worker begins with: the page hears of a lost graphics device at once, whatever the program waits for. Some
+// waits of a program never end after its device is gone.
+
+const request = self.GPUAdapter?.prototype.requestDevice;
+if (request) {
+  GPUAdapter.prototype.requestDevice = async function (...given) {
+    const device = await request.apply(this, given);
+    device.lost.then(({ message, reason }) => {
+      const why = `the graphics device was lost: ${message || reason}`;
+      postMessage({ text: JSON.stringify({ event: { kind: "fatal", why } }), buffers: [] });
+    });
+    return device;
+  };
+}
+
+import("./worker_loader.js");
