@@ -19,7 +19,10 @@ export class Client {
     const worker = new Worker(new URL("worker_start.js", document.baseURI), { type: "module" });
     this.#worker = worker;
     return new Promise((resolve, reject) => {
-      worker.onmessage = ({ data }) => this.#received(JSON.parse(data.text), data.buffers, resolve);
+      worker.onmessage = ({ data }) => {
+        // What a worker said before it was replaced may come late.
+        if (worker === this.#worker) this.#received(JSON.parse(data.text), data.buffers, resolve);
+      };
       worker.onerror = (event) => {
         const why = event.message || "the program could not be loaded";
         reject(new Error(why));

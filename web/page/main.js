@@ -269,7 +269,10 @@ async function onDeath(reason, again = training.running) {
     await useBundled();
     if (opened.length) await addScans(opened);
     const { run } = await client.call("stored");
-    if (!again || !run) return;
+    if (!again || !run) {
+      say(`The computing part stopped (${why}) and was started anew.${again ? " Nothing of the training was saved yet: start it again, perhaps with smaller crops." : ""}`);
+      return;
+    }
     atHand(await client.call("restore"));
     say(`The computing part stopped (${why}) and was started anew; training goes on from the last autosave. If this happens again, choose smaller crops.`);
     await training.goOn();
