@@ -49,10 +49,12 @@ if (existsSync(model)) {
   cpSync(model, join(out, "model"), { recursive: true });
 }
 
-if (process.env.TRUNK_PROFILE === "release") {
-  const worker = join(out, "worker_bg.wasm");
-  writeFileSync(worker, slim(readFileSync(worker)));
+const worker = join(out, "worker_bg.wasm");
+const program = readFileSync(worker);
+if (program.includes(".command_export")) {
+  throw new Error("each call into the worker's program would run all constructors: main must begin with run_constructors()");
 }
+if (process.env.TRUNK_PROFILE === "release") writeFileSync(worker, slim(program));
 
 // Last, when all files are there. The list holds a mark of their content, so that a new version is fetched anew.
 const files = readdirSync(out, { recursive: true }).filter((file) => statSync(join(out, file)).isFile()).map((file) => file.replaceAll("\\", "/"));

@@ -1,6 +1,9 @@
 //! The kernel suite as a web page runs it: for the tests in headless Chromium.
 
-fn main() {}
+fn main() {
+    #[cfg(target_family = "wasm")]
+    hounsfield::platform::run_constructors();
+}
 
 #[cfg(target_family = "wasm")]
 mod page {

@@ -249,7 +249,7 @@ pub struct RunConfig {
     /// Seed of everything random
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub seed: u64,
-    /// Steps between readings of the losses; 0 for every step on the CPU and every 10 on a GPU
+    /// Steps between readings of the losses; 0 for every step on the CPU, on a GPU for one a second and at least every 10
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub log_every: u64,
     /// Minutes between checkpoints

@@ -1,8 +1,11 @@
 //! What differs between the native program and the web page: files, clocks, threads.
 //!
-//! Both twins offer the same names, but for `keep_freed_memory`, which only the native program calls. A page's files are in
-//! memory ([`memory`]): whoever shows the page keeps copies.
+//! Both twins offer the same names, but for `keep_freed_memory`, which only the native program calls, and
+//! `run_constructors`, which only a page's calls. A page's files are in memory ([`memory`]): whoever shows the page keeps
+//! copies.
 
+#[cfg(target_family = "wasm")]
+mod constructors;
 #[cfg(not(target_family = "wasm"))]
 #[path = "folder_native.rs"]
 mod folder;
@@ -23,6 +26,8 @@ mod turn;
 #[path = "turn_wasm.rs"]
 mod turn;
 
+#[cfg(target_family = "wasm")]
+pub use constructors::run_constructors;
 #[cfg(not(target_family = "wasm"))]
 pub use folder::{AtomicFolder, exists};
 #[cfg(target_family = "wasm")]

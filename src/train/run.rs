@@ -15,8 +15,10 @@ use burn::Tensor;
 use burn::tensor::{Device, Transaction};
 use std::path::PathBuf;
 
-/// Steps between readings of the losses on a GPU.
-const GPU_LOG_EVERY: u64 = 10;
+/// Most steps between readings of the losses on a GPU: each waits until all that was asked for is computed.
+const GPU_LOG_EVERY: usize = 10;
+/// Seconds between readings on a GPU, where that takes no more steps.
+const GPU_LOG_SECONDS: f64 = 1.0;
 
 /// What a run works on.
 pub struct Run<T: Task> {
@@ -97,7 +99,10 @@ struct Runner<T: Task> {
     schedule: Schedule,
     total: u64,
     per_epoch: u64,
+    /// Steps between readings of the losses.
     log_every: usize,
+    /// Whether that follows the time a step takes.
+    adapts: bool,
     control: Control,
     /// Taken out only while an update consumes it.
     state: Option<TrainState<T::Network>>,
@@ -120,11 +125,8 @@ impl<T: Task> Runner<T> {
         config.validate()?;
         let per_epoch = task.steps_per_epoch();
         let total = config.total_steps(per_epoch);
-        let log_every = match (config.run().log_every, device::is_cpu(&device)) {
-            (0, true) => 1,
-            (0, false) => GPU_LOG_EVERY,
-            (every, _) => every,
-        };
+        let log_every = config.run().log_every;
+        let adapts = log_every == 0 && !device::is_cpu(&device);
         let zeros = T::zeros(config, &TrainState::<T::Network>::tracked(config, &device))?;
         let (state, progress) = match resume {
             Some(checkpoint) => (
@@ -143,7 +145,8 @@ impl<T: Task> Runner<T> {
             folder,
             total,
             per_epoch,
-            log_every: usize::try_from(log_every).unwrap_or(usize::MAX),
+            log_every: usize::try_from(log_every).unwrap_or(usize::MAX).max(1),
+            adapts,
             control,
             state: Some(state),
             progress,
@@ -257,6 +260,10 @@ impl<T: Task> Runner<T> {
         }
         let seconds = self.read_at.elapsed().as_secs_f64().max(1e-9);
         self.read_at = Instant::now();
+        if self.adapts {
+            let steps = pending.len() as f64 * GPU_LOG_SECONDS / seconds;
+            self.log_every = (steps as usize).clamp(1, GPU_LOG_EVERY);
+        }
         let crops = pending.iter().map(|step| step.crops).sum::<usize>();
         observer.event(&Event::Steps {
             losses: &losses,

@@ -59,10 +59,11 @@ const attempt = (task) => async (...given) => {
 async function open() {
   await client.start();
   const wanted = query.get("device") ?? "auto";
-  const { device, cpu, checks } = await client.call("open", { device: wanted });
+  const { device, cpu, half, checks } = await client.call("open", { device: wanted });
   const adapter = cpu ? null : await navigator.gpu?.requestAdapter();
   const name = adapter?.info?.description || adapter?.info?.vendor || "graphics processor";
   $("device").textContent = cpu ? "Processor (slow)" : `${device}: ${name}`;
+  for (const option of $("precision").options) option.disabled = option.value === "f16" && !half;
   training.limits = {
     // WebAssembly addresses 4 GB; a graphics processor's memory is not told, half the machine's is a guess.
     memory: cpu ? 2.5 * 2 ** 30 : (navigator.deviceMemory ?? 8) * 2 ** 29,

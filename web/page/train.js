@@ -11,7 +11,10 @@ const NUMBERS = {
   interval: ["run", "validation_steps"],
   seed: ["run", "seed"],
 };
+const WORDS = { precision: ["run", "precision"] };
 const LISTS = { spacing: ["CROPS", "spacing"], crop: ["CROPS", "roi_size"] };
+
+const SETTINGS = { ...NUMBERS, ...WORDS, ...LISTS };
 
 export class Training {
   running = false;
@@ -36,7 +39,7 @@ export class Training {
     Object.assign(this, { done, preview, failed });
     this.loss = new Curves($("loss-curve"), "Training loss", { total: "--curve-1" });
     this.score = new Curves($("score-curve"), "Dice of the check", { score: "--curve-3" });
-    for (const id of [...Object.keys(NUMBERS), ...Object.keys(LISTS), "toml", "names"]) {
+    for (const id of [...Object.keys(SETTINGS), "toml", "names"]) {
       // What is being typed must not be written over by an answer that comes meanwhile.
       $(id).addEventListener("input", () => {
         this.#changed.add(id);
@@ -73,11 +76,11 @@ export class Training {
       start: $("start").value,
       ...this.#cases.used(),
       classes: names.length ? ["background", ...names] : this.#cases.names ?? [],
-      settings: this.#overlay(),
+      settings: [this.#overlay(), $("toml").value],
     };
   }
 
-  // What the user changed, as TOML.
+  // What the user changed in the form, as TOML.
   #overlay() {
     const crops = this.stage === "pretrain" ? "sampling" : "crops";
     const tables = new Map();
@@ -89,13 +92,13 @@ export class Training {
       const text = $(id).value.trim();
       if (!text) continue;
       if (NUMBERS[id]) put(NUMBERS[id], id === "rate" ? Number(text).toExponential() : Number(text));
+      if (WORDS[id]) put(WORDS[id], `"${text}"`);
       if (LISTS[id]) {
         const parts = text.split(/[\s,;×x]+/).map(Number);
         put(LISTS[id], `[${(parts.length === 1 ? [parts[0], parts[0], parts[0]] : parts).map((n) => (id === "spacing" && Number.isInteger(n) ? n.toFixed(1) : n)).join(", ")}]`);
       }
     }
-    const own = [...tables].map(([name, lines]) => `[${name}]\n${lines.join("\n")}\n`).join("\n");
-    return `${own}\n${$("toml").value}`;
+    return [...tables].map(([name, lines]) => `[${name}]\n${lines.join("\n")}\n`).join("\n");
   }
 
   // Asks what these settings come to and fills the form.
@@ -112,7 +115,7 @@ export class Training {
       if (number !== this.#planned) return;
       const crops = request.stage === "pretrain" ? "sampling" : "crops";
       if (await this.#fitted(plan, plan.settings[crops])) return;
-      for (const [id, [table, key]] of Object.entries({ ...NUMBERS, ...LISTS })) {
+      for (const [id, [table, key]] of Object.entries(SETTINGS)) {
         if (this.#changed.has(id) && $(id).value) continue;
         const value = plan.settings[table === "CROPS" ? crops : table][key];
         $(id).value = Array.isArray(value) ? (new Set(value).size === 1 ? value[0] : value.join(" × ")) : value;

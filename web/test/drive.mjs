@@ -119,10 +119,12 @@ async function prepareTiny(page, steps) {
   await says(page, "estimate", /Learns from 1, checks with 1/);
   await page.evaluate(() => (document.getElementById("advanced").open = true));
   await page.selectOption("#start", "scratch");
-  const tiny = "[network]\npatch_size = 8\nhidden_size = 16\nmlp_dim = 32\nlayers = 3\nheads = 2\n[decoder]\nfeature_size = 4\n";
+  // [run] is a table of the form too.
+  const tiny = "[network]\npatch_size = 8\nhidden_size = 16\nmlp_dim = 32\nlayers = 3\nheads = 2\n[decoder]\nfeature_size = 4\n[run]\nmax_skipped = 7\n";
   for (const [id, value] of [["toml", tiny], ["crop", 16], ["crops", 1], ["steps", steps], ["interval", 1000]]) await set(page, id, value);
   await says(page, "all-settings", /hidden_size = 16\n/);
   await says(page, "all-settings", new RegExp(`max_steps = ${steps}\n`));
+  await says(page, "all-settings", /max_skipped = 7\n/);
 }
 
 // A network that is too large for crops of the usual size gets smaller ones, unless the user typed a size.
@@ -133,6 +135,11 @@ async function shrinksCrops(page) {
   results.shrunk = await says(page, "estimate", /with smaller crops to fit/);
   await set(page, "crop", 96);
   results.typed = await says(page, "estimate", /choose a smaller crop/);
+  // What this device cannot do is not offered, and refused where it is typed.
+  results.half = await page.locator("#precision option[value=f16]").isEnabled();
+  await set(page, "toml", "[run]\nprecision = \"f16\"\n");
+  results.refused = await says(page, "estimate", /precision f16/);
+  await set(page, "toml", "");
 }
 
 // Pre-trains on scans without labels, then fine-tunes from what it learnt.
@@ -157,17 +164,17 @@ async function pretrains(page) {
 // saved the run, so that it may be lost at any time after.
 async function onWebGpu(page) {
   await segmentsPhantom(page);
-  await prepareTiny(page, 20);
+  await prepareTiny(page, 60);
   await page.click("#train");
-  await says(page, "train-state", /Step ([2-9]|1\d) of 20/);
+  await says(page, "train-state", /Step ([2-9]|[1-4]\d) of 60/);
   await pauses(page);
   await page.reload();
   await ready(page);
   await page.click("#restore");
-  await says(page, "train-state", /Step \d+ of 20/);
+  await says(page, "train-state", /Step [1-5]\d of 60/);
   await page.workers()[0].evaluate(() => self.devices.forEach((device) => device.destroy()));
   results.told = await says(page, "banner", /started anew; training goes on/);
-  results.done = await says(page, "train-state", /Done after step 20 of 20/);
+  results.done = await says(page, "train-state", /Done after step 60 of 60/);
   results.run = await download(page, "[data-file=run]", folder);
   await download(page, "[data-file=metrics]", folder);
 }

@@ -4,11 +4,13 @@ use crate::host::tell;
 use crate::protocol::{Event, Stage};
 use crate::storage::{self, File};
 use crate::training::RUN;
-use hounsfield::platform::{self, memory};
+use hounsfield::platform::memory;
 use serde_json::json;
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::path::Path;
 use std::rc::Rc;
+use std::task::{Poll, Waker};
 use wasm_bindgen_futures::spawn_local;
 
 /// How far the copy is: for the page of the next visit.
@@ -29,6 +31,8 @@ struct Queue {
     number: Cell<u64>,
     busy: Cell<bool>,
     waiting: RefCell<Option<Mark>>,
+    /// Who waits for the queue to be empty.
+    settling: RefCell<Option<Waker>>,
 }
 
 impl Autosave {
@@ -49,14 +53,22 @@ impl Autosave {
                 queue.copy(mark).await;
             }
             queue.busy.set(false);
+            if let Some(waker) = queue.settling.take() {
+                waker.wake();
+            }
         });
     }
 
     /// Waits until nothing is left to copy.
     pub(crate) async fn settled(&self) {
-        while self.0.busy.get() {
-            platform::yield_now().await;
-        }
+        poll_fn(|context| match self.0.busy.get() {
+            true => {
+                self.0.settling.replace(Some(context.waker().clone()));
+                Poll::Pending
+            }
+            false => Poll::Ready(()),
+        })
+        .await;
     }
 }
 

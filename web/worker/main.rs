@@ -27,6 +27,7 @@ mod watch;
 
 #[cfg(target_family = "wasm")]
 fn main() {
+    hounsfield::platform::run_constructors();
     session::listen();
 }
 

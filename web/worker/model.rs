@@ -4,7 +4,8 @@ use crate::protocol::{ClassLine, ModelLine};
 use burn::tensor::Device;
 use hounsfield::config::{FinetuneConfig, Preset, StageConfig};
 use hounsfield::dataset::phantom::{ORGAN_COLOURS, ORGAN_NAMES};
-use hounsfield::nn::Segmenter;
+use hounsfield::device::{Selected, check_precision};
+use hounsfield::nn::{Precision, Segmenter};
 use hounsfield::report::montage::label_colour;
 use hounsfield::weights::{
     self, Need, TransferError, TransferOptions, TransferReport, Values, WeightsFile, transfer,
@@ -75,7 +76,7 @@ impl Model {
         settings: Option<&str>,
         known: Option<&FinetuneConfig>,
         classes: Vec<String>,
-        device: &Device,
+        selected: &Selected,
     ) -> Result<Weights, String> {
         let file = open(&name, &bytes)?;
         let candidates = match settings {
@@ -89,9 +90,14 @@ impl Model {
         for config in candidates {
             match take(&file, &config, &WHOLE)? {
                 Ok((values, report)) => {
-                    let network = Segmenter::zeros(&config.segmenter(), device)
+                    // Weights are stored in 32 bits, so that any device takes them.
+                    let precision = match check_precision(selected, config.run.precision) {
+                        Ok(()) => config.run.precision,
+                        Err(_) => Precision::F32,
+                    };
+                    let network = Segmenter::zeros(&config.segmenter(), &selected.device)
                         .map_err(|e| e.to_string())?
-                        .with_precision(config.run.precision);
+                        .with_precision(precision);
                     let network = weights::fill(network, &values).map_err(|e| e.to_string())?;
                     let names = names(classes, network.classes());
                     return Ok(Weights::Model(Box::new(Model {

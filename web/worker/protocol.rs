@@ -67,8 +67,8 @@ pub(crate) struct TrainRequest {
     pub(crate) validation: Vec<usize>,
     /// Names of the classes, the background first; empty for numbers.
     pub(crate) classes: Vec<String>,
-    /// Changes of the settings, in the layout of `config.toml`.
-    pub(crate) settings: String,
+    /// Changes of the settings, in the layout of `config.toml`: of the form, and what was typed besides, which counts more.
+    pub(crate) settings: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -114,7 +114,7 @@ pub(crate) fn cases_of(place: &Place, cases: &mut Cases) -> Result<TrainRequest,
         training,
         validation,
         classes,
-        settings: String::new(),
+        settings: Vec::new(),
     };
     if place.data.datalist.is_none() {
         let mut make = |first: u64, count: usize| -> Result<Vec<usize>, Vec<String>> {

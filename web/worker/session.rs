@@ -13,7 +13,8 @@ use crate::segment::{Segmentation, segment};
 use crate::settings;
 use crate::storage;
 use crate::training::Failure;
-use hounsfield::device::{self, DeviceChoice, Selected, is_cpu};
+use hounsfield::device::{self, DeviceChoice, Selected, check_precision, is_cpu};
+use hounsfield::nn::Precision;
 use hounsfield::platform::{self, Instant};
 use hounsfield::train::Control;
 use serde::Serialize;
@@ -184,11 +185,13 @@ impl Session {
         let selected = device::select(choice).await.map_err(words)?;
         let checks = device::self_test(&selected.device).await.map_err(words)?;
         let cpu = is_cpu(&selected.device);
+        let half = check_precision(&selected, Precision::F16).is_ok();
         let description = selected.description.clone();
         self.device.replace(Some(selected));
         plain(json!({
             "device": description,
             "cpu": cpu,
+            "half": half,
             "checks": checks,
             "seconds": started.elapsed().as_secs_f64(),
         }))
@@ -242,7 +245,7 @@ impl Session {
         buffers: Vec<Vec<u8>>,
     ) -> Answer {
         let bytes = buffers.into_iter().next().unwrap_or_default();
-        let device = self.selected()?.device;
+        let selected = self.selected()?;
         let known = self
             .model
             .borrow()
@@ -256,7 +259,7 @@ impl Session {
             settings.as_deref(),
             known.as_ref(),
             classes,
-            &device,
+            &selected,
         )? {
             Weights::Model(model) => {
                 let line = model.line();

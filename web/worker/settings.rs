@@ -46,7 +46,7 @@ pub(crate) fn finetuning(
     let suggested = Suggested::of(request, cases, config.crops.spacing, config.crops.roi_size);
     config.crops.intensity = suggested.intensity;
     config.crops.spacing = suggested.spacing;
-    config.overlaid(&request.settings, "the settings")
+    overlaid(config, request)
 }
 
 /// Settings of pre-training the encoder of such a network.
@@ -75,7 +75,14 @@ pub(crate) fn pretraining(
     let suggested = Suggested::of(request, cases, sampling.spacing, sampling.roi_size);
     sampling.intensity = suggested.intensity;
     sampling.spacing = suggested.spacing;
-    config.overlaid(&request.settings, "the settings")
+    overlaid(config, request)
+}
+
+fn overlaid<C: StageConfig>(mut config: C, request: &TrainRequest) -> Result<C, SettingsError> {
+    for text in &request.settings {
+        config = config.overlaid(text, "the settings")?;
+    }
+    Ok(config)
 }
 
 fn classes(request: &TrainRequest, cases: &Cases) -> usize {

@@ -7,7 +7,7 @@ use crate::protocol::{Event, Stage, TrainRequest};
 use crate::training::{self, Failure, RUN, Workshop, class_names};
 use crate::{run_files, settings, storage};
 use hounsfield::config::{FinetuneConfig, PretrainConfig, SettingsError, StageConfig};
-use hounsfield::device::{estimate_finetuning, estimate_pretraining};
+use hounsfield::device::{check_precision, estimate_finetuning, estimate_pretraining};
 use hounsfield::platform;
 use hounsfield::report::metrics::METRICS_FILE;
 use hounsfield::train::{Checkpoint, Control, Summary};
@@ -29,6 +29,7 @@ impl Session {
         let model = model.as_ref().map(|model| &model.config);
         let config = make(request, &self.cases.borrow(), model).map_err(words)?;
         config.validate().map_err(words)?;
+        check_precision(&self.selected()?, config.run().precision).map_err(words)?;
         Ok(config)
     }
 
@@ -130,11 +131,13 @@ impl Session {
         };
         self.run.replace(Some(request.clone()));
         let workshop = self.workshop(&control)?;
+        let selected = self.selected()?;
         let latest = Path::new(RUN);
         let ended = match place.stage {
             Stage::Finetune => {
                 let checkpoint = Checkpoint::<FinetuneConfig>::latest(latest).map_err(words)?;
                 let config = checkpoint.manifest.config.clone();
+                check_precision(&selected, config.run.precision).map_err(words)?;
                 workshop
                     .finetune(&request, config, Default::default(), Some(checkpoint))
                     .await
@@ -142,6 +145,7 @@ impl Session {
             Stage::Pretrain => {
                 let checkpoint = Checkpoint::<PretrainConfig>::latest(latest).map_err(words)?;
                 let config = checkpoint.manifest.config.clone();
+                check_precision(&selected, config.run.precision).map_err(words)?;
                 workshop.pretrain(&request, config, Some(checkpoint)).await
             }
         };
