@@ -58,7 +58,7 @@ if (process.env.TRUNK_PROFILE === "release") writeFileSync(worker, slim(program)
 
 // Last, when all files are there. The list holds a mark of their content, so that a new version is fetched anew.
 const files = readdirSync(out, { recursive: true }).filter((file) => statSync(join(out, file)).isFile()).map((file) => file.replaceAll("\\", "/"));
-const kept = ["./", ...files.filter((file) => file !== "index.html" && file !== "offline.js")];
+const kept = ["./", ...files.filter((file) => file !== "offline.js")];
 const mark = createHash("sha256");
 for (const file of files.sort()) mark.update(readFileSync(join(out, file)));
 await build({

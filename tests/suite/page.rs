@@ -92,8 +92,9 @@ fn assert_close(step: usize, found: f64, expected: f64) {
     );
 }
 
-#[test]
-fn the_page_segments_learns_pauses_and_goes_on_in_webassembly() {
+/// Opens, segments, is given files to refuse and scans to learn from, is paused, reloaded without a server, and ends; then
+/// goes on with a run of the native program. `query` chooses the device.
+fn visit(query: &str, device: &str) {
     let (site, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     build(site.path());
     let bytes = download(site.path());
@@ -103,8 +104,12 @@ fn the_page_segments_learns_pauses_and_goes_on_in_webassembly() {
     );
     let address = serve(site.path().to_owned());
     let folder = folder.path();
-    let seen = drive("visit", &format!("{address}?device=cpu"), folder);
+    let seen = drive("visit", &format!("{address}{query}"), folder);
     assert_eq!(seen["errors"], serde_json::json!([]), "{seen:#}");
+    assert!(
+        seen["device"].as_str().unwrap().starts_with(device),
+        "{seen:#}"
+    );
 
     // Nothing leaves the origin, and nothing at all is asked for while the page computes.
     let urls = |key: &str| -> Vec<String> { serde_json::from_value(seen[key].clone()).unwrap() };
@@ -189,10 +194,20 @@ fn the_page_segments_learns_pauses_and_goes_on_in_webassembly() {
     DataList::parse(list, "dataset.json", Path::new("")).unwrap();
     std::fs::write(folder.join("dataset.json"), list).unwrap();
     std::fs::remove_file(folder.join("metrics.jsonl")).unwrap();
-    let seen = drive("native", &format!("{address}?device=cpu"), folder);
+    let seen = drive("native", &format!("{address}{query}"), folder);
     assert_eq!(seen["errors"], serde_json::json!([]), "{seen:#}");
     let (step, last) = *series(folder, "train/total").last().unwrap();
     assert_close(step as usize, last, expected[19]);
+}
+
+#[test]
+fn the_page_segments_learns_pauses_and_goes_on_in_webassembly() {
+    visit("?device=cpu", "Processor");
+}
+
+#[test]
+fn on_webgpu_the_page_segments_learns_pauses_and_goes_on() {
+    visit("", "WebGPU");
 }
 
 #[test]
@@ -217,21 +232,31 @@ fn the_page_pre_trains_and_fine_tunes_from_what_that_leaves() {
 }
 
 #[test]
-fn on_webgpu_the_page_segments_learns_pauses_and_survives_the_loss_of_its_device() {
+fn a_run_on_a_phantom_goes_on_with_that_phantom_after_a_reload() {
+    let (site, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    build(site.path());
+    let address = serve(site.path().to_owned());
+    let seen = drive("phantom", &format!("{address}?device=cpu"), folder.path());
+    assert_eq!(seen["errors"], serde_json::json!([]), "{seen:#}");
+    let count = |key: &str| seen[key].as_array().unwrap().len();
+    assert_eq!((count("undisturbed"), count("resumed")), (150, 150));
+    assert_eq!(seen["resumed"], seen["undisturbed"]);
+}
+
+#[test]
+fn on_webgpu_training_survives_the_loss_of_its_device() {
     let (site, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     build(site.path());
     let address = serve(site.path().to_owned());
     let folder = folder.path();
-    let seen = drive("webgpu", &address, folder);
+    let seen = drive("loss", &address, folder);
     assert!(
         seen["device"].as_str().unwrap().starts_with("WebGPU"),
         "{seen:#}"
     );
-    let agreed = agreement(Path::new(seen["labels"].as_str().unwrap()));
-    assert!(agreed >= 0.99, "Dice with the native labels: {agreed}");
-    assert_paused_soon(&seen);
     let told = seen["told"].as_str().unwrap();
     assert!(told.contains("goes on from the last autosave"), "{told}");
+    assert_eq!(seen["blocked"], "connect-src");
 
     // Paused, gone on with after a reload, its device destroyed: still the steps of an undisturbed native run.
     let whole = std::fs::read(seen["run"].as_str().unwrap()).unwrap();
@@ -247,5 +272,4 @@ fn on_webgpu_the_page_segments_learns_pauses_and_survives_the_loss_of_its_device
     for step in [1, 5, 20] {
         assert_close(step, found[step - 1].1, expected[step - 1]);
     }
-    assert!(found[59].1 < found[0].1, "the loss falls: {found:?}");
 }

@@ -15,6 +15,7 @@ export function title({ name, phantom }) {
 export class Cases {
   images = [];
   labels = [];
+  listed = [];
   shown = null;
   #uses = new Map();
 
@@ -24,9 +25,11 @@ export class Cases {
     this.changed = changed;
   }
 
-  update({ images, labels }) {
+  // `uses`: what a list of cases has an image for, where one was dropped.
+  update({ images, labels, uses = [] }) {
     this.images = images;
     this.labels = labels;
+    this.listed = uses;
     this.#drawSelect();
     this.#drawPairs();
     this.drawChoice();
@@ -57,9 +60,12 @@ export class Cases {
     return this.images.map((_, index) => index).filter((index) => stage === "pretrain" || this.images[index].label !== null);
   }
 
-  // Own scans before phantoms; one in five checks the training.
+  // As a dropped list says, so that its test cases are left out; else own scans before phantoms, and one in five checks
+  // the training.
   #proposed(stage) {
     const usable = this.#usable(stage);
+    const told = usable.filter((index) => this.listed[index]);
+    if (told.some((index) => this.listed[index] === "learn")) return new Map(told.map((index) => [index, this.listed[index]]));
     const own = usable.filter((index) => !this.images[index].phantom);
     const list = own.length ? own : usable;
     const checking = new Set(list.length > 1 ? list.slice(-Math.max(1, Math.round(list.length / 5))) : []);
@@ -69,10 +75,10 @@ export class Cases {
   drawChoice() {
     const stage = document.querySelector("input[name=stage]:checked").value;
     const usable = this.#usable(stage);
-    if ([...this.#uses.keys()].some((index) => !usable.includes(index)) || !this.#uses.size || this.drawn !== `${stage} ${usable}`) {
+    if ([...this.#uses.keys()].some((index) => !usable.includes(index)) || !this.#uses.size || this.drawn !== `${stage} ${usable} ${this.listed}`) {
       this.#uses = this.#proposed(stage);
     }
-    this.drawn = `${stage} ${usable}`;
+    this.drawn = `${stage} ${usable} ${this.listed}`;
     const rows = usable.map((index) => {
       const options = [["learn", "learn from"], ["check", "check with"], ["", "leave out"]].map(([value, text]) =>
         element("option", { value, selected: (this.#uses.get(index) ?? "") === value }, text));

@@ -4,6 +4,9 @@ export class Client {
   #worker = null;
   #waiting = new Map();
   #next = 1;
+  // Settles when the worker listens: messages before that would be lost.
+  #ready = null;
+  #refuse = null;
 
   // `onEvent(event, buffers)` for what the worker tells unasked; `onDeath(why)` when it cannot go on.
   constructor(onEvent, onDeath) {
@@ -16,23 +19,26 @@ export class Client {
     this.#worker?.terminate();
     for (const { reject } of this.#waiting.values()) reject(new Error("the worker was started anew"));
     this.#waiting.clear();
-    const worker = new Worker(new URL("worker_start.js", document.baseURI), { type: "module" });
+    // From a blob, so that the page's content-security policy holds in the worker too.
+    const program = `import ${JSON.stringify(new URL("worker_start.js", document.baseURI).href)};`;
+    const blob = URL.createObjectURL(new Blob([program], { type: "text/javascript" }));
+    const worker = new Worker(blob, { type: "module" });
     this.#worker = worker;
-    return new Promise((resolve, reject) => {
+    this.#ready = new Promise((resolve, reject) => {
+      this.#refuse = reject;
       worker.onmessage = ({ data }) => {
         // What a worker said before it was replaced may come late.
         if (worker === this.#worker) this.#received(JSON.parse(data.text), data.buffers, resolve);
       };
-      worker.onerror = (event) => {
-        const why = event.message || "the program could not be loaded";
-        reject(new Error(why));
-        this.#died(worker, why);
-      };
+      worker.onerror = (event) => this.#died(worker, event.message || "the program could not be loaded");
     });
+    return this.#ready;
   }
 
   // Asks; the answer is what the worker says, with `buffers` where there are any.
-  call(kind, fields = {}, buffers = []) {
+  async call(kind, fields = {}, buffers = []) {
+    await this.#ready;
+    if (!this.#worker) throw new Error("The computing part is not there: wait a moment, or reload the page.");
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
@@ -57,7 +63,9 @@ export class Client {
     this.#worker = null;
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const { reject } of waiting) reject(Object.assign(new Error(why), { dead: true }));
+    const reason = Object.assign(new Error(why), { dead: true });
+    this.#refuse(reason);
+    for (const { reject } of waiting) reject(reason);
     this.onDeath(why);
   }
 }

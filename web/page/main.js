@@ -3,7 +3,7 @@
 import { $, duration, element } from "./dom.js";
 import { Client } from "./client.js";
 import { Viewer, WINDOWS } from "./viewer.js";
-import { Cases } from "./cases.js";
+import { Cases, title } from "./cases.js";
 import { Training } from "./train.js";
 import * as files from "./files.js";
 import * as legend from "./legend.js";
@@ -17,9 +17,17 @@ const FULL_RANGE = [-1024, 3071];
 
 const query = new URLSearchParams(location.search);
 const layers = { reference: null, prediction: null, classes: [], predicted: null };
-// Scans that were opened, for a worker that is started anew.
+// What was opened, for a worker that is started anew: scans, and the last weights by what they were.
 const opened = [];
+const networks = new Map();
+// Names of what is in phantoms.
+let organs = [];
+// Deaths of the worker since something was last saved, its restarts, and whether a training shall go on.
 let deaths = 0;
+let restarts = 0;
+let goOn = false;
+// Whether a scan was chosen since the training began: whoever reads it goes on reading it.
+let reading = false;
 
 const client = new Client(onEvent, onDeath);
 const viewer = new Viewer($("canvas"), ({ mm, value, name }) => {
@@ -27,10 +35,10 @@ const viewer = new Viewer($("canvas"), ({ mm, value, name }) => {
   $("place").textContent = `${place} mm · ${value === undefined ? "" : Math.round(value)}${name ? ` · ${name}` : ""}`;
 });
 const cases = new Cases(
-  async (image, label) => {
+  (image, label) => attempt(async () => {
     cases.update(await client.call("pair", { image, label }));
     if (image === cases.shown) await show(image);
-  },
+  })(),
   () => training?.plan(),
 );
 const training = new Training(client, cases, { done: trained, preview, failed });
@@ -72,7 +80,8 @@ async function open() {
   $("device").classList.toggle("gpu", !cpu);
   $("device").title = checks.map(({ name }) => `${name}: right`).join("\n");
   if (cpu && wanted === "auto") {
-    say("This browser offers no WebGPU, so the processor computes: fine for small scans, slow for training. For speed use a current Chrome, Edge, Safari or Firefox with WebGPU, or the native program.");
+    const remedy = isSecureContext ? "use a current Chrome, Edge, Safari or Firefox with WebGPU" : "open this page over https";
+    say(`This browser offers no WebGPU here, so the processor computes: fine for small scans, slow for training. For speed ${remedy}, or the native program.`);
   }
 }
 
@@ -84,15 +93,23 @@ async function useBundled() {
   };
   try {
     const [weights, settings] = await Promise.all([get("model.safetensors"), get("config.toml")]);
-    await useModel("phantom organs", await weights.arrayBuffer(), await settings.text());
+    await useModel("phantom organs", await weights.arrayBuffer(), await settings.text(), organs);
   } catch (error) {
     $("model").textContent = `No network is bundled with this page (${error.message}): drop the weights of one, or teach one.`;
   }
 }
 
-async function useModel(name, weights, settings = null) {
-  const answer = await client.call("use_model", { name, settings, classes: [] }, [weights]);
+// Gives weights to the worker; tells whether they were a whole network or an encoder.
+async function useModel(name, weights, settings = null, classes = []) {
+  const answer = await client.call("use_model", { name, settings, classes }, [weights]);
   tellModel(answer);
+  return answer.model ? "model" : "encoder";
+}
+
+// Weights that the user opened.
+async function useWeights(weight, settings) {
+  const kind = await useModel(weight.path, await weight.file.arrayBuffer(), settings ? await settings.file.text() : null);
+  networks.set(kind, [weight, settings]);
 }
 
 function tellModel({ model, encoder }) {
@@ -136,8 +153,10 @@ async function show(index) {
 
 async function drawOverlay() {
   const wanted = $("shown").value;
+  // A segmentation belongs to its own scan.
+  const foreign = wanted === "prediction" && layers.predicted !== cases.shown;
   // A copy: the viewer keeps what it is given.
-  const layer = wanted === "none" ? null : layers[wanted];
+  const layer = wanted === "none" || foreign ? null : layers[wanted];
   await viewer.overlay(layer?.slice(0), layers.classes);
 }
 
@@ -149,19 +168,22 @@ async function segment() {
   try {
     const image = cases.shown;
     const answer = await client.call("segment", { image, overlap: 0.5, mirror: $("mirror").checked });
+    enable("labels");
+    for (const file of ["scores_csv", "scores_json"]) {
+      document.querySelector(`[data-file=${file}]`).disabled = answer.dice === null;
+    }
+    if (cases.shown !== image) {
+      $("segment-result").textContent = `${title(cases.images[image])} is segmented; its label map can be saved below.`;
+      return;
+    }
     layers.prediction = answer.buffers[0];
     layers.predicted = image;
     layers.classes = answer.classes;
-    if (cases.shown !== image) return;
     $("shown").value = "prediction";
     await drawOverlay();
     legend.draw($("legend"), answer.classes, (label, shown) => viewer.toggle(label, shown));
     const dice = answer.dice === null ? "" : ` Mean Dice against the label map: ${answer.dice.toFixed(3)}.`;
     $("segment-result").textContent = `Segmented in ${duration(answer.seconds)}.${dice}${answer.notice ? ` (${answer.notice})` : ""}`;
-    enable("labels");
-    for (const file of ["scores_csv", "scores_json"]) {
-      document.querySelector(`[data-file=${file}]`).disabled = answer.dice === null;
-    }
   } finally {
     button.disabled = false;
     $("segment-stop").hidden = $("segment-progress").hidden = true;
@@ -180,7 +202,7 @@ async function take(list) {
   const refuse = ({ file, why }) => $("refused").append(element("li", {}, why.includes(file) ? why : `${file}: ${why}`));
   for (const weight of weights) {
     try {
-      await useModel(weight.path, await weight.file.arrayBuffer(), settings ? await settings.file.text() : null);
+      await useWeights(weight, settings);
     } catch (error) {
       refuse({ file: weight.path, why: error.message });
     }
@@ -206,11 +228,9 @@ async function addScans(scans) {
 function atHand(found) {
   cases.update(found);
   training.recall(found.stage, found.metrics);
-  $("resume").hidden = true;
   enable("run");
   enable("metrics");
-  $("train-state").textContent = `At step ${found.step} of ${found.total_steps ?? "?"}.`;
-  $("continue").hidden = false;
+  training.atHand(`At step ${found.step} of ${found.total_steps ?? "?"}.`);
   if (found.missing.length) {
     say(`The run goes on with its own scans: open ${found.missing.join(", ")}, then press Continue.`);
   }
@@ -239,63 +259,97 @@ async function preview({ picture, image }, [buffer]) {
     $("preview").hidden = false;
     return;
   }
-  if (image !== cases.shown) await show(image);
+  if (image !== cases.shown) {
+    if (reading) return;
+    await show(image);
+  }
   layers.prediction = buffer;
   layers.predicted = image;
   $("shown").value = "prediction";
+  $("segment-result").textContent = "Shown: the last check of the training.";
+  legend.draw($("legend"), layers.classes, (label, shown) => viewer.toggle(label, shown));
   await drawOverlay();
 }
 
 function onEvent(event, buffers) {
   if (event.kind === "progress") {
     if (event.what === "segmenting") Object.assign($("segment-progress"), { max: event.of, value: event.done });
-    else if (event.what === "preparing") $("train-state").textContent = `Preparing scan ${event.done + 1} of ${event.of}…`;
-    else $("place").textContent = `Reading file ${event.done + 1} of ${event.of}…`;
+    else if (event.what === "preparing") {
+      training.begun();
+      $("train-state").textContent = `Preparing scan ${event.done + 1} of ${event.of}…`;
+    } else $("place").textContent = `Reading file ${event.done + 1} of ${event.of}…`;
   } else if (event.kind === "not_saved") {
     say(`This training is not kept for another visit: ${event.why}`);
-  } else training.event(event, buffers);
+  } else {
+    if (event.kind === "autosaved") deaths = 0;
+    if (event.kind === "started") reading = false;
+    training.event(event, buffers);
+  }
 }
 
-// The worker or its device is gone: a new one, and the last autosave.
-async function onDeath(reason, again = training.running) {
+// The worker or its device is gone: a new one, what was opened, and the last autosave.
+async function onDeath(reason, again = training.running && !training.halting) {
   deaths += 1;
+  goOn ||= again;
+  const mine = ++restarts;
   // Drivers add pages of their own.
   const why = reason.split("\n")[0].replace(/[.:]$/, "");
   say(`The computing part stopped: ${why}. ${deaths > 3 ? "It stopped several times: reload the page and choose smaller crops." : "It is being started anew…"}`);
+  training.reset();
   if (deaths > 3) return;
   try {
-    training.running = false;
-    await open();
-    await begin();
-    await useBundled();
-    if (opened.length) await addScans(opened);
+    await reopen();
     const { run } = await client.call("stored");
-    if (!again || !run) {
-      say(`The computing part stopped (${why}) and was started anew.${again ? " Nothing of the training was saved yet: start it again, perhaps with smaller crops." : ""}`);
+    if (goOn && run) {
+      goOn = false;
+      const found = await client.call("restore");
+      atHand(found);
+      if (found.missing.length) return;
+      say(`The computing part stopped (${why}) and was started anew; training goes on from the last autosave. If this happens again, choose smaller crops.`);
+      await training.goOn();
       return;
     }
-    atHand(await client.call("restore"));
-    say(`The computing part stopped (${why}) and was started anew; training goes on from the last autosave. If this happens again, choose smaller crops.`);
-    await training.goOn();
+    if (run) training.offer(run, restore, forget);
+    const lost = goOn ? " Nothing of the training was saved yet: start it again, perhaps with smaller crops." : "";
+    goOn = false;
+    say(`The computing part stopped (${why}) and was started anew.${lost}`);
   } catch (error) {
+    // Another death, and another restart.
+    if (mine !== restarts) return;
     say(`The computing part cannot be started again: ${error.message}. Reload the page.`);
   }
 }
 
+// A new worker that knows what the old one was given.
+async function reopen() {
+  Object.assign(layers, { prediction: null, predicted: null });
+  for (const button of document.querySelectorAll("[data-file]")) button.disabled = true;
+  $("start").querySelector("[value=encoder]").disabled = true;
+  if ($("start").value === "encoder") $("start").value = "model";
+  await open();
+  await begin();
+  await useBundled();
+  for (const [weight, settings] of networks.values()) await useWeights(weight, settings);
+  if (opened.length) await addScans(opened);
+}
+
 async function begin() {
   const answer = await client.call("phantom", { seed: FIRST_PHANTOM });
+  organs = answer.classes;
   cases.update(answer);
   await show(answer.image);
 }
 
 const restore = attempt(async () => {
-  atHand(await client.call("restore"));
-  await training.goOn();
+  const found = await client.call("restore");
+  atHand(found);
+  if (!found.missing.length) await training.goOn();
 });
 
 const forget = attempt(async () => {
   await client.call("forget");
-  $("resume").hidden = true;
+  training.forgotten();
+  say("Removed: the browser keeps no training of this page.");
 });
 
 function theme(name) {
@@ -311,13 +365,21 @@ function wire() {
   $("shown").addEventListener("change", attempt(drawOverlay));
   $("opacity").addEventListener("input", () => viewer.setOpacity($("opacity").value / 100));
   $("crosshair").addEventListener("change", () => viewer.setCrosshair($("crosshair").checked));
-  $("case").addEventListener("change", attempt(() => show(Number($("case").value))));
+  $("case").addEventListener("change", attempt(() => {
+    reading = true;
+    return show(Number($("case").value));
+  }));
   $("segment").addEventListener("click", attempt(segment));
   $("segment-stop").addEventListener("click", () => client.call("stop"));
   $("more-phantoms").addEventListener("click", attempt(morePhantoms));
   for (const [button, input] of [["choose-files", "files"], ["choose-folder", "folder"]]) {
     $(button).addEventListener("click", () => $(input).click());
-    $(input).addEventListener("change", attempt(() => take(files.chosen($(input)))));
+    $(input).addEventListener("change", attempt(async () => {
+      const list = files.chosen($(input));
+      // So that the same files can be chosen again.
+      $(input).value = "";
+      await take(list);
+    }));
   }
   addEventListener("dragover", (event) => {
     event.preventDefault();

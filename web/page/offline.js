@@ -12,7 +12,8 @@ self.addEventListener("fetch", (event) => {
 
 async function keep() {
   // bundle.mjs puts in the page's files.
-  await (await caches.open(KEPT)).addAll(FILES);
+  const files = FILES.map((file) => new Request(file, { cache: "reload" }));
+  await (await caches.open(KEPT)).addAll(files);
   await self.skipWaiting();
 }
 

@@ -18,6 +18,13 @@ const SETTINGS = { ...NUMBERS, ...WORDS, ...LISTS };
 
 export class Training {
   running = false;
+  // Whether it shall end after the step at hand.
+  halting = false;
+  // Whether there is a run to go on with, here or in the browser's storage.
+  #unfinished = false;
+  #offered = false;
+  // Whether the worker gave up the run before for this one.
+  #begun = false;
   // Bytes a step may need, and bytes of one tensor.
   limits = { memory: Infinity, tensor: Infinity };
   #client;
@@ -160,6 +167,10 @@ export class Training {
   }
 
   async #begin() {
+    const kept = this.#unfinished || this.#offered;
+    if (kept && !confirm("There is a training to go on with. Start another one and remove it?")) return;
+    // Browsers may clear what was not asked to stay.
+    navigator.storage?.persist?.();
     this.loss.clear();
     this.score.clear();
     await this.#run("train", this.request());
@@ -168,6 +179,27 @@ export class Training {
   // Goes on with the run at hand.
   async goOn() {
     await this.#run("continue", {});
+  }
+
+  // A run that can be gone on with is at hand.
+  atHand(place) {
+    $("resume").hidden = true;
+    this.#offered = false;
+    this.#unfinished = true;
+    $("train-state").textContent = place;
+    this.#buttons();
+  }
+
+  // Nothing is at hand: the worker is a new one.
+  reset() {
+    this.running = this.halting = this.#unfinished = false;
+    $("train-state").textContent = "";
+    this.#buttons();
+  }
+
+  // The worker lays out a new run.
+  begun() {
+    this.#begun = true;
   }
 
   // An earlier run's numbers, for its curves.
@@ -191,7 +223,7 @@ export class Training {
   async #run(kind, fields) {
     if (this.running) return;
     this.running = true;
-    this.#pausing = false;
+    this.halting = this.#pausing = this.#begun = false;
     this.#times = [];
     this.#buttons();
     $("resume").hidden = true;
@@ -199,15 +231,17 @@ export class Training {
     $("train-state").textContent = "Preparing…";
     try {
       const answer = await this.#client.call(kind, fields);
-      this.running = false;
+      this.running = this.#offered = false;
       const { step, total_steps, best, complete } = answer;
       const score = best === null ? "" : this.#stage === "pretrain" ? ` Lowest error ${best.toFixed(4)}.` : ` Best Dice ${best.toFixed(3)}.`;
       const state = complete ? "Done" : this.#pausing ? "Paused" : "Stopped";
       $("train-state").textContent = `${state} after step ${step} of ${total_steps}.${score}`;
-      this.#buttons(!complete);
+      this.#unfinished = !complete;
+      this.#buttons();
       this.done(answer);
     } catch (error) {
       this.running = false;
+      if (kind === "train" && this.#begun) this.#unfinished = this.#offered = false;
       $("train-state").textContent = "";
       this.#buttons();
       this.failed(Object.assign(error, { training: true }));
@@ -217,11 +251,13 @@ export class Training {
 
   #halt(pausing) {
     this.#pausing = pausing;
+    this.halting = true;
     $("train-state").textContent = pausing ? "Pausing after this step…" : "Stopping after this step…";
     this.#client.call("stop").catch(() => {});
   }
 
-  #buttons(unfinished = false) {
+  #buttons() {
+    const unfinished = this.#unfinished;
     $("train").hidden = this.running;
     $("train-form").disabled = this.running;
     $("pause").hidden = $("stop").hidden = !this.running;
@@ -268,21 +304,31 @@ export class Training {
     const [first, last] = [this.#times[0], this.#times.at(-1)];
     const each = (last[0] - first[0]) / 1000 / Math.max(1, last[1] - first[1]);
     const pace = this.#times.length > 1 ? `, ${each < 1 ? `${Math.round(each * 1000)} ms` : `${each.toFixed(1)} s`} a step, ${duration(each * (this.#total - this.#step))} left` : "";
-    if ($("train-state").textContent.startsWith("Paus") || $("train-state").textContent.startsWith("Stopping")) return;
-    $("train-state").textContent = `Step ${this.#step} of ${this.#total}, loss ${losses[0][1].toFixed(3)}${pace}`;
+    if (this.halting) return;
+    // A loss that is no number comes as null: the step was skipped.
+    const loss = losses[0][1]?.toFixed(3) ?? "not a number, step skipped";
+    $("train-state").textContent = `Step ${this.#step} of ${this.#total}, loss ${loss}${pace}`;
   }
 
   // Offers to go on with what an earlier visit left.
   offer({ stage, step, total_steps, when: time }, restore, forget) {
     const what = stage === "pretrain" ? "pre-training" : "fine-tuning";
-    const yes = element("button", { type: "button", className: "main", id: "restore" }, "Continue where you left off");
+    const done = step >= total_steps;
+    this.#offered = !done;
+    const yes = element("button", { type: "button", className: "main", id: "restore" }, done ? "Open it" : "Continue where you left off");
     const no = element("button", { type: "button" }, "Remove it");
     yes.addEventListener("click", restore);
     no.addEventListener("click", forget);
     $("resume").replaceChildren(
-      `An earlier ${what} was kept in this browser: step ${step} of ${total_steps}, ${when(time)}.`,
+      `${done ? "A finished" : "An earlier"} ${what} was kept in this browser: step ${step} of ${total_steps}, ${when(time)}.`,
       element("div", { className: "row" }, yes, no),
     );
     $("resume").hidden = false;
+  }
+
+  // What an earlier visit left was removed.
+  forgotten() {
+    this.#offered = false;
+    $("resume").hidden = true;
   }
 }

@@ -2,7 +2,7 @@
 //
 // Files that the page gives go to FOLDER, with what was seen in FOLDER/results.json. DATA is the shared data.
 
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { join } from "node:path";
 import { download, drop, latency, open, ready, says, set, tell, text } from "./browser.mjs";
@@ -23,7 +23,9 @@ async function prepare(page) {
   await page.evaluate(() => {
     for (const details of document.querySelectorAll("details")) details.open = true;
   });
-  for (const [id, value] of [["steps", 20], ["interval", 20], ["crops", 1], ["seed", 7]]) await set(page, id, value);
+  // The software GPU of the tests is slow.
+  const crop = new URL(address).searchParams.get("device") === "cpu" ? [] : [["crop", 24]];
+  for (const [id, value] of [["steps", 20], ["interval", 20], ["crops", 1], ["seed", 7], ...crop]) await set(page, id, value);
   await says(page, "all-settings", /max_steps = 20\n/);
   await says(page, "all-settings", /seed = 7\n/);
 }
@@ -113,15 +115,16 @@ async function refusesFiles(page) {
   }
 }
 
+// [run] is a table of the form too.
+const TINY = "[network]\npatch_size = 8\nhidden_size = 16\nmlp_dim = 32\nlayers = 3\nheads = 2\n[decoder]\nfeature_size = 4\n[run]\nmax_skipped = 7\n";
+
 // A network that takes moments a step, from nothing.
 async function prepareTiny(page, steps) {
   await drop(page, ["024", "052"].flatMap(hippocampus));
   await says(page, "estimate", /Learns from 1, checks with 1/);
   await page.evaluate(() => (document.getElementById("advanced").open = true));
   await page.selectOption("#start", "scratch");
-  // [run] is a table of the form too.
-  const tiny = "[network]\npatch_size = 8\nhidden_size = 16\nmlp_dim = 32\nlayers = 3\nheads = 2\n[decoder]\nfeature_size = 4\n[run]\nmax_skipped = 7\n";
-  for (const [id, value] of [["toml", tiny], ["crop", 16], ["crops", 1], ["steps", steps], ["interval", 1000]]) await set(page, id, value);
+  for (const [id, value] of [["toml", TINY], ["crop", 16], ["crops", 1], ["steps", steps], ["interval", 1000]]) await set(page, id, value);
   await says(page, "all-settings", /hidden_size = 16\n/);
   await says(page, "all-settings", new RegExp(`max_steps = ${steps}\n`));
   await says(page, "all-settings", /max_skipped = 7\n/);
@@ -160,10 +163,39 @@ async function pretrains(page) {
   results.finetuned = await says(page, "train-state", /Done after step 4 of 4/);
 }
 
-// Segments and trains on the GPU, is paused and reloaded, loses the GPU, and gets to the end all the same. The pause has
-// saved the run, so that it may be lost at any time after.
-async function onWebGpu(page) {
-  await segmentsPhantom(page);
+// Losses of the training at hand.
+async function losses(page) {
+  const log = await download(page, "[data-file=metrics]", folder);
+  const records = readFileSync(log, "utf8").split("\n").filter(Boolean).map((line) => JSON.parse(line));
+  return records.map((record) => record["train/total"]).filter((loss) => loss !== undefined);
+}
+
+// Learns from the phantom on show, at one go and with a pause and a reload: the same steps on the same phantom.
+async function resumesPhantom(page) {
+  const prepare = async () => {
+    await page.evaluate(() => (document.getElementById("advanced").open = true));
+    await page.selectOption("#start", "scratch");
+    for (const [id, value] of [["toml", TINY], ["crop", 16], ["crops", 1], ["steps", 150], ["interval", 1000], ["seed", 7]]) await set(page, id, value);
+    await says(page, "all-settings", /max_steps = 150\n/);
+    await says(page, "all-settings", /seed = 7\n/);
+  };
+  await prepare();
+  await page.click("#train");
+  await says(page, "train-state", /Done after step 150/);
+  results.undisturbed = await losses(page);
+  await page.click("#train");
+  await says(page, "train-state", /Step \d+ of 150/);
+  await pauses(page);
+  await page.reload();
+  await ready(page);
+  await page.click("#restore");
+  await says(page, "train-state", /Done after step 150/);
+  results.resumed = await losses(page);
+}
+
+// Trains on the GPU, is paused and reloaded, loses the GPU, and gets to the end all the same. The pause has saved the
+// run, so that it may be lost at any time after.
+async function losesDevice(page) {
   await prepareTiny(page, 60);
   await page.click("#train");
   await says(page, "train-state", /Step ([2-9]|[1-4]\d) of 60/);
@@ -172,11 +204,23 @@ async function onWebGpu(page) {
   await ready(page);
   await page.click("#restore");
   await says(page, "train-state", /Step [1-5]\d of 60/);
-  await page.workers()[0].evaluate(() => self.devices.forEach((device) => device.destroy()));
+  await computing(page).evaluate(() => self.devices.forEach((device) => device.destroy()));
   results.told = await says(page, "banner", /started anew; training goes on/);
   results.done = await says(page, "train-state", /Done after step 60 of 60/);
   results.run = await download(page, "[data-file=run]", folder);
   await download(page, "[data-file=metrics]", folder);
+  results.blocked = await computing(page).evaluate(blocked);
+}
+
+// The worker, which is made from a blob.
+const computing = (page) => page.workers().find((worker) => worker.url().startsWith("blob:"));
+
+// In the worker: the rule that keeps it from asking another origin.
+function blocked() {
+  return new Promise((resolve) => {
+    self.addEventListener("securitypolicyviolation", (event) => resolve(event.effectiveDirective), { once: true });
+    fetch("http://127.0.0.2:9/").catch(() => setTimeout(() => resolve("nothing"), 1000));
+  });
 }
 
 // Keeps the devices of the worker where a test can reach them.
@@ -214,10 +258,10 @@ async function pictures(page) {
   await shot("page-narrow-light", 390, "light", true);
 }
 
-const { context, page, watched } = await open(address, profile, story === "webgpu" ? KEEP_DEVICES : "");
+const { context, page, watched } = await open(address, profile, story === "loss" ? KEEP_DEVICES : "");
 try {
   results.device = await text(page, "device");
-  if (story !== "webgpu") await page.evaluate(() => navigator.serviceWorker.ready);
+  if (story !== "loss") await page.evaluate(() => navigator.serviceWorker.ready);
   loaded = watched.requests.length;
   if (story === "visit") {
     await segmentsPhantom(page);
@@ -227,8 +271,10 @@ try {
     await continuesNative(page);
   } else if (story === "pretrain") {
     await pretrains(page);
-  } else if (story === "webgpu") {
-    await onWebGpu(page);
+  } else if (story === "phantom") {
+    await resumesPhantom(page);
+  } else if (story === "loss") {
+    await losesDevice(page);
   } else if (story === "pictures") {
     await pictures(page);
   } else {

@@ -75,7 +75,6 @@ impl Autosave {
 impl Queue {
     async fn copy(&self, mark: Mark) {
         let number = self.number.get();
-        self.number.set(number + 1);
         let about = json!({
             "stage": mark.stage,
             "step": mark.step,
@@ -84,7 +83,11 @@ impl Queue {
         });
         let files = stored_files(Path::new(RUN));
         match storage::save_run(&files, number, about).await {
-            Ok(()) => tell(&Event::Autosaved { step: mark.step }, Vec::new()),
+            Ok(()) => {
+                self.number.set(number + 1);
+                tell(&Event::Autosaved { step: mark.step }, Vec::new());
+            }
+            // The next copy takes the same place, so that the one before is kept.
             Err(why) => tell(&Event::NotSaved { why }, Vec::new()),
         }
     }

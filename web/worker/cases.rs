@@ -115,7 +115,7 @@ impl Cases {
 
     /// Makes the phantom of a seed; gives its index.
     pub(crate) fn add_phantom(&mut self, seed: u64) -> Result<usize, String> {
-        let name = format!("phantom {seed}");
+        let name = format!("{PHANTOM}{seed}");
         if let Some(index) = self.images.iter().position(|i| i.phantom && i.name == name) {
             return Ok(index);
         }
@@ -142,11 +142,10 @@ impl Cases {
         Ok(self.images.len() - 1)
     }
 
-    /// Whether all of these images were made here.
-    pub(crate) fn only_phantoms(&self, images: &[usize]) -> bool {
-        images
-            .iter()
-            .all(|i| self.images.get(*i).is_some_and(|image| image.phantom))
+    /// The seed of an image that was made here.
+    pub(crate) fn phantom(&self, image: usize) -> Option<u64> {
+        let image = self.images.get(image).filter(|image| image.phantom)?;
+        phantom_seed(&image.name)
     }
 
     /// Finds label maps for images that have none.
@@ -261,13 +260,37 @@ impl Cases {
         all.any(|(have, same)| have == name && same.as_slice() == bytes)
     }
 
-    /// The image of a case by the name of its file, wherever it lay.
+    /// The image of this name; else the only one whose file has its name, wherever it lies.
     pub(crate) fn find(&self, name: &str) -> Option<usize> {
-        let wanted = case_name(name);
-        self.images
-            .iter()
-            .position(|image| case_name(&image.name) == wanted)
+        the_one(self.images.iter().map(|image| image.name.as_str()), name)
     }
+
+    /// Gives an image the label map of this name, if it is here.
+    pub(crate) fn pair_named(&mut self, image: usize, label: &str) {
+        let found = the_one(self.labels.iter().map(|label| label.name.as_str()), label);
+        if found.is_some() && self.images.get(image).is_some_and(|i| i.label != found) {
+            self.pair(image, found);
+        }
+    }
+}
+
+const PHANTOM: &str = "phantom ";
+
+/// The seed in a phantom's name.
+pub(crate) fn phantom_seed(name: &str) -> Option<u64> {
+    name.strip_prefix(PHANTOM)?.parse().ok()
+}
+
+fn the_one<'a>(names: impl Iterator<Item = &'a str> + Clone, wanted: &str) -> Option<usize> {
+    if let Some(exact) = names.clone().position(|name| name == wanted) {
+        return Some(exact);
+    }
+    let case = case_name(wanted);
+    let mut alike = names
+        .enumerate()
+        .filter(|(_, name)| case_name(name) == case);
+    let first = alike.next()?;
+    alike.next().is_none().then_some(first.0)
 }
 
 fn lowest(volume: &Volume) -> f32 {

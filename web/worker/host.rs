@@ -111,6 +111,11 @@ fn option(name: &str) -> JsValue {
     object.into()
 }
 
+/// The name of JavaScript's for a kind of error.
+fn kind(error: &JsValue) -> Option<String> {
+    Reflect::get(error, &"name".into()).ok()?.as_string()
+}
+
 /// What JavaScript says of an error.
 fn words(error: &JsValue) -> String {
     Reflect::get(error, &"message".into())
@@ -130,11 +135,12 @@ impl Folder {
     }
 
     /// Removes the folder of this name at the root with all in it, if there is one.
-    pub(crate) async fn remove(name: &str) {
-        if let Ok(root) = get_directory().await {
-            let root: DirectoryHandle = root.unchecked_into();
-            // It fails where there is none.
-            let _ = root.remove(name, &option("recursive")).await;
+    pub(crate) async fn remove(name: &str) -> Result<(), String> {
+        let root = get_directory().await.map_err(|e| words(&e))?;
+        let root: DirectoryHandle = root.unchecked_into();
+        match root.remove(name, &option("recursive")).await {
+            Err(error) if kind(&error).as_deref() != Some("NotFoundError") => Err(words(&error)),
+            _ => Ok(()),
         }
     }
 

@@ -154,21 +154,19 @@ fn candidates(file: &WeightsFile<'_>, known: Option<&FinetuneConfig>) -> Vec<Fin
     all
 }
 
-/// As many names as classes: those given, the phantom's organs, or numbers.
+/// As many names as classes: those given, and numbers for the rest.
 pub(crate) fn names(given: Vec<String>, classes: usize) -> Vec<String> {
-    if given.len() == classes {
-        return given;
-    }
-    (0..classes)
-        .map(
-            |class| match (classes == ORGAN_NAMES.len(), given.get(class)) {
-                (_, Some(name)) => name.clone(),
-                (true, None) => ORGAN_NAMES[class].to_owned(),
-                (false, None) if class == 0 => "background".to_owned(),
-                (false, None) => format!("class {class}"),
-            },
-        )
-        .collect()
+    let number = |class| match class {
+        0 => "background".to_owned(),
+        _ => format!("class {class}"),
+    };
+    let rest = (given.len()..classes).map(number);
+    given.into_iter().chain(rest).take(classes).collect()
+}
+
+/// Names of what is in phantoms.
+pub(crate) fn organs() -> Vec<String> {
+    ORGAN_NAMES.map(str::to_owned).to_vec()
 }
 
 /// A line of the legend for each class but the background.

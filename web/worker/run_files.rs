@@ -1,9 +1,9 @@
 //! Runs that come and go: as a folder's files or as one zip archive.
 
-use crate::cases::Cases;
+use crate::cases::{Cases, phantom_seed};
 use crate::protocol::{Stage, Start, TrainRequest};
-use crate::settings::{self, DATALIST};
-use crate::training::{RUN, stage};
+use crate::settings::{self, DATALIST, ListedCase, VALIDATION_SEED};
+use crate::training::{RUN, stage, stage_of};
 use hounsfield::config::{DataConfig, FinetuneConfig, PretrainConfig, StageConfig};
 use hounsfield::platform::{self, memory};
 use hounsfield::train::Checkpoint;
@@ -12,8 +12,6 @@ use std::path::Path;
 
 /// Folder within the archive.
 const INSIDE: &str = "hounsfield-run";
-/// Phantoms for validation start here, as the native program's do.
-const VALIDATION_SEED: u64 = 1 << 32;
 /// What tells a run's folder.
 const MANIFEST: &str = "checkpoints/last/manifest.json";
 
@@ -55,13 +53,15 @@ pub(crate) fn take(files: Vec<(String, Vec<u8>)>) -> Result<(), String> {
 }
 
 fn lay(files: Vec<(String, Vec<u8>)>) -> Result<(), String> {
-    let names = files.iter().map(|(name, _)| name.as_str());
-    let root = names
-        .filter_map(|name| name.strip_suffix(MANIFEST))
-        .min_by_key(|r| r.len());
-    let root = root
-        .ok_or_else(|| format!("no run among these files: one holds {MANIFEST}"))?
-        .to_owned();
+    let manifests = files
+        .iter()
+        .filter_map(|(name, bytes)| Some((name.strip_suffix(MANIFEST)?, bytes)));
+    let (root, manifest) = manifests
+        .min_by_key(|(root, _)| root.len())
+        .ok_or_else(|| format!("no run among these files: one holds {MANIFEST}"))?;
+    // Before the run at hand is given up.
+    stage_of(manifest).ok_or_else(|| format!("{MANIFEST} is not the manifest of a run"))?;
+    let root = root.to_owned();
     memory::remove(Path::new(RUN));
     for (name, bytes) in files {
         if let Some(inside) = name.strip_prefix(&root).filter(|name| !name.contains("..")) {
@@ -69,10 +69,7 @@ fn lay(files: Vec<(String, Vec<u8>)>) -> Result<(), String> {
             platform::write_atomic(&path, &bytes).map_err(|e| e.to_string())?;
         }
     }
-    match stage() {
-        Some(_) => Ok(()),
-        None => Err(format!("{MANIFEST} is not the manifest of a run")),
-    }
+    Ok(())
 }
 
 /// How far the run at hand is.
@@ -135,17 +132,24 @@ pub(crate) fn cases_of(place: &Place, cases: &mut Cases) -> Result<TrainRequest,
         .and_then(|bytes| settings::listed(&bytes, DATALIST))
         .map_err(|why| vec![why])?;
     let mut missing = Vec::new();
-    let mut found = |names: &[String]| -> Vec<usize> {
-        names
-            .iter()
-            .filter_map(|name| {
-                let index = cases.find(name);
-                if index.is_none() {
-                    missing.push(name.clone());
+    let mut found = |listed: &[ListedCase]| -> Vec<usize> {
+        let mut indices = Vec::new();
+        for case in listed {
+            let index = match phantom_seed(&case.image) {
+                Some(seed) => cases.add_phantom(seed).ok(),
+                None => cases.find(&case.image),
+            };
+            match index {
+                Some(index) => {
+                    if let Some(label) = &case.label {
+                        cases.pair_named(index, label);
+                    }
+                    indices.push(index);
                 }
-                index
-            })
-            .collect()
+                None => missing.push(case.image.clone()),
+            }
+        }
+        indices
     };
     let training = found(&list.training);
     let validation = match list.validation.is_empty() {

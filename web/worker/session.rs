@@ -6,11 +6,11 @@ mod runs;
 use crate::autosave::Autosave;
 use crate::cases::Cases;
 use crate::host::{console_error, on_message, received, send, tell};
-use crate::model::{Model, Weights, legend};
+use crate::model::{Model, Weights, legend, names, organs};
 use crate::protocol::{Call, ClassLine, Event, Refusal, Request, TrainRequest};
 use crate::run_files;
 use crate::segment::{Segmentation, segment};
-use crate::settings;
+use crate::settings::{self, Listed};
 use crate::storage;
 use crate::training::Failure;
 use hounsfield::device::{self, DeviceChoice, Selected, check_precision, is_cpu};
@@ -33,6 +33,10 @@ struct Session {
     segmentation: RefCell<Option<Segmentation>>,
     /// The cases of the run at hand.
     run: RefCell<Option<TrainRequest>>,
+    /// Whether the run at hand came from files, so that the storage holds no copy.
+    brought: Cell<bool>,
+    /// The last list of cases that was dropped.
+    list: RefCell<Option<Listed>>,
     control: RefCell<Control>,
     busy: Cell<bool>,
     autosave: Autosave,
@@ -111,7 +115,7 @@ impl Session {
             Request::Open { device } => self.open(&device).await,
             Request::Phantom { seed } => {
                 let index = self.cases.borrow_mut().add_phantom(seed)?;
-                self.listing(json!({ "image": index }))
+                self.listing(json!({ "image": index, "classes": organs() }))
             }
             Request::AddFiles { names } => self.add_files(names, buffers).await,
             Request::Pair { image, label } => {
@@ -149,13 +153,19 @@ impl Session {
                 }
                 plain(json!({ "run": newest.map(|stored| stored.about) }))
             }
-            Request::Restore => self.restore().await,
+            Request::Restore => {
+                let (_busy, _) = self.claim()?;
+                self.restore().await
+            }
             Request::Forget => {
-                storage::forget().await;
+                let (_busy, _) = self.claim()?;
+                storage::forget().await?;
                 plain(json!({}))
             }
             Request::LoadRun { names } => {
+                let (_busy, _) = self.claim()?;
                 run_files::take(names.into_iter().zip(buffers).collect())?;
+                self.brought.set(true);
                 self.run_at_hand()
             }
             Request::Download { file } => self.download(file),
@@ -199,7 +209,15 @@ impl Session {
 
     /// The cases, beside what else is to be said.
     fn listing(&self, mut more: Value) -> Answer {
-        let (images, labels) = self.cases.borrow().lines();
+        let cases = self.cases.borrow();
+        let (images, labels) = cases.lines();
+        let uses: Vec<Option<&str>> = match &*self.list.borrow() {
+            Some(list) => (0..images.len())
+                .map(|image| list.use_of(image, &cases))
+                .collect(),
+            None => Vec::new(),
+        };
+        more["uses"] = json!(uses);
         more["images"] = json!(images);
         more["labels"] = json!(labels);
         plain(more)
@@ -214,7 +232,10 @@ impl Session {
             platform::yield_now().await;
             if name.to_lowercase().ends_with(".json") {
                 match settings::listed(&bytes, &name) {
-                    Ok(list) => classes = list.classes,
+                    Ok(list) => {
+                        classes = list.classes.clone();
+                        self.list.replace(Some(list));
+                    }
                     Err(why) => refused.push(Refusal { file: name, why }),
                 }
                 continue;
@@ -229,12 +250,28 @@ impl Session {
     /// Names and colours of the labels an image shows.
     fn legend_of(&self, cases: &Cases, image: usize) -> Vec<ClassLine> {
         let classes = cases.classes(&[image]);
-        let given = match &*self.model.borrow() {
-            Some(model) if model.classes.len() >= classes => model.classes.clone(),
-            _ => Vec::new(),
+        let (run, list) = (self.run.borrow(), self.list.borrow());
+        // Names of other scans' labels would be wrong.
+        let of_run = run.as_ref().filter(|run| {
+            let mut all = run.training.iter().chain(&run.validation);
+            all.any(|case| *case == image)
+        });
+        let of_list = list.as_ref();
+        let of_list = of_list.filter(|list| list.use_of(image, cases).is_some());
+        let given = match cases.phantom(image) {
+            Some(_) => organs(),
+            None => [
+                of_run.map(|run| &run.classes),
+                of_list.map(|list| &list.classes),
+            ]
+            .into_iter()
+            .flatten()
+            .find(|names| names.len() >= classes)
+            .cloned()
+            .unwrap_or_default(),
         };
         let enough = given.len().max(classes);
-        legend(&crate::model::names(given, enough))
+        legend(&names(given, enough))
     }
 
     fn use_model(

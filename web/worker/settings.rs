@@ -6,11 +6,13 @@ use hounsfield::config::{
     DataConfig, FinetuneConfig, IntensityMode, Preset, PretrainConfig, RunConfig, SamplingConfig,
     SettingsError, StageConfig, StartConfig,
 };
-use hounsfield::dataset::case_name;
+use hounsfield::dataset::{Case, DataList};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+/// Phantoms for validation start here, as the native program's do.
+pub(crate) const VALIDATION_SEED: u64 = 1 << 32;
 /// Name of the list of cases in the run's folder.
 pub(crate) const DATALIST: &str = "dataset.json";
 /// Values below this are air in HU, so the image is CT.
@@ -41,12 +43,13 @@ pub(crate) fn finetuning(
     config.optimizer = preset.optimizer;
     config.optimizer.warmup_steps = 10;
     config.run = length();
-    config.data = data(request, cases);
     config.decoder.classes = Some(classes(request, cases));
     let suggested = Suggested::of(request, cases, config.crops.spacing, config.crops.roi_size);
     config.crops.intensity = suggested.intensity;
     config.crops.spacing = suggested.spacing;
-    overlaid(config, request)
+    let mut config = overlaid(config, request)?;
+    config.data = data(request, cases, config.run.seed);
+    Ok(config)
 }
 
 /// Settings of pre-training the encoder of such a network.
@@ -70,12 +73,13 @@ pub(crate) fn pretraining(
     }
     config.optimizer.warmup_steps = 10;
     config.run = length();
-    config.data = data(request, cases);
     let sampling = &mut config.sampling;
     let suggested = Suggested::of(request, cases, sampling.spacing, sampling.roi_size);
     sampling.intensity = suggested.intensity;
     sampling.spacing = suggested.spacing;
-    overlaid(config, request)
+    let mut config = overlaid(config, request)?;
+    config.data = data(request, cases, config.run.seed);
+    Ok(config)
 }
 
 fn overlaid<C: StageConfig>(mut config: C, request: &TrainRequest) -> Result<C, SettingsError> {
@@ -95,9 +99,18 @@ fn classes(request: &TrainRequest, cases: &Cases) -> usize {
     cases.classes(&all).max(request.classes.len())
 }
 
-/// Phantoms are told by their number, as the native program makes them; other cases by a list.
-fn data(request: &TrainRequest, cases: &Cases) -> DataConfig {
-    let made = cases.only_phantoms(&request.training);
+/// The phantoms that the native program makes for a seed are told by their number; other cases by a list.
+fn data(request: &TrainRequest, cases: &Cases, seed: u64) -> DataConfig {
+    let are = |list: &[usize], first: u64| {
+        let seeds = (0u64..).map(|n| Some(first.wrapping_add(seed).wrapping_add(n)));
+        list.iter()
+            .map(|index| cases.phantom(*index))
+            .eq(seeds.take(list.len()))
+    };
+    let (training, validation) = (&request.training, &request.validation);
+    let made = are(training, 0)
+        && are(validation, VALIDATION_SEED)
+        && validation.len() == training.len().div_ceil(4);
     DataConfig {
         datalist: (!made).then(|| PathBuf::from(DATALIST)),
         phantoms: request.training.len(),
@@ -187,25 +200,52 @@ pub(crate) fn datalist(
     serde_json::to_string_pretty(&list).map_err(|e| e.to_string())
 }
 
+/// A case of a list: names of its files.
+pub(crate) struct ListedCase {
+    pub(crate) image: String,
+    pub(crate) label: Option<String>,
+}
+
 /// Cases and class names of such a list.
 pub(crate) struct Listed {
     pub(crate) classes: Vec<String>,
-    pub(crate) training: Vec<String>,
-    pub(crate) validation: Vec<String>,
+    pub(crate) training: Vec<ListedCase>,
+    pub(crate) validation: Vec<ListedCase>,
+    pub(crate) test: Vec<ListedCase>,
 }
 
 /// Reads a split file of the Medical Segmentation Decathlon.
 pub(crate) fn listed(bytes: &[u8], name: &str) -> Result<Listed, String> {
-    let list = hounsfield::dataset::DataList::parse(bytes, name, std::path::Path::new(""));
-    let list = list.map_err(|e| e.to_string())?;
-    let names = |cases: &[hounsfield::dataset::Case]| {
-        let name =
-            |case: &hounsfield::dataset::Case| case_name(&case.image.to_string_lossy()).to_owned();
-        cases.iter().map(name).collect()
+    let list = DataList::parse(bytes, name, Path::new("")).map_err(|e| e.to_string())?;
+    let file = |path: &PathBuf| path.to_string_lossy().into_owned();
+    let named = |cases: &[Case]| {
+        let case = |case: &Case| ListedCase {
+            image: file(&case.image),
+            label: case.label.as_ref().map(file),
+        };
+        cases.iter().map(case).collect()
     };
     Ok(Listed {
-        training: names(&list.training),
-        validation: names(&list.validation),
+        training: named(&list.training),
+        validation: named(&list.validation),
+        test: named(&list.test),
         classes: list.classes,
     })
+}
+
+impl Listed {
+    /// What the list has an image for, in the page's words: `learn`, `check`, or nothing for a test case.
+    pub(crate) fn use_of(&self, image: usize, cases: &Cases) -> Option<&'static str> {
+        let holds = |list: &[ListedCase]| {
+            list.iter()
+                .any(|listed| cases.find(&listed.image) == Some(image))
+        };
+        [
+            (&self.test, ""),
+            (&self.validation, "check"),
+            (&self.training, "learn"),
+        ]
+        .into_iter()
+        .find_map(|(list, says)| holds(list).then_some(says))
+    }
 }

@@ -44,7 +44,7 @@ async fn write(
     files: &[File],
     about: serde_json::Value,
 ) -> Result<(), String> {
-    Folder::remove(slot).await;
+    Folder::remove(slot).await?;
     let folder = Folder::open(slot).await?;
     for (place, (_, bytes)) in files.iter().enumerate() {
         folder.write(&place.to_string(), bytes).await?;
@@ -124,8 +124,9 @@ pub(crate) async fn load(stored: &Stored, run: &Path) -> Option<()> {
 }
 
 /// Removes everything.
-pub(crate) async fn forget() {
+pub(crate) async fn forget() -> Result<(), String> {
     for slot in SLOTS.into_iter().chain([DATA]) {
-        Folder::remove(slot).await;
+        Folder::remove(slot).await?;
     }
+    Ok(())
 }

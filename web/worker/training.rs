@@ -14,7 +14,7 @@ use hounsfield::platform::{self, memory};
 use hounsfield::train::{
     Checkpoint, Control, Finetuning, Pretraining, Run, Summary, Task, TrainError, train,
 };
-use hounsfield::weights::{Need, PatchGrids, TransferOptions, Values};
+use hounsfield::weights::{Need, PatchGrids, TransferOptions, Values, WeightsError};
 use serde::Deserialize;
 use std::path::Path;
 use std::sync::Arc;
@@ -46,7 +46,10 @@ impl From<String> for Failure {
 
 impl From<TrainError> for Failure {
     fn from(error: TrainError) -> Self {
-        let device = matches!(error, TrainError::Device(_) | TrainError::Weights(_));
+        let device = matches!(
+            error,
+            TrainError::Device(_) | TrainError::Weights(WeightsError::Device(_))
+        );
         let why = match error {
             TrainError::Device(reason) => format!("the device failed: {reason}"),
             other => other.to_string(),
@@ -56,8 +59,13 @@ impl From<TrainError> for Failure {
 }
 
 /// Names of the classes of a request: its own, or the organs of phantoms, or numbers.
-pub(crate) fn class_names(request: &TrainRequest, classes: usize) -> Vec<String> {
-    model::names(request.classes.clone(), classes)
+pub(crate) fn class_names(request: &TrainRequest, cases: &Cases, classes: usize) -> Vec<String> {
+    let mut all = request.training.iter();
+    let given = match request.classes.is_empty() && all.all(|i| cases.phantom(*i).is_some()) {
+        true => model::organs(),
+        false => request.classes.clone(),
+    };
+    model::names(given, classes)
 }
 
 /// Writes what the run's folder holds before its first checkpoint.
@@ -79,16 +87,21 @@ pub(crate) fn lay_out<C: StageConfig>(
 
 /// The stage of the run at hand, told by its newest checkpoint.
 pub(crate) fn stage() -> Option<Stage> {
+    let checkpoints = Path::new(RUN).join("checkpoints");
+    ["last", "previous"].iter().find_map(|name| {
+        let file = checkpoints.join(name).join("manifest.json");
+        stage_of(&platform::read(&file).ok()?)
+    })
+}
+
+/// The stage in a checkpoint's manifest.
+pub(crate) fn stage_of(manifest: &[u8]) -> Option<Stage> {
     #[derive(Deserialize)]
     struct Label {
         stage: Stage,
     }
-    let checkpoints = Path::new(RUN).join("checkpoints");
-    ["last", "previous"].iter().find_map(|name| {
-        let file = checkpoints.join(name).join("manifest.json");
-        let label: Label = serde_json::from_slice(&platform::read(&file).ok()?).ok()?;
-        Some(label.stage)
-    })
+    let label: Label = serde_json::from_slice(manifest).ok()?;
+    Some(label.stage)
 }
 
 impl Workshop {

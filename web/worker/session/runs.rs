@@ -1,7 +1,8 @@
 //! Runs of training: planned, begun, gone on with, taken over.
 
 use super::{Answer, Session, plain, words};
-use crate::cases::Cases;
+use crate::autosave::Mark;
+use crate::cases::{Cases, phantom_seed};
 use crate::host::tell;
 use crate::protocol::{Event, Stage, TrainRequest};
 use crate::training::{self, Failure, RUN, Workshop, class_names};
@@ -40,7 +41,7 @@ impl Session {
                 let averaged = config.optimizer.ema_decay > 0.0;
                 let crops = config.crops_at_once() as u64;
                 let memory = estimate_finetuning(&config.segmenter(), crops, averaged);
-                let names = class_names(request, config.unetr().classes);
+                let names = class_names(request, &self.cases.borrow(), config.unetr().classes);
                 (json!(config), config.to_toml(), memory, names)
             }
             Stage::Pretrain => {
@@ -76,7 +77,7 @@ impl Session {
         match request.stage {
             Stage::Finetune => {
                 let config = self.config(&request, settings::finetuning)?;
-                let names = class_names(&request, config.unetr().classes);
+                let names = class_names(&request, &cases, config.unetr().classes);
                 let (model, encoder) = (self.model.borrow().clone(), self.encoder.borrow().clone());
                 let start = request.start;
                 let values =
@@ -103,12 +104,15 @@ impl Session {
     /// Copies the cases of a new run to the browser's storage; without it the run goes on.
     async fn keep_data(&self, request: &TrainRequest, cases: &Cases) {
         self.run.replace(Some(request.clone()));
-        storage::forget().await;
+        self.brought.set(false);
+        if let Err(why) = storage::forget().await {
+            return tell(&Event::NotSaved { why }, Vec::new());
+        }
         let mut all = request.training.clone();
         all.extend(&request.validation);
         all.sort_unstable();
         all.dedup();
-        let kept = |index: &&usize| !cases.only_phantoms(&[**index]);
+        let kept = |index: &&usize| cases.phantom(**index).is_none();
         let own: Vec<usize> = all.iter().filter(kept).copied().collect();
         let about = json!({
             "phantoms": all.iter().filter(|index| !own.contains(index))
@@ -131,6 +135,14 @@ impl Session {
         };
         self.run.replace(Some(request.clone()));
         let workshop = self.workshop(&control)?;
+        if self.brought.get() {
+            self.keep_data(&request, &workshop.cases).await;
+            self.autosave.schedule(Mark {
+                stage: place.stage,
+                step: place.step,
+                total_steps: place.total_steps.unwrap_or(place.step),
+            });
+        }
         let selected = self.selected()?;
         let latest = Path::new(RUN);
         let ended = match place.stage {
@@ -212,8 +224,7 @@ impl Session {
                 let _ = self.cases.borrow_mut().add(name, bytes.to_vec());
             }
             for name in about["phantoms"].as_array().into_iter().flatten() {
-                let seed = name.as_str().and_then(|name| name.strip_prefix("phantom "));
-                if let Some(seed) = seed.and_then(|seed| seed.parse().ok()) {
+                if let Some(seed) = name.as_str().and_then(phantom_seed) {
                     self.cases.borrow_mut().add_phantom(seed)?;
                 }
             }
@@ -222,6 +233,7 @@ impl Session {
         for stored in storage::runs().await {
             if storage::load(&stored, Path::new(RUN)).await.is_some() && run_files::place().is_ok()
             {
+                self.brought.set(false);
                 return self.run_at_hand();
             }
         }
