@@ -110,7 +110,7 @@ pub(super) struct WindowArgs {
     #[arg(long)]
     pub mirror: bool,
     /// The original's windows: overlap 0.25, constant weights, no mirroring
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["overlap", "blending", "mirror"])]
     pub parity: bool,
 }
 

@@ -1,7 +1,7 @@
 //! `convert`: one weights file to another.
 
 use crate::cli::args::ConvertArgs;
-use crate::cli::output::print;
+use crate::cli::output::{print, same_file};
 use crate::platform;
 use crate::weights::{ConvertOptions, ConvertReport, OutputFormat, PatchGrids, convert};
 use anyhow::{Context, ensure};
@@ -23,7 +23,7 @@ pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<ExitCode> {
     let format = OutputFormat::of_name(&args.output.to_string_lossy())
         .with_context(|| format!("{output} ends in none of .safetensors, .pt and .pth"))?;
     ensure!(
-        args.input != args.output,
+        !same_file(&args.input, &args.output),
         "--input and --output are the same file: name another"
     );
     let options = ConvertOptions {

@@ -3,7 +3,7 @@
 use crate::cli::args::{EvaluateArgs, Grid, ModelArgs, Split};
 use crate::cli::model::{Model, model};
 use crate::cli::output::{print, say};
-use crate::dataset::{Case, DataList};
+use crate::dataset::{Case, DataList, case_name, check_cases};
 use crate::device;
 use crate::infer::{SlidingWindow, segment, segment_input};
 use crate::metric::{LabelPair, SurfaceOptions, score};
@@ -15,8 +15,9 @@ use crate::volume::{self, Volume};
 use anyhow::{Context, ensure};
 use burn::tensor::Device;
 use indicatif::ProgressBar;
+use std::collections::HashSet;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// A label map with its reference on the same voxels.
@@ -36,8 +37,9 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     };
     ensure!(
         !cases.is_empty(),
-        "the list \"{split}\" of the split file is empty"
+        "the list \"{split}\" of the split file is empty: choose another with --split"
     );
+    check_cases(cases, true)?;
     let surfaces = SurfaceOptions {
         tolerance_mm: args.tolerance,
     };
@@ -59,7 +61,10 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
                 grid: args.grid,
             }
         }
-        (None, Some(folder)) => Source::Folder(folder),
+        (None, Some(folder)) => {
+            check_names(cases)?;
+            Source::Folder(folder)
+        }
         (None, None) => anyhow::bail!("give --weights or --predictions"),
     };
     let classes = match &source {
@@ -73,9 +78,6 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     let never = Control::default();
     let report = evaluation(&source, cases, (classes, &list.classes), surfaces, &never)?
         .context("stopped")?;
-    if let Some(file) = &args.csv {
-        platform::write_atomic(file, report.by_case_and_class().csv().as_bytes())?;
-    }
     if args.json {
         print(&serde_json::to_string_pretty(&report)?)?;
     } else {
@@ -83,7 +85,35 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
         let texts: Vec<String> = tables.iter().map(|table| table.text()).collect();
         print(texts.join("\n").trim_end())?;
     }
+    if let Some(file) = &args.csv {
+        platform::write_atomic(file, report.by_case_and_class().csv().as_bytes())?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Label maps in a folder are told by the names of their images alone.
+fn check_names(cases: &[Case]) -> anyhow::Result<()> {
+    let mut seen = HashSet::new();
+    for case in cases {
+        let name = case.image.file_name().unwrap_or_default();
+        ensure!(
+            seen.insert(name),
+            "two cases are called {}, so --predictions cannot tell them apart",
+            name.display()
+        );
+    }
+    Ok(())
+}
+
+/// The label map of an image in a folder: under the image's own name, or under the one that `predict` gives it.
+fn prediction(folder: &Path, image: &Path) -> anyhow::Result<PathBuf> {
+    let own = folder.join(image.file_name().context("an image without a name")?);
+    let ours = folder.join(format!("{}.nii.gz", case_name(&image.to_string_lossy())));
+    Ok(if own.exists() || !ours.exists() {
+        own
+    } else {
+        ours
+    })
 }
 
 /// Scores all cases, or gives none when stopped between two of them. Classes are their number and their names, as
@@ -140,8 +170,7 @@ impl Source<'_> {
         let label = volume::read(label)?;
         match self {
             Source::Folder(folder) => {
-                let name = case.image.file_name().context("an image without a name")?;
-                let found = volume::read(&folder.join(name))?;
+                let found = volume::read(&prediction(folder, &case.image)?)?;
                 Ok(Pair {
                     prediction: check_labels(&label, &found, classes)
                         .context("the prediction does not fit the label map")?,

@@ -32,7 +32,6 @@ pub(super) struct Finetune;
 impl Training for Finetune {
     type Task = Finetuning;
     type Config = FinetuneConfig;
-    type List = Option<DataList>;
 
     const REPORT: StageReport = StageReport {
         title: "Fine-tuning",
@@ -55,7 +54,7 @@ impl Training for Finetune {
     };
     const WEIGHTS: (&'static str, &'static str) = ("model", "model.safetensors");
 
-    fn list(config: &mut FinetuneConfig) -> anyhow::Result<Self::List> {
+    fn list(config: &mut FinetuneConfig) -> anyhow::Result<Option<DataList>> {
         let list = data_list(&config.data, true)?;
         settle_intensity(&mut config.crops.intensity, list.as_ref())?;
         let named = list.as_ref().map_or(0, |list| list.classes.len());
@@ -80,7 +79,7 @@ impl Training for Finetune {
 
     fn prepare(
         config: FinetuneConfig,
-        list: Self::List,
+        list: Option<DataList>,
         folder: &Path,
         fresh: bool,
         control: &Control,

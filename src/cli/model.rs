@@ -104,6 +104,12 @@ pub(super) fn model(args: &ModelArgs, device: &Device) -> anyhow::Result<Model> 
         true => path.join(CONFIG_FILE),
         false => path.with_file_name(CONFIG_FILE),
     };
+    if beside.exists() && (args.preset.is_some() || args.config.is_some()) {
+        log::warn!(
+            "{} is not used: sizes and transforms are those of --preset and --config",
+            beside.display()
+        );
+    }
     let mut config: FinetuneConfig = match (&args.preset, &args.config) {
         (Some(name), None) => name.parse::<Preset>()?.settings()?,
         (Some(name), Some(file)) => {

@@ -3,6 +3,7 @@
 use anyhow::Context;
 use log::LevelFilter;
 use std::io::{self, Write};
+use std::path::Path;
 
 /// Logs to standard error: warnings, with `-v` the program's own messages, with `-vv` those of libraries.
 pub(super) fn init_log(verbose: u8) {
@@ -70,6 +71,12 @@ pub(super) fn bytes(count: u64) -> String {
     } else {
         format!("{:.1} GiB", mib / 1024.0)
     }
+}
+
+/// Whether two paths lead to one file, however they are spelt.
+pub(super) fn same_file(a: &Path, b: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    a == b || real(a).is_some_and(|a| real(b) == Some(a))
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 use crate::cli::args::{Grid, PredictArgs};
 use crate::cli::model::{Model, model};
-use crate::cli::output::{duration, print, say};
+use crate::cli::output::{duration, print, same_file, say};
 use crate::cli::preview::{PictureOrientation, picture_of};
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::config::FinetuneConfig;
-use crate::dataset::case_name;
+use crate::dataset::{Case, DataList, case_name};
 use crate::device;
 use crate::infer::{
     Connectivity, InferError, Probabilities, keep_largest_components, segment, segment_input,
@@ -20,6 +20,7 @@ use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
 use indicatif::ProgressBar;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -43,9 +44,12 @@ struct CaseReport {
 }
 
 pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
-    let jobs = jobs(&args.input, &args.output)?;
+    let jobs = jobs(args)?;
+    for (_, output) in &jobs {
+        check_targets(args, output)?;
+    }
     let control = Control::default();
-    stop_on_interrupt(&control)?;
+    stop_on_interrupt(&control, "stopping after this window")?;
     let selected = pollster::block_on(async {
         let selected = device::select(args.device.device).await?;
         device::self_test(&selected.device).await?;
@@ -55,6 +59,8 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     say(&format!("device: {}", selected.description));
     say(&model.report.to_string());
     let mut cases = Vec::new();
+    let mut failed = 0;
+    let single = jobs.len() == 1;
     for (input, output) in jobs {
         match one(args, &model, &selected.device, &input, &output, &control) {
             Ok(report) => cases.push(report),
@@ -65,7 +71,12 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
                 ));
                 return Ok(ExitCode::from(INTERRUPTED));
             }
-            Err(error) => return Err(error.context(format!("{}", input.display()))),
+            Err(error) if single => return Err(error.context(format!("{}", input.display()))),
+            // The others are not to blame.
+            Err(error) => {
+                failed += 1;
+                say(&format!("error: {}: {error:#}", input.display()));
+            }
         }
     }
     let report = Report {
@@ -76,36 +87,74 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     if args.json {
         print(&serde_json::to_string_pretty(&report)?)?;
     }
+    if failed > 0 {
+        say(&format!(
+            "{failed} images could not be segmented, {} could",
+            report.cases.len()
+        ));
+        return Ok(ExitCode::FAILURE);
+    }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Pairs of an image and the label map to write.
-fn jobs(input: &Path, output: &Path) -> anyhow::Result<Vec<(PathBuf, PathBuf)>> {
+fn jobs(args: &PredictArgs) -> anyhow::Result<Vec<(PathBuf, PathBuf)>> {
+    let (input, output) = (args.input.as_path(), args.output.as_path());
     if !input.is_dir() {
         ensure!(input.exists(), "{}: no such file", input.display());
         ensure!(
-            input != output,
+            !same_file(input, output),
             "--input and --output are the same file: name another"
         );
         return Ok(vec![(input.to_owned(), output.to_owned())]);
     }
-    let list = crate::dataset::DataList::from_folder(input)?;
+    ensure!(
+        args.picture.is_none(),
+        "--picture goes with one image, and {} is a folder",
+        input.display()
+    );
+    // All of it: the split into training and validation is not meant here.
+    let list = DataList::from_folder(input)?;
+    let mut cases: Vec<Case> = list.training.into_iter().chain(list.validation).collect();
+    cases.sort_by(|a, b| a.image.cmp(&b.image));
     std::fs::create_dir_all(output)
         .with_context(|| format!("cannot make the folder {}", output.display()))?;
-    list.training
-        .into_iter()
-        .map(|case| {
-            let image = case.image.to_string_lossy();
-            let name = case_name(&image);
-            let target = output.join(format!("{name}.nii.gz"));
-            ensure!(
-                target != case.image,
-                "{} would be overwritten: choose another folder for --output",
-                target.display()
+    let mut targets = BTreeMap::new();
+    for Case { image, .. } in cases {
+        let name = image.to_string_lossy();
+        let target = output.join(format!("{}.nii.gz", case_name(&name)));
+        ensure!(
+            !same_file(&target, &image),
+            "{} would be overwritten: choose another folder for --output",
+            target.display()
+        );
+        if let Some(other) = targets.insert(target, image.clone()) {
+            bail!(
+                "{} and {} would both become {}.nii.gz: rename one",
+                other.display(),
+                image.display(),
+                case_name(&name)
             );
-            Ok((case.image, target))
-        })
-        .collect()
+        }
+    }
+    Ok(targets
+        .into_iter()
+        .map(|(target, image)| (image, target))
+        .collect())
+}
+
+/// Folders and names that cannot be written to are found before the work, so that it is not in vain.
+fn check_targets(args: &PredictArgs, output: &Path) -> anyhow::Result<()> {
+    volume::check_name(output)?;
+    let picture = args.picture.as_deref().and_then(Path::parent);
+    for folder in [output.parent(), args.probabilities.as_deref(), picture]
+        .into_iter()
+        .flatten()
+    {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    }
+    Ok(())
 }
 
 /// Predicts one image and writes its label map.
@@ -121,14 +170,6 @@ fn one(
     let NiftiImage { header, volume } = volume::read_image(input)?;
     let original = volume.clone();
     let prepared = model.config.transform().image(volume)?;
-    // Before the work, so that it is not in vain.
-    for folder in [output.parent(), args.probabilities.as_deref()]
-        .into_iter()
-        .flatten()
-    {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    }
     let windows = args.windows.settings(model.config.crops.roi_size);
     let bar = ProgressBar::new(0).with_message("windows");
     let mut count = 0;
@@ -178,7 +219,16 @@ fn one(
     };
     bar.finish_and_clear();
     if args.largest_component {
-        keep_largest_components(&mut labels, grid, Connectivity::default(), |_| true);
+        let cleaned = keep_largest_components(&mut labels, grid, Connectivity::default(), |_| true);
+        for removed in cleaned.iter().filter(|removed| removed.components > 0) {
+            say(&format!(
+                "label {}: {} smaller components removed, {} of {} voxels",
+                removed.label,
+                removed.components,
+                removed.voxels,
+                removed.voxels + removed.kept
+            ));
+        }
     }
     let values: Vec<f32> = labels.iter().map(|label| f32::from(*label)).collect();
     let spacing = match args.grid {

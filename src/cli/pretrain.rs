@@ -25,7 +25,6 @@ pub(super) struct Pretrain;
 impl Training for Pretrain {
     type Task = Pretraining;
     type Config = PretrainConfig;
-    type List = Option<DataList>;
 
     const REPORT: StageReport = StageReport {
         title: "Pre-training",
@@ -43,7 +42,7 @@ impl Training for Pretrain {
     };
     const WEIGHTS: (&'static str, &'static str) = ("encoder", "encoder.safetensors");
 
-    fn list(config: &mut PretrainConfig) -> anyhow::Result<Self::List> {
+    fn list(config: &mut PretrainConfig) -> anyhow::Result<Option<DataList>> {
         let list = data_list(&config.data, false)?;
         settle_intensity(&mut config.sampling.intensity, list.as_ref())?;
         Ok(list)
@@ -56,7 +55,7 @@ impl Training for Pretrain {
 
     fn prepare(
         config: PretrainConfig,
-        list: Self::List,
+        list: Option<DataList>,
         folder: &Path,
         _: bool,
         control: &Control,

@@ -3,11 +3,16 @@
 use crate::cli::args::apply_flags;
 use crate::cli::run_folder::CONFIG_FILE;
 use crate::config::StageConfig;
-use anyhow::{Context, bail};
+use crate::dataset::{Case, DataList};
+use crate::platform;
+use anyhow::{Context, bail, ensure};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
+
+/// Names of a run's cases.
+const CASES_FILE: &str = "cases.json";
 
 /// Settings that may change when a run goes on: they do not change what it computes.
 const FREE: [&str; 7] = [
@@ -62,6 +67,46 @@ pub(super) fn resumed_config<C: StageConfig + Args>(
     }
     check_unchanged(folder, saved, &compared)?;
     Ok(wanted)
+}
+
+/// Names of the cases of a run, in their order, which the order of its batches follows.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct CaseNames {
+    training: Vec<String>,
+    validation: Vec<String>,
+}
+
+/// Writes the names of a run's cases into its folder, or refuses others than those it began with. Their folders may
+/// have moved.
+pub(super) fn same_cases(folder: &Path, list: &DataList) -> anyhow::Result<()> {
+    let names = |cases: &[Case]| -> Vec<String> {
+        let files = cases.iter().filter_map(|case| case.image.file_name());
+        files
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect()
+    };
+    let now = CaseNames {
+        training: names(&list.training),
+        validation: names(&list.validation),
+    };
+    let file = folder.join(CASES_FILE);
+    let Ok(text) = std::fs::read(&file) else {
+        return Ok(platform::write_atomic(
+            &file,
+            &serde_json::to_vec_pretty(&now)?,
+        )?);
+    };
+    let then: CaseNames = serde_json::from_slice(&text)
+        .with_context(|| format!("{} does not list the cases of a run", file.display()))?;
+    let count = |names: &CaseNames| (names.training.len(), names.validation.len());
+    let ((t0, v0), (t1, v1)) = (count(&then), count(&now));
+    ensure!(
+        then == now,
+        "the run in {} began with other cases ({t0} for training and {v0} for validation then, {t1} and {v1} now; \
+         {CASES_FILE} in it names them): start a new run, or put the list back",
+        folder.display()
+    );
+    Ok(())
 }
 
 /// Refuses settings that would change what the run in `folder` computes.

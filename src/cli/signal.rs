@@ -7,15 +7,15 @@ use anyhow::Context;
 /// Exit code of a program that was interrupted, as shells have it.
 pub(super) const INTERRUPTED: u8 = 130;
 
-/// Stops `control` on the first interruption.
-pub(super) fn stop_on_interrupt(control: &Control) -> anyhow::Result<()> {
+/// Stops `control` on the first interruption; `what` tells what happens then.
+pub(super) fn stop_on_interrupt(control: &Control, what: &'static str) -> anyhow::Result<()> {
     let control = control.clone();
     ctrlc::set_handler(move || {
         if control.stopped() {
             std::process::exit(i32::from(INTERRUPTED));
         }
         control.stop();
-        say("\nstopping after this step and saving; press Ctrl-C again to stop at once");
+        say(&format!("\n{what}; press Ctrl-C again to stop at once"));
     })
     .context("cannot listen for Ctrl-C")
 }

@@ -57,12 +57,17 @@ impl RunSummary {
     ) -> Self {
         self.scores = scores;
         let speeds = series(records, "crops_per_second");
-        self.crops_per_second =
-            speeds.iter().map(|(_, speed)| speed).sum::<f64>() / speeds.len().max(1) as f64;
+        // Of all crops in all the time: the harmonic mean, for steps of equal size.
+        let seconds: f64 = speeds.iter().map(|(_, speed)| speed.recip()).sum();
+        self.crops_per_second = if seconds > 0.0 {
+            speeds.len() as f64 / seconds
+        } else {
+            0.0
+        };
         self.parameters = summary.parameters;
         self.steps = summary.progress.step;
         self.total_steps = summary.total_steps;
-        self.complete = summary.progress.step >= summary.total_steps;
+        self.complete = summary.complete;
         self.skipped_steps = summary.progress.skipped;
         self.seconds = summary.progress.seconds;
         self.best_step = summary.progress.best_step;

@@ -5,11 +5,12 @@ use crate::cli::output::{bytes, duration, print, say};
 use crate::cli::preview::PictureOrientation;
 use crate::cli::progress::Progress;
 use crate::cli::recorder::{All, Recorder, StageReport};
-use crate::cli::resumed::{make_absolute, resumed_config};
+use crate::cli::resumed::{make_absolute, resumed_config, same_cases};
 use crate::cli::run_folder::RunFolder;
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::summary::{RunSummary, Scores};
 use crate::config::StageConfig;
+use crate::dataset::DataList;
 use crate::device::{self, DeviceChoice, Selected};
 use crate::nn::Precision;
 use crate::report::metrics::{self, METRICS_FILE, Record};
@@ -26,16 +27,14 @@ pub(super) trait Training {
     type Task: Task<Config = Self::Config>;
     /// Its settings.
     type Config: StageConfig + Args;
-    /// The checked list of volumes.
-    type List;
 
     /// How its records are shown.
     const REPORT: StageReport;
     /// Files a run leaves beside its checkpoints: key in the summary, and name.
     const WEIGHTS: (&'static str, &'static str);
 
-    /// Lists and checks the volumes, before anything slow. May complete the settings.
-    fn list(config: &mut Self::Config) -> anyhow::Result<Self::List>;
+    /// Lists and checks the volumes, before anything slow; none for phantoms. May complete the settings.
+    fn list(config: &mut Self::Config) -> anyhow::Result<Option<DataList>>;
 
     /// Memory of a training step, in bytes, estimated.
     fn memory(config: &Self::Config) -> u64;
@@ -43,7 +42,7 @@ pub(super) trait Training {
     /// Prepares the volumes.
     fn prepare(
         config: Self::Config,
-        list: Self::List,
+        list: Option<DataList>,
         folder: &Path,
         fresh: bool,
         control: &Control,
@@ -66,7 +65,7 @@ pub(super) struct Prepared<T> {
 
 pub(super) fn run<C: Training>(args: &RunArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
     let control = Control::default();
-    stop_on_interrupt(&control)?;
+    stop_on_interrupt(&control, "stopping after this step and saving")?;
     match &args.resume {
         Some(folder) => {
             let checkpoint = Checkpoint::<C::Config>::latest(folder)?;
@@ -170,7 +169,7 @@ fn start<C: Training>(
 /// Trains in the run's folder and leaves everything there that a run leaves; gives what came of it, or none when it
 /// was stopped before the first step.
 pub(super) fn carry_out<C: Training>(
-    (config, list): (C::Config, C::List),
+    (config, list): (C::Config, Option<DataList>),
     preset: &str,
     place: Place<'_, C::Config>,
     selected: &Selected,
@@ -185,6 +184,9 @@ pub(super) fn carry_out<C: Training>(
         }
         Place::Old(folder, checkpoint) => (None, folder.to_owned(), Some(*checkpoint)),
     };
+    if let Some(list) = &list {
+        same_cases(&folder, list)?;
+    }
     let prepared = C::prepare(config, list, &folder, resume.is_none(), control);
     if control.stopped() {
         return Ok(None);

@@ -188,7 +188,6 @@ impl Default for FinetuneConfig {
             inference: InferenceConfig::default(),
             // Specification 9.
             run: RunConfig {
-                epochs: None,
                 max_steps: Some(30_000),
                 validation_steps: 100,
                 ..RunConfig::default()

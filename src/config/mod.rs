@@ -29,7 +29,7 @@ pub use sections::{
 pub use stage::StageConfig;
 
 /// Everything that defines a pre-training run.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 #[serde(default, deny_unknown_fields)]
 pub struct PretrainConfig {
@@ -56,6 +56,24 @@ pub struct PretrainConfig {
     #[cfg_attr(feature = "cli", arg(skip))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub corruption: Option<CorruptionSpec>,
+}
+
+impl Default for PretrainConfig {
+    fn default() -> Self {
+        PretrainConfig {
+            data: DataConfig::default(),
+            sampling: SamplingConfig::default(),
+            network: NetworkConfig::default(),
+            loss: LossConfig::default(),
+            optimizer: OptimizerConfig::default(),
+            // Specification 7.
+            run: RunConfig {
+                epochs: Some(500),
+                ..RunConfig::default()
+            },
+            corruption: None,
+        }
+    }
 }
 
 impl PretrainConfig {

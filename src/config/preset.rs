@@ -90,6 +90,15 @@ mod tests {
     }
 
     #[test]
+    fn the_tutorial_preset_of_fine_tuning_does_all_steps_of_the_original() {
+        let config = Preset::Tutorial.settings::<FinetuneConfig>().unwrap();
+        assert_eq!(config, FinetuneConfig::default());
+        assert_eq!(config.total_steps(1), 30_000);
+        let changed = config.overlaid("[run]\nseed = 5\n", "my.toml").unwrap();
+        assert_eq!(changed.total_steps(1), 30_000);
+    }
+
+    #[test]
     fn an_unknown_setting_is_refused_by_its_name() {
         let error = PretrainConfig::from_toml("[run]\nepoch = 3\n", "my.toml").unwrap_err();
         let text = error.to_string();

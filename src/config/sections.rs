@@ -370,12 +370,12 @@ impl Default for OptimizerConfig {
     }
 }
 
-/// The original's numbers where it has them (specification 7).
+/// The original's numbers where it has them (specification 7); each stage says how long it goes on.
 impl Default for RunConfig {
     fn default() -> Self {
         RunConfig {
             device: DeviceChoice::Auto,
-            epochs: Some(500),
+            epochs: None,
             max_steps: None,
             validation_interval: 2,
             validation_steps: 0,

@@ -139,9 +139,9 @@ fn cut(image: &[f32], plan: &WindowPlan, region: &Region) -> Vec<f32> {
         let (Some(i), Some(j)) = (inside(0, row / w1), inside(1, row % w1)) else {
             continue;
         };
-        let from = (i * n1 + j) * n2 - plan.before[2];
+        let row = &image[(i * n1 + j) * n2..][..n2];
         out[first - region.start[2]..last - region.start[2]]
-            .copy_from_slice(&image[from + first..from + last]);
+            .copy_from_slice(&row[first - plan.before[2]..last - plan.before[2]]);
     }
     out
 }

@@ -41,6 +41,8 @@ pub struct Summary {
     pub total_steps: u64,
     /// Trainable numbers.
     pub parameters: usize,
+    /// Whether all steps are done and the weights they came to were validated.
+    pub complete: bool,
 }
 
 /// Trains until all steps are done or `control` says stop, and saves either way.
@@ -64,9 +66,10 @@ pub async fn train<T: Task>(
         parameters,
     })?;
     runner.train(observer).await?;
-    let complete = runner.progress.step >= runner.total;
+    let progress = &runner.progress;
+    let complete = progress.step >= runner.total && progress.validated == progress.step;
     runner.save(observer).await?;
-    if complete && runner.progress.skipped_in_a_row > 0 {
+    if complete && runner.broken() {
         return Err(TrainError::NotFinite {
             count: runner.progress.skipped_in_a_row,
             step: runner.progress.step,
@@ -80,6 +83,7 @@ pub async fn train<T: Task>(
         progress: runner.progress,
         total_steps: runner.total,
         parameters,
+        complete,
     })
 }
 
@@ -162,6 +166,22 @@ impl<T: Task> Runner<T> {
         self.state
             .as_ref()
             .ok_or_else(|| TrainError::Device("an update was cut off".to_owned()))
+    }
+
+    /// Whether the last steps were skipped so that the weights may be broken. In half precision single steps are
+    /// skipped in the course of things, while the scale of the loss is found.
+    fn broken(&self) -> bool {
+        let scaled = self
+            .state
+            .as_ref()
+            .is_some_and(|state| state.scale.is_some());
+        let harmless = if scaled { self.most_skipped() - 1 } else { 0 };
+        self.progress.skipped_in_a_row > harmless
+    }
+
+    /// Skipped steps in a row that end a run.
+    fn most_skipped(&self) -> u64 {
+        self.task.config().run().max_skipped.max(1)
     }
 
     async fn train(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
@@ -269,7 +289,7 @@ impl<T: Task> Runner<T> {
             losses: &losses,
             crops_per_second: crops as f64 / seconds,
         })?;
-        if self.progress.skipped_in_a_row >= self.task.config().run().max_skipped.max(1) {
+        if self.progress.skipped_in_a_row >= self.most_skipped() {
             return Err(TrainError::NotFinite {
                 count: self.progress.skipped_in_a_row,
                 step: self.progress.step,
@@ -335,8 +355,8 @@ impl<T: Task> Runner<T> {
     /// Writes `checkpoints/last` and keeps the one before as `checkpoints/previous`.
     async fn save(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
         self.read_losses(observer).await?;
-        // Skipped steps may mean that the weights are broken: they must not replace good ones.
-        if self.progress.skipped_in_a_row > 0 {
+        // Broken weights must not replace good ones.
+        if self.broken() {
             return Ok(());
         }
         self.progress.seconds += self.counted_at.elapsed().as_secs_f64();

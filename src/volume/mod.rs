@@ -30,7 +30,7 @@ pub use error::VolumeError;
 pub use header::{Header, Scaling, Version};
 pub use labels::looks_like_labels;
 #[cfg(not(target_family = "wasm"))]
-pub use native::{Probe, probe, read, read_image, write, write_like};
+pub use native::{Probe, check_name, probe, read, read_image, write, write_like};
 pub use nifti::{NiftiImage, read_nifti, read_nifti_pair};
 pub use region::Region;
 pub use write::{encode_nifti, encode_nifti_like};

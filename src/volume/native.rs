@@ -103,6 +103,14 @@ fn save(path: &Path, bytes: &[u8]) -> Result<(), VolumeError> {
     })
 }
 
+/// Whether [`write`] takes this name.
+///
+/// # Errors
+/// [`VolumeError::Extension`] where it does not.
+pub fn check_name(path: &Path) -> Result<(), VolumeError> {
+    is_gzip_name(path).map(|_| ())
+}
+
 fn is_gzip_name(path: &Path) -> Result<bool, VolumeError> {
     let (base, gzip) = split(path);
     if is(&base, "nii") {

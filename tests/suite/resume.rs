@@ -459,6 +459,55 @@ fn a_checkpoint_that_cannot_be_written_leaves_the_last_one_whole() {
 
 #[cfg(unix)]
 #[test]
+fn other_cases_than_the_run_began_with_are_refused() {
+    let folder = stopped();
+    write_volume(&folder.path().join("v9.nii"), texture(9));
+    let names: Vec<String> = (0..10).map(|number| format!("v{number}.nii")).collect();
+    let list = serde_json::json!({ "training": names[5..], "validation": names[..5] });
+    std::fs::write(folder.path().join("list.json"), list.to_string()).unwrap();
+    refused(
+        folder.path(),
+        &[],
+        &[
+            "other cases",
+            "4 for training and 5 for validation then, 5 and 5 now",
+        ],
+    );
+}
+
+/// Ctrl-C in the last validation: all steps are done, and yet the run is not.
+#[cfg(unix)]
+#[test]
+fn a_run_stopped_in_its_last_validation_is_not_called_complete() {
+    let folder = workplace();
+    let path = folder.path();
+    // Long enough to be stopped in: each of the validation volumes many times.
+    let names: Vec<&str> = ["v4.nii"; 3000].to_vec();
+    let list = serde_json::json!({ "training": ["v0.nii"], "validation": names });
+    std::fs::write(path.join("list.json"), list.to_string()).unwrap();
+    let call = START.replace("--epochs 20", "--epochs 1");
+    let child = start(path, &words(&call, &[]));
+    let started = Instant::now();
+    while !Moment::Step(1).came(path, started) {
+        assert!(started.elapsed() < PATIENCE, "no step within {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    signal("INT", &child);
+    let done = Done::of(call, &child.wait_with_output().unwrap());
+    assert_eq!(done.code, Some(130), "{}", done.told());
+    let summary = std::fs::read(path.join("run/summary.json")).unwrap();
+    let summary: Value = serde_json::from_slice(&summary).unwrap();
+    assert_eq!(
+        (&summary["steps"], &summary["complete"]),
+        (&1.into(), &false.into())
+    );
+    let done = run(path, &words(RESUME, &["--json"])).succeeded();
+    assert_eq!(done.json()["complete"], true);
+    assert!(path.join("run/encoder.safetensors").exists());
+}
+
+#[cfg(unix)]
+#[test]
 fn a_run_is_resumed_from_another_folder() {
     let folder = stopped();
     let elsewhere = tempfile::tempdir().unwrap();

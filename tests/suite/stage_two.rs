@@ -167,6 +167,90 @@ fn a_prediction_lies_on_the_grid_of_its_input() {
 }
 
 #[test]
+fn a_folder_is_segmented_whole_and_a_broken_file_does_not_stop_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    finetuned(folder.path(), "--out run --max-steps 1");
+    let images = folder.path().join("images");
+    std::fs::create_dir(&images).unwrap();
+    let source = data("hippocampus/images/hippocampus_003.nii.gz");
+    for name in ["a", "b", "c", "d"] {
+        std::fs::copy(&source, images.join(format!("{name}.nii.gz"))).unwrap();
+    }
+    let call = "predict --weights run --input images --output maps --device cpu --overlap 0";
+    run(folder.path(), &words(call, &[])).succeeded();
+    for name in ["a", "b", "c", "d"] {
+        let map = folder.path().join(format!("maps/{name}.nii.gz"));
+        assert!(map.exists(), "{name}");
+        std::fs::remove_file(map).unwrap();
+    }
+    std::fs::write(images.join("b.nii.gz"), b"no image").unwrap();
+    let done = run(folder.path(), &words(call, &[]));
+    assert_eq!(done.code, Some(1), "{}", done.told());
+    assert!(
+        done.stderr.contains("b.nii.gz") && done.stderr.contains("3 could"),
+        "{}",
+        done.told()
+    );
+    for name in ["a", "c", "d"] {
+        let map = folder.path().join(format!("maps/{name}.nii.gz"));
+        assert!(map.exists(), "{name}");
+    }
+}
+
+#[test]
+fn an_image_is_never_overwritten_by_its_label_map() {
+    let folder = tempfile::tempdir().unwrap();
+    finetuned(folder.path(), "--out run --max-steps 1");
+    let source = data("hippocampus/images/hippocampus_003.nii.gz");
+    std::fs::create_dir(folder.path().join("images")).unwrap();
+    std::fs::copy(&source, folder.path().join("images/a.nii.gz")).unwrap();
+    for (input, output, says) in [
+        (
+            "images/a.nii.gz",
+            "./images/../images/a.nii.gz",
+            "same file",
+        ),
+        ("images", "images/../images", "overwritten"),
+    ] {
+        let args = [
+            "predict",
+            "--weights",
+            "run",
+            "--device",
+            "cpu",
+            "--input",
+            input,
+            "--output",
+            output,
+        ];
+        refused(folder.path(), &args, 1, &[says]);
+    }
+}
+
+#[test]
+fn label_maps_that_predict_wrote_are_found_by_evaluate() {
+    let folder = tempfile::tempdir().unwrap();
+    let label = data("hippocampus/labels/hippocampus_003.nii.gz");
+    std::fs::create_dir(folder.path().join("maps")).unwrap();
+    std::fs::copy(&label, folder.path().join("maps/scan.nii.gz")).unwrap();
+    // The image is plain, what `predict` writes is compressed.
+    let image = volume::read(&data("hippocampus/images/hippocampus_003.nii.gz")).unwrap();
+    volume::write(
+        &folder.path().join("scan.nii"),
+        &image,
+        volume::Datatype::F32,
+    )
+    .unwrap();
+    std::fs::copy(&label, folder.path().join("label.nii.gz")).unwrap();
+    let case = serde_json::json!({ "image": "scan.nii", "label": "label.nii.gz" });
+    let list = serde_json::json!({ "training": [case], "test": [case] });
+    std::fs::write(folder.path().join("list.json"), list.to_string()).unwrap();
+    let call = "evaluate --datalist list.json --predictions maps --classes 3 --json";
+    let found = run(folder.path(), &words(call, &[])).succeeded().json();
+    assert_eq!(found["summary"]["foreground_dice"], 1.0);
+}
+
+#[test]
 fn probabilities_lie_on_the_same_grid_and_add_up_to_one() {
     let folder = tempfile::tempdir().unwrap();
     finetuned(folder.path(), "--out run --max-steps 1");

@@ -41,7 +41,7 @@ pub(super) struct ExperimentArgs {
 
 pub(super) fn run(args: &ExperimentArgs) -> anyhow::Result<ExitCode> {
     let control = Control::default();
-    stop_on_interrupt(&control)?;
+    stop_on_interrupt(&control, "stopping after this step and saving")?;
     let plan = read_plan(args)?;
     let trials = trial::all(&plan)?;
     folder::claim(&args.out, &args.plan)?;

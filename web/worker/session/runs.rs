@@ -170,7 +170,7 @@ impl Session {
         let mut answer = json!({
             "step": summary.progress.step,
             "total_steps": summary.total_steps,
-            "complete": summary.progress.step >= summary.total_steps,
+            "complete": summary.complete,
             "best": summary.progress.best,
             "best_step": summary.progress.best_step,
             "seconds": summary.progress.seconds,
