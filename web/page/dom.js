@@ -28,3 +28,8 @@ export function bytes(count) {
 export function when(milliseconds) {
   return new Date(milliseconds).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 }
+
+// Lets a file of the page be saved, or not.
+export function enable(file, on = true) {
+  document.querySelector(`[data-file=${file}]`).disabled = !on;
+}

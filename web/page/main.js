@@ -1,33 +1,28 @@
 // The page: puts viewer, cases, segmentation, training and files together.
 
-import { $, duration, element } from "./dom.js";
+import { $, element, enable } from "./dom.js";
 import { Client } from "./client.js";
 import { Viewer, WINDOWS } from "./viewer.js";
-import { Cases, title } from "./cases.js";
+import { Cases } from "./cases.js";
+import { Display } from "./display.js";
+import { Networks } from "./networks.js";
 import { Training } from "./train.js";
 import * as files from "./files.js";
-import * as legend from "./legend.js";
 
 // A patient the bundled network never saw.
 const FIRST_PHANTOM = 2026;
 // Seeds of phantoms for training and for checks: those of the native program.
 const SEEDS = { training: 123, validation: 2 ** 32 + 123 };
 
-const FULL_RANGE = [-1024, 3071];
-
 const query = new URLSearchParams(location.search);
-const layers = { reference: null, prediction: null, classes: [], predicted: null };
-// What was opened, for a worker that is started anew: scans, and the last weights by what they were.
+// Scans that were opened, for a worker that is started anew.
 const opened = [];
-const networks = new Map();
 // Names of what is in phantoms.
 let organs = [];
 // Deaths of the worker since something was last saved, its restarts, and whether a training shall go on.
 let deaths = 0;
 let restarts = 0;
 let goOn = false;
-// Whether a scan was chosen since the training began: whoever reads it goes on reading it.
-let reading = false;
 
 const client = new Client(onEvent, onDeath);
 const viewer = new Viewer($("canvas"), ({ mm, value, name }) => {
@@ -37,11 +32,13 @@ const viewer = new Viewer($("canvas"), ({ mm, value, name }) => {
 const cases = new Cases(
   (image, label) => attempt(async () => {
     cases.update(await client.call("pair", { image, label }));
-    if (image === cases.shown) await show(image);
+    if (image === cases.shown) await display.show(image);
   })(),
   () => training?.plan(),
 );
-const training = new Training(client, cases, { done: trained, preview, failed });
+const display = new Display(client, viewer, cases);
+const networks = new Networks(client, () => training.plan());
+const training = new Training(client, cases, { done: trained, preview: (...check) => display.preview(...check), failed });
 
 function say(why) {
   $("banner").textContent = why;
@@ -51,7 +48,7 @@ function say(why) {
 function failed(error) {
   if (error.dead) return;
   say(error.message);
-  if (error.device) onDeath(error.message, error.training);
+  if (error.device) onDeath(error.message, error.training && !training.halting);
 }
 
 // Runs a task of the user's and shows what goes wrong.
@@ -85,112 +82,6 @@ async function open() {
   }
 }
 
-async function useBundled() {
-  const get = async (name) => {
-    const response = await fetch(new URL(`model/${name}`, document.baseURI));
-    if (!response.ok) throw new Error(`${name} is missing beside the page`);
-    return response;
-  };
-  try {
-    const [weights, settings] = await Promise.all([get("model.safetensors"), get("config.toml")]);
-    await useModel("phantom organs", await weights.arrayBuffer(), await settings.text(), organs);
-  } catch (error) {
-    $("model").textContent = `No network is bundled with this page (${error.message}): drop the weights of one, or teach one.`;
-  }
-}
-
-// Gives weights to the worker; tells whether they were a whole network or an encoder.
-async function useModel(name, weights, settings = null, classes = []) {
-  const answer = await client.call("use_model", { name, settings, classes }, [weights]);
-  tellModel(answer);
-  return answer.model ? "model" : "encoder";
-}
-
-// Weights that the user opened.
-async function useWeights(weight, settings) {
-  const kind = await useModel(weight.path, await weight.file.arrayBuffer(), settings ? await settings.file.text() : null);
-  networks.set(kind, [weight, settings]);
-}
-
-function tellModel({ model, encoder }) {
-  if (encoder) {
-    $("start").querySelector("[value=encoder]").disabled = false;
-    $("start").value = "encoder";
-    $("model").textContent += ` A pre-trained encoder (${encoder}) is ready to start from.`;
-  }
-  if (model) {
-    $("model").textContent = `Network: ${model.name}, ${(model.parameters / 1e6).toFixed(2)} million weights, finds ${model.classes.length} structures.`;
-    $("model").title = model.report;
-    $("segment").disabled = false;
-    for (const file of ["weights", "settings"]) enable(file);
-  }
-  training.plan();
-}
-
-const enable = (file) => {
-  document.querySelector(`[data-file=${file}]`).disabled = false;
-};
-
-async function show(index) {
-  cases.shown = index;
-  $("case").value = String(index);
-  const answer = await client.call("show", { image: index });
-  const [image, label] = answer.buffers;
-  // Air is far below zero in CT only; other scans are shown in their own range.
-  const ct = answer.lowest < -500;
-  $("window").disabled = !ct;
-  await viewer.show(image, ct ? WINDOWS[$("window").value] ?? FULL_RANGE : null);
-  layers.reference = label ?? null;
-  layers.classes = answer.classes;
-  if (layers.predicted !== index) layers.prediction = null;
-  await drawOverlay();
-  if (!layers.prediction) {
-    if (label) legend.draw($("legend"), answer.classes, (l, on) => viewer.toggle(l, on));
-    else $("legend").replaceChildren(element("p", { className: "quiet" }, "Nothing segmented yet."));
-    $("segment-result").textContent = "";
-  }
-}
-
-async function drawOverlay() {
-  const wanted = $("shown").value;
-  // A segmentation belongs to its own scan.
-  const foreign = wanted === "prediction" && layers.predicted !== cases.shown;
-  // A copy: the viewer keeps what it is given.
-  const layer = wanted === "none" || foreign ? null : layers[wanted];
-  await viewer.overlay(layer?.slice(0), layers.classes);
-}
-
-async function segment() {
-  const button = $("segment");
-  button.disabled = true;
-  $("segment-stop").hidden = $("segment-progress").hidden = false;
-  $("segment-result").textContent = "";
-  try {
-    const image = cases.shown;
-    const answer = await client.call("segment", { image, overlap: 0.5, mirror: $("mirror").checked });
-    enable("labels");
-    for (const file of ["scores_csv", "scores_json"]) {
-      document.querySelector(`[data-file=${file}]`).disabled = answer.dice === null;
-    }
-    if (cases.shown !== image) {
-      $("segment-result").textContent = `${title(cases.images[image])} is segmented; its label map can be saved below.`;
-      return;
-    }
-    layers.prediction = answer.buffers[0];
-    layers.predicted = image;
-    layers.classes = answer.classes;
-    $("shown").value = "prediction";
-    await drawOverlay();
-    legend.draw($("legend"), answer.classes, (label, shown) => viewer.toggle(label, shown));
-    const dice = answer.dice === null ? "" : ` Mean Dice against the label map: ${answer.dice.toFixed(3)}.`;
-    $("segment-result").textContent = `Segmented in ${duration(answer.seconds)}.${dice}${answer.notice ? ` (${answer.notice})` : ""}`;
-  } finally {
-    button.disabled = false;
-    $("segment-stop").hidden = $("segment-progress").hidden = true;
-    $("segment-progress").value = 0;
-  }
-}
-
 // Takes in whatever was dropped or chosen.
 async function take(list) {
   const { run, weights = [], settings, cases: scans = [] } = files.sorted(list);
@@ -202,7 +93,7 @@ async function take(list) {
   const refuse = ({ file, why }) => $("refused").append(element("li", {}, why.includes(file) ? why : `${file}: ${why}`));
   for (const weight of weights) {
     try {
-      await useWeights(weight, settings);
+      await networks.use(weight, settings);
     } catch (error) {
       refuse({ file: weight.path, why: error.message });
     }
@@ -220,7 +111,7 @@ async function addScans(scans) {
   const answer = await client.call("add_files", { names: scans.map(({ path }) => path) }, await files.bytes(scans));
   if (answer.classes.length) cases.names = answer.classes;
   cases.update(answer);
-  if (answer.images.length > first) await show(first);
+  if (answer.images.length > first) await display.show(first);
   return answer.refused;
 }
 
@@ -245,30 +136,9 @@ async function morePhantoms() {
 }
 
 function trained(answer) {
-  tellModel(answer);
+  networks.tell(answer);
   enable("run");
   enable("metrics");
-}
-
-// The check of a training: its label map over the scan it belongs to, or a picture.
-async function preview({ picture, image }, [buffer]) {
-  if (!buffer) return;
-  if (picture) {
-    URL.revokeObjectURL($("preview").src);
-    $("preview").src = URL.createObjectURL(new Blob([buffer], { type: "image/png" }));
-    $("preview").hidden = false;
-    return;
-  }
-  if (image !== cases.shown) {
-    if (reading) return;
-    await show(image);
-  }
-  layers.prediction = buffer;
-  layers.predicted = image;
-  $("shown").value = "prediction";
-  $("segment-result").textContent = "Shown: the last check of the training.";
-  legend.draw($("legend"), layers.classes, (label, shown) => viewer.toggle(label, shown));
-  await drawOverlay();
 }
 
 function onEvent(event, buffers) {
@@ -282,7 +152,7 @@ function onEvent(event, buffers) {
     say(`This training is not kept for another visit: ${event.why}`);
   } else {
     if (event.kind === "autosaved") deaths = 0;
-    if (event.kind === "started") reading = false;
+    if (event.kind === "started") display.reading = false;
     training.event(event, buffers);
   }
 }
@@ -322,14 +192,11 @@ async function onDeath(reason, again = training.running && !training.halting) {
 
 // A new worker that knows what the old one was given.
 async function reopen() {
-  Object.assign(layers, { prediction: null, predicted: null });
+  display.forget();
   for (const button of document.querySelectorAll("[data-file]")) button.disabled = true;
-  $("start").querySelector("[value=encoder]").disabled = true;
-  if ($("start").value === "encoder") $("start").value = "model";
   await open();
   await begin();
-  await useBundled();
-  for (const [weight, settings] of networks.values()) await useWeights(weight, settings);
+  await networks.reopen(organs);
   if (opened.length) await addScans(opened);
 }
 
@@ -337,7 +204,7 @@ async function begin() {
   const answer = await client.call("phantom", { seed: FIRST_PHANTOM });
   organs = answer.classes;
   cases.update(answer);
-  await show(answer.image);
+  await display.show(answer.image);
 }
 
 const restore = attempt(async () => {
@@ -360,16 +227,16 @@ function theme(name) {
 
 function wire() {
   $("window").append(...Object.keys(WINDOWS).map((name) => element("option", {}, name)), element("option", {}, "Full range"));
-  $("window").addEventListener("change", () => viewer.setWindow(WINDOWS[$("window").value] ?? FULL_RANGE));
+  $("window").addEventListener("change", () => display.setWindow());
   $("view").addEventListener("change", () => viewer.setView($("view").value));
-  $("shown").addEventListener("change", attempt(drawOverlay));
+  $("shown").addEventListener("change", attempt(() => display.draw()));
   $("opacity").addEventListener("input", () => viewer.setOpacity($("opacity").value / 100));
   $("crosshair").addEventListener("change", () => viewer.setCrosshair($("crosshair").checked));
   $("case").addEventListener("change", attempt(() => {
-    reading = true;
-    return show(Number($("case").value));
+    display.reading = true;
+    return display.show(Number($("case").value));
   }));
-  $("segment").addEventListener("click", attempt(segment));
+  $("segment").addEventListener("click", attempt(() => display.segment()));
   $("segment-stop").addEventListener("click", () => client.call("stop"));
   $("more-phantoms").addEventListener("click", attempt(morePhantoms));
   for (const [button, input] of [["choose-files", "files"], ["choose-folder", "folder"]]) {
@@ -424,7 +291,7 @@ async function main() {
   await viewer.attach();
   await open();
   await begin();
-  await useBundled();
+  await networks.useBundled(organs);
   const { run } = await client.call("stored");
   if (run) training.offer(run, restore, forget);
   document.body.dataset.ready = "yes";

@@ -77,12 +77,17 @@ pub(crate) fn lay_out<C: StageConfig>(
 ) -> Result<(), String> {
     let run = Path::new(RUN);
     memory::remove(run);
-    let text = config.to_toml().map_err(|e| e.to_string())?;
+    write_config(config)?;
     let list = settings::datalist(request, cases, names)?;
-    for (file, text) in [(CONFIG, text), (settings::DATALIST, list)] {
-        platform::write_atomic(&run.join(file), text.as_bytes()).map_err(|e| e.to_string())?;
-    }
-    Ok(())
+    let file = run.join(settings::DATALIST);
+    platform::write_atomic(&file, list.as_bytes()).map_err(|e| e.to_string())
+}
+
+/// Writes the settings of the run at hand: one that was brought as its checkpoint alone has no such file.
+pub(crate) fn write_config<C: StageConfig>(config: &C) -> Result<(), String> {
+    let text = config.to_toml().map_err(|e| e.to_string())?;
+    let file = Path::new(RUN).join(CONFIG);
+    platform::write_atomic(&file, text.as_bytes()).map_err(|e| e.to_string())
 }
 
 /// The stage of the run at hand, told by its newest checkpoint.

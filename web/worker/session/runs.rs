@@ -150,6 +150,7 @@ impl Session {
                 let checkpoint = Checkpoint::<FinetuneConfig>::latest(latest).map_err(words)?;
                 let config = checkpoint.manifest.config.clone();
                 check_precision(&selected, config.run.precision).map_err(words)?;
+                training::write_config(&config)?;
                 workshop
                     .finetune(&request, config, Default::default(), Some(checkpoint))
                     .await
@@ -158,6 +159,7 @@ impl Session {
                 let checkpoint = Checkpoint::<PretrainConfig>::latest(latest).map_err(words)?;
                 let config = checkpoint.manifest.config.clone();
                 check_precision(&selected, config.run.precision).map_err(words)?;
+                training::write_config(&config)?;
                 workshop.pretrain(&request, config, Some(checkpoint)).await
             }
         };

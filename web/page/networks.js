@@ -1,0 +1,68 @@
+// The networks at hand: the one that comes with the page, and weights that were opened.
+
+import { $, enable } from "./dom.js";
+
+export class Networks {
+  #client;
+  #changed;
+  // The last weights that were opened, by what they were.
+  #opened = new Map();
+
+  // `changed()` is told of a new network.
+  constructor(client, changed) {
+    this.#client = client;
+    this.#changed = changed;
+  }
+
+  // The network beside the page, whose classes have these names.
+  async useBundled(names) {
+    const get = async (name) => {
+      const response = await fetch(new URL(`model/${name}`, document.baseURI));
+      if (!response.ok) throw new Error(`${name} is missing beside the page`);
+      return response;
+    };
+    try {
+      const [weights, settings] = await Promise.all([get("model.safetensors"), get("config.toml")]);
+      await this.#use("phantom organs", await weights.arrayBuffer(), await settings.text(), names);
+    } catch (error) {
+      $("model").textContent = `No network is bundled with this page (${error.message}): drop the weights of one, or teach one.`;
+    }
+  }
+
+  // Gives weights to the worker; tells whether they were a whole network or an encoder.
+  async #use(name, weights, settings = null, classes = []) {
+    const answer = await this.#client.call("use_model", { name, settings, classes }, [weights]);
+    this.tell(answer);
+    return answer.model ? "model" : "encoder";
+  }
+
+  // Weights that the user opened.
+  async use(weight, settings) {
+    const kind = await this.#use(weight.path, await weight.file.arrayBuffer(), settings ? await settings.file.text() : null);
+    this.#opened.set(kind, [weight, settings]);
+  }
+
+  // Says which network or encoder the worker has now.
+  tell({ model, encoder }) {
+    if (encoder) {
+      $("start").querySelector("[value=encoder]").disabled = false;
+      $("start").value = "encoder";
+      $("model").textContent += ` A pre-trained encoder (${encoder}) is ready to start from.`;
+    }
+    if (model) {
+      $("model").textContent = `Network: ${model.name}, ${(model.parameters / 1e6).toFixed(2)} million weights, finds ${model.classes.length} structures.`;
+      $("model").title = model.report;
+      $("segment").disabled = false;
+      for (const file of ["weights", "settings"]) enable(file);
+    }
+    this.#changed();
+  }
+
+  // For a worker that is started anew.
+  async reopen(names) {
+    $("start").querySelector("[value=encoder]").disabled = true;
+    if ($("start").value === "encoder") $("start").value = "model";
+    await this.useBundled(names);
+    for (const [weight, settings] of this.#opened.values()) await this.use(weight, settings);
+  }
+}
