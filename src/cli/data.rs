@@ -31,6 +31,12 @@ pub(super) fn data_list(data: &DataConfig, labels: bool) -> anyhow::Result<Optio
         }
         return Ok(None);
     };
+    if labels && path.is_dir() {
+        bail!(
+            "{} is a folder: fine-tuning needs a split file that names the label map of each image",
+            path.display()
+        );
+    }
     let mut list = if path.is_dir() {
         DataList::from_folder(path)?
     } else {

@@ -311,6 +311,8 @@ impl StageConfig for FinetuneConfig {
     }
 
     fn validate(&self) -> Result<(), SettingsError> {
+        // A label is one byte.
+        at_most([("classes", self.decoder.classes.unwrap_or(1), 256)])?;
         self.unetr().validate()?;
         if self.decoder.architecture == Architecture::Unet && self.start.pretrained.is_some() {
             return Err(SettingsError::UnetPretrained);

@@ -208,7 +208,12 @@ impl<C: StageConfig> Checkpoint<C> {
             if expected.is_empty() {
                 continue;
             }
-            let bytes = platform::read(&folder.join(file))?;
+            let bytes = match platform::read(&folder.join(file)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    return Err(damaged(file, "is not there".to_owned()));
+                }
+                read => read?,
+            };
             let mut values = decode(&bytes).map_err(|e| damaged(file, e.to_string()))?;
             for tensor in &expected {
                 let found = values.get(&tensor.name).map(|v| hash(v));

@@ -340,6 +340,14 @@ fn bad_input_of_stage_two_gets_one_clear_line() {
         refused(at, &args, 1, &parts);
     }
 
+    for (more, parts) in [
+        ("--datalist . --out run", ["is a folder", "split file"]),
+        ("--classes 257 --out run", ["classes", "256"]),
+    ] {
+        let words = call("finetune --layers 3 --feature-size 4", more);
+        refused(at, &words, 1, &parts);
+    }
+
     // A label map of another grid, and one with a label too many.
     let volume = volume::read(Path::new(&image)).unwrap();
     let [a, b, c] = volume.shape();

@@ -240,6 +240,7 @@ async function pictures(page) {
   const shot = async (name, width, theme, full) => {
     await page.setViewportSize({ width, height: width > 600 ? 860 : 844 });
     if ((await page.getAttribute("html", "data-theme")) !== theme) await page.click("#theme");
+    await page.evaluate(() => scrollTo(0, 0));
     await page.waitForTimeout(1500);
     await page.screenshot({ path: join(folder, `${name}.png`), fullPage: full });
   };
