@@ -225,7 +225,9 @@ fn the_page_pre_trains_and_fine_tunes_from_what_that_leaves() {
             .starts_with("Done after step 4"),
         "{seen:#}"
     );
-    assert!(seen["shrunk"].is_string() && seen["typed"].is_string());
+    for key in ["shrunk", "typed", "crowded"] {
+        assert!(seen[key].is_string(), "{key}");
+    }
     assert_eq!(seen["half"], false);
     let refused = seen["refused"].as_str().unwrap();
     assert!(refused.contains("does not offer it"), "{refused}");

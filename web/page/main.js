@@ -72,6 +72,7 @@ async function open() {
   training.limits = {
     // WebAssembly addresses 4 GB; a graphics processor's memory is not told, half the machine's is a guess.
     memory: cpu ? 2.5 * 2 ** 30 : (navigator.deviceMemory ?? 8) * 2 ** 29,
+    held: (cpu ? 1 : 3) * 2 ** 30,
     tensor: adapter?.limits.maxStorageBufferBindingSize ?? Infinity,
   };
   $("device").classList.toggle("gpu", !cpu);

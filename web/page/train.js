@@ -14,6 +14,20 @@ const NUMBERS = {
 const WORDS = { precision: ["run", "precision"] };
 const LISTS = { spacing: ["CROPS", "spacing"], crop: ["CROPS", "roi_size"] };
 
+// Tells how the training stands, screen readers too; they are spared the line of every step.
+function announce(state) {
+  $("train-state").textContent = $("announced").textContent = state;
+}
+
+// One training at a time in all tabs: they keep it in the same place.
+async function alone(task) {
+  if (!navigator.locks) return task();
+  return navigator.locks.request("hounsfield-training", { ifAvailable: true }, (lock) => {
+    if (!lock) throw new Error("Another tab of this page trains, and both keep their training in the same place: wait for it, or close it.");
+    return task();
+  });
+}
+
 const SETTINGS = { ...NUMBERS, ...WORDS, ...LISTS };
 
 export class Training {
@@ -25,8 +39,8 @@ export class Training {
   #offered = false;
   // Whether the worker gave up the run before for this one.
   #begun = false;
-  // Bytes a step may need, and bytes of one tensor.
-  limits = { memory: Infinity, tensor: Infinity };
+  // Bytes a step may need, bytes of one tensor, and bytes the worker may hold beside.
+  limits = { memory: Infinity, tensor: Infinity, held: Infinity };
   #client;
   #cases;
   #changed = new Set();
@@ -134,7 +148,12 @@ export class Training {
         this.#changed.has("accumulation") && plan.settings[crops].accumulation > 1 ? ", in parts to fit" : "",
         this.#shrunk ? ", with smaller crops to fit" : "",
       ].join("");
-      const advice = tight ? " That may be more than there is: choose a smaller crop." : "";
+      const crowded = plan.held > this.limits.held;
+      const advice = tight
+        ? " That may be more than there is: choose a smaller crop."
+        : crowded
+          ? ` Scans, network and run take about ${bytes(plan.held)} more, and a page has 4 GB: leave scans out, choose a larger voxel size or a smaller network, or use the native program.`
+          : "";
       $("estimate").textContent = `Learns from ${request.training.length}, checks with ${request.validation.length}. Needs about ${bytes(plan.memory)} of memory${parts}.${advice}`;
       $("estimate").classList.remove("problem");
     } catch (error) {
@@ -228,14 +247,14 @@ export class Training {
     this.#buttons();
     $("resume").hidden = true;
     $("curves").hidden = false;
-    $("train-state").textContent = "Preparing…";
+    announce("Preparing…");
     try {
-      const answer = await this.#client.call(kind, fields);
+      const answer = await alone(() => this.#client.call(kind, fields));
       this.running = this.#offered = false;
       const { step, total_steps, best, complete } = answer;
       const score = best === null ? "" : this.#stage === "pretrain" ? ` Lowest error ${best.toFixed(4)}.` : ` Best Dice ${best.toFixed(3)}.`;
       const state = complete ? "Done" : this.#pausing ? "Paused" : "Stopped";
-      $("train-state").textContent = `${state} after step ${step} of ${total_steps}.${score}`;
+      announce(`${state} after step ${step} of ${total_steps}.${score}`);
       this.#unfinished = !complete;
       this.#buttons();
       this.done(answer);
@@ -252,7 +271,7 @@ export class Training {
   #halt(pausing) {
     this.#pausing = pausing;
     this.halting = true;
-    $("train-state").textContent = pausing ? "Pausing after this step…" : "Stopping after this step…";
+    announce(pausing ? "Pausing after this step…" : "Stopping after this step…");
     this.#client.call("stop").catch(() => {});
   }
 

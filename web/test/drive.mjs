@@ -143,6 +143,10 @@ async function shrinksCrops(page) {
   await set(page, "toml", "[run]\nprecision = \"f16\"\n");
   results.refused = await says(page, "estimate", /precision f16/);
   await set(page, "toml", "");
+  // Prepared scans that a page cannot hold.
+  for (const [id, value] of [["crop", 16], ["spacing", 0.05]]) await set(page, id, value);
+  results.crowded = await says(page, "estimate", /leave scans out/);
+  await set(page, "spacing", 1);
 }
 
 // Pre-trains on scans without labels, then fine-tunes from what it learnt.
@@ -180,6 +184,18 @@ async function resumesPhantom(page) {
     await says(page, "all-settings", /seed = 7\n/);
   };
   await prepare();
+  // As long as another tab trains, this one does not.
+  const other = await context.newPage();
+  await other.goto(address);
+  await other.evaluate(() => new Promise((held) => {
+    navigator.locks.request("hounsfield-training", () => {
+      held();
+      return new Promise(() => {});
+    });
+  }));
+  await page.click("#train");
+  await says(page, "banner", /Another tab/);
+  await other.close();
   await page.click("#train");
   await says(page, "train-state", /Done after step 150/);
   results.undisturbed = await losses(page);

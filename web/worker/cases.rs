@@ -252,6 +252,23 @@ impl Cases {
         files
     }
 
+    /// Bytes of all files as they came, and of some cases with their labels prepared on voxels of this size in mm.
+    pub(crate) fn held(&self, images: &[usize], spacing: [f64; 3]) -> u64 {
+        let files = self.images.iter().map(|image| image.bytes.len());
+        let labels = self.labels.iter().map(|label| label.bytes.len());
+        let files: u64 = files.chain(labels).map(|bytes| bytes as u64).sum();
+        let prepared = images.iter().filter_map(|index| self.images.get(*index));
+        let prepared: f64 = prepared
+            .map(|image| {
+                let extent = image.extent();
+                (0..3)
+                    .map(|axis| (extent[axis] / spacing[axis]).ceil())
+                    .product::<f64>()
+            })
+            .sum();
+        files.saturating_add((5.0 * prepared) as u64)
+    }
+
     /// Whether this very file is here already.
     fn has(&self, name: &str, bytes: &[u8]) -> bool {
         let images = self.images.iter().map(|image| (&image.name, &image.bytes));

@@ -19,6 +19,10 @@ use std::path::Path;
 type MakeSettings<C> =
     fn(&TrainRequest, &Cases, Option<&FinetuneConfig>) -> Result<C, SettingsError>;
 
+/// Copies of the weights in a run's files: two checkpoints with both moments, the best one, the network to use, and
+/// the archive of it all with its own copy.
+const RUN_FILES: u64 = 16;
+
 impl Session {
     /// Checked settings of a stage: `make` is the stage's function of [`settings`].
     fn config<C: StageConfig>(
@@ -35,28 +39,35 @@ impl Session {
     }
 
     pub(super) fn plan(&self, request: &TrainRequest) -> Answer {
-        let (settings, text, memory, names) = match request.stage {
+        let (settings, text, memory, names, spacing) = match request.stage {
             Stage::Finetune => {
                 let config = self.config(request, settings::finetuning)?;
                 let averaged = config.optimizer.ema_decay > 0.0;
                 let crops = config.crops_at_once() as u64;
                 let memory = estimate_finetuning(&config.segmenter(), crops, averaged);
                 let names = class_names(request, &self.cases.borrow(), config.unetr().classes);
-                (json!(config), config.to_toml(), memory, names)
+                let spacing = config.crops.spacing;
+                (json!(config), config.to_toml(), memory, names, spacing)
             }
             Stage::Pretrain => {
                 let config = self.config(request, settings::pretraining)?;
                 let averaged = config.optimizer.ema_decay > 0.0;
                 let views = config.views_at_once() as u64;
                 let memory = estimate_pretraining(&config.vit(), views, averaged);
-                (json!(config), config.to_toml(), memory, Vec::new())
+                let spacing = config.sampling.spacing;
+                (json!(config), config.to_toml(), memory, Vec::new(), spacing)
             }
         };
+        let mut used = [&request.training[..], &request.validation].concat();
+        used.sort_unstable();
+        used.dedup();
+        let cases = self.cases.borrow().held(&used, spacing);
         plain(json!({
             "settings": settings,
             "text": text.map_err(words)?,
             "memory": memory.total(),
             "largest_tensor": memory.largest_tensor,
+            "held": cases.saturating_add(memory.state.saturating_mul(RUN_FILES) / 4),
             "classes": names,
         }))
     }
