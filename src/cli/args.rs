@@ -164,7 +164,7 @@ pub(super) struct ModelArgs {
 pub(super) struct PredictArgs {
     #[command(flatten)]
     pub model: ModelArgs,
-    /// Image, or a folder of images
+    /// Image, or a folder of images (label maps that lie in it are segmented too)
     #[arg(long, value_name = "PATH")]
     pub input: PathBuf,
     /// Label map to write, or a folder for those of a folder

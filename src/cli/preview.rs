@@ -2,6 +2,7 @@
 
 use crate::augment::{RandomKey, Stage, Transform, views};
 use crate::cli::args::{PreviewArgs, layered};
+use crate::cli::data::{data_list, settle_intensity};
 use crate::cli::output::say;
 use crate::config::PretrainConfig;
 use crate::dataset::phantom::{PhantomSpec, abdomen};
@@ -110,7 +111,9 @@ pub(super) fn picture_of(
 }
 
 pub(super) fn run(args: &PreviewArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
-    let (config, _): (PretrainConfig, _) = layered(&args.source, flags, None)?;
+    let (mut config, _): (PretrainConfig, _) = layered(&args.source, flags, None)?;
+    let list = data_list(&config.data, false)?;
+    settle_intensity(&mut config.sampling.intensity, list.as_ref())?;
     let (name, prepared) = match &args.input {
         Some(path) => (
             path.display().to_string(),

@@ -1,7 +1,7 @@
 //! Settings of a run that goes on, held against those it was started with.
 
 use crate::cli::args::apply_flags;
-use crate::cli::run_folder::CONFIG_FILE;
+use crate::cli::run_folder::{CASES_FILE, CONFIG_FILE};
 use crate::config::StageConfig;
 use crate::dataset::{Case, DataList};
 use crate::platform;
@@ -10,9 +10,6 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
-
-/// Names of a run's cases.
-const CASES_FILE: &str = "cases.json";
 
 /// Settings that may change when a run goes on: they do not change what it computes.
 const FREE: [&str; 7] = [

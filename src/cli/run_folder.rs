@@ -19,6 +19,8 @@ pub(super) struct RunFolder {
 
 /// Settings as the run used them.
 pub(super) const CONFIG_FILE: &str = "config.toml";
+/// Names of a run's cases.
+pub(super) const CASES_FILE: &str = "cases.json";
 
 impl RunFolder {
     /// Claims `out`, or the first free `runs/<command>-<name>-<number>`, and writes the settings into it.
@@ -103,7 +105,7 @@ fn names(folder: &Path) -> anyhow::Result<Vec<OsString>> {
 /// Whether a run leaves files or folders of this name before its first checkpoint.
 fn is_of_a_run(name: &OsString) -> bool {
     let name = name.to_string_lossy();
-    [CONFIG_FILE, METRICS_FILE, "checkpoints"].contains(&name.as_ref())
+    [CONFIG_FILE, CASES_FILE, METRICS_FILE, "checkpoints"].contains(&name.as_ref())
         || name.starts_with("events.out.tfevents.")
         || name.starts_with(".hounsfield-")
 }

@@ -125,7 +125,7 @@ pub struct DecoderConfig {
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub classes: Option<usize>,
     /// What feeds the decoder: the transformer, or residual blocks that make it a small U-Net, a baseline that is trained
-    /// from scratch
+    /// from scratch [default: unetr]
     #[cfg_attr(feature = "cli", arg(long, value_enum))]
     #[serde(skip_serializing_if = "Architecture::is_default")]
     pub architecture: Architecture,
@@ -141,7 +141,7 @@ pub struct DecoderConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct StartConfig {
     /// Pre-trained weights: safetensors, a PyTorch file of the original, or the folder of a run [default: random]
-    #[cfg_attr(feature = "cli", arg(long, value_name = "FILE"))]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "PATH"))]
     pub pretrained: Option<PathBuf>,
     /// Go on when the file does not hold the whole encoder
     #[cfg_attr(feature = "cli", arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set))]

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 )]
 #[serde(default, deny_unknown_fields)]
 pub struct DataConfig {
-    /// Split file (JSON, Medical Segmentation Decathlon layout), or a folder of NIfTI files; without it phantoms are made
+    /// Split file (JSON, Medical Segmentation Decathlon layout), or for pre-training a folder of NIfTI files; without it phantoms are made
     #[cfg_attr(feature = "cli", arg(long, value_name = "FILE"))]
     pub datalist: Option<PathBuf>,
     /// Folder the split file's paths start from [default: the split file's own folder]

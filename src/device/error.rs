@@ -27,7 +27,7 @@ pub enum DeviceError {
         reason: String,
     },
     /// No half precision.
-    #[error("precision f16: {0} does not offer it; use f32")]
+    #[error("precision f16: {0} does not offer it; use precision f32")]
     NoHalf(String),
     /// The device computes something else than it should.
     #[error(

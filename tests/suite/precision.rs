@@ -87,6 +87,6 @@ fn half_precision_is_refused_where_it_is_not_offered() {
         description: "CPU".to_owned(),
     };
     let error = check_precision(&selected, Precision::F16).unwrap_err();
-    assert!(error.to_string().contains("--precision f32"), "{error}");
+    assert!(error.to_string().contains("precision f32"), "{error}");
     assert!(check_precision(&selected, Precision::F32).is_ok());
 }
