@@ -196,3 +196,18 @@ fn no_file_names_a_folder_of_somebodys_machine() {
         .collect();
     assert!(found.is_empty(), "a path of one machine in: {found:?}");
 }
+
+/// `trunk serve` ends at once where it is told to watch what is not there.
+#[test]
+fn everything_trunk_watches_is_in_the_repository() {
+    let text = std::fs::read_to_string(Path::new(ROOT).join("Trunk.toml")).unwrap();
+    let settings: toml::Table = toml::from_str(&text).unwrap();
+    let watched = settings["watch"]["watch"].as_array().unwrap();
+    assert!(!watched.is_empty());
+    assert!(settings["watch"].get("ignore").is_none());
+    for path in watched {
+        let path = path.as_str().unwrap();
+        let listed = succeed(Command::new("git").args(["ls-files", "--", path]));
+        assert!(!listed.is_empty(), "{path}");
+    }
+}
