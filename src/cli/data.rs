@@ -3,7 +3,7 @@
 use crate::cli::output::say;
 use crate::cli::preview::PictureOrientation;
 use crate::config::{DataConfig, FinetuneConfig, IntensityMode, PretrainConfig};
-use crate::dataset::phantom::{PhantomCase, PhantomSpec, abdomen};
+use crate::dataset::phantom::{PhantomCase, PhantomSpec, VALIDATION_SEED, abdomen};
 use crate::dataset::{
     Cache, Case, DataList, FileSource, MemorySource, Preparation, VolumeSource, class_notices,
     warm_up,
@@ -19,9 +19,6 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Seeds of validation phantoms start here, far from those of training.
-const VALIDATION_SEED: u64 = 1 << 32;
 
 /// The checked list of volumes, or none for phantoms. `labels` says whether every case needs a label map.
 pub(super) fn data_list(data: &DataConfig, labels: bool) -> anyhow::Result<Option<DataList>> {

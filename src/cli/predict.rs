@@ -117,8 +117,6 @@ fn jobs(args: &PredictArgs) -> anyhow::Result<Vec<(PathBuf, PathBuf)>> {
     let list = DataList::from_folder(input)?;
     let mut cases: Vec<Case> = list.training.into_iter().chain(list.validation).collect();
     cases.sort_by(|a, b| a.image.cmp(&b.image));
-    std::fs::create_dir_all(output)
-        .with_context(|| format!("cannot make the folder {}", output.display()))?;
     let mut targets = BTreeMap::new();
     for Case { image, .. } in cases {
         let name = image.to_string_lossy();

@@ -20,6 +20,7 @@ use native::{Natively, agreement, start};
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
+use tempfile::TempDir;
 
 /// Bytes, compressed, without the network.
 const LARGEST_DOWNLOAD: usize = 6_000_000;
@@ -54,6 +55,15 @@ fn drive(story: &str, address: &str, folder: &Path) -> serde_json::Value {
         .args(["web/test/drive.mjs", story, address])
         .args([folder, data("README.md").parent().unwrap()]));
     results(folder)
+}
+
+/// Builds the page and drives it through one story; gives the folder of its files with what was seen.
+fn told(story: &str, query: &str) -> (TempDir, serde_json::Value) {
+    let (site, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    build(site.path());
+    let address = serve(site.path().to_owned());
+    let seen = drive(story, &format!("{address}{query}"), folder.path());
+    (folder, seen)
 }
 
 /// Values by step.
@@ -175,6 +185,17 @@ fn visit(query: &str, device: &str) {
     }
     assert!(found[19].1 < found[0].1, "the loss falls: {found:?}");
 
+    // The weights and settings that the page gave segment a scan natively.
+    let labels = folder.join("natively.nii.gz");
+    run(Command::new(env!("CARGO_BIN_EXE_hounsfield"))
+        .args(["predict", "--device", "cpu", "--weights"])
+        .arg(folder.join("model.safetensors"))
+        .arg("--input")
+        .arg(data("hippocampus/images/hippocampus_104.nii.gz"))
+        .arg("--output")
+        .arg(&labels));
+    assert!(labels.exists());
+
     // The page's half of a run is gone on with natively, and the reverse.
     let unpacked = folder.join("unpacked");
     for name in archive.names() {
@@ -212,10 +233,7 @@ fn on_webgpu_the_page_segments_learns_pauses_and_goes_on() {
 
 #[test]
 fn the_page_pre_trains_and_fine_tunes_from_what_that_leaves() {
-    let (site, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    build(site.path());
-    let address = serve(site.path().to_owned());
-    let seen = drive("pretrain", &format!("{address}?device=cpu"), folder.path());
+    let (_folder, seen) = told("pretrain", "?device=cpu");
     assert_eq!(seen["errors"], serde_json::json!([]), "{seen:#}");
     assert!(seen["picture"].as_u64().unwrap() > 100, "{seen:#}");
     assert!(
@@ -235,10 +253,7 @@ fn the_page_pre_trains_and_fine_tunes_from_what_that_leaves() {
 
 #[test]
 fn a_run_on_a_phantom_goes_on_with_that_phantom_after_a_reload() {
-    let (site, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    build(site.path());
-    let address = serve(site.path().to_owned());
-    let seen = drive("phantom", &format!("{address}?device=cpu"), folder.path());
+    let (_folder, seen) = told("phantom", "?device=cpu");
     assert_eq!(seen["errors"], serde_json::json!([]), "{seen:#}");
     let count = |key: &str| seen[key].as_array().unwrap().len();
     assert_eq!((count("undisturbed"), count("resumed")), (150, 150));
@@ -247,11 +262,7 @@ fn a_run_on_a_phantom_goes_on_with_that_phantom_after_a_reload() {
 
 #[test]
 fn on_webgpu_training_survives_the_loss_of_its_device() {
-    let (site, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    build(site.path());
-    let address = serve(site.path().to_owned());
-    let folder = folder.path();
-    let seen = drive("loss", &address, folder);
+    let (folder, seen) = told("loss", "");
     assert!(
         seen["device"].as_str().unwrap().starts_with("WebGPU"),
         "{seen:#}"
@@ -269,7 +280,7 @@ fn on_webgpu_training_survives_the_loss_of_its_device() {
         validation: &["052"],
     };
     let expected = natively.losses(Values::new());
-    let found = series(folder, "train/total");
+    let found = series(folder.path(), "train/total");
     assert_eq!(found.len(), 60);
     for step in [1, 5, 20] {
         assert_close(step, found[step - 1].1, expected[step - 1]);

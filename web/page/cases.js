@@ -3,7 +3,7 @@
 import { $, element } from "./dom.js";
 
 // Phantoms for checks have numbers from 2^32 on.
-const CHECKS = 2 ** 32;
+export const CHECKS = 2 ** 32;
 
 // What a scan is called on the page.
 export function title({ name, phantom }) {

@@ -3,7 +3,7 @@
 import { $, element, enable } from "./dom.js";
 import { Client } from "./client.js";
 import { Viewer, WINDOWS } from "./viewer.js";
-import { Cases } from "./cases.js";
+import { CHECKS, Cases } from "./cases.js";
 import { Display } from "./display.js";
 import { Networks } from "./networks.js";
 import { Training } from "./train.js";
@@ -12,7 +12,7 @@ import * as files from "./files.js";
 // A patient the bundled network never saw.
 const FIRST_PHANTOM = 2026;
 // Seeds of phantoms for training and for checks: those of the native program.
-const SEEDS = { training: 123, validation: 2 ** 32 + 123 };
+const SEEDS = { training: 123, validation: CHECKS + 123 };
 
 const query = new URLSearchParams(location.search);
 // Scans that were opened, for a worker that is started anew.

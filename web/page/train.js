@@ -32,8 +32,8 @@ const SETTINGS = { ...NUMBERS, ...WORDS, ...LISTS };
 
 export class Training {
   running = false;
-  // Whether it shall end after the step at hand.
-  halting = false;
+  // What it will be after the step at hand: "Paused" or "Stopped", where it shall end.
+  halting = "";
   // Whether there is a run to go on with, here or in the browser's storage.
   #unfinished = false;
   #offered = false;
@@ -49,7 +49,6 @@ export class Training {
   #times = [];
   #total = 0;
   #step = 0;
-  #pausing = false;
   // Whether the crops are smaller than the settings say, to fit.
   #shrunk = false;
 
@@ -211,7 +210,8 @@ export class Training {
 
   // Nothing is at hand: the worker is a new one.
   reset() {
-    this.running = this.halting = this.#unfinished = false;
+    this.running = this.#unfinished = false;
+    this.halting = "";
     $("train-state").textContent = "";
     this.#buttons();
   }
@@ -242,7 +242,8 @@ export class Training {
   async #run(kind, fields) {
     if (this.running) return;
     this.running = true;
-    this.halting = this.#pausing = this.#begun = false;
+    this.#begun = false;
+    this.halting = "";
     this.#times = [];
     this.#buttons();
     $("resume").hidden = true;
@@ -253,7 +254,7 @@ export class Training {
       this.running = this.#offered = false;
       const { step, total_steps, best, complete } = answer;
       const score = best === null ? "" : this.#stage === "pretrain" ? ` Lowest error ${best.toFixed(4)}.` : ` Best Dice ${best.toFixed(3)}.`;
-      const state = complete ? "Done" : this.#pausing ? "Paused" : "Stopped";
+      const state = complete ? "Done" : this.halting || "Stopped";
       announce(`${state} after step ${step} of ${total_steps}.${score}`);
       this.#unfinished = !complete;
       this.#buttons();
@@ -269,8 +270,7 @@ export class Training {
   }
 
   #halt(pausing) {
-    this.#pausing = pausing;
-    this.halting = true;
+    this.halting = pausing ? "Paused" : "Stopped";
     announce(pausing ? "Pausing after this step…" : "Stopping after this step…");
     this.#client.call("stop").catch(() => {});
   }

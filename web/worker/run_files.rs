@@ -2,9 +2,11 @@
 
 use crate::cases::{Cases, phantom_seed};
 use crate::protocol::{Stage, Start, TrainRequest};
-use crate::settings::{self, DATALIST, ListedCase, VALIDATION_SEED};
+use crate::settings::{self, DATALIST};
 use crate::training::{RUN, stage, stage_of};
 use hounsfield::config::{DataConfig, FinetuneConfig, PretrainConfig, StageConfig};
+use hounsfield::dataset::Case;
+use hounsfield::dataset::phantom::VALIDATION_SEED;
 use hounsfield::platform::{self, memory};
 use hounsfield::train::Checkpoint;
 use hounsfield::weights::{Archive, ArchiveWriter};
@@ -132,21 +134,22 @@ pub(crate) fn cases_of(place: &Place, cases: &mut Cases) -> Result<TrainRequest,
         .and_then(|bytes| settings::listed(&bytes, DATALIST))
         .map_err(|why| vec![why])?;
     let mut missing = Vec::new();
-    let mut found = |listed: &[ListedCase]| -> Vec<usize> {
+    let mut found = |listed: &[Case]| -> Vec<usize> {
         let mut indices = Vec::new();
         for case in listed {
-            let index = match phantom_seed(&case.image) {
+            let image = case.image.to_string_lossy();
+            let index = match phantom_seed(&image) {
                 Some(seed) => cases.add_phantom(seed).ok(),
-                None => cases.find(&case.image),
+                None => cases.find(&image),
             };
             match index {
                 Some(index) => {
                     if let Some(label) = &case.label {
-                        cases.pair_named(index, label);
+                        cases.pair_named(index, &label.to_string_lossy());
                     }
                     indices.push(index);
                 }
-                None => missing.push(case.image.clone()),
+                None => missing.push(image.into_owned()),
             }
         }
         indices

@@ -10,9 +10,10 @@ use crate::model::{Model, Weights, legend, names, organs};
 use crate::protocol::{Call, ClassLine, Event, Refusal, Request, TrainRequest};
 use crate::run_files;
 use crate::segment::{Segmentation, segment};
-use crate::settings::{self, Listed};
+use crate::settings::{self, use_of};
 use crate::storage;
 use crate::training::Failure;
+use hounsfield::dataset::DataList;
 use hounsfield::device::{self, DeviceChoice, Selected, check_precision, is_cpu};
 use hounsfield::nn::Precision;
 use hounsfield::platform::{self, Instant};
@@ -36,7 +37,7 @@ struct Session {
     /// Whether the run at hand came from files, so that the storage holds no copy.
     brought: Cell<bool>,
     /// The last list of cases that was dropped.
-    list: RefCell<Option<Listed>>,
+    list: RefCell<Option<DataList>>,
     control: RefCell<Control>,
     busy: Cell<bool>,
     autosave: Autosave,
@@ -213,7 +214,7 @@ impl Session {
         let (images, labels) = cases.lines();
         let uses: Vec<Option<&str>> = match &*self.list.borrow() {
             Some(list) => (0..images.len())
-                .map(|image| list.use_of(image, &cases))
+                .map(|image| use_of(list, image, &cases))
                 .collect(),
             None => Vec::new(),
         };
@@ -257,7 +258,7 @@ impl Session {
             all.any(|case| *case == image)
         });
         let of_list = list.as_ref();
-        let of_list = of_list.filter(|list| list.use_of(image, cases).is_some());
+        let of_list = of_list.filter(|list| use_of(list, image, cases).is_some());
         let given = match cases.phantom(image) {
             Some(_) => organs(),
             None => [

@@ -6,13 +6,12 @@ use hounsfield::config::{
     DataConfig, FinetuneConfig, IntensityMode, Preset, PretrainConfig, RunConfig, SamplingConfig,
     SettingsError, StageConfig, StartConfig,
 };
+use hounsfield::dataset::phantom::VALIDATION_SEED;
 use hounsfield::dataset::{Case, DataList};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Phantoms for validation start here, as the native program's do.
-pub(crate) const VALIDATION_SEED: u64 = 1 << 32;
 /// Name of the list of cases in the run's folder.
 pub(crate) const DATALIST: &str = "dataset.json";
 /// Values below this are air in HU, so the image is CT.
@@ -47,9 +46,7 @@ pub(crate) fn finetuning(
     let suggested = Suggested::of(request, cases, config.crops.spacing, config.crops.roi_size);
     config.crops.intensity = suggested.intensity;
     config.crops.spacing = suggested.spacing;
-    let mut config = overlaid(config, request)?;
-    config.data = data(request, cases, config.run.seed);
-    Ok(config)
+    settled(config, request, cases)
 }
 
 /// Settings of pre-training the encoder of such a network.
@@ -77,15 +74,19 @@ pub(crate) fn pretraining(
     let suggested = Suggested::of(request, cases, sampling.spacing, sampling.roi_size);
     sampling.intensity = suggested.intensity;
     sampling.spacing = suggested.spacing;
-    let mut config = overlaid(config, request)?;
-    config.data = data(request, cases, config.run.seed);
-    Ok(config)
+    settled(config, request, cases)
 }
 
-fn overlaid<C: StageConfig>(mut config: C, request: &TrainRequest) -> Result<C, SettingsError> {
+/// What the user changed over what was proposed, and the cases.
+fn settled<C: StageConfig>(
+    mut config: C,
+    request: &TrainRequest,
+    cases: &Cases,
+) -> Result<C, SettingsError> {
     for text in &request.settings {
         config = config.overlaid(text, "the settings")?;
     }
+    *config.data_mut() = data(request, cases, config.run().seed);
     Ok(config)
 }
 
@@ -200,52 +201,22 @@ pub(crate) fn datalist(
     serde_json::to_string_pretty(&list).map_err(|e| e.to_string())
 }
 
-/// A case of a list: names of its files.
-pub(crate) struct ListedCase {
-    pub(crate) image: String,
-    pub(crate) label: Option<String>,
+/// Reads a split file of the Medical Segmentation Decathlon; its paths stay as they are there.
+pub(crate) fn listed(bytes: &[u8], name: &str) -> Result<DataList, String> {
+    DataList::parse(bytes, name, Path::new("")).map_err(|e| e.to_string())
 }
 
-/// Cases and class names of such a list.
-pub(crate) struct Listed {
-    pub(crate) classes: Vec<String>,
-    pub(crate) training: Vec<ListedCase>,
-    pub(crate) validation: Vec<ListedCase>,
-    pub(crate) test: Vec<ListedCase>,
-}
-
-/// Reads a split file of the Medical Segmentation Decathlon.
-pub(crate) fn listed(bytes: &[u8], name: &str) -> Result<Listed, String> {
-    let list = DataList::parse(bytes, name, Path::new("")).map_err(|e| e.to_string())?;
-    let file = |path: &PathBuf| path.to_string_lossy().into_owned();
-    let named = |cases: &[Case]| {
-        let case = |case: &Case| ListedCase {
-            image: file(&case.image),
-            label: case.label.as_ref().map(file),
-        };
-        cases.iter().map(case).collect()
+/// What a list has an image for, in the page's words: `learn`, `check`, or nothing for a test case.
+pub(crate) fn use_of(list: &DataList, image: usize, cases: &Cases) -> Option<&'static str> {
+    let holds = |listed: &[Case]| {
+        let mut all = listed.iter();
+        all.any(|case| cases.find(&case.image.to_string_lossy()) == Some(image))
     };
-    Ok(Listed {
-        training: named(&list.training),
-        validation: named(&list.validation),
-        test: named(&list.test),
-        classes: list.classes,
-    })
-}
-
-impl Listed {
-    /// What the list has an image for, in the page's words: `learn`, `check`, or nothing for a test case.
-    pub(crate) fn use_of(&self, image: usize, cases: &Cases) -> Option<&'static str> {
-        let holds = |list: &[ListedCase]| {
-            list.iter()
-                .any(|listed| cases.find(&listed.image) == Some(image))
-        };
-        [
-            (&self.test, ""),
-            (&self.validation, "check"),
-            (&self.training, "learn"),
-        ]
-        .into_iter()
-        .find_map(|(list, says)| holds(list).then_some(says))
-    }
+    [
+        (&list.test, ""),
+        (&list.validation, "check"),
+        (&list.training, "learn"),
+    ]
+    .into_iter()
+    .find_map(|(listed, says)| holds(listed).then_some(says))
 }

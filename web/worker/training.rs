@@ -83,7 +83,7 @@ pub(crate) fn lay_out<C: StageConfig>(
     platform::write_atomic(&file, list.as_bytes()).map_err(|e| e.to_string())
 }
 
-/// Writes the settings of the run at hand: one that was brought as its checkpoint alone has no such file.
+/// Writes the settings of the run at hand.
 pub(crate) fn write_config<C: StageConfig>(config: &C) -> Result<(), String> {
     let text = config.to_toml().map_err(|e| e.to_string())?;
     let file = Path::new(RUN).join(CONFIG);

@@ -38,6 +38,9 @@ mod vessels;
 #[cfg(test)]
 mod tests;
 
+/// Seeds of phantoms for validation start here, far from those of training; the seed of a run is added to both.
+pub const VALIDATION_SEED: u64 = 1 << 32;
+
 pub use labels::{ORGAN_COLOURS, ORGAN_NAMES};
 pub use spec::{Orientation, PhantomSpec, Phase};
 

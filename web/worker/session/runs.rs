@@ -135,6 +135,14 @@ impl Session {
         }
     }
 
+    /// Settings of a run that goes on, written beside it: one that was brought as its checkpoint alone has no such file.
+    fn settings_of<C: StageConfig>(&self, checkpoint: &Checkpoint<C>) -> Result<C, Failure> {
+        let config = checkpoint.manifest.config.clone();
+        check_precision(&self.selected()?, config.run().precision).map_err(words)?;
+        training::write_config(&config)?;
+        Ok(config)
+    }
+
     pub(super) async fn go_on(&self) -> Answer {
         let (_busy, control) = self.claim()?;
         let place = run_files::place()?;
@@ -154,23 +162,18 @@ impl Session {
                 total_steps: place.total_steps.unwrap_or(place.step),
             });
         }
-        let selected = self.selected()?;
         let latest = Path::new(RUN);
         let ended = match place.stage {
             Stage::Finetune => {
                 let checkpoint = Checkpoint::<FinetuneConfig>::latest(latest).map_err(words)?;
-                let config = checkpoint.manifest.config.clone();
-                check_precision(&selected, config.run.precision).map_err(words)?;
-                training::write_config(&config)?;
+                let config = self.settings_of(&checkpoint)?;
                 workshop
                     .finetune(&request, config, Default::default(), Some(checkpoint))
                     .await
             }
             Stage::Pretrain => {
                 let checkpoint = Checkpoint::<PretrainConfig>::latest(latest).map_err(words)?;
-                let config = checkpoint.manifest.config.clone();
-                check_precision(&selected, config.run.precision).map_err(words)?;
-                training::write_config(&config)?;
+                let config = self.settings_of(&checkpoint)?;
                 workshop.pretrain(&request, config, Some(checkpoint)).await
             }
         };
