@@ -305,6 +305,9 @@ pub(super) struct ConvertArgs {
 pub(super) struct DoctorArgs {
     #[command(flatten)]
     pub device: DeviceArgs,
+    /// Also hold every operation to double precision, forward and backward, up to the shapes of UNETR: minutes
+    #[arg(long)]
+    pub kernels: bool,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,

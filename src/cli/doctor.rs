@@ -4,9 +4,10 @@ use crate::cli::args::DoctorArgs;
 use crate::cli::output::{bytes, print};
 use crate::config::{Preset, PretrainConfig};
 use crate::device::{
-    Adapter, AdapterKind, CheckResult, MemoryEstimate, adapters, estimate_pretraining, select,
-    self_test,
+    Adapter, AdapterKind, CheckResult, Extent, MemoryEstimate, SUITE_TOLERANCE, SuiteResult,
+    adapters, estimate_pretraining, kernel_suite, select, self_test,
 };
+use anyhow::bail;
 use serde::Serialize;
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -18,6 +19,8 @@ struct Report {
     selected: String,
     presets: Vec<PresetMemory>,
     self_test: Option<Vec<CheckResult>>,
+    /// Every comparison with double precision, where it was asked for.
+    kernels: Option<Vec<SuiteResult>>,
     error: Option<String>,
 }
 
@@ -51,6 +54,18 @@ pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
         pollster::block_on(async { (adapters().await, select(args.device.device).await) });
     let selected = selected?;
     let tested = pollster::block_on(self_test(&selected.device));
+    let kernels = match (args.kernels, &tested) {
+        (true, Ok(_)) => Some(pollster::block_on(kernel_suite(
+            &selected.device,
+            Extent::Full,
+        ))?),
+        _ => None,
+    };
+    let wrong = kernels
+        .iter()
+        .flatten()
+        .find(|result| !(result.error <= SUITE_TOLERANCE))
+        .cloned();
     let report = Report {
         version: env!("CARGO_PKG_VERSION"),
         adapters,
@@ -58,6 +73,7 @@ pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
         presets,
         error: tested.as_ref().err().map(ToString::to_string),
         self_test: tested.as_ref().ok().cloned(),
+        kernels,
     };
     if args.json {
         print(&serde_json::to_string_pretty(&report)?)?;
@@ -65,6 +81,13 @@ pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
         print(table(&report)?.trim_end())?;
     }
     tested?;
+    if let Some(wrong) = wrong {
+        bail!(
+            "{} is off by {:.1e}: do not train on this device, and please report it",
+            wrong.name,
+            wrong.error
+        );
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -125,6 +148,17 @@ fn table(report: &Report) -> Result<String, std::fmt::Error> {
             out,
             "  {:<15} ok, relative error {:.0e}",
             check.name, check.error
+        )?;
+    }
+    if let Some(kernels) = &report.kernels {
+        let worst = kernels.iter().max_by(|a, b| a.error.total_cmp(&b.error));
+        let worst = worst.map_or_else(String::new, |w| {
+            format!("; worst {:.0e}, {}", w.error, w.name)
+        });
+        writeln!(
+            out,
+            "\n{} comparisons with double precision{worst}",
+            kernels.len()
         )?;
     }
     Ok(out)

@@ -31,6 +31,8 @@ pub struct Selected {
     pub device: Device,
     /// For people: adapter, interface and driver, or the CPU and its threads.
     pub description: String,
+    /// A GPU; a processor that plays one is none, where the system tells (a browser does not).
+    pub is_gpu: bool,
 }
 
 /// Whether the device computes in this precision.

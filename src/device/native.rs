@@ -165,6 +165,7 @@ fn cpu() -> Selected {
     Selected {
         device: Device::flex(),
         description: format!("CPU, {} threads", crate::platform::threads()),
+        is_gpu: false,
     }
 }
 
@@ -211,5 +212,6 @@ fn open(adapter: &Adapter) -> Result<Selected, DeviceError> {
             adapter.api.name(),
             adapter.driver
         ),
+        is_gpu: is_gpu(adapter.kind),
     })
 }

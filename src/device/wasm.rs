@@ -12,6 +12,7 @@ pub async fn select(choice: DeviceChoice) -> Result<Selected, DeviceError> {
     let cpu = || Selected {
         device: Device::flex(),
         description: "CPU in WebAssembly".to_owned(),
+        is_gpu: false,
     };
     if choice == DeviceChoice::Cpu {
         return Ok(cpu());
@@ -26,6 +27,7 @@ pub async fn select(choice: DeviceChoice) -> Result<Selected, DeviceError> {
         Ok(device) => Ok(Selected {
             device,
             description: "WebGPU".to_owned(),
+            is_gpu: true,
         }),
         Err(_) if choice == DeviceChoice::Auto => Ok(cpu()),
         Err(error) => Err(DeviceError::Unusable {

@@ -1,6 +1,6 @@
 //! Scaled dot-product attention (Vaswani et al., 2017) in parts that stay below the binding limit.
 
-use crate::kernels::softmax;
+use crate::kernels::{matmul, matmul_transposed, softmax};
 use burn::Tensor;
 use burn::tensor::{DType, FloatDType};
 
@@ -41,10 +41,10 @@ pub fn attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>) -> Tensor<4> {
 
 fn part(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>) -> Tensor<4> {
     let dtype = q.dtype();
-    let scores = q.matmul(k.swap_dims(2, 3));
+    let scores = matmul_transposed(q, k);
     // The softmax is in f32 whatever the products are in.
     match dtype {
-        DType::F32 => softmax(scores).matmul(v),
-        _ => softmax(scores.cast(FloatDType::F32)).cast(dtype).matmul(v),
+        DType::F32 => matmul(softmax(scores), v),
+        _ => matmul(softmax(scores.cast(FloatDType::F32)).cast(dtype), v),
     }
 }

@@ -3,6 +3,7 @@
 //! Written with elementary operations, the loss keeps half a dozen tensors of the size of the logits for its backward
 //! pass. Here the probabilities exist for a few voxels at a time and are worked out again on the way back.
 
+use crate::kernels::gpu;
 use crate::kernels::math::exp;
 use crate::platform::{each_chunk, map_tasks};
 use burn::Tensor;
@@ -12,7 +13,9 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+use burn::backend::{
+    Autodiff, AutodiffBackend, Backend, Dispatch, Flex, TensorMetadata, backend_extension,
+};
 use burn::tensor::{Shape, TensorData};
 use burn_cubecl::CubeBackend;
 
@@ -22,43 +25,58 @@ use burn_cubecl::CubeBackend;
 pub trait ClassSumsBackend: Backend {
     /// `[batch, 1, 1, 1, 3 * classes + 1]`: for each class the sum of its probability where it is the label, the sum
     /// of its probability, the number of its voxels; then the sum of minus the logarithm of the label's probability.
-    #[fusion(default)]
-    fn class_sums(logits: FloatTensor<Self>, labels: FloatTensor<Self>) -> FloatTensor<Self> {
-        let [batch, classes] = [logits.shape()[0], logits.shape()[4]];
-        let wanted = one_hot::<Self>(labels, classes);
-        let log_p = Self::log_softmax(logits, 4);
-        let p = Self::float_exp(log_p.clone());
-        let overlap = total::<Self>(Self::float_mul(p.clone(), wanted.clone()));
-        let log_p = total::<Self>(Self::float_mul(log_p, wanted.clone()));
-        let entropy = Self::float_neg(Self::float_sum_dim(log_p, 4));
-        let parts = vec![overlap, total::<Self>(p), total::<Self>(wanted), entropy];
-        let sums = Self::float_cat(parts, 4);
-        Self::float_reshape(sums, Shape::from([batch, 1, 1, 1, 3 * classes + 1]))
-    }
+    #[fusion(dtype = { let _ = labels; logits }, shape = { let _ = labels; shape_of_sums(logits) })]
+    fn class_sums(logits: FloatTensor<Self>, labels: FloatTensor<Self>) -> FloatTensor<Self>;
 
     /// Gradient of the logits from that of the sums.
-    #[fusion(default)]
+    #[fusion(dtype = { let _ = (labels, grad); logits }, shape = { let _ = (labels, grad); logits.clone() })]
     fn class_sums_backward(
         logits: FloatTensor<Self>,
         labels: FloatTensor<Self>,
         grad: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
-        let classes = logits.shape()[4];
-        let part = |from: usize, to: usize| {
-            let whole = burn::tensor::Slice::full();
-            let range = burn::tensor::Slice::from(from..to);
-            Self::float_slice(grad.clone(), &[whole, whole, whole, whole, range])
-        };
-        let wanted = one_hot::<Self>(labels, classes);
-        let p = Self::softmax(logits, 4);
-        let overlap = Self::float_mul(wanted.clone(), part(0, classes));
-        let slope = Self::float_add(overlap, part(classes, 2 * classes));
-        let mean = Self::float_sum_dim(Self::float_mul(p.clone(), slope.clone()), 4);
-        let dice = Self::float_mul(p.clone(), Self::float_sub(slope, mean));
-        let entropy = Self::float_sub(p, wanted);
-        let entropy = Self::float_mul(entropy, part(3 * classes, 3 * classes + 1));
-        Self::float_add(dice, entropy)
-    }
+    ) -> FloatTensor<Self>;
+}
+
+#[cfg(feature = "fusion")]
+fn shape_of_sums(logits: &Shape) -> Shape {
+    Shape::from([logits[0], 1, 1, 1, 3 * logits[4] + 1])
+}
+
+/// The sums as separate operations.
+fn sums_by_parts<B: Backend>(logits: FloatTensor<B>, labels: FloatTensor<B>) -> FloatTensor<B> {
+    let [batch, classes] = [logits.shape()[0], logits.shape()[4]];
+    let wanted = one_hot::<B>(labels, classes);
+    let log_p = B::log_softmax(logits, 4);
+    let p = B::float_exp(log_p.clone());
+    let overlap = total::<B>(B::float_mul(p.clone(), wanted.clone()));
+    let log_p = total::<B>(B::float_mul(log_p, wanted.clone()));
+    let entropy = B::float_neg(B::float_sum_dim(log_p, 4));
+    let parts = vec![overlap, total::<B>(p), total::<B>(wanted), entropy];
+    let sums = B::float_cat(parts, 4);
+    B::float_reshape(sums, Shape::from([batch, 1, 1, 1, 3 * classes + 1]))
+}
+
+/// Their gradient as separate operations.
+fn gradient_by_parts<B: Backend>(
+    logits: FloatTensor<B>,
+    labels: FloatTensor<B>,
+    grad: FloatTensor<B>,
+) -> FloatTensor<B> {
+    let classes = logits.shape()[4];
+    let part = |from: usize, to: usize| {
+        let whole = burn::tensor::Slice::full();
+        let range = burn::tensor::Slice::from(from..to);
+        B::float_slice(grad.clone(), &[whole, whole, whole, whole, range])
+    };
+    let wanted = one_hot::<B>(labels, classes);
+    let p = B::softmax(logits, 4);
+    let overlap = B::float_mul(wanted.clone(), part(0, classes));
+    let slope = B::float_add(overlap, part(classes, 2 * classes));
+    let mean = B::float_sum_dim(B::float_mul(p.clone(), slope.clone()), 4);
+    let dice = B::float_mul(p.clone(), B::float_sub(slope, mean));
+    let entropy = B::float_sub(p, wanted);
+    let entropy = B::float_mul(entropy, part(3 * classes, 3 * classes + 1));
+    B::float_add(dice, entropy)
 }
 
 /// 1 where the class is the label, else 0: `[.., 1]` to `[.., classes]`.
@@ -84,7 +102,30 @@ fn total<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
     [3, 2, 1].into_iter().fold(x, B::float_sum_dim)
 }
 
-impl ClassSumsBackend for CubeBackend {}
+/// The most classes whose sums a GPU's thread keeps in registers.
+const REGISTER_CLASSES: usize = 24;
+
+impl ClassSumsBackend for CubeBackend {
+    fn class_sums(logits: FloatTensor<Self>, labels: FloatTensor<Self>) -> FloatTensor<Self> {
+        if logits.shape()[4] <= REGISTER_CLASSES {
+            gpu::class_sums(logits, labels)
+        } else {
+            sums_by_parts::<Self>(logits, labels)
+        }
+    }
+
+    fn class_sums_backward(
+        logits: FloatTensor<Self>,
+        labels: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        if logits.shape()[4] <= REGISTER_CLASSES {
+            gpu::class_sums_backward(logits, labels, grad)
+        } else {
+            gradient_by_parts::<Self>(logits, labels, grad)
+        }
+    }
+}
 
 impl ClassSumsBackend for Flex {
     fn class_sums(logits: FloatTensor<Self>, labels: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -319,6 +360,17 @@ impl<B: ClassSumsBackend, C: CheckpointStrategy> ClassSumsBackend for Autodiff<B
             OpsKind::Tracked(prep) => prep.finish(state, B::class_sums(logits, labels)),
             OpsKind::UnTracked(prep) => prep.finish(B::class_sums(logits, labels)),
         }
+    }
+
+    // The gradient of the gradient is not needed: this is a constant to autodiff.
+
+    fn class_sums_backward(
+        logits: FloatTensor<Self>,
+        labels: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let [logits, labels, grad] = [logits, labels, grad].map(|x| x.into_primitive());
+        <Self as AutodiffBackend>::from_inner(B::class_sums_backward(logits, labels, grad))
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! burn differentiates the five elementary operations, each a pass over memory and, on the CPU, on one thread.
 
+use crate::kernels::gpu;
 use crate::kernels::host::{rows, rows2};
 use crate::kernels::math::exp;
 use burn::Tensor;
@@ -11,24 +12,22 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
 use burn::backend::ops::ActivationOps;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+use burn::backend::{
+    Autodiff, AutodiffBackend, Backend, Dispatch, Flex, TensorMetadata, backend_extension,
+};
+use burn::tensor::DType;
 use burn_cubecl::CubeBackend;
 
 /// Softmax and its gradient on a concrete backend.
 #[backend_extension(Autodiff, Cube, Flex, Fusion: cfg(feature = "fusion"))]
 pub trait SoftmaxBackend: Backend {
     /// Softmax over the last axis.
-    #[fusion(default)]
-    fn row_softmax(x: FloatTensor<Self>) -> FloatTensor<Self> {
-        let last = x.rank() - 1;
-        Self::softmax(x, last)
-    }
+    #[fusion(dtype = x, shape = x)]
+    fn row_softmax(x: FloatTensor<Self>) -> FloatTensor<Self>;
 
     /// Gradient from the output `y` and its gradient.
-    #[fusion(default)]
-    fn row_softmax_backward(y: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
-        backward_by_parts::<Self>(y, grad)
-    }
+    #[fusion(dtype = { let _ = grad; y }, shape = { let _ = grad; y.clone() })]
+    fn row_softmax_backward(y: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
 fn backward_by_parts<B: Backend>(y: FloatTensor<B>, grad: FloatTensor<B>) -> FloatTensor<B> {
@@ -38,7 +37,24 @@ fn backward_by_parts<B: Backend>(y: FloatTensor<B>, grad: FloatTensor<B>) -> Flo
     B::float_mul(y, B::float_sub(grad, sum))
 }
 
-impl SoftmaxBackend for CubeBackend {}
+impl SoftmaxBackend for CubeBackend {
+    fn row_softmax(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        match x.dtype() {
+            DType::F32 => gpu::softmax(x),
+            _ => {
+                let last = x.rank() - 1;
+                <Self as ActivationOps<Self>>::softmax(x, last)
+            }
+        }
+    }
+
+    fn row_softmax_backward(y: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
+        match y.dtype() {
+            DType::F32 => gpu::softmax_backward(y, grad),
+            _ => backward_by_parts::<Self>(y, grad),
+        }
+    }
+}
 
 impl SoftmaxBackend for Flex {
     fn row_softmax(x: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -109,6 +125,13 @@ impl<B: SoftmaxBackend, C: CheckpointStrategy> SoftmaxBackend for Autodiff<B, C>
             }
             OpsKind::UnTracked(prep) => prep.finish(B::row_softmax(x.into_primitive())),
         }
+    }
+
+    // The gradient of the gradient is not needed: this is a constant to autodiff.
+
+    fn row_softmax_backward(y: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
+        let (y, grad) = (y.into_primitive(), grad.into_primitive());
+        <Self as AutodiffBackend>::from_inner(B::row_softmax_backward(y, grad))
     }
 }
 

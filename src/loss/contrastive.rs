@@ -1,5 +1,6 @@
 //! NT-Xent: the normalised, temperature-scaled cross-entropy between two views (Chen et al., 2020).
 
+use crate::kernels::matmul_transposed;
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 
@@ -40,8 +41,7 @@ fn gram(views: Tensor<5>) -> Tensor<2> {
     let [rows, depth, height, width, channels] = views.dims();
     let run = width * channels;
     let runs = views.reshape([rows, depth * height, run]).swap_dims(0, 1); // [depth * height, rows, run]
-    runs.clone()
-        .matmul(runs.swap_dims(1, 2))
+    matmul_transposed(runs.clone(), runs)
         .reshape([depth, height, rows * rows])
         .sum_dim(1)
         .sum_dim(0)

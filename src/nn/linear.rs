@@ -1,6 +1,6 @@
 //! Fully connected layer on the last axis.
 
-use crate::kernels::add_bias;
+use crate::kernels::{add_bias, matmul};
 use crate::nn::precision::{like, single};
 use burn::Tensor;
 use burn::module::{Module, Param};
@@ -30,7 +30,7 @@ impl Linear {
     /// then summed.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let weight = like(self.weight.val(), &x);
-        let y = single(x.matmul(weight));
+        let y = single(matmul(x, weight));
         match &self.bias {
             Some(bias) => add_bias(y, bias.val()),
             None => y,

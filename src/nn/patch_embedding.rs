@@ -1,6 +1,6 @@
 //! Cutting a volume into patches and projecting each to a token.
 
-use crate::kernels::add_bias;
+use crate::kernels::{add_bias, matmul};
 use crate::nn::VitConfig;
 use crate::nn::precision::{like, single};
 use burn::Tensor;
@@ -48,7 +48,7 @@ impl PatchProjection {
             .reshape([batch, d, p, h, p, w, p, channels])
             .permute([0, 1, 3, 5, 7, 2, 4, 6])
             .reshape([batch * d * h * w, inputs]);
-        let projected = single(patches.matmul(weight.reshape([inputs, hidden])));
+        let projected = single(matmul(patches, weight.reshape([inputs, hidden])));
         add_bias(projected, self.bias.val()).reshape([batch, d, h, w, hidden])
     }
 }

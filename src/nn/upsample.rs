@@ -1,6 +1,6 @@
 //! Transposed convolution whose kernel equals its stride, as a matrix product.
 
-use crate::kernels::add_bias;
+use crate::kernels::{add_bias, matmul};
 use crate::nn::precision::{like, single};
 use burn::Tensor;
 use burn::module::{Module, Param};
@@ -50,7 +50,7 @@ impl PatchExpansion {
             .reshape([input, output, block])
             .swap_dims(1, 2)
             .reshape([input, block * output]);
-        let y = x.matmul(weight).reshape([rows * block, output]);
+        let y = matmul(x, weight).reshape([rows * block, output]);
         match &self.bias {
             Some(bias) => add_bias(single(y), bias.val()),
             None => y,

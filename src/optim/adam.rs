@@ -1,7 +1,7 @@
 //! Adam (Kingma and Ba, 2015) and AdamW (Loshchilov and Hutter, 2019) with PyTorch's semantics: moving averages
 //! for moments, bias correction of both, epsilon added after the square root.
 
-use crate::kernels::is_cpu;
+use crate::kernels::{self, is_cpu};
 use crate::optim::GradientMap;
 use crate::platform::zip_chunks;
 use crate::weights::{Named, PathStack};
@@ -206,7 +206,7 @@ impl<M: Named> ModuleMapper for Update<'_, M> {
     }
 }
 
-/// The update as tensor operations, which burn fuses on GPU devices.
+/// The update as one kernel.
 fn update_device(
     weight: Tensor<1>,
     gradient: Tensor<1>,
@@ -214,23 +214,18 @@ fn update_device(
     factor: &Tensor<1>,
     c: Coefficients,
 ) -> (Tensor<1>, Moments) {
-    let apply = factor.clone().greater_elem(0.0).float();
-    // Infinity times zero is not a number, so a skipped gradient is cut off before it is scaled.
-    let limit = f64::from(f32::MAX);
-    let gradient = gradient
-        .clone()
-        .zeros_like()
-        .mask_where(gradient.clone().abs().lower_equal_elem(limit), gradient);
-    let gradient = gradient * factor.clone() + weight.clone() * f64::from(c.l2);
-    let first_change = (gradient.clone() - moments.first.clone()) * (1.0 - f64::from(c.beta1));
-    let second_change =
-        (gradient.clone() * gradient - moments.second.clone()) * (1.0 - f64::from(c.beta2));
-    let first = moments.first + first_change * apply.clone();
-    let second = moments.second + second_change * apply.clone();
-    let root = second.clone().sqrt() * f64::from(c.root_scale) + f64::from(c.epsilon);
-    let change =
-        first.clone() / root * f64::from(c.step_size) + weight.clone() * f64::from(c.shrink);
-    (weight - change * apply, Moments { first, second })
+    let numbers = [
+        c.beta1,
+        c.beta2,
+        c.epsilon,
+        c.step_size,
+        c.root_scale,
+        c.shrink,
+        c.l2,
+    ];
+    let moments = [moments.first, moments.second];
+    let [weight, first, second] = kernels::adam(weight, gradient, moments, factor.clone(), numbers);
+    (weight, Moments { first, second })
 }
 
 /// The update in one pass over host memory: a quarter of the traffic of separate operations.

@@ -1,6 +1,6 @@
 //! Gradients by parameter name: accumulation over micro-batches, global norm, clipping.
 
-use crate::kernels::sum_all;
+use crate::kernels::{is_cpu, square_sums, sum_all};
 use crate::weights::{Named, PathStack};
 use burn::Tensor;
 use burn::module::{ModuleVisitor, Param};
@@ -65,14 +65,14 @@ pub fn gain(
     max_norm: Option<f64>,
     scale: Option<&Tensor<1>>,
 ) -> Option<Gain> {
-    let squares: Vec<_> = gradients
-        .values()
-        .map(|g| sum_all(g.clone() * g.clone()))
-        .collect();
-    if squares.is_empty() {
-        return None;
-    }
-    let norm = Tensor::cat(squares, 0).sum().sqrt();
+    let first = gradients.values().next()?;
+    let squares = if is_cpu(&first.device()) {
+        let squares = gradients.values().map(|g| sum_all(g.clone() * g.clone()));
+        Tensor::cat(squares.collect(), 0)
+    } else {
+        square_sums(gradients.values())?
+    };
+    let norm = sum_all(squares).sqrt();
     let norm = match scale {
         Some(scale) => norm / scale.clone(),
         None => norm,

@@ -21,6 +21,8 @@ pub(in crate::cli) enum Bench {
     Step(BenchStepArgs),
     /// Forward of the fine-tuned network, window by window
     Infer(BenchInferArgs),
+    /// Every way to cut the convolution on a GPU, to choose one for a new kind
+    Tilings(BenchTilingsArgs),
 }
 
 /// Which stage's step.
@@ -45,6 +47,15 @@ pub(in crate::cli) struct BenchKernelsArgs {
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct BenchTilingsArgs {
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Show the N fastest of each shape and pass
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub best: usize,
 }
 
 #[derive(Debug, Args)]

@@ -18,21 +18,33 @@ pub(super) fn read(tensor: Tensor<1>) -> anyhow::Result<()> {
         .map_err(|e| anyhow::anyhow!("the device failed: {e:?}"))
 }
 
-/// The shortest of `repeats` runs after one to warm up, in seconds.
+/// Shorter work is repeated this long between two waits: on a GPU waiting alone takes tenths of a millisecond.
+const SPAN: f64 = 0.02;
+/// The most repeats between two waits.
+const MOST: f64 = 100.0;
+
+/// Seconds of the fastest of `repeats` measurements, after one run to warm up and one to learn how often the work must be
+/// done for the clock.
 pub(super) fn shortest(
     device: &Device,
     repeats: usize,
     mut work: impl FnMut() -> anyhow::Result<()>,
 ) -> anyhow::Result<f64> {
-    let mut best = f64::INFINITY;
-    for repeat in 0..=repeats {
+    let mut seconds = |times: usize| -> anyhow::Result<f64> {
         wait(device)?;
         let started = Instant::now();
-        work()?;
-        wait(device)?;
-        if repeat > 0 {
-            best = best.min(started.elapsed().as_secs_f64());
+        for _ in 0..times {
+            work()?;
         }
+        wait(device)?;
+        Ok(started.elapsed().as_secs_f64() / times as f64)
+    };
+    seconds(1)?;
+    let once = seconds(1)?;
+    let times = (SPAN / once).clamp(1.0, MOST) as usize;
+    let mut best = once;
+    for _ in 0..repeats {
+        best = best.min(seconds(times)?);
     }
     Ok(best)
 }

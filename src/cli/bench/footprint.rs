@@ -4,8 +4,8 @@ use burn::tensor::Device;
 use cubecl::dry_run::DryRun;
 use cubecl::logging::{LaunchObservation, LaunchObserver};
 use serde::Serialize;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Memory at its peak, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -52,11 +52,17 @@ pub(super) struct Dispatches {
 }
 
 #[derive(Default)]
-struct Counter(AtomicUsize);
+struct Counter(Mutex<BTreeMap<&'static str, usize>>);
+
+impl Counter {
+    fn counts(&self) -> MutexGuard<'_, BTreeMap<&'static str, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl LaunchObserver for Counter {
-    fn launched(&self, _kernel: &'static str) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+    fn launched(&self, kernel: &'static str) {
+        *self.counts().entry(kernel).or_default() += 1;
     }
 }
 
@@ -69,8 +75,15 @@ impl Dispatches {
         }
     }
 
-    pub(super) fn so_far(&self) -> usize {
-        self.counter.0.load(Ordering::Relaxed)
+    /// Launches so far by the name of the kernel, without its path and type arguments.
+    pub(super) fn so_far(&self) -> BTreeMap<String, usize> {
+        let mut named = BTreeMap::new();
+        for (kernel, count) in self.counter.counts().iter() {
+            let plain = kernel.split('<').next().unwrap_or(kernel);
+            let name = plain.rsplit("::").next().unwrap_or(plain);
+            *named.entry(name.to_owned()).or_default() += count;
+        }
+        named
     }
 
     /// While it lives, kernels are compiled and their buffers laid out, and nothing is run.

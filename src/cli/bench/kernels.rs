@@ -45,6 +45,8 @@ const CONVOLUTIONS: [(usize, [usize; 2], usize); 9] = [
 
 struct Bench<'a> {
     plain: &'a Device,
+    /// Whether it is a GPU, and no processor playing one.
+    gpu: bool,
     repeats: usize,
     results: Vec<Timing>,
 }
@@ -104,7 +106,8 @@ impl Bench<'_> {
 
     fn ceilings(&mut self) -> anyhow::Result<()> {
         let device = self.plain;
-        let n = 1024;
+        // Large enough to fill a GPU, small enough for a processor.
+        let n = if self.gpu { 4096 } else { 1024 };
         let (a, b) = (noise([n, n], device), noise([n, n], device));
         let seconds = shortest(device, self.repeats, || {
             a.clone().matmul(b.clone());
@@ -120,7 +123,8 @@ impl Bench<'_> {
             flops,
             3.0 * (n * n) as f64,
         );
-        let count = 1 << 23;
+        // Beyond the caches of a GPU.
+        let count = if self.gpu { 1 << 25 } else { 1 << 23 };
         let x = noise([count], device);
         let seconds = shortest(device, self.repeats, || {
             // A sum with a number reads and writes everything once.
@@ -129,7 +133,7 @@ impl Bench<'_> {
         })?;
         self.push(
             "copy",
-            "32 MiB",
+            &format!("{} MiB", count >> 18),
             "forward",
             seconds,
             0.0,
@@ -264,6 +268,7 @@ pub(super) fn run(args: &BenchKernelsArgs) -> anyhow::Result<ExitCode> {
     let selected = pollster::block_on(device::select(args.device.device))?;
     let mut bench = Bench {
         plain: &selected.device,
+        gpu: selected.is_gpu,
         repeats: args.repeats,
         results: Vec::new(),
     };

@@ -7,6 +7,7 @@ mod footprint;
 mod infer;
 mod kernels;
 mod step;
+mod tilings;
 
 use anyhow::Context;
 use args::Bench;
@@ -18,11 +19,12 @@ pub(super) fn run(args: &BenchArgs, flags: &ArgMatches) -> anyhow::Result<ExitCo
     let flags = flags
         .subcommand()
         .map(|(_, flags)| flags)
-        .context("name what to measure: data, kernels, step or infer")?;
+        .context("name what to measure: data, kernels, step, infer or tilings")?;
     match &args.what {
         Bench::Data(args) => data::run(args, flags),
         Bench::Kernels(args) => kernels::run(args),
         Bench::Step(args) => step::run(args),
         Bench::Infer(args) => infer::run(args),
+        Bench::Tilings(args) => tilings::run(args),
     }
 }

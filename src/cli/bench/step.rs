@@ -1,7 +1,7 @@
 //! `bench step`: one training step of either stage on numbers without a pattern.
 
 use crate::cli::bench::args::{BenchStage, BenchStepArgs};
-use crate::cli::bench::clock::{median, read};
+use crate::cli::bench::clock::{median, read, wait};
 use crate::cli::bench::footprint::{Dispatches, Footprint};
 use crate::cli::output::{bytes, print};
 use crate::config::{FinetuneConfig, Preset, PretrainConfig, StageConfig};
@@ -17,6 +17,7 @@ use anyhow::{Context, ensure};
 use burn::Tensor;
 use burn::tensor::Device;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 #[derive(Serialize)]
@@ -32,10 +33,15 @@ struct StepResult {
     forward_backward_s: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     update_s: Option<f64>,
+    /// Of whole steps one after another, as training runs them, without a wait in between.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step_s: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     crops_per_s: Option<f64>,
     /// Kernels launched in forward, backward and update; 0 on the CPU.
     dispatches: usize,
+    /// The same by kernel.
+    kernels: BTreeMap<String, usize>,
     #[serde(flatten)]
     footprint: Footprint,
 }
@@ -46,8 +52,11 @@ impl StepResult {
             "{}, {}: {} crops of {:?}",
             self.stage, self.device, self.crops, self.roi_size
         );
-        if let (Some(step), Some(update)) = (self.forward_backward_s, self.update_s) {
-            told += &format!(", forward and backward {step:.3} s, update {update:.3} s");
+        if let (Some(apart), Some(update)) = (self.forward_backward_s, self.update_s) {
+            told += &format!(", forward and backward {apart:.4} s, update {update:.4} s");
+        }
+        if let Some(step) = self.step_s {
+            told += &format!(", whole steps in a row {step:.4} s each");
         }
         if self.dispatches > 0 {
             told += &format!(", {} dispatches", self.dispatches);
@@ -122,7 +131,7 @@ fn measure<T: Task>(
     let network = weights::initialise(T::zeros(config, &tracked)?, config.run().seed)?;
     let mut state = TrainState::new(network, config, &selected.device);
     let dry = args.dry_run.then(Dispatches::dry_run);
-    let (mut steps, mut updates, mut dispatches) = (Vec::new(), Vec::new(), 0);
+    let (mut steps, mut updates, mut kernels) = (Vec::new(), Vec::new(), BTreeMap::new());
     for repeat in 0..=args.repeats {
         let counted = Dispatches::count();
         let started = Instant::now();
@@ -135,21 +144,26 @@ fn measure<T: Task>(
         let between = Instant::now();
         let first: GradientMap = output.gradients;
         state = state.update(first, &gain.factor, 1e-4);
-        if let Some(moments) = state.optimizer.moments.values().next() {
-            read(moments.first.clone())?;
-        }
-        selected
-            .device
-            .sync()
-            .map_err(|e| anyhow::anyhow!("the device failed: {e:?}"))?;
-        dispatches = counted.so_far();
+        settle(&state, &selected.device)?;
+        kernels = counted.so_far();
         if repeat > 0 {
             steps.push((between - started).as_secs_f64());
             updates.push(between.elapsed().as_secs_f64());
         }
     }
     let timed = dry.is_none();
-    let seconds = median(steps);
+    let mut whole = 0.0;
+    if timed {
+        let started = Instant::now();
+        for _ in 0..args.repeats {
+            let scale = state.scale.as_ref().map(LossScale::value);
+            let output = step(&state.network, &tracked, scale);
+            let gain = gain(&output.gradients, None, scale).context("no gradients")?;
+            state = state.update(output.gradients, &gain.factor, 1e-4);
+        }
+        settle(&state, &selected.device)?;
+        whole = started.elapsed().as_secs_f64() / args.repeats as f64;
+    }
     Ok(StepResult {
         stage: T::Config::STAGE,
         device: selected.description.clone(),
@@ -157,12 +171,22 @@ fn measure<T: Task>(
         accumulation: args.accumulation,
         roi_size,
         repeats: args.repeats,
-        forward_backward_s: timed.then_some(seconds),
+        forward_backward_s: timed.then(|| median(steps)),
         update_s: timed.then(|| median(updates)),
-        crops_per_s: timed.then(|| args.crops as f64 / seconds),
-        dispatches,
+        step_s: timed.then_some(whole),
+        crops_per_s: timed.then(|| args.crops as f64 / whole),
+        dispatches: kernels.values().sum(),
+        kernels,
         footprint: Footprint::of(&selected.device),
     })
+}
+
+/// Waits until a step's update is done.
+fn settle<N>(state: &TrainState<N>, device: &Device) -> anyhow::Result<()> {
+    if let Some(moments) = state.optimizer.moments.values().next() {
+        read(moments.first.clone())?;
+    }
+    wait(device)
 }
 
 /// Values between 0 and 1 that repeat no pattern.

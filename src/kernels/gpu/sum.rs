@@ -34,6 +34,55 @@ fn add_runs_kernel<N: Size>(
     sums[ABSOLUTE_POS] = sum;
 }
 
+/// Rows one thread adds, of few rows and of many: short runs make many threads, which hide the latency of memory.
+const FEW_ROWS: usize = 16;
+const MANY_ROWS: usize = 64;
+/// Where many begin.
+const MANY: usize = 1 << 14;
+
+#[cube(launch)]
+fn column_sums_kernel<N: Size>(
+    x: &[Vector<f32, N>],
+    sums: &mut [Vector<f32, N>],
+    vectors: usize,
+    rows: usize,
+    run: usize,
+    threads: usize,
+) {
+    if ABSOLUTE_POS >= threads {
+        terminate!();
+    }
+    let vector = ABSOLUTE_POS % vectors;
+    let first = ABSOLUTE_POS / vectors * run;
+    let mut sum = Vector::<f32, N>::new(0.0);
+    for row in first..min(first + run, rows) {
+        sum += x[row * vectors + vector];
+    }
+    sums[ABSOLUTE_POS] = sum;
+}
+
+/// Sums of runs of rows of the contiguous `x` `[rows, width]`, f32: `[runs, width]`.
+pub(super) fn column_sums_of(x: &CubeTensor, rows: usize, width: usize) -> CubeTensor {
+    let run = if rows < MANY { FEW_ROWS } else { MANY_ROWS };
+    let runs = rows.div_ceil(run);
+    let lanes = vector(width);
+    let sums = empty_f32(x, [runs, width]);
+    let threads = runs * width / lanes;
+    column_sums_kernel::launch(
+        &x.client,
+        count(threads, UNITS),
+        CubeDim::new_1d(UNITS),
+        lanes,
+        x.clone().into_buffer_arg(),
+        sums.clone().into_buffer_arg(),
+        width / lanes,
+        rows,
+        run,
+        threads,
+    );
+    sums
+}
+
 /// Sum over `runs` of `[batch, runs, numbers]` in f32: `[batch, numbers]`.
 pub(super) fn add_runs(
     partial: CubeTensor,

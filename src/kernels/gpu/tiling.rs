@@ -40,6 +40,19 @@ impl Tiling {
         self.units_y * self.rows
     }
 
+    /// Shared memory of a workgroup that reads `lanes` input channels at a time.
+    #[cfg(feature = "cli")]
+    pub(super) fn shared_bytes(&self, lanes: usize) -> usize {
+        let halo = self.kernel - 1;
+        let inputs = (self.width() + halo) * (self.height() + halo) * (self.units_z + halo);
+        let weights = self.kernel * self.kernel * self.channels();
+        if self.staged {
+            4 * lanes * (inputs + weights)
+        } else {
+            0
+        }
+    }
+
     /// Output channels of a workgroup.
     pub(super) fn channels(&self) -> usize {
         self.units_o * self.outs

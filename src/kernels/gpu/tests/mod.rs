@@ -2,7 +2,9 @@
 //! GPU's and the processor's, run here.
 
 mod conv3d;
+mod matmul;
 mod norm;
+mod update;
 
 use crate::device::{AdapterKind, adapters, select};
 use burn::backend::DispatchDevice;

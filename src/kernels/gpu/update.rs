@@ -1,0 +1,143 @@
+//! What an optimiser does with every parameter: the sum of squares of its gradient, and Adam's update in place.
+
+use crate::kernels::gpu::launch::{blocks, count, vector};
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::prelude::*;
+
+/// Threads of a workgroup.
+const UNITS: usize = 256;
+/// Partial sums of one tensor, each of a workgroup.
+pub(crate) const PARTS: usize = 128;
+
+#[cube(launch)]
+fn square_sum_kernel<N: Size>(
+    x: &[Vector<f32, N>],
+    sums: &mut [f32],
+    vectors: usize,
+    first: usize,
+) {
+    let mut shared = Shared::<[f32]>::new_slice(UNITS);
+    let unit = UNIT_POS as usize;
+    let mut sum = Vector::<f32, N>::new(0.0);
+    for i in range_stepped(CUBE_POS * UNITS + unit, vectors, UNITS * PARTS) {
+        let value = x[i];
+        sum += value * value;
+    }
+    let mut total = 0.0f32;
+    #[unroll]
+    for lane in 0..N::value().comptime() {
+        total += sum.extract(lane);
+    }
+    shared[unit] = total;
+    sync_cube();
+    if unit == 0 {
+        let mut total = 0.0f32;
+        for unit in 0..UNITS {
+            total += shared[unit];
+        }
+        sums[first + CUBE_POS] = total;
+    }
+}
+
+/// Fills `sums[slot * PARTS..][..PARTS]` with partial sums of the squares of `x`, f32. The rest of `sums` stays, and
+/// so does its memory where nothing else holds it.
+pub(crate) fn square_sum(sums: CubeTensor, x: CubeTensor, slot: usize) -> CubeTensor {
+    let x = into_contiguous(x);
+    let sums = owned(sums);
+    let numbers = x.meta.shape().num_elements();
+    let lanes = vector(numbers);
+    square_sum_kernel::launch(
+        &x.client.clone(),
+        blocks(PARTS),
+        CubeDim::new_1d(UNITS as u32),
+        lanes,
+        x.into_buffer_arg(),
+        sums.clone().into_buffer_arg(),
+        numbers / lanes,
+        slot * PARTS,
+    );
+    sums
+}
+
+/// The numbers of Adam's update, see [`crate::optim`].
+#[derive(CubeLaunch, CubeType)]
+struct Numbers {
+    beta1: f32,
+    beta2: f32,
+    epsilon: f32,
+    step_size: f32,
+    root_scale: f32,
+    shrink: f32,
+    l2: f32,
+}
+
+#[cube(launch)]
+fn adam_kernel<N: Size>(
+    weight: &mut [Vector<f32, N>],
+    first: &mut [Vector<f32, N>],
+    second: &mut [Vector<f32, N>],
+    gradient: &[Vector<f32, N>],
+    factor: &[f32],
+    numbers: Numbers,
+    vectors: usize,
+) {
+    if ABSOLUTE_POS >= vectors {
+        terminate!();
+    }
+    let factor = factor[0];
+    if factor > 0.0 {
+        let w = weight[ABSOLUTE_POS];
+        let g = gradient[ABSOLUTE_POS] * Vector::new(factor) + w * Vector::new(numbers.l2);
+        let m = first[ABSOLUTE_POS];
+        let m = m + (g - m) * Vector::new(1.0 - numbers.beta1);
+        let v = second[ABSOLUTE_POS];
+        let v = v + (g * g - v) * Vector::new(1.0 - numbers.beta2);
+        let root = v.sqrt() * Vector::new(numbers.root_scale) + Vector::new(numbers.epsilon);
+        let change = m / root * Vector::new(numbers.step_size) + w * Vector::new(numbers.shrink);
+        weight[ABSOLUTE_POS] = w - change;
+        first[ABSOLUTE_POS] = m;
+        second[ABSOLUTE_POS] = v;
+    }
+}
+
+/// One update of a parameter and its moments, all f32 and of one length, in place where nothing else holds them. A
+/// `factor` `[1]` of 0 leaves everything as it is.
+pub(crate) fn adam(
+    weight: CubeTensor,
+    gradient: CubeTensor,
+    first: CubeTensor,
+    second: CubeTensor,
+    factor: CubeTensor,
+    numbers: [f32; 7],
+) -> (CubeTensor, CubeTensor, CubeTensor) {
+    let [weight, first, second] = [weight, first, second].map(owned);
+    let [gradient, factor] = [gradient, factor].map(into_contiguous);
+    let numbers_of = weight.meta.shape().num_elements();
+    let lanes = vector(numbers_of);
+    let [beta1, beta2, epsilon, step_size, root_scale, shrink, l2] = numbers;
+    adam_kernel::launch(
+        &weight.client,
+        count(numbers_of / lanes, UNITS as u32),
+        CubeDim::new_1d(UNITS as u32),
+        lanes,
+        weight.clone().into_buffer_arg(),
+        first.clone().into_buffer_arg(),
+        second.clone().into_buffer_arg(),
+        gradient.into_buffer_arg(),
+        factor.into_buffer_arg(),
+        NumbersLaunch::new(beta1, beta2, epsilon, step_size, root_scale, shrink, l2),
+        numbers_of / lanes,
+    );
+    (weight, first, second)
+}
+
+/// The tensor itself where nothing else holds its memory, else a copy.
+fn owned(tensor: CubeTensor) -> CubeTensor {
+    let tensor = into_contiguous(tensor);
+    if tensor.can_mut() {
+        tensor
+    } else {
+        tensor.copy()
+    }
+}
