@@ -5,10 +5,12 @@
 //! the full suite goes up to UNETR's own shapes. Large results are compared at sampled places.
 
 mod attention;
+mod class_sums;
 mod convolution;
 mod dense;
 mod norm;
 mod probe;
+mod rows;
 
 use crate::device::DeviceError;
 use burn::tensor::Device;
@@ -50,5 +52,7 @@ pub async fn kernel_suite(
     norm::check(&device, extent, &mut results).await?;
     dense::check(&device, extent, &mut results).await?;
     attention::check(&device, extent, &mut results).await?;
+    rows::check(&device, extent, &mut results).await?;
+    class_sums::check(&device, extent, &mut results).await?;
     Ok(results)
 }

@@ -34,7 +34,7 @@ fn probabilities(
     }
     #[unroll]
     for class in 0..classes {
-        p[class] = p[class] / sum;
+        p[class] /= sum;
     }
     sum.ln() + largest
 }

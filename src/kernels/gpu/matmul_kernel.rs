@@ -57,8 +57,8 @@ pub(super) struct Extent {
 /// `[chunk, batch, m, n]`, the sums over each chunk of the inner axis.
 #[cube(launch)]
 pub(super) fn matmul_kernel<F: Float, G: Float, A: Size, B: Size, O: Size>(
-    a: &[Vector<F, A>],
-    b: &[Vector<F, B>],
+    first: &[Vector<F, A>],
+    second: &[Vector<F, B>],
     output: &mut [Vector<G, O>],
     of_a: Operand,
     of_b: Operand,
@@ -100,7 +100,7 @@ pub(super) fn matmul_kernel<F: Float, G: Float, A: Size, B: Size, O: Size>(
     let start_a = batch * of_a.matrix;
     let start_b = batch * of_b.matrix;
     read::<F, A>(
-        a,
+        first,
         &mut next_a,
         &of_a,
         start_a,
@@ -111,7 +111,7 @@ pub(super) fn matmul_kernel<F: Float, G: Float, A: Size, B: Size, O: Size>(
         t.a,
     );
     read::<F, B>(
-        b,
+        second,
         &mut next_b,
         &of_b,
         start_b,
@@ -129,7 +129,7 @@ pub(super) fn matmul_kernel<F: Float, G: Float, A: Size, B: Size, O: Size>(
         // Read ahead: memory answers while the products are formed. Past the end zeros come back.
         let ahead = k + DEPTH;
         read::<F, A>(
-            a,
+            first,
             &mut next_a,
             &of_a,
             start_a,
@@ -140,7 +140,7 @@ pub(super) fn matmul_kernel<F: Float, G: Float, A: Size, B: Size, O: Size>(
             t.a,
         );
         read::<F, B>(
-            b,
+            second,
             &mut next_b,
             &of_b,
             start_b,

@@ -60,7 +60,7 @@ fn softmax_kernel(x: &[f32], y: &mut [f32], width: usize, rows: usize) {
     }
     let sum = workgroup_sum(&mut shared, sum);
     for i in range_stepped(first, width, UNITS) {
-        y[start + i] = y[start + i] / sum;
+        y[start + i] /= sum;
     }
 }
 
