@@ -200,7 +200,7 @@ def compare_kernels(args, record):
         return print(error)
     theirs = {mode: kernels(mode) for mode in MODES}
     record["kernels"] = {"ours": found, "torch": {m: [[*k, v] for k, v in rows.items()] for m, rows in theirs.items()}}
-    ceiling = found[0]["gflops"]
+    ceiling = max(row["gflops"] for row in found if row["name"].endswith("matrix product"))
     print("\n| operation | shape | pass | ours, ms | GFLOP/s | of our products | torch f32, ms | our speed | TF32 | amp |")
     print("|" + " --- |" * 10)
     for row in found:

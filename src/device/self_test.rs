@@ -1,7 +1,7 @@
 //! A few operations with known answers: shader errors can otherwise pass in silence.
 
 use crate::device::DeviceError;
-use crate::kernels::{conv3d, gelu, instance_norm, softmax};
+use crate::kernels::{conv3d, gelu, instance_norm, matmul, softmax};
 use crate::nn::{Linear, PatchExpansion};
 use burn::Tensor;
 use burn::module::Param;
@@ -95,7 +95,7 @@ fn matrix_product(device: &Device) -> Check {
     let expected = (0..80 * 72)
         .map(|n| (96 * (n / 72 + 1) * (n % 72 + 1)) as f32)
         .collect();
-    (flat(a.matmul(b)), expected)
+    (flat(matmul(a, b)), expected)
 }
 
 /// A transposed convolution with kernel = stride 2: each output voxel is `sum_c x[c] w[c, u] + 1` with x = row

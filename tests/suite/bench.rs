@@ -56,7 +56,9 @@ fn a_fine_tuning_step_of_the_tutorial_fits_the_buffers_of_every_webgpu_device() 
         (4 * 16 * 96 * 96 * 96..=128 << 20).contains(&largest),
         "{result}"
     );
-    assert!(result["dispatches"].as_u64().unwrap() > 100, "{result}");
+    // Each costs its launch, whatever it does: new ones by the hundred are a step backwards.
+    let dispatches = result["dispatches"].as_u64().unwrap();
+    assert!((100..1800).contains(&dispatches), "{result}");
     assert!(result["forward_backward_s"].is_null(), "{result}");
 }
 

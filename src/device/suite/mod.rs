@@ -5,6 +5,7 @@
 //! the full suite goes up to UNETR's own shapes. Large results are compared at sampled places.
 
 mod attention;
+mod blocks;
 mod class_sums;
 mod convolution;
 mod dense;
@@ -52,6 +53,7 @@ pub async fn kernel_suite(
     norm::check(&device, extent, &mut results).await?;
     dense::check(&device, extent, &mut results).await?;
     attention::check(&device, extent, &mut results).await?;
+    blocks::check(&device, &mut results).await?;
     rows::check(&device, extent, &mut results).await?;
     class_sums::check(&device, extent, &mut results).await?;
     Ok(results)

@@ -1,5 +1,6 @@
-//! Convolution and instance norm on host memory, channels last, on all cores.
+//! Convolution, instance norm and the loss's sums on host memory, channels last, on all cores.
 
+pub(super) mod class_sums;
 mod conv;
 mod conv_weight;
 mod lanes;

@@ -17,6 +17,16 @@ use cubecl::prelude::*;
 ///
 /// Without inputs there is nothing to do, and the weight comes back.
 pub(crate) fn conv3d(inputs: &[CubeTensor], weight: CubeTensor) -> CubeTensor {
+    let machine = Machine::of(&weight);
+    conv3d_cut_for(machine, inputs, weight)
+}
+
+/// [`conv3d`] with the blocks of a given machine, for tests of a real GPU's on adapters that would use others.
+pub(crate) fn conv3d_cut_for(
+    machine: Machine,
+    inputs: &[CubeTensor],
+    weight: CubeTensor,
+) -> CubeTensor {
     let weight = into_contiguous(weight);
     let [outputs, _, kernel, _, _] = weight.meta.shape().dims();
     let mut first = 0;
@@ -29,7 +39,7 @@ pub(crate) fn conv3d(inputs: &[CubeTensor], weight: CubeTensor) -> CubeTensor {
             .unwrap_or_else(|| empty_like(&input, [batch, depth, height, width, outputs]));
         let tiling = Tiling {
             accumulate: first > 0,
-            ..Tiling::of(Machine::of(&input), kernel, [depth, height, width], outputs)
+            ..Tiling::of(machine, kernel, [depth, height, width], outputs)
         };
         let packed = pack_weights(
             &weight,

@@ -11,7 +11,7 @@ const AXIS: usize = 65_535;
 
 /// What runs the kernels, as far as the size of their blocks goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Machine {
+pub(crate) enum Machine {
     /// A GPU.
     Gpu,
     /// A processor playing a GPU with eight threads or more in step: lavapipe.

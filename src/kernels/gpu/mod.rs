@@ -11,11 +11,13 @@ mod conv3d;
 mod conv3d_kernel;
 mod conv3d_place;
 mod launch;
+mod layer_norm;
 mod matmul;
 mod matmul_kernel;
 mod norm;
 mod norm_kernel;
 mod rows;
+mod softmax;
 mod sum;
 mod tiling;
 #[cfg(feature = "cli")]
@@ -26,12 +28,15 @@ mod weight_gradient_kernel;
 mod weights;
 
 pub(crate) use class_sums::{class_sums, class_sums_backward};
-pub(crate) use conv3d::{conv3d, conv3d_data_gradient};
+pub(crate) use conv3d::{conv3d, conv3d_cut_for, conv3d_data_gradient};
+pub(crate) use launch::Machine;
+pub(crate) use layer_norm::{layer_norm, layer_norm_backward};
 pub(crate) use matmul::{matmul, prefers_own_matmul};
 pub(crate) use norm::{
     instance_norm_apply, instance_norm_backward, instance_norm_stats, leaky_relu_backward,
 };
-pub(crate) use rows::{column_sums, layer_norm, layer_norm_backward, softmax, softmax_backward};
+pub(crate) use softmax::{softmax, softmax_backward};
+pub(crate) use sum::column_sums;
 #[cfg(feature = "cli")]
 pub(crate) use tune::{Candidate, convolution_candidates, weight_gradient_candidates};
 pub(crate) use update::{PARTS, adam, square_sum};

@@ -1,6 +1,8 @@
 //! Sums of partial sums, in a fixed order.
 
 use crate::kernels::gpu::launch::{count, empty_f32, vector};
+use crate::kernels::gpu::rows::extent;
+use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
@@ -61,26 +63,28 @@ fn column_sums_kernel<N: Size>(
     sums[ABSOLUTE_POS] = sum;
 }
 
-/// Sums of runs of rows of the contiguous `x` `[rows, width]`, f32: `[runs, width]`.
-pub(super) fn column_sums_of(x: &CubeTensor, rows: usize, width: usize) -> CubeTensor {
+/// Sums of the columns of `[rows, width]`, f32: `[width]`.
+pub(crate) fn column_sums(x: CubeTensor) -> CubeTensor {
+    let x = into_contiguous(x);
+    let (rows, width) = extent(&x);
     let run = if rows < MANY { FEW_ROWS } else { MANY_ROWS };
     let runs = rows.div_ceil(run);
     let lanes = vector(width);
-    let sums = empty_f32(x, [runs, width]);
+    let sums = empty_f32(&x, [runs, width]);
     let threads = runs * width / lanes;
     column_sums_kernel::launch(
-        &x.client,
+        &x.client.clone(),
         count(threads, UNITS),
         CubeDim::new_1d(UNITS),
         lanes,
-        x.clone().into_buffer_arg(),
+        x.into_buffer_arg(),
         sums.clone().into_buffer_arg(),
         width / lanes,
         rows,
         run,
         threads,
     );
-    sums
+    burn_cubecl::ops::reshape(add_runs(sums, 1, runs, width), [width].into())
 }
 
 /// Sum over `runs` of `[batch, runs, numbers]` in f32: `[batch, numbers]`.
