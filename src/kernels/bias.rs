@@ -10,7 +10,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{
     Autodiff, AutodiffBackend, Backend, Dispatch, TensorMetadata, backend_extension,
 };
-use burn::tensor::Shape;
+use burn::tensor::{DType, Shape};
 use burn_cubecl::CubeBackend;
 
 /// A bias of `[rows, features]`, f32, on a GPU's backend.
@@ -73,7 +73,7 @@ impl<B: BiasBackend, C: CheckpointStrategy> BiasBackend for Autodiff<B, C> {
 /// The gradient of a broadcast bias is a sum over all rows. In one go, burn 0.22's reduction on the WGSL path gives wrong
 /// sums over long axes without an error; on GPUs it is summed in stages here.
 pub fn add_bias(x: Tensor<2>, bias: Tensor<1>) -> Tensor<2> {
-    if is_cpu(&x.device()) {
+    if is_cpu(&x.device()) || x.dtype() != DType::F32 {
         let features = bias.dims()[0];
         return x + bias.reshape([1, features]);
     }

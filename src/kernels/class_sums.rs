@@ -15,7 +15,9 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{
     Autodiff, AutodiffBackend, Backend, Dispatch, Flex, TensorMetadata, backend_extension,
 };
-use burn::tensor::{Shape, TensorData};
+#[cfg(feature = "fusion")]
+use burn::tensor::Shape;
+use burn::tensor::{FloatDType, TensorData};
 use burn_cubecl::CubeBackend;
 
 /// The sums and their gradient on a concrete backend. Logits are `[batch, depth, height, width, classes]`, labels
@@ -41,76 +43,9 @@ fn shape_of_sums(logits: &Shape) -> Shape {
     Shape::from([logits[0], 1, 1, 1, 3 * logits[4] + 1])
 }
 
-/// The sums as separate operations.
-fn sums_by_parts<B: Backend>(logits: FloatTensor<B>, labels: FloatTensor<B>) -> FloatTensor<B> {
-    let [batch, classes] = [logits.shape()[0], logits.shape()[4]];
-    let wanted = one_hot::<B>(labels, classes);
-    let log_p = B::log_softmax(logits, 4);
-    let p = B::float_exp(log_p.clone());
-    let overlap = total::<B>(B::float_mul(p.clone(), wanted.clone()));
-    let log_p = total::<B>(B::float_mul(log_p, wanted.clone()));
-    let entropy = B::float_neg(B::float_sum_dim(log_p, 4));
-    let parts = vec![overlap, total::<B>(p), total::<B>(wanted), entropy];
-    let sums = B::float_cat(parts, 4);
-    B::float_reshape(sums, Shape::from([batch, 1, 1, 1, 3 * classes + 1]))
-}
-
-/// Their gradient as separate operations.
-fn gradient_by_parts<B: Backend>(
-    logits: FloatTensor<B>,
-    labels: FloatTensor<B>,
-    grad: FloatTensor<B>,
-) -> FloatTensor<B> {
-    let classes = logits.shape()[4];
-    let part = |from: usize, to: usize| {
-        let whole = burn::tensor::Slice::full();
-        let range = burn::tensor::Slice::from(from..to);
-        B::float_slice(grad.clone(), &[whole, whole, whole, whole, range])
-    };
-    let wanted = one_hot::<B>(labels, classes);
-    let p = B::softmax(logits, 4);
-    let overlap = B::float_mul(wanted.clone(), part(0, classes));
-    let slope = B::float_add(overlap, part(classes, 2 * classes));
-    let mean = B::float_sum_dim(B::float_mul(p.clone(), slope.clone()), 4);
-    let dice = B::float_mul(p.clone(), B::float_sub(slope, mean));
-    let entropy = B::float_sub(p, wanted);
-    let entropy = B::float_mul(entropy, part(3 * classes, 3 * classes + 1));
-    B::float_add(dice, entropy)
-}
-
-/// 1 where the class is the label, else 0: `[.., 1]` to `[.., classes]`.
-fn one_hot<B: Backend>(labels: FloatTensor<B>, classes: usize) -> FloatTensor<B> {
-    let ids = (0..classes).map(|id| id as f32).collect::<Vec<_>>();
-    let ids = B::float_from_data(
-        TensorData::new(ids, [1, 1, 1, 1, classes]),
-        &labels.device(),
-    );
-    let mut shape = labels.shape();
-    shape[4] = classes;
-    let labels = B::float_expand(labels, shape.clone());
-    let ids = B::float_expand(ids, shape);
-    // Whole numbers differ by nothing or by at least one.
-    let distance = B::float_sub(labels, ids);
-    let square = B::float_mul(distance.clone(), distance);
-    let near = B::float_add_scalar(B::float_neg(square), 1.0f32.into());
-    B::float_clamp_min(near, 0.0f32.into())
-}
-
-/// Sum over space axis by axis: runs short enough for every backend.
-fn total<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
-    [3, 2, 1].into_iter().fold(x, B::float_sum_dim)
-}
-
-/// The most classes whose sums a GPU's thread keeps in registers.
-const REGISTER_CLASSES: usize = 24;
-
 impl ClassSumsBackend for CubeBackend {
     fn class_sums(logits: FloatTensor<Self>, labels: FloatTensor<Self>) -> FloatTensor<Self> {
-        if logits.shape()[4] <= REGISTER_CLASSES {
-            gpu::class_sums(logits, labels)
-        } else {
-            sums_by_parts::<Self>(logits, labels)
-        }
+        gpu::class_sums(logits, labels)
     }
 
     fn class_sums_backward(
@@ -118,11 +53,7 @@ impl ClassSumsBackend for CubeBackend {
         labels: FloatTensor<Self>,
         grad: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
-        if logits.shape()[4] <= REGISTER_CLASSES {
-            gpu::class_sums_backward(logits, labels, grad)
-        } else {
-            gradient_by_parts::<Self>(logits, labels, grad)
-        }
+        gpu::class_sums_backward(logits, labels, grad)
     }
 }
 
@@ -204,7 +135,7 @@ impl<B: ClassSumsBackend, C: CheckpointStrategy> ClassSumsBackend for Autodiff<B
     }
 }
 
-/// What Dice and cross-entropy need of a batch, all differentiable by the logits but the last.
+/// What Dice and cross-entropy need of a batch, all differentiable by the logits but `labelled`.
 #[derive(Debug, Clone)]
 pub struct ClassSums {
     /// Sum of each class's probability where it is the label, `[batch, classes]`.
@@ -223,7 +154,7 @@ pub fn class_sums(logits: Tensor<5>, labels: Tensor<5>) -> ClassSums {
     let shape = logits.dims();
     let (batch, classes) = (shape[0], shape[4]);
     let sums: Tensor<5> = Tensor::from_dispatch(<Dispatch as ClassSumsBackend>::class_sums(
-        logits.into_dispatch(),
+        logits.cast(FloatDType::F32).into_dispatch(),
         labels.into_dispatch(),
     ));
     let sums = sums.reshape([batch, 3 * classes + 1]);

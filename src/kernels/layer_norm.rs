@@ -12,6 +12,7 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::fusion::custom::TensorSpec;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, AutodiffBackend, Backend, Dispatch, backend_extension};
+use burn::tensor::DType;
 use burn_cubecl::CubeBackend;
 
 /// Added to the variance, as PyTorch does.
@@ -128,7 +129,7 @@ impl<B: LayerNormBackend, C: CheckpointStrategy> LayerNormBackend for Autodiff<B
 /// Layer norm of `[rows, features]`, f32: biased variance, epsilon 1e-5, then `weight` and `bias` `[features]`.
 /// Differentiable once.
 pub fn layer_norm(x: Tensor<2>, weight: Tensor<1>, bias: Tensor<1>) -> Tensor<2> {
-    if is_cpu(&x.device()) {
+    if is_cpu(&x.device()) || x.dtype() != DType::F32 {
         return burn::tensor::module::layer_norm(x, weight, Some(bias), EPSILON);
     }
     Tensor::from_dispatch(<Dispatch as LayerNormBackend>::row_layer_norm(

@@ -141,6 +141,13 @@ pub fn matmul_transposed<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D
 }
 
 fn product_of<const D: usize>(a: Tensor<D>, b: Tensor<D>, b_transposed: bool) -> Tensor<D> {
+    // As burn's own product does; the kernel would read beyond the smaller one.
+    let (of_a, of_b) = (a.dims(), b.dims());
+    let inner = of_b[D - 1 - usize::from(!b_transposed)];
+    assert!(
+        of_a[..D - 2] == of_b[..D - 2] && of_a[D - 1] == inner && a.dtype() == b.dtype(),
+        "no product of {of_a:?} and {of_b:?} (the second transposed: {b_transposed})"
+    );
     Tensor::from_dispatch(<Dispatch as MatmulBackend>::product(
         a.into_dispatch(),
         b.into_dispatch(),

@@ -238,7 +238,7 @@ fn update_host(
 ) -> (Tensor<1>, Moments) {
     let device = weight.device();
     let factor = host(factor.clone()).first().copied().unwrap_or(0.0);
-    if factor <= 0.0 {
+    if factor.is_nan() || factor <= 0.0 {
         return (weight, moments);
     }
     let gradient = host(gradient);

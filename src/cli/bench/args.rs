@@ -41,7 +41,7 @@ pub(in crate::cli) struct BenchKernelsArgs {
     /// Also time burn's own convolution
     #[arg(long)]
     pub burn: bool,
-    /// Runs of each operation, after one to warm up; the shortest counts
+    /// Measurements of each operation, after two to warm up; the shortest counts
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub repeats: usize,
     /// Print the result as JSON
@@ -65,7 +65,7 @@ pub(in crate::cli) struct BenchInferArgs {
     pub preset: Option<String>,
     #[command(flatten)]
     pub device: DeviceArgs,
-    /// Windows to measure, after one to warm up; the shortest counts
+    /// Measurements, after two to warm up; the shortest counts
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub repeats: usize,
     /// Print the result as JSON

@@ -41,8 +41,7 @@ pub(super) fn run(args: &BenchInferArgs) -> anyhow::Result<ExitCode> {
     let values = TensorData::new(noise(d * h * w, 0), [1, d, h, w, 1]);
     let x = Tensor::<5>::from_data(values, &selected.device);
     let seconds = shortest(&selected.device, args.repeats, || {
-        network.forward(x.clone());
-        Ok(())
+        Ok(network.forward(x.clone()))
     })?;
     let result = InferResult {
         device: selected.description,

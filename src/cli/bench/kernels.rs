@@ -3,16 +3,20 @@
 use crate::cli::bench::args::BenchKernelsArgs;
 use crate::cli::bench::clock::shortest;
 use crate::cli::bench::footprint::Footprint;
+use crate::cli::bench::step;
 use crate::cli::output::print;
 use crate::device;
 use crate::kernels::{attention, conv3d, conv3d_pair, gelu, instance_norm, matmul, sum_all};
 use crate::nn::PatchExpansion;
 use anyhow::ensure;
 use burn::Tensor;
+use burn::backend::DispatchDevice;
+use burn::backend::ops::FloatTensorOps;
 use burn::module::Param;
 use burn::tensor::module::conv3d as burn_conv3d;
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Device, Distribution};
+use burn::tensor::{Device, Distribution, TensorData};
+use burn_cubecl::CubeBackend;
 use serde::Serialize;
 use std::process::ExitCode;
 
@@ -74,18 +78,12 @@ impl Bench<'_> {
         forward: impl Fn([Tensor<5>; N]) -> Tensor<D>,
     ) -> anyhow::Result<()> {
         let device = self.plain;
-        let seconds = shortest(device, self.repeats, || {
-            forward(inputs.clone());
-            Ok(())
-        })?;
+        let seconds = shortest(device, self.repeats, || Ok(forward(inputs.clone())))?;
         self.push(name, shape, "forward", seconds, flops, numbers);
         let tracked = inputs.map(|x| Tensor::from_inner(x).require_grad());
         let seconds = shortest(device, self.repeats, || {
             let gradients = sum_all(forward(tracked.clone())).backward();
-            for leaf in &tracked {
-                let _ = leaf.grad(&gradients);
-            }
-            Ok(())
+            Ok(tracked.clone().map(|leaf| leaf.grad(&gradients)))
         })?;
         let pass = "forward+backward";
         self.push(name, shape, pass, seconds, 3.0 * flops, 3.0 * numbers);
@@ -119,20 +117,24 @@ impl Bench<'_> {
         let (flops, numbers) = (2.0 * (n as f64).powi(3), 3.0 * (n * n) as f64);
         let shape = format!("{n} x {n} x {n}");
         for (name, product) in PRODUCTS {
-            let seconds = shortest(device, self.repeats, || {
-                product(a.clone(), b.clone());
-                Ok(())
-            })?;
+            let seconds = shortest(device, self.repeats, || Ok(product(a.clone(), b.clone())))?;
             self.push(name, &shape, "forward", seconds, flops, numbers);
         }
         // Beyond the caches of a GPU.
         let count = if self.gpu { 1 << 25 } else { 1 << 23 };
-        let x = noise([count], device);
-        let seconds = shortest(device, self.repeats, || {
-            // A sum with a number reads and writes everything once.
-            let _ = x.clone() + 1.0;
-            Ok(())
-        })?;
+        let seconds = match device.as_dispatch() {
+            DispatchDevice::Cube(cube) => {
+                // Outside of fusion, which would make one pass of several.
+                let values = TensorData::new(step::noise(count, 0), [count]);
+                let x = CubeBackend::float_from_data(values, cube);
+                shortest(device, self.repeats, || Ok(x.copy()))?
+            }
+            _ => {
+                // A sum with a number reads and writes everything once.
+                let x = noise([count], device);
+                shortest(device, self.repeats, || Ok(x.clone() + 1.0))?
+            }
+        };
         self.push(
             "copy",
             &format!("{} MiB", count >> 18),
@@ -254,6 +256,10 @@ impl Bench<'_> {
                 attention(q, k, v)
             },
         )?;
+        if matches!(device.as_dispatch(), DispatchDevice::Cube(_)) {
+            // There GELU is fused with its neighbours and has no time of its own.
+            return Ok(());
+        }
         let x = noise([1, 1, 1, 432, 3072], device);
         self.both(
             "gelu",

@@ -3,7 +3,7 @@
 use crate::device::DeviceError;
 use crate::device::suite::SuiteResult;
 use crate::device::suite::probe::{compare, noise, places};
-use crate::kernels::gpu::{Machine, conv3d_cut_for, matmul};
+use crate::kernels::gpu::{Cut, Machine, conv3d_cut_for, matmul_cut};
 use burn::backend::DispatchDevice;
 use burn::backend::ops::FloatTensorOps;
 use burn::tensor::{Device, TensorData};
@@ -19,8 +19,12 @@ pub(super) async fn check(
         return Ok(());
     };
     convolution(device, results).await?;
-    for transposed in [[false, false], [false, true], [true, false]] {
-        product(device, transposed, results).await?;
+    for (transposed, rows, chunks) in [
+        ([false, false], 4, 3),
+        ([false, true], 8, 1),
+        ([true, false], 8, 2),
+    ] {
+        product(device, transposed, Cut { rows, chunks }, results).await?;
     }
     Ok(())
 }
@@ -83,20 +87,22 @@ async fn convolution(
 async fn product(
     device: &CubeDevice,
     [a_transposed, b_transposed]: [bool; 2],
+    cut: Cut,
     results: &mut Vec<SuiteResult>,
 ) -> Result<(), DeviceError> {
     let name = "a GPU's matrix product";
-    // Not a multiple of a tile along any axis, and long enough to be cut along the inner one.
+    // Not a multiple of a tile along any axis.
     let (batch, m, n, k) = (2, 70, 36, 600);
     let (a, b) = (noise(1, batch * m * k), noise(2, batch * k * n));
     let shape = |rows, columns, transposed| match transposed {
         true => [batch, columns, rows],
         false => [batch, rows, columns],
     };
-    let y = matmul(
+    let y = matmul_cut(
         upload(&a, &shape(m, k, a_transposed), device),
         upload(&b, &shape(k, n, b_transposed), device),
         [a_transposed, b_transposed],
+        cut,
     );
     let found = read(name, y).await?;
     let reference = |i: usize| {

@@ -7,7 +7,7 @@ use crate::kernels::class_sums;
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 
-/// Samples, edge of the volume, classes; more classes than a GPU's thread keeps in registers among them.
+/// Samples, edge of the volume, classes.
 const REDUCED: [[usize; 3]; 4] = [[1, 1, 2], [2, 5, 3], [2, 9, 14], [1, 6, 40]];
 const FULL: [[usize; 3]; 2] = [[1, 48, 14], [2, 33, 6]];
 

@@ -1,4 +1,4 @@
-//! Every operation of ours against a plain double-precision reference, forward and backward: for the tests of every
+//! Every operation of ours that has a gradient against a plain double-precision reference, forward and backward: for the tests of every
 //! backend, natively and in the browser.
 //!
 //! Errors that show only at real sizes are known (burn 0.22's weight gradient is right at 16^3 and wrong at 32^3), so

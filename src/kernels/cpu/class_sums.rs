@@ -108,7 +108,7 @@ fn chunk_sums(logits: &[f32], labels: &[f32], classes: usize) -> Vec<f64> {
             }
         }
         for (lane, label) in labels.iter().enumerate() {
-            // A label that is no class counts nowhere.
+            // A label beyond the classes counts nowhere.
             let label = *label as usize;
             if let Some(p) = block.p.get(label) {
                 out[label] += f64::from(p[lane]);

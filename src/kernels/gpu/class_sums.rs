@@ -1,4 +1,4 @@
-//! Sums for Dice and cross-entropy, and their gradient, straight from logits.
+//! Sums for Dice and cross-entropy, and their gradient, straight from logits, whatever the number of classes.
 
 use crate::kernels::gpu::launch::{count, empty_f32, empty_like};
 use crate::kernels::gpu::sum::add_runs;
@@ -10,83 +10,89 @@ use cubecl::prelude::*;
 const UNITS: u32 = 64;
 /// Voxels one thread adds up.
 const RUN: usize = 64;
+/// Sums of a class: its probability where it is the label, its probability, its voxels, its share of the entropy.
+const SUMS: usize = 4;
 
-/// Turns logits of one voxel into probabilities; returns the logarithm of the sum of powers.
+/// Logarithm of the sum of the powers of a voxel's logits.
 #[cube]
-fn probabilities(
-    logits: &[f32],
-    p: &mut Array<f32>,
-    voxel: usize,
-    #[comptime] classes: usize,
-) -> f32 {
-    let start = voxel * classes;
+fn log_sum(logits: &[f32], start: usize, classes: usize) -> f32 {
     let mut largest = logits[start];
-    #[unroll]
-    for class in 0..classes {
-        p[class] = logits[start + class];
-        largest = max(largest, p[class]);
+    for class in 1..classes {
+        largest = max(largest, logits[start + class]);
     }
     let mut sum = 0.0f32;
-    #[unroll]
     for class in 0..classes {
-        p[class] = (p[class] - largest).exp();
-        sum += p[class];
-    }
-    #[unroll]
-    for class in 0..classes {
-        p[class] /= sum;
+        sum += (logits[start + class] - largest).exp();
     }
     sum.ln() + largest
 }
 
-/// Sums over some voxels of a sample: `[batch, thread, numbers]`. The voxels of neighbouring threads are neighbours.
+#[cube(launch)]
+fn log_sums_kernel(logits: &[f32], log_sums: &mut [f32], classes: usize, voxels: usize) {
+    if ABSOLUTE_POS >= voxels {
+        terminate!();
+    }
+    log_sums[ABSOLUTE_POS] = log_sum(logits, ABSOLUTE_POS * classes, classes);
+}
+
+/// Sums of a class over some voxels of a sample: `[sample, run, SUMS, class]`. Neighbouring threads read neighbours.
 #[cube(launch)]
 fn class_sums_kernel(
     logits: &[f32],
+    log_sums: &[f32],
     labels: &[f32],
     sums: &mut [f32],
+    classes: usize,
     voxels: usize,
     runs: usize,
     threads: usize,
-    #[comptime] classes: usize,
-    #[comptime] numbers: usize,
 ) {
     if ABSOLUTE_POS >= threads {
         terminate!();
     }
-    let sample = ABSOLUTE_POS / runs;
-    let run = ABSOLUTE_POS % runs;
-    let mut p = Array::<f32>::new(classes);
-    let mut totals = Array::<f32>::new(comptime!(3 * classes));
-    #[unroll]
-    for i in 0..comptime!(3 * classes) {
-        totals[i] = 0.0f32;
-    }
+    let class = ABSOLUTE_POS % classes;
+    let rest = ABSOLUTE_POS / classes;
+    let run = rest % runs;
+    let sample = rest / runs;
+    let wanted = f32::cast_from(class);
+    let mut overlap = 0.0f32;
+    let mut predicted = 0.0f32;
+    let mut labelled = 0.0f32;
     let mut entropy = 0.0f32;
     for i in range_stepped(run, voxels, runs) {
         let voxel = sample * voxels + i;
-        let log_sum = probabilities(logits, &mut p, voxel, classes);
-        let label = labels[voxel];
-        #[unroll]
-        for class in 0..classes {
-            // A label that is no class counts nowhere.
-            let hit = select(label == comptime!(class as f32), 1.0f32, 0.0f32);
-            totals[class] += hit * p[class];
-            totals[comptime!(classes + class)] += p[class];
-            totals[comptime!(2 * classes + class)] += hit;
-            entropy += hit * (log_sum - logits[voxel * classes + class]);
+        let logit = logits[voxel * classes + class];
+        let p = (logit - log_sums[voxel]).exp();
+        // A label that is no class counts nowhere.
+        let hit = labels[voxel] == wanted;
+        overlap += select(hit, p, 0.0f32);
+        predicted += p;
+        labelled += select(hit, 1.0f32, 0.0f32);
+        entropy += select(hit, log_sums[voxel] - logit, 0.0f32);
+    }
+    let at = rest * comptime!(SUMS) * classes + class;
+    sums[at] = overlap;
+    sums[at + classes] = predicted;
+    sums[at + 2 * classes] = labelled;
+    sums[at + 3 * classes] = entropy;
+}
+
+/// From `[sample, SUMS, class]` to `[sample, 3 * classes + 1]`: the entropy's shares added.
+#[cube(launch)]
+fn finish_kernel(sums: &[f32], output: &mut [f32], classes: usize, threads: usize) {
+    if ABSOLUTE_POS >= threads {
+        terminate!();
+    }
+    let numbers = 3 * classes + 1;
+    let start = ABSOLUTE_POS / numbers * comptime!(SUMS) * classes;
+    let number = ABSOLUTE_POS % numbers;
+    let mut value = sums[start + number];
+    if number == 3 * classes {
+        for class in 1..classes {
+            value += sums[start + number + class];
         }
     }
-    let at = ABSOLUTE_POS * numbers;
-    #[unroll]
-    for i in 0..comptime!(3 * classes) {
-        sums[at + i] = totals[i];
-    }
-    sums[at + comptime!(3 * classes)] = entropy;
-    #[unroll]
-    for i in comptime!(3 * classes + 1)..numbers {
-        sums[at + i] = 0.0f32;
-    }
+    output[ABSOLUTE_POS] = value;
 }
 
 /// `p_c (s_c - sum_k p_k s_k) + e (p_c - g_c)`, with s the slope of the sums by the probability.
@@ -96,31 +102,32 @@ fn class_sums_backward_kernel(
     labels: &[f32],
     grad: &[f32],
     input_grad: &mut [f32],
+    classes: usize,
     voxels: usize,
     threads: usize,
-    #[comptime] classes: usize,
 ) {
     if ABSOLUTE_POS >= threads {
         terminate!();
     }
-    let of_sample = ABSOLUTE_POS / voxels * comptime!(3 * classes + 1);
-    let mut p = Array::<f32>::new(classes);
-    probabilities(logits, &mut p, ABSOLUTE_POS, classes);
+    let of_sample = ABSOLUTE_POS / voxels * (3 * classes + 1);
+    let start = ABSOLUTE_POS * classes;
+    let log_sum = log_sum(logits, start, classes);
     let label = labels[ABSOLUTE_POS];
-    let entropy = grad[of_sample + comptime!(3 * classes)];
+    let entropy = grad[of_sample + 3 * classes];
     let mut mean = 0.0f32;
-    #[unroll]
     for class in 0..classes {
-        let hit = select(label == comptime!(class as f32), 1.0f32, 0.0f32);
-        mean += p[class]
-            * (grad[of_sample + comptime!(classes + class)] + hit * grad[of_sample + class]);
+        let hit = label == f32::cast_from(class);
+        let slope =
+            grad[of_sample + classes + class] + select(hit, grad[of_sample + class], 0.0f32);
+        mean += (logits[start + class] - log_sum).exp() * slope;
     }
-    #[unroll]
     for class in 0..classes {
-        let hit = select(label == comptime!(class as f32), 1.0f32, 0.0f32);
-        let slope = grad[of_sample + comptime!(classes + class)] + hit * grad[of_sample + class];
-        input_grad[ABSOLUTE_POS * classes + class] =
-            p[class] * (slope - mean) + entropy * (p[class] - hit);
+        let hit = label == f32::cast_from(class);
+        let slope =
+            grad[of_sample + classes + class] + select(hit, grad[of_sample + class], 0.0f32);
+        let p = (logits[start + class] - log_sum).exp();
+        input_grad[start + class] =
+            p * (slope - mean) + entropy * (p - select(hit, 1.0f32, 0.0f32));
     }
 }
 
@@ -128,33 +135,48 @@ fn class_sums_backward_kernel(
 pub(crate) fn class_sums(logits: CubeTensor, labels: CubeTensor) -> CubeTensor {
     let [logits, labels] = [logits, labels].map(into_contiguous);
     let [batch, depth, height, width, classes] = logits.meta.shape().dims();
+    let client = logits.client.clone();
+    let units = CubeDim::new_1d(UNITS);
     let voxels = depth * height * width;
+    let log_sums = empty_f32(&logits, [batch * voxels]);
+    log_sums_kernel::launch(
+        &client,
+        count(batch * voxels, UNITS),
+        units,
+        logits.clone().into_buffer_arg(),
+        log_sums.clone().into_buffer_arg(),
+        classes,
+        batch * voxels,
+    );
     let runs = voxels.div_ceil(RUN);
-    // A multiple of four is added in vectors.
-    let numbers = (3 * classes + 1).next_multiple_of(4);
-    let sums = empty_f32(&logits, [batch, runs, numbers]);
-    let threads = batch * runs;
+    let threads = batch * runs * classes;
+    let sums = empty_f32(&logits, [batch, runs, SUMS * classes]);
     class_sums_kernel::launch(
-        &logits.client.clone(),
+        &client,
         count(threads, UNITS),
-        CubeDim::new_1d(UNITS),
-        logits.into_buffer_arg(),
+        units,
+        logits.clone().into_buffer_arg(),
+        log_sums.into_buffer_arg(),
         labels.into_buffer_arg(),
         sums.clone().into_buffer_arg(),
+        classes,
         voxels,
         runs,
         threads,
-        classes,
-        numbers,
     );
-    let sums = add_runs(sums, batch, runs, numbers);
-    let sums = burn_cubecl::ops::reshape(sums, [batch, 1, 1, 1, numbers].into());
-    let all = burn::tensor::Slice::full();
-    let used = burn::tensor::Slice::from(0..3 * classes + 1);
-    <burn_cubecl::CubeBackend as burn::backend::ops::FloatTensorOps<_>>::float_slice(
-        sums,
-        &[all, all, all, all, used],
-    )
+    let sums = add_runs(sums, batch, runs, SUMS * classes);
+    let output = empty_f32(&logits, [batch, 1, 1, 1, 3 * classes + 1]);
+    let threads = batch * (3 * classes + 1);
+    finish_kernel::launch(
+        &client,
+        count(threads, UNITS),
+        units,
+        sums.into_buffer_arg(),
+        output.clone().into_buffer_arg(),
+        classes,
+        threads,
+    );
+    output
 }
 
 /// Gradient of the logits from that of the sums.
@@ -176,9 +198,9 @@ pub(crate) fn class_sums_backward(
         labels.into_buffer_arg(),
         grad.into_buffer_arg(),
         result.clone().into_buffer_arg(),
+        classes,
         voxels,
         threads,
-        classes,
     );
     result
 }

@@ -21,7 +21,7 @@ const BUSY: usize = 512;
 /// The shortest and the longest chunk of the inner axis; longer sums of f32 lose digits.
 const SHORTEST: usize = 128;
 const LONGEST: usize = 8192;
-/// The most bytes of all chunks' sums.
+/// The most bytes of all chunks' sums, unless digits ask for more chunks.
 const PARTIAL_BYTES: usize = 64 << 20;
 
 /// Whether [`matmul`] is the better choice for a tensor's device and type: not where a processor plays the GPU and
@@ -33,11 +33,11 @@ pub(crate) fn prefers_own_matmul(tensor: &CubeTensor) -> bool {
 
 /// How a product is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Cut {
+pub(crate) struct Cut {
     /// Rows of a thread, 4 or 8.
-    pub(super) rows: usize,
+    pub(crate) rows: usize,
     /// Chunks of the inner axis.
-    pub(super) chunks: usize,
+    pub(crate) chunks: usize,
 }
 
 impl Cut {
@@ -55,27 +55,21 @@ impl Cut {
 /// `a` `[.., m, k]` times `b` `[.., k, n]`: `[.., m, n]` in the operands' type, f32 or f16, summed in f32. Where
 /// `transposed` says so, an operand's last two axes are given the other way round.
 pub(crate) fn matmul(a: CubeTensor, b: CubeTensor, transposed: [bool; 2]) -> CubeTensor {
-    let [a, b] = [a, b].map(into_contiguous);
-    let (batch, first, second) = extent(&a);
-    let (m, k) = if transposed[0] {
-        (second, first)
-    } else {
-        (first, second)
-    };
-    let (_, first, second) = extent(&b);
-    let n = if transposed[1] { first } else { second };
-    run(a, b, transposed, (batch, m, n, k), Cut::of(batch, m, n, k))
+    let [batch, m, n, k] = sizes(&a, &b, transposed);
+    matmul_cut(a, b, transposed, Cut::of(batch, m, n, k))
 }
 
-/// Launches the kernels with a given cut.
-pub(super) fn run(
+/// [`matmul`] with a given cut.
+pub(crate) fn matmul_cut(
     a: CubeTensor,
     b: CubeTensor,
-    [a_transposed, b_transposed]: [bool; 2],
-    (batch, m, n, k): (usize, usize, usize, usize),
+    transposed: [bool; 2],
     cut: Cut,
 ) -> CubeTensor {
-    let chunk = k.div_ceil(cut.chunks).next_multiple_of(DEPTH);
+    let [batch, m, n, k] = sizes(&a, &b, transposed);
+    let [a_transposed, b_transposed] = transposed;
+    let [a, b] = [a, b].map(into_contiguous);
+    let chunk = k.div_ceil(cut.chunks).next_multiple_of(DEPTH).max(DEPTH);
     let chunks = k.div_ceil(chunk).max(1);
     let mut shape = a.meta.shape().to_vec();
     let rank = shape.len();
@@ -147,10 +141,17 @@ pub(super) fn run(
     }
 }
 
-/// Matrices, and the two axes of each.
-fn extent(x: &CubeTensor) -> (usize, usize, usize) {
-    let shape = x.meta.shape();
-    let rank = shape.num_dims();
-    let batch = shape.iter().take(rank - 2).product();
-    (batch, shape[rank - 2], shape[rank - 1])
+/// Matrices, rows, columns and inner numbers of a product.
+fn sizes(a: &CubeTensor, b: &CubeTensor, [a_transposed, b_transposed]: [bool; 2]) -> [usize; 4] {
+    let (a, b) = (a.meta.shape(), b.meta.shape());
+    let rank = a.num_dims();
+    let batch = a.iter().take(rank - 2).product();
+    let (rows, inner) = (a[rank - 2], a[rank - 1]);
+    let (m, k) = if a_transposed {
+        (inner, rows)
+    } else {
+        (rows, inner)
+    };
+    let n = b[rank - 1 - usize::from(b_transposed)];
+    [batch, m, n, k]
 }

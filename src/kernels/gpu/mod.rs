@@ -31,7 +31,7 @@ pub(crate) use class_sums::{class_sums, class_sums_backward};
 pub(crate) use conv3d::{conv3d, conv3d_cut_for, conv3d_data_gradient};
 pub(crate) use launch::Machine;
 pub(crate) use layer_norm::{layer_norm, layer_norm_backward};
-pub(crate) use matmul::{matmul, prefers_own_matmul};
+pub(crate) use matmul::{Cut, matmul, matmul_cut, prefers_own_matmul};
 pub(crate) use norm::{
     instance_norm_apply, instance_norm_backward, instance_norm_stats, leaky_relu_backward,
 };

@@ -68,7 +68,7 @@ pub(crate) fn column_sums(x: CubeTensor) -> CubeTensor {
     let x = into_contiguous(x);
     let (rows, width) = extent(&x);
     let run = if rows < MANY { FEW_ROWS } else { MANY_ROWS };
-    let runs = rows.div_ceil(run);
+    let runs = rows.div_ceil(run).max(1);
     let lanes = vector(width);
     let sums = empty_f32(&x, [runs, width]);
     let threads = runs * width / lanes;

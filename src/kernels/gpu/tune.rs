@@ -7,6 +7,7 @@ use crate::kernels::gpu::weight_gradient;
 use crate::kernels::gpu::weight_gradient_kernel::GradientTiling;
 use crate::kernels::gpu::weights::{Direction, pack_weights};
 use burn_cubecl::tensor::CubeTensor;
+use std::collections::BTreeMap;
 
 /// Threads and bytes of shared memory that every WebGPU adapter grants a workgroup.
 const THREADS: usize = 256;
@@ -42,10 +43,14 @@ pub(crate) fn convolution_candidates(x: &CubeTensor, weight: &CubeTensor) -> Vec
             tilings.push(tiling);
         }
     }
+    // Hundreds of candidates share what they write and read.
+    let output = empty_like(x, [batch, depth, height, width, outputs]);
+    let mut packed = BTreeMap::new();
     let candidate = |tiling: Tiling| {
-        let packed = pack_weights(weight, 0, inputs, tiling.channels(), Direction::Forward);
-        let output = empty_like(x, [batch, depth, height, width, outputs]);
-        let input = x.clone();
+        let channels = tiling.channels();
+        let pack = || pack_weights(weight, 0, inputs, channels, Direction::Forward);
+        let packed: CubeTensor = packed.entry(channels).or_insert_with(pack).clone();
+        let (input, output) = (x.clone(), output.clone());
         Candidate {
             name: format!(
                 "thread {}x{}x{}, workgroup {}x{}x{}x{}{}",
@@ -134,7 +139,8 @@ pub(crate) fn weight_gradient_candidates(
 ) -> Vec<Candidate> {
     let width = x.meta.shape()[3];
     let outputs = grad.meta.shape()[4];
-    let usual = GradientTiling::of(Machine::of(x), kernel, width, outputs);
+    let machine = Machine::of(x);
+    let usual = GradientTiling::of(machine, kernel, width, outputs);
     let mut tilings = vec![usual];
     for tap_rows in [1, 3] {
         for outs in [4, 8, 16] {
@@ -161,7 +167,7 @@ pub(crate) fn weight_gradient_candidates(
             ),
             chosen: tiling == usual,
             run: Box::new(move || {
-                weight_gradient::run(&x, &grad, tiling, false);
+                weight_gradient::run(&x, &grad, tiling, machine.is_processor());
             }),
         }
     };

@@ -1,7 +1,7 @@
 //! Matrix products with the GPU's kernel.
 
 use super::{assert_near, device, filled, host};
-use crate::kernels::gpu::matmul::{Cut, run};
+use crate::kernels::gpu::matmul::{Cut, matmul_cut};
 use burn::backend::ops::FloatTensorOps;
 use burn::tensor::FloatDType;
 use burn_cubecl::CubeBackend;
@@ -71,13 +71,7 @@ fn products_are_right_whichever_operand_is_transposed_and_however_they_are_cut()
             let usual = Cut::of(batch, m, n, k);
             let others = [(4, 1), (8, 1), (4, 3)].map(|(rows, chunks)| Cut { rows, chunks });
             for cut in [usual].into_iter().chain(others) {
-                let y = run(
-                    a_tensor.clone(),
-                    b_tensor.clone(),
-                    transposed,
-                    (batch, m, n, k),
-                    cut,
-                );
+                let y = matmul_cut(a_tensor.clone(), b_tensor.clone(), transposed, cut);
                 let what = format!("{size:?}, transposed {transposed:?}, {cut:?}");
                 assert_near(&what, y, &exact, 1e-5);
             }
@@ -108,7 +102,7 @@ fn products_in_half_precision_are_summed_in_single() {
         for chunks in [1, 3] {
             let [a, b] = half.clone();
             let cut = Cut { rows: 4, chunks };
-            let y = run(a, b, transposed, (size[0], size[1], size[2], size[3]), cut);
+            let y = matmul_cut(a, b, transposed, cut);
             let y = CubeBackend::float_cast(y, FloatDType::F32);
             // The result is rounded to f16 once.
             assert_near(&format!("{transposed:?}, {chunks}"), y, &exact, 3e-4);
