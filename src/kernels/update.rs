@@ -12,9 +12,10 @@ use burn_cubecl::CubeBackend;
 /// The passes on a GPU's backend; everything is f32.
 #[backend_extension(Cube, Fusion: cfg(feature = "fusion"))]
 pub trait UpdateBackend: Backend {
-    /// `sums` with the partial sums of the squares of `x` at `slot`.
+    /// `sums` with the partial sums of the squares of `x` from `first` on.
     #[fusion(dtype = { let _ = x; sums }, shape = { let _ = x; sums.clone() })]
-    fn square_sum(sums: FloatTensor<Self>, x: FloatTensor<Self>, slot: usize) -> FloatTensor<Self>;
+    fn square_sum(sums: FloatTensor<Self>, x: FloatTensor<Self>, first: usize)
+    -> FloatTensor<Self>;
 
     /// Weight and moments after Adam's update; see [`adam`].
     #[fusion(meta = updated)]
@@ -41,8 +42,12 @@ fn updated(
 }
 
 impl UpdateBackend for CubeBackend {
-    fn square_sum(sums: FloatTensor<Self>, x: FloatTensor<Self>, slot: usize) -> FloatTensor<Self> {
-        gpu::square_sum(sums, x, slot)
+    fn square_sum(
+        sums: FloatTensor<Self>,
+        x: FloatTensor<Self>,
+        first: usize,
+    ) -> FloatTensor<Self> {
+        gpu::square_sum(sums, x, first)
     }
 
     fn adam_update(
@@ -59,11 +64,12 @@ impl UpdateBackend for CubeBackend {
 
 /// Partial sums, whose total is the sum of the squares of all `tensors`, f32 on a GPU; none without tensors.
 pub(crate) fn square_sums<'a>(
-    tensors: impl ExactSizeIterator<Item = &'a Tensor<1>>,
+    tensors: impl Iterator<Item = &'a Tensor<1>> + Clone,
 ) -> Option<Tensor<1>> {
-    let count = tensors.len() * gpu::PARTS;
-    let mut sums: Option<Tensor<1>> = None;
-    for (slot, x) in tensors.enumerate() {
+    let parts = |x: &Tensor<1>| gpu::parts(x.dims()[0]);
+    let count = tensors.clone().map(parts).sum::<usize>();
+    let (mut sums, mut first): (Option<Tensor<1>>, usize) = (None, 0);
+    for x in tensors {
         let so_far = sums
             .take()
             .unwrap_or_else(|| Tensor::empty([count], &x.device()));
@@ -71,9 +77,10 @@ pub(crate) fn square_sums<'a>(
             <Dispatch as UpdateBackend>::square_sum(
                 so_far.into_dispatch(),
                 x.clone().into_dispatch(),
-                slot,
+                first,
             ),
         ));
+        first += parts(x);
     }
     sums
 }

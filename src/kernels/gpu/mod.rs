@@ -39,7 +39,7 @@ pub(crate) use softmax::{softmax, softmax_backward};
 pub(crate) use sum::column_sums;
 #[cfg(feature = "cli")]
 pub(crate) use tune::{Candidate, convolution_candidates, weight_gradient_candidates};
-pub(crate) use update::{PARTS, adam, square_sum};
+pub(crate) use update::{adam, parts, square_sum};
 pub(crate) use weight_gradient::conv3d_weight_gradient;
 
 #[cfg(test)]

@@ -7,8 +7,13 @@ use cubecl::prelude::*;
 
 /// Threads of a workgroup.
 const UNITS: usize = 256;
-/// Partial sums of one tensor, each of a workgroup.
-pub(crate) const PARTS: usize = 128;
+/// The most partial sums of one tensor, each of a workgroup.
+const PARTS: usize = 128;
+
+/// Partial sums of a tensor of so many numbers: small ones need no more than one workgroup.
+pub(crate) fn parts(numbers: usize) -> usize {
+    (numbers / vector(numbers)).div_ceil(UNITS).clamp(1, PARTS)
+}
 
 #[cube(launch)]
 fn square_sum_kernel<N: Size>(
@@ -16,11 +21,12 @@ fn square_sum_kernel<N: Size>(
     sums: &mut [f32],
     vectors: usize,
     first: usize,
+    parts: usize,
 ) {
     let mut shared = Shared::<[f32]>::new_slice(UNITS);
     let unit = UNIT_POS as usize;
     let mut sum = Vector::<f32, N>::new(0.0);
-    for i in range_stepped(CUBE_POS * UNITS + unit, vectors, UNITS * PARTS) {
+    for i in range_stepped(CUBE_POS * UNITS + unit, vectors, parts * UNITS) {
         let value = x[i];
         sum += value * value;
     }
@@ -40,22 +46,23 @@ fn square_sum_kernel<N: Size>(
     }
 }
 
-/// Fills `sums[slot * PARTS..][..PARTS]` with partial sums of the squares of `x`, f32. The rest of `sums` stays, and
-/// so does its memory where nothing else holds it.
-pub(crate) fn square_sum(sums: CubeTensor, x: CubeTensor, slot: usize) -> CubeTensor {
+/// Fills `sums[first..][..parts]` with the [`parts`] partial sums of the squares of `x`, f32. The rest of `sums` stays,
+/// and so does its memory where nothing else holds it.
+pub(crate) fn square_sum(sums: CubeTensor, x: CubeTensor, first: usize) -> CubeTensor {
     let x = into_contiguous(x);
     let sums = owned(sums);
     let numbers = x.meta.shape().num_elements();
-    let lanes = vector(numbers);
+    let (lanes, parts) = (vector(numbers), parts(numbers));
     square_sum_kernel::launch(
         &x.client.clone(),
-        blocks(PARTS),
+        blocks(parts),
         CubeDim::new_1d(UNITS as u32),
         lanes,
         x.into_buffer_arg(),
         sums.clone().into_buffer_arg(),
         numbers / lanes,
-        slot * PARTS,
+        first,
+        parts,
     );
     sums
 }

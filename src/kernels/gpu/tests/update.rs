@@ -1,22 +1,23 @@
 //! The optimiser's passes.
 
 use super::{assert_near, device, filled, host, upload};
-use crate::kernels::gpu::{PARTS, adam, square_sum};
+use crate::kernels::gpu::{adam, parts, square_sum};
 
 #[test]
-fn sums_of_squares_fill_their_slot_and_leave_the_others() {
+fn sums_of_squares_fill_their_place_and_leave_the_others() {
     let device = device();
     for count in [1, 7, 64, 1000, 70_001, 1 << 20] {
         let (values, x) = filled(&[count], 3, &device);
-        let before = upload(&vec![5.0; 3 * PARTS], &[3 * PARTS], &device);
-        let after = host(square_sum(before, x, 1));
-        let found: f64 = after[PARTS..2 * PARTS].iter().map(|x| f64::from(*x)).sum();
+        let parts = parts(count);
+        let before = upload(&vec![5.0; parts + 5], &[parts + 5], &device);
+        let after = host(square_sum(before, x, 2));
+        let found: f64 = after[2..2 + parts].iter().map(|x| f64::from(*x)).sum();
         let exact: f64 = values.iter().map(|x| f64::from(*x).powi(2)).sum();
         assert!(
             (found - exact).abs() <= 1e-6 * exact,
             "{count}: {found} for {exact}"
         );
-        let others = after[..PARTS].iter().chain(&after[2 * PARTS..]);
+        let others = after[..2].iter().chain(&after[2 + parts..]);
         assert!(others.into_iter().all(|x| *x == 5.0), "{count}");
     }
 }
@@ -57,14 +58,17 @@ fn adam_updates_weight_and_moments_and_leaves_what_others_hold() {
 #[test]
 fn a_factor_of_zero_leaves_everything_even_with_gradients_that_are_no_numbers() {
     let device = device();
-    let (weight, w) = filled(&[9], 1, &device);
-    let g = upload(&[f32::NAN; 9], &[9], &device);
-    let (moment, m) = filled(&[9], 3, &device);
-    let v = upload(&moment, &[9], &device);
-    let factor = upload(&[0.0], &[1], &device);
-    let (w, m, v) = adam(w, g, m, v, factor, NUMBERS);
-    assert_eq!(
-        [host(w), host(m), host(v)],
-        [weight, moment.clone(), moment]
-    );
+    // Numbers one by one, and in vectors.
+    for (count, factor) in [(9, 0.0), (64, 0.0), (64, f32::NAN)] {
+        let (weight, w) = filled(&[count], 1, &device);
+        let g = upload(&vec![f32::NAN; count], &[count], &device);
+        let (moment, m) = filled(&[count], 3, &device);
+        let v = upload(&moment, &[count], &device);
+        let factor = upload(&[factor], &[1], &device);
+        let (w, m, v) = adam(w, g, m, v, factor, NUMBERS);
+        assert_eq!(
+            [host(w), host(m), host(v)],
+            [weight, moment.clone(), moment]
+        );
+    }
 }
