@@ -72,3 +72,9 @@ fn a_dry_run_is_refused_on_the_cpu() {
         &["--dry-run needs a GPU"],
     );
 }
+
+#[test]
+fn tilings_are_timed_on_gpus_only() {
+    let args = words("bench tilings --device cpu", &[]);
+    refused(folder().path(), &args, 1, &["is no GPU", "name a --device"]);
+}
