@@ -10,8 +10,8 @@ of two crops with L1 and contrastive loss and Adam, UNETR over one crop with Dic
 
 Times are of steps in a row with one wait at the end, after warm-up: PyTorch's the best of three dozens, ours of one ten.
 Ours also brings the batch from host memory at every step and forms the norm of the gradients; PyTorch's inputs lie on
-the GPU. Memory is the peak of what
-PyTorch's allocator gave to tensors, and on our side of what the device's pools took from the driver, the larger measure.
+the GPU. Memory is the peak of what PyTorch's allocator gave to tensors, and on our side of what the device's pools took
+from the driver, the larger measure.
 
 Nothing here is needed to build, test or use Hounsfield. It needs torch with CUDA, monai 1.5 and einops.
 """
@@ -21,10 +21,9 @@ import json
 import subprocess
 import time
 
+import monai_side
 import torch
-import torch.nn.functional as f
 
-PATCH = (96, 96, 96)
 MIB = 1 << 20
 MODES = ("f32", "tf32", "amp")
 STEPS = 12
@@ -80,53 +79,22 @@ def training_step(network, optimizer, mode, loss_of):
     return {"seconds": min(seconds_of(step) for _ in range(3)), "peak_mib": peak_of(step)}
 
 
-def pretrain(mode, crops=2):
-    from monai.losses import ContrastiveLoss
-    from monai.networks.nets import ViTAutoEnc
-
+def pretrain(mode):
     set_mode(mode)
-    network = ViTAutoEnc(
-        in_channels=1, img_size=PATCH, patch_size=(16, 16, 16), proj_type="conv", hidden_size=768, mlp_dim=3072
-    ).cuda()
-    network.train()
-    reconstruction, contrast = torch.nn.L1Loss(), ContrastiveLoss(temperature=0.05)
-    target, view1, view2 = (torch.rand(crops, 1, *PATCH, device="cuda") for _ in range(3))
-
-    def loss_of(network):
-        outputs1, _ = network(view1)
-        outputs2, _ = network(view2)
-        l1 = reconstruction(outputs1, target)
-        return l1 + contrast(outputs1.flatten(start_dim=1), outputs2.flatten(start_dim=1)) * l1
-
-    return training_step(network, torch.optim.Adam(network.parameters(), lr=1e-4), mode, loss_of)
+    network, loss_of, optimizer = monai_side.pretraining(2, "cuda")
+    return training_step(network, optimizer, mode, loss_of)
 
 
-def unetr():
-    from monai.networks.nets import UNETR
-
-    return UNETR(
-        in_channels=1, out_channels=14, img_size=PATCH, feature_size=16, hidden_size=768, mlp_dim=3072, num_heads=12,
-        proj_type="conv", norm_name="instance", res_block=True, dropout_rate=0.0,
-    ).cuda()
-
-
-def finetune(mode, crops=1):
-    from monai.losses import DiceCELoss
-
+def finetune(mode):
     set_mode(mode)
-    network = unetr()
-    network.train()
-    loss_function = DiceCELoss(to_onehot_y=True, softmax=True)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4, weight_decay=1e-5)
-    image = torch.rand(crops, 1, *PATCH, device="cuda")
-    label = torch.randint(0, 14, (crops, 1, *PATCH), device="cuda").float()
-    return training_step(network, optimizer, mode, lambda network: loss_function(network(image), label))
+    network, loss_of, optimizer = monai_side.finetuning(1, "cuda")
+    return training_step(network, optimizer, mode, loss_of)
 
 
 def infer(mode):
     set_mode(mode)
-    network = unetr().eval()
-    image = torch.rand(1, 1, *PATCH, device="cuda")
+    network = monai_side.unetr("cuda").eval()
+    image = torch.rand(1, 1, *monai_side.PATCH, device="cuda")
 
     def window():
         with torch.no_grad(), torch.autocast("cuda", dtype=torch.float16, enabled=mode == "amp"):
@@ -136,13 +104,17 @@ def infer(mode):
 
 
 def kernels(mode):
-    """What `hounsfield bench kernels` times, by name, shape and pass."""
+    """Seconds of what `hounsfield bench kernels` times, by name, shape and pass."""
     set_mode(mode)
-    rows = {}
-    half = mode == "amp"
-
-    def both(name, shape, inputs, forward):
-        inputs = [x.cuda().half() if half else x.cuda() for x in inputs]
+    kind = torch.float16 if mode == "amp" else torch.float32
+    a, b = (torch.rand(4096, 4096, device="cuda", dtype=kind) for _ in range(2))
+    x = torch.rand(1 << 25, device="cuda")
+    rows = {
+        ("matrix product", "4096 x 4096 x 4096", "forward"): throughput_of(lambda: a @ b),
+        ("copy", "128 MiB", "forward"): throughput_of(lambda: x + 1.0),
+    }
+    for name, shape, inputs, forward in monai_side.operations():
+        inputs = [x.to("cuda", kind) for x in inputs]
         with torch.no_grad():
             rows[name, shape, "forward"] = throughput_of(lambda: forward(*inputs))
         leaves = [x.clone().requires_grad_() for x in inputs]
@@ -151,40 +123,6 @@ def kernels(mode):
             torch.autograd.grad(forward(*leaves).sum(), leaves)
 
         rows[name, shape, "forward+backward"] = throughput_of(step)
-
-    kind = torch.float16 if half else torch.float32
-    a, b = (torch.rand(4096, 4096, device="cuda", dtype=kind) for _ in range(2))
-    rows["matrix product", "4096 x 4096 x 4096", "forward"] = throughput_of(lambda: a @ b)
-    x = torch.rand(1 << 25, device="cuda")
-    rows["copy", "128 MiB", "forward"] = throughput_of(lambda: x + 1.0)
-    for edge, first, second, out in (
-        (96, 1, 0, 16), (96, 16, 0, 16), (96, 16, 16, 16), (48, 16, 0, 16), (48, 32, 0, 32), (48, 32, 32, 32),
-        (24, 64, 0, 64), (24, 64, 64, 64), (12, 128, 128, 128),
-    ):
-        inputs = [torch.rand(1, c, edge, edge, edge) - 0.5 for c in (first, second) if c]
-        weight = torch.rand(out, first + second, 3, 3, 3) - 0.5
-        text = f"{first}+{second}" if second else f"{first}"
-
-        def forward(*x):
-            joined = torch.cat(x[:-1], 1) if len(x) > 2 else x[0]
-            return f.conv3d(joined, x[-1], padding=1)
-
-        both("convolution 3x3x3", f"{text} to {out}, {edge}^3", [*inputs, weight], forward)
-    for edge, channels in ((96, 16), (24, 64)):
-        inputs = [torch.rand(1, channels, edge, edge, edge) for _ in range(2)]
-        both(
-            "instance norm, residual, leaky ReLU", f"{channels}, {edge}^3", inputs,
-            lambda x, r: f.leaky_relu(f.instance_norm(x) + r, 0.01),
-        )
-    for edge, channels, out in ((48, 32, 16), (6, 768, 128)):
-        inputs = [torch.rand(1, channels, edge, edge, edge), torch.rand(channels, out, 2, 2, 2)]
-        both(
-            "transposed convolution 2", f"{channels} to {out}, {edge}^3 to {2 * edge}^3", inputs,
-            lambda x, w: f.conv_transpose3d(x, w, stride=2),
-        )
-    qkv = [torch.rand(1, 24, 216, 64) for _ in range(3)]
-    both("attention", "24 heads, 216 x 64", qkv, f.scaled_dot_product_attention)
-    both("gelu", "432 x 3072", [torch.rand(432, 3072)], f.gelu)
     return rows
 
 

@@ -101,30 +101,20 @@ def monai_data(args):
     return {"volumes": len(files), "crops": crops, "seconds": seconds, "volumes_per_s": len(files) / seconds}
 
 
-def monai_step(args):
+def monai_steps(args, parts):
+    """Times of forward with backward and of the update, apart."""
     import torch
-    from monai.losses import ContrastiveLoss
-    from monai.networks.nets import ViTAutoEnc
 
     torch.manual_seed(123)
     torch.set_num_threads(args.threads)
-    network = ViTAutoEnc(
-        in_channels=1, img_size=PATCH, patch_size=(16, 16, 16), proj_type="conv", hidden_size=768, mlp_dim=3072
-    )
-    network.train()
-    reconstruction, contrast = torch.nn.L1Loss(), ContrastiveLoss(temperature=0.05)
-    optimizer = torch.optim.Adam(network.parameters(), lr=1e-4)
-    target, view1, view2 = (torch.rand(args.crops, 1, *PATCH) for _ in range(3))
+    network, loss_of, optimizer = parts(args.crops)
     times = []
     for _ in range(args.repeats + 1):
         started = time.perf_counter()
         optimizer.zero_grad()
-        outputs1, _ = network(view1)
-        outputs2, _ = network(view2)
-        l1 = reconstruction(outputs1, target)
-        total = l1 + contrast(outputs1.flatten(start_dim=1), outputs2.flatten(start_dim=1)) * l1
-        total.backward()
-        total.item()
+        loss = loss_of(network)
+        loss.backward()
+        loss.item()
         between = time.perf_counter()
         optimizer.step()
         times.append((between - started, time.perf_counter() - between))
@@ -136,40 +126,22 @@ def monai_step(args):
     }
 
 
-def monai_finetune(args):
-    import torch
-    from monai.losses import DiceCELoss
-    from monai.networks.nets import UNETR
+def monai_step(args):
+    import monai_side
 
-    torch.manual_seed(123)
-    torch.set_num_threads(args.threads)
-    network = UNETR(
-        in_channels=1, out_channels=14, img_size=PATCH, feature_size=16, hidden_size=768, mlp_dim=3072, num_heads=12,
-        proj_type="conv", norm_name="instance", res_block=True, dropout_rate=0.0,
-    )
-    network.train()
-    loss_function = DiceCELoss(to_onehot_y=True, softmax=True)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4, weight_decay=1e-5)
-    image = torch.rand(args.crops, 1, *PATCH)
-    label = torch.randint(0, 14, (args.crops, 1, *PATCH)).float()
-    times = []
-    for _ in range(args.repeats + 1):
-        started = time.perf_counter()
-        optimizer.zero_grad()
-        loss = loss_function(network(image), label)
-        loss.backward()
-        loss.item()
-        between = time.perf_counter()
-        optimizer.step()
-        times.append((between - started, time.perf_counter() - between))
-    forward_backward, update = zip(*times[1:])  # the first step warms up
-    return {"forward_backward_s": statistics.median(forward_backward), "update_s": statistics.median(update)}
+    return monai_steps(args, monai_side.pretraining)
+
+
+def monai_finetune(args):
+    import monai_side
+
+    return monai_steps(args, monai_side.finetuning)
 
 
 def torch_kernels(args):
-    """The convolutions and norms of `hounsfield bench kernels`, by name, shape and pass."""
+    """The operations of `hounsfield bench kernels`, by name, shape and pass."""
+    import monai_side
     import torch
-    import torch.nn.functional as f
 
     torch.manual_seed(123)
     torch.set_num_threads(args.threads)
@@ -182,7 +154,10 @@ def torch_kernels(args):
             times.append(time.perf_counter() - started)
         return min(times[1:])
 
-    def both(name, shape, inputs, forward):
+    a, b = torch.rand(1024, 1024), torch.rand(1024, 1024)
+    seconds = best(lambda: a @ b)
+    rows = [{"name": "matrix product", "shape": "1024 x 1024 x 1024", "pass": "forward", "seconds": seconds}]
+    for name, shape, inputs, forward in monai_side.operations():
         with torch.no_grad():
             rows.append({"name": name, "shape": shape, "pass": "forward", "seconds": best(lambda: forward(*inputs))})
         leaves = [x.clone().requires_grad_() for x in inputs]
@@ -191,36 +166,6 @@ def torch_kernels(args):
             torch.autograd.grad(forward(*leaves).sum(), leaves)
 
         rows.append({"name": name, "shape": shape, "pass": "forward+backward", "seconds": best(step)})
-
-    rows = []
-    a, b = torch.rand(1024, 1024), torch.rand(1024, 1024)
-    seconds = best(lambda: a @ b)
-    rows.append({"name": "matrix product", "shape": "1024 x 1024 x 1024", "pass": "forward", "seconds": seconds})
-    for edge, first, second, out in (
-        (96, 1, 0, 16), (96, 16, 0, 16), (96, 16, 16, 16), (48, 16, 0, 16), (48, 32, 0, 32), (48, 32, 32, 32),
-        (24, 64, 0, 64), (24, 64, 64, 64), (12, 128, 128, 128),
-    ):
-        inputs = [torch.rand(1, c, edge, edge, edge) - 0.5 for c in (first, second) if c]
-        weight = torch.rand(out, first + second, 3, 3, 3) - 0.5
-        text = f"{first}+{second}" if second else f"{first}"
-
-        def forward(*x):
-            joined = torch.cat(x[:-1], 1) if len(x) > 2 else x[0]
-            return f.conv3d(joined, x[-1], padding=1)
-
-        both("convolution 3x3x3", f"{text} to {out}, {edge}^3", [*inputs, weight], forward)
-    for edge, channels in ((96, 16), (24, 64)):
-        inputs = [torch.rand(1, channels, edge, edge, edge) for _ in range(2)]
-        both(
-            "instance norm, residual, leaky ReLU", f"{channels}, {edge}^3", inputs,
-            lambda x, r: f.leaky_relu(f.instance_norm(x) + r, 0.01),
-        )
-    for edge, channels, out in ((48, 32, 16), (6, 768, 128)):
-        inputs = [torch.rand(1, channels, edge, edge, edge), torch.rand(channels, out, 2, 2, 2)]
-        both(
-            "transposed convolution 2", f"{channels} to {out}, {edge}^3 to {2 * edge}^3", inputs,
-            lambda x, w: f.conv_transpose3d(x, w, stride=2),
-        )
     return rows
 
 

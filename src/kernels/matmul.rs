@@ -124,7 +124,10 @@ impl<B: MatmulBackend, C: CheckpointStrategy> MatmulBackend for Autodiff<B, C> {
     }
 }
 
-/// `a` `[.., m, k]` times `b` `[.., k, n]` with the same leading axes; differentiable once.
+/// `a` `[.., m, k]` times `b` `[.., k, n]` with the same leading axes and type; differentiable once.
+///
+/// # Panics
+/// If the shapes or types do not fit, as `Tensor::matmul`.
 pub fn matmul<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
     if is_cpu(&a.device()) {
         return a.matmul(b);
@@ -132,7 +135,10 @@ pub fn matmul<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
     product_of(a, b, false)
 }
 
-/// `a` `[.., m, k]` times the transposed `b` `[.., n, k]` with the same leading axes; differentiable once.
+/// `a` `[.., m, k]` times the transposed `b` `[.., n, k]`; otherwise as [`matmul`].
+///
+/// # Panics
+/// As [`matmul`].
 pub fn matmul_transposed<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
     if is_cpu(&a.device()) {
         return a.matmul(b.swap_dims(D - 2, D - 1));

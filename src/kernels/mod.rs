@@ -24,6 +24,7 @@ pub use bias::{BiasBackend, add_bias};
 pub use class_sums::{ClassSums, ClassSumsBackend, class_sums};
 pub use conv3d::{Conv3dBackend, conv3d, conv3d_pair};
 pub use gelu::{GeluBackend, gelu};
+pub use gpu::AdamStep;
 pub use host::is_cpu;
 pub use instance_norm::{InstanceNormBackend, instance_norm};
 pub use layer_norm::{LayerNormBackend, layer_norm};

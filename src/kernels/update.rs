@@ -1,7 +1,7 @@
 //! An optimiser's passes over every parameter as single kernels on GPUs: a network has hundreds of parameters, and what
 //! a step costs there is largely how many kernels it launches.
 
-use crate::kernels::gpu;
+use crate::kernels::gpu::{self, AdamStep};
 use burn::Tensor;
 #[cfg(feature = "fusion")]
 use burn::backend::fusion::custom::TensorSpec;
@@ -25,7 +25,7 @@ pub trait UpdateBackend: Backend {
         first: FloatTensor<Self>,
         second: FloatTensor<Self>,
         factor: FloatTensor<Self>,
-        numbers: [f32; 7],
+        step: AdamStep,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
 
@@ -36,7 +36,7 @@ fn updated(
     first: &TensorSpec,
     second: &TensorSpec,
     _factor: &TensorSpec,
-    _numbers: &[f32; 7],
+    _step: &AdamStep,
 ) -> (TensorSpec, TensorSpec, TensorSpec) {
     (weight.clone(), first.clone(), second.clone())
 }
@@ -56,9 +56,9 @@ impl UpdateBackend for CubeBackend {
         first: FloatTensor<Self>,
         second: FloatTensor<Self>,
         factor: FloatTensor<Self>,
-        numbers: [f32; 7],
+        step: AdamStep,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        gpu::adam(weight, gradient, first, second, factor, numbers)
+        gpu::adam(weight, gradient, first, second, factor, step)
     }
 }
 
@@ -85,16 +85,14 @@ pub(crate) fn square_sums<'a>(
     sums
 }
 
-/// A flat parameter and its moments after one update of Adam, on a GPU and outside the autodiff graph. `numbers`:
-/// decay of the first and of the second moment, epsilon, step size with the first bias correction in it, the second
-/// moment's correction of its root, learning rate times decoupled decay, decay that joins the gradient. A `factor`
-/// `[1]` multiplies the gradient; 0 leaves everything as it is.
+/// A flat parameter and its moments after one update of Adam, on a GPU and outside the autodiff graph. A `factor` `[1]`
+/// multiplies the gradient; 0 leaves everything as it is.
 pub(crate) fn adam(
     weight: Tensor<1>,
     gradient: Tensor<1>,
     [first, second]: [Tensor<1>; 2],
     factor: Tensor<1>,
-    numbers: [f32; 7],
+    step: AdamStep,
 ) -> [Tensor<1>; 3] {
     let (weight, first, second) = <Dispatch as UpdateBackend>::adam_update(
         weight.into_dispatch(),
@@ -102,7 +100,7 @@ pub(crate) fn adam(
         first.into_dispatch(),
         second.into_dispatch(),
         factor.into_dispatch(),
-        numbers,
+        step,
     );
     [weight, first, second].map(Tensor::from_dispatch)
 }

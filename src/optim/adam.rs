@@ -1,7 +1,7 @@
 //! Adam (Kingma and Ba, 2015) and AdamW (Loshchilov and Hutter, 2019) with PyTorch's semantics: moving averages
 //! for moments, bias correction of both, epsilon added after the square root.
 
-use crate::kernels::{self, is_cpu};
+use crate::kernels::{self, AdamStep, is_cpu};
 use crate::optim::GradientMap;
 use crate::platform::zip_chunks;
 use crate::weights::{Named, PathStack};
@@ -76,22 +76,6 @@ pub struct Adam {
     pub moments: BTreeMap<String, Moments>,
 }
 
-/// The numbers of one update; bias corrections are folded in.
-#[derive(Debug, Clone, Copy)]
-struct Coefficients {
-    beta1: f32,
-    beta2: f32,
-    epsilon: f32,
-    /// `lr / (1 - beta1^t)`.
-    step_size: f32,
-    /// `1 / sqrt(1 - beta2^t)`.
-    root_scale: f32,
-    /// `lr * weight_decay`, for AdamW.
-    shrink: f32,
-    /// Weight decay, for Adam.
-    l2: f32,
-}
-
 impl Adam {
     /// An optimiser before its first update.
     pub fn new(config: AdamConfig) -> Self {
@@ -125,7 +109,7 @@ impl Adam {
         })
     }
 
-    fn coefficients(&self, rate: f64) -> Coefficients {
+    fn coefficients(&self, rate: f64) -> AdamStep {
         let AdamConfig {
             beta1,
             beta2,
@@ -139,7 +123,7 @@ impl Adam {
             Decay::Adam => (0.0, weight_decay),
             Decay::AdamW => (rate * weight_decay, 0.0),
         };
-        Coefficients {
+        AdamStep {
             beta1: beta1 as f32,
             beta2: beta2 as f32,
             epsilon: epsilon as f32,
@@ -156,9 +140,9 @@ struct Update<'a, M> {
     gradients: GradientMap,
     moments: &'a mut BTreeMap<String, Moments>,
     factor: &'a Tensor<1>,
-    coefficients: Coefficients,
+    coefficients: AdamStep,
     /// Of the encoder.
-    encoder: Coefficients,
+    encoder: AdamStep,
     network: PhantomData<M>,
 }
 
@@ -212,19 +196,10 @@ fn update_device(
     gradient: Tensor<1>,
     moments: Moments,
     factor: &Tensor<1>,
-    c: Coefficients,
+    c: AdamStep,
 ) -> (Tensor<1>, Moments) {
-    let numbers = [
-        c.beta1,
-        c.beta2,
-        c.epsilon,
-        c.step_size,
-        c.root_scale,
-        c.shrink,
-        c.l2,
-    ];
     let moments = [moments.first, moments.second];
-    let [weight, first, second] = kernels::adam(weight, gradient, moments, factor.clone(), numbers);
+    let [weight, first, second] = kernels::adam(weight, gradient, moments, factor.clone(), c);
     (weight, Moments { first, second })
 }
 
@@ -234,7 +209,7 @@ fn update_host(
     gradient: Tensor<1>,
     moments: Moments,
     factor: &Tensor<1>,
-    c: Coefficients,
+    c: AdamStep,
 ) -> (Tensor<1>, Moments) {
     let device = weight.device();
     let factor = host(factor.clone()).first().copied().unwrap_or(0.0);

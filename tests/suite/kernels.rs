@@ -3,7 +3,7 @@
 use crate::support::{cpu, software_vulkan};
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
-use hounsfield::device::{Extent, SUITE_TOLERANCE, kernel_suite};
+use hounsfield::device::{Extent, kernel_suite};
 use hounsfield::kernels::{add_bias, gelu, layer_norm, mean_all, softmax, sum_all};
 
 /// Values with no pattern a wrong index could hide behind.
@@ -230,7 +230,7 @@ fn suite_holds(device: &Device, extent: Extent) {
     let results = pollster::block_on(kernel_suite(device, extent)).unwrap();
     let worst: Vec<String> = results
         .iter()
-        .filter(|result| result.error.is_nan() || result.error > SUITE_TOLERANCE)
+        .filter(|result| !result.holds())
         .map(|result| format!("{}: {:.1e}", result.name, result.error))
         .collect();
     assert!(

@@ -38,6 +38,13 @@ pub struct SuiteResult {
     pub error: f64,
 }
 
+impl SuiteResult {
+    /// Whether the error is within [`SUITE_TOLERANCE`].
+    pub fn holds(&self) -> bool {
+        self.error <= SUITE_TOLERANCE
+    }
+}
+
 /// Runs every comparison on a device.
 ///
 /// # Errors

@@ -19,6 +19,17 @@ pub(super) enum Columns {
     Apart,
 }
 
+impl Columns {
+    /// How they lie.
+    pub(super) fn of(together: bool) -> Self {
+        if together {
+            Columns::Together
+        } else {
+            Columns::Apart
+        }
+    }
+}
+
 /// The shape of the work; every value compiles its own kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Tiling {
@@ -97,29 +108,23 @@ pub(super) fn matmul_kernel<F: Float, G: Float, A: Size, B: Size, O: Size>(
         sums[i] = Vector::new(0.0);
     }
 
-    let start_a = batch * of_a.matrix;
-    let start_b = batch * of_b.matrix;
-    read::<F, A>(
-        first,
-        &mut next_a,
-        &of_a,
-        start_a,
+    let at = Place {
+        start_a: batch * of_a.matrix,
+        start_b: batch * of_b.matrix,
         first_m,
-        from,
-        to,
-        slots,
-        t.a,
-    );
-    read::<F, B>(
-        second,
-        &mut next_b,
-        &of_b,
-        start_b,
         first_n,
+        end: to,
+    };
+    read_both::<F, A, B>(
+        first,
+        second,
+        &mut next_a,
+        &mut next_b,
+        &of_a,
+        &of_b,
+        &at,
         from,
-        to,
-        1usize,
-        t.b,
+        t,
     );
     for k in range_stepped(from, to, DEPTH) {
         sync_cube();
@@ -127,28 +132,16 @@ pub(super) fn matmul_kernel<F: Float, G: Float, A: Size, B: Size, O: Size>(
         stage(&mut shared_b, &next_b, 1usize, t.b);
         sync_cube();
         // Read ahead: memory answers while the products are formed. Past the end zeros come back.
-        let ahead = k + DEPTH;
-        read::<F, A>(
+        read_both::<F, A, B>(
             first,
-            &mut next_a,
-            &of_a,
-            start_a,
-            first_m,
-            ahead,
-            to,
-            slots,
-            t.a,
-        );
-        read::<F, B>(
             second,
+            &mut next_a,
             &mut next_b,
+            &of_a,
             &of_b,
-            start_b,
-            first_n,
-            ahead,
-            to,
-            1usize,
-            t.b,
+            &at,
+            k + DEPTH,
+            t,
         );
         #[unroll]
         for depth in 0..DEPTH {
@@ -187,6 +180,41 @@ pub(super) fn matmul_kernel<F: Float, G: Float, A: Size, B: Size, O: Size>(
             }
         }
     }
+}
+
+/// Where a workgroup reads.
+#[derive(CubeType)]
+struct Place {
+    /// The first vector of its matrices.
+    start_a: usize,
+    start_b: usize,
+    /// The first row and column of the result.
+    first_m: usize,
+    first_n: usize,
+    /// Where its chunk of the inner axis ends.
+    end: usize,
+}
+
+/// Reads a thread's share of the next inner numbers of both operands.
+#[cube]
+fn read_both<F: Float, A: Size, B: Size>(
+    first: &[Vector<F, A>],
+    second: &[Vector<F, B>],
+    next_a: &mut Array<Vector<f32, Const<4>>>,
+    next_b: &mut Array<Vector<f32, Const<4>>>,
+    of_a: &Operand,
+    of_b: &Operand,
+    at: &Place,
+    inner: usize,
+    #[comptime] t: Tiling,
+) {
+    let slots = comptime!(t.rows / 4);
+    read::<F, A>(
+        first, next_a, of_a, at.start_a, at.first_m, inner, at.end, slots, t.a,
+    );
+    read::<F, B>(
+        second, next_b, of_b, at.start_b, at.first_n, inner, at.end, 1usize, t.b,
+    );
 }
 
 /// Which vector of a line a thread stages in a slot, and in which line. Neighbours read neighbouring memory.

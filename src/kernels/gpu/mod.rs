@@ -39,6 +39,7 @@ pub(crate) use softmax::{softmax, softmax_backward};
 pub(crate) use sum::column_sums;
 #[cfg(feature = "cli")]
 pub(crate) use tune::{Candidate, convolution_candidates, weight_gradient_candidates};
+pub use update::AdamStep;
 pub(crate) use update::{adam, parts, square_sum};
 pub(crate) use weight_gradient::conv3d_weight_gradient;
 

@@ -31,7 +31,7 @@ pub(crate) fn convolution_candidates(x: &CubeTensor, weight: &CubeTensor) -> Vec
     let [outputs, _, kernel, _, _] = weight.meta.shape().dims();
     let usual = Tiling::of(Machine::of(x), kernel, [depth, height, width], outputs);
     let mut tilings = vec![usual];
-    for tiling in tilings_of(kernel, outputs) {
+    for tiling in tilings_of(kernel) {
         let lanes = if tiling.staged { vector(inputs) } else { 1 };
         let threads = tiling.units();
         if tiling != usual
@@ -70,7 +70,7 @@ pub(crate) fn convolution_candidates(x: &CubeTensor, weight: &CubeTensor) -> Vec
     tilings.into_iter().map(candidate).collect()
 }
 
-fn tilings_of(kernel: usize, outputs: usize) -> Vec<Tiling> {
+fn tilings_of(kernel: usize) -> Vec<Tiling> {
     let mut all = Vec::new();
     for (rows, columns, outs) in [
         (1, 1, 4),
@@ -110,9 +110,6 @@ fn tilings_of(kernel: usize, outputs: usize) -> Vec<Tiling> {
             (4, 1, 8),
         ] {
             for units_o in [1, 2, 4] {
-                if units_o * outs > outputs.next_multiple_of(4) {
-                    continue;
-                }
                 all.push(Tiling {
                     kernel,
                     rows,

@@ -67,16 +67,23 @@ pub(crate) fn square_sum(sums: CubeTensor, x: CubeTensor, first: usize) -> CubeT
     sums
 }
 
-/// The numbers of Adam's update, see [`crate::optim`].
-#[derive(CubeLaunch, CubeType)]
-struct Numbers {
-    beta1: f32,
-    beta2: f32,
-    epsilon: f32,
-    step_size: f32,
-    root_scale: f32,
-    shrink: f32,
-    l2: f32,
+/// The numbers of one update of Adam; bias corrections are folded in.
+#[derive(CubeLaunch, CubeType, Debug, Clone, Copy)]
+pub struct AdamStep {
+    /// Decay of the first moment.
+    pub beta1: f32,
+    /// Decay of the second moment.
+    pub beta2: f32,
+    /// Added to the root of the second moment.
+    pub epsilon: f32,
+    /// `lr / (1 - beta1^t)`.
+    pub step_size: f32,
+    /// `1 / sqrt(1 - beta2^t)`.
+    pub root_scale: f32,
+    /// `lr * weight_decay`, for AdamW.
+    pub shrink: f32,
+    /// Weight decay, for Adam.
+    pub l2: f32,
 }
 
 #[cube(launch)]
@@ -86,7 +93,7 @@ fn adam_kernel<N: Size>(
     second: &mut [Vector<f32, N>],
     gradient: &[Vector<f32, N>],
     factor: &[f32],
-    numbers: Numbers,
+    step: AdamStep,
     vectors: usize,
 ) {
     if ABSOLUTE_POS >= vectors {
@@ -95,13 +102,13 @@ fn adam_kernel<N: Size>(
     let factor = factor[0];
     if factor > 0.0 {
         let w = weight[ABSOLUTE_POS];
-        let g = gradient[ABSOLUTE_POS] * Vector::new(factor) + w * Vector::new(numbers.l2);
+        let g = gradient[ABSOLUTE_POS] * Vector::new(factor) + w * Vector::new(step.l2);
         let m = first[ABSOLUTE_POS];
-        let m = m + (g - m) * Vector::new(1.0 - numbers.beta1);
+        let m = m + (g - m) * Vector::new(1.0 - step.beta1);
         let v = second[ABSOLUTE_POS];
-        let v = v + (g * g - v) * Vector::new(1.0 - numbers.beta2);
-        let root = v.sqrt() * Vector::new(numbers.root_scale) + Vector::new(numbers.epsilon);
-        let change = m / root * Vector::new(numbers.step_size) + w * Vector::new(numbers.shrink);
+        let v = v + (g * g - v) * Vector::new(1.0 - step.beta2);
+        let root = v.sqrt() * Vector::new(step.root_scale) + Vector::new(step.epsilon);
+        let change = m / root * Vector::new(step.step_size) + w * Vector::new(step.shrink);
         weight[ABSOLUTE_POS] = w - change;
         first[ABSOLUTE_POS] = m;
         second[ABSOLUTE_POS] = v;
@@ -116,16 +123,15 @@ pub(crate) fn adam(
     first: CubeTensor,
     second: CubeTensor,
     factor: CubeTensor,
-    numbers: [f32; 7],
+    step: AdamStep,
 ) -> (CubeTensor, CubeTensor, CubeTensor) {
     let [weight, first, second] = [weight, first, second].map(owned);
     let [gradient, factor] = [gradient, factor].map(into_contiguous);
-    let numbers_of = weight.meta.shape().num_elements();
-    let lanes = vector(numbers_of);
-    let [beta1, beta2, epsilon, step_size, root_scale, shrink, l2] = numbers;
+    let numbers = weight.meta.shape().num_elements();
+    let lanes = vector(numbers);
     adam_kernel::launch(
         &weight.client,
-        count(numbers_of / lanes, UNITS as u32),
+        count(numbers / lanes, UNITS as u32),
         CubeDim::new_1d(UNITS as u32),
         lanes,
         weight.clone().into_buffer_arg(),
@@ -133,8 +139,16 @@ pub(crate) fn adam(
         second.clone().into_buffer_arg(),
         gradient.into_buffer_arg(),
         factor.into_buffer_arg(),
-        NumbersLaunch::new(beta1, beta2, epsilon, step_size, root_scale, shrink, l2),
-        numbers_of / lanes,
+        AdamStepLaunch::new(
+            step.beta1,
+            step.beta2,
+            step.epsilon,
+            step.step_size,
+            step.root_scale,
+            step.shrink,
+            step.l2,
+        ),
+        numbers / lanes,
     );
     (weight, first, second)
 }

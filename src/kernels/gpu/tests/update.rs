@@ -1,7 +1,7 @@
 //! The optimiser's passes.
 
 use super::{assert_near, device, filled, host, upload};
-use crate::kernels::gpu::{adam, parts, square_sum};
+use crate::kernels::gpu::{AdamStep, adam, parts, square_sum};
 
 #[test]
 fn sums_of_squares_fill_their_place_and_leave_the_others() {
@@ -22,8 +22,15 @@ fn sums_of_squares_fill_their_place_and_leave_the_others() {
     }
 }
 
-/// Decays, epsilon, step size, correction of the root, decoupled decay, joined decay.
-const NUMBERS: [f32; 7] = [0.9, 0.99, 1e-6, 0.02, 1.7, 0.003, 0.1];
+const STEP: AdamStep = AdamStep {
+    beta1: 0.9,
+    beta2: 0.99,
+    epsilon: 1e-6,
+    step_size: 0.02,
+    root_scale: 1.7,
+    shrink: 0.003,
+    l2: 0.1,
+};
 
 #[test]
 fn adam_updates_weight_and_moments_and_leaves_what_others_hold() {
@@ -36,8 +43,10 @@ fn adam_updates_weight_and_moments_and_leaves_what_others_hold() {
         let v = upload(&second, &[count], &device);
         let factor = upload(&[0.5], &[1], &device);
         // A second holder of the weight: it must not see the update.
-        let (new_w, new_m, new_v) = adam(w.clone(), g, m, v, factor, NUMBERS);
-        let [beta1, beta2, epsilon, step, root, shrink, l2] = NUMBERS.map(f64::from);
+        let (new_w, new_m, new_v) = adam(w.clone(), g, m, v, factor, STEP);
+        let [beta1, beta2, epsilon] = [STEP.beta1, STEP.beta2, STEP.epsilon].map(f64::from);
+        let [step, root] = [STEP.step_size, STEP.root_scale].map(f64::from);
+        let [shrink, l2] = [STEP.shrink, STEP.l2].map(f64::from);
         let (mut exact_w, mut exact_m, mut exact_v) = (Vec::new(), Vec::new(), Vec::new());
         for i in 0..count {
             let [w, g, m, v] = [weight[i], gradient[i], first[i], second[i]].map(f64::from);
@@ -65,7 +74,7 @@ fn a_factor_of_zero_leaves_everything_even_with_gradients_that_are_no_numbers() 
         let (moment, m) = filled(&[count], 3, &device);
         let v = upload(&moment, &[count], &device);
         let factor = upload(&[factor], &[1], &device);
-        let (w, m, v) = adam(w, g, m, v, factor, NUMBERS);
+        let (w, m, v) = adam(w, g, m, v, factor, STEP);
         assert_eq!(
             [host(w), host(m), host(v)],
             [weight, moment.clone(), moment]
