@@ -7,6 +7,9 @@ use super::AugmentError;
 /// Patch edge, in voxels, that the original sizes are for.
 const TUTORIAL_PATCH: usize = 96;
 
+/// Boxes of a step; more take memory and time, and leave nothing of a patch.
+const MOST_HOLES: usize = 65_536;
+
 /// Boxes of a dropout step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,8 +26,15 @@ impl DropoutSpec {
     /// Checks that every box fits into a patch of `patch` voxels.
     ///
     /// # Errors
-    /// [`AugmentError::InvalidHoles`], which names the step `what`.
+    /// [`AugmentError::InvalidHoles`] or [`AugmentError::TooManyHoles`], which name the step `what`.
     pub fn validate(&self, patch: [usize; 3], what: &'static str) -> Result<(), AugmentError> {
+        if self.holes > MOST_HOLES {
+            return Err(AugmentError::TooManyHoles {
+                what,
+                holes: self.holes,
+                most: MOST_HOLES,
+            });
+        }
         let (min_size, max_size) = (self.min_size, self.max_size);
         let fits =
             |a: usize| 1 <= min_size[a] && min_size[a] <= max_size[a] && max_size[a] <= patch[a];
@@ -57,7 +67,7 @@ impl ShuffleSpec {
     /// Checks the probability, and that every box fits into a patch of `patch` voxels.
     ///
     /// # Errors
-    /// [`AugmentError::InvalidProbability`] or [`AugmentError::InvalidHoles`].
+    /// [`AugmentError::InvalidProbability`], [`AugmentError::InvalidHoles`] or [`AugmentError::TooManyHoles`].
     pub fn validate(&self, patch: [usize; 3]) -> Result<(), AugmentError> {
         if !(0.0..=1.0).contains(&self.probability) {
             return Err(AugmentError::InvalidProbability {

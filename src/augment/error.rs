@@ -45,6 +45,16 @@ pub enum AugmentError {
         /// Voxels per axis of the patch.
         patch: [usize; 3],
     },
+    /// More holes than any patch needs.
+    #[error("{holes} holes for {what} are too many: give {most} or less")]
+    TooManyHoles {
+        /// `in-painting`, `out-painting` or `shuffling`.
+        what: &'static str,
+        /// The number given.
+        holes: usize,
+        /// The most that are allowed.
+        most: usize,
+    },
     /// A probability outside `[0, 1]`.
     #[error("the {what} probability {probability} is not between 0 and 1")]
     InvalidProbability {

@@ -106,7 +106,7 @@ pub(super) struct WindowArgs {
     /// How windows are weighted where they overlap
     #[arg(long, value_enum, default_value_t)]
     pub blending: Blending,
-    /// See every window mirrored too, along each axis and each combination of axes: eight times the work
+    /// See every window mirrored too, along each axis and each combination of axes: eight times the work; for networks trained with flips
     #[arg(long)]
     pub mirror: bool,
     /// The original's windows: overlap 0.25, constant weights, no mirroring
@@ -115,22 +115,24 @@ pub(super) struct WindowArgs {
 }
 
 impl WindowArgs {
-    /// The windows for a network of this input size.
-    pub(super) fn settings(&self, window: [usize; 3]) -> SlidingWindow {
+    /// The windows for a network that was trained with these settings.
+    pub(super) fn settings(&self, network: &FinetuneConfig) -> anyhow::Result<SlidingWindow> {
+        let window = network.crops.roi_size;
         if self.parity {
-            return SlidingWindow {
+            return Ok(SlidingWindow {
                 window,
                 overlap: 0.25,
                 blending: Blending::Constant,
                 mirror: false,
-            };
+            });
         }
-        SlidingWindow {
+        network.check_mirror(self.mirror)?;
+        Ok(SlidingWindow {
             window,
             overlap: self.overlap,
             blending: self.blending,
             mirror: self.mirror,
-        }
+        })
     }
 }
 
@@ -178,7 +180,7 @@ pub(super) struct PredictArgs {
     /// Keep only the largest connected component of each label
     #[arg(long)]
     pub largest_component: bool,
-    /// Folder for the probabilities of every class, a volume each, on the label map's voxels
+    /// Folder for the probabilities of every class, a volume each, on the label map's voxels: those of the network's grid, interpolated (labels are the best of interpolated logits, so at edges the two may differ)
     #[arg(long, value_name = "DIR")]
     pub probabilities: Option<PathBuf>,
     /// Draw the image with its labels
@@ -208,7 +210,7 @@ pub(super) struct EvaluateArgs {
     #[arg(long, value_name = "PATH", required_unless_present = "predictions")]
     pub weights: Option<PathBuf>,
     /// Folder of label maps named as the images, instead of a network
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["weights", "preset", "config", "grid"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["weights", "preset", "config", "grid", "overlap", "blending", "mirror", "parity", "device"])]
     pub predictions: Option<PathBuf>,
     /// Sizes and transforms of a weights file without settings beside it: quickstart, small or tutorial
     #[arg(long, value_name = "NAME")]
@@ -219,7 +221,7 @@ pub(super) struct EvaluateArgs {
     /// Classes with background, where neither settings nor split file say
     #[arg(long, value_name = "N")]
     pub classes: Option<usize>,
-    /// Split file (JSON, Medical Segmentation Decathlon layout)
+    /// Split file (JSON, Medical Segmentation Decathlon layout), or a folder of images and label maps
     #[arg(long, value_name = "FILE")]
     pub datalist: PathBuf,
     /// Folder the split file's paths start from [default: the split file's own folder]

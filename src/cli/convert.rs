@@ -51,15 +51,27 @@ pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// More patches than any transformer attends to; the embeddings of more would not fit into memory.
+const MOST_PATCHES: usize = 1 << 18;
+
 /// `4,4,6`, or one number for a cube.
 pub(super) fn patch_grid(text: &str) -> Result<[usize; 3], String> {
     let numbers: Option<Vec<usize>> = text
         .split([',', 'x'])
         .map(|part| part.trim().parse().ok().filter(|n| *n > 0))
         .collect();
-    match numbers.as_deref() {
-        Some([all]) => Ok([*all; 3]),
-        Some([a, b, c]) => Ok([*a, *b, *c]),
-        _ => Err("give the patches on each axis as 4,4,6, or one number for a cube".to_owned()),
+    let grid = match numbers.as_deref() {
+        Some([all]) => [*all; 3],
+        Some([a, b, c]) => [*a, *b, *c],
+        _ => {
+            return Err(
+                "give the patches on each axis as 4,4,6, or one number for a cube".to_owned(),
+            );
+        }
+    };
+    let count = grid.iter().try_fold(1usize, |n, edge| n.checked_mul(*edge));
+    match count {
+        Some(1..=MOST_PATCHES) => Ok(grid),
+        _ => Err(format!("gives more than {MOST_PATCHES} patches")),
     }
 }

@@ -28,16 +28,16 @@ pub(super) fn data_list(data: &DataConfig, labels: bool) -> anyhow::Result<Optio
         }
         return Ok(None);
     };
-    if labels && path.is_dir() {
+    if path.is_dir() && data.data_root.is_some() {
         bail!(
-            "{} is a folder: fine-tuning needs a split file that names the label map of each image",
+            "--data-root belongs to a split file, and {} is a folder: leave one of them out",
             path.display()
         );
     }
-    let mut list = if path.is_dir() {
-        DataList::from_folder(path)?
-    } else {
-        DataList::load(path, data.data_root.as_deref())?
+    let mut list = match (path.is_dir(), labels) {
+        (true, true) => labelled_folder(path)?,
+        (true, false) => DataList::from_folder(path)?,
+        (false, _) => DataList::load(path, data.data_root.as_deref())?,
     };
     if let Some(limit) = data.limit.and_then(NonZeroUsize::new) {
         list.limit(limit);
@@ -47,6 +47,21 @@ pub(super) fn data_list(data: &DataConfig, labels: bool) -> anyhow::Result<Optio
     }
     list.check(labels)?;
     Ok(Some(list))
+}
+
+/// Labelled cases of a folder; files left out are named.
+pub(super) fn labelled_folder(folder: &Path) -> anyhow::Result<DataList> {
+    let found = DataList::from_labelled_folder(folder)?;
+    for (files, what) in [
+        (&found.unlabelled, "images without a label map"),
+        (&found.unused, "label maps without an image"),
+    ] {
+        if let [first, ..] = &files[..] {
+            let count = files.len();
+            log::warn!("{what} are left out: {count}, such as {}", first.display());
+        }
+    }
+    Ok(found.list)
 }
 
 /// CT in HU has air in it, far below this; MR and CT of another scale have not.
@@ -61,6 +76,15 @@ pub(super) fn settle_intensity(
     let guessed = *mode == IntensityMode::Auto;
     let modality = list.and_then(|list| list.modality.as_deref());
     *mode = mode.settled(modality);
+    if let (true, Some(modality)) = (guessed, modality) {
+        say(&format!(
+            "intensities: {}, for the list's modality is {modality}",
+            match mode {
+                IntensityMode::Percentile => "each volume's own percentiles are its range",
+                _ => "HU in a fixed window",
+            }
+        ));
+    }
     let first = list.and_then(|list| list.training.first());
     let Some(first) = first.filter(|_| guessed && modality.is_none()) else {
         return Ok(());

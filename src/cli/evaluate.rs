@@ -1,12 +1,14 @@
 //! `evaluate`: a network's or anybody's label maps against the reference.
 
 use crate::cli::args::{EvaluateArgs, Grid, ModelArgs, Split};
+use crate::cli::data::labelled_folder;
 use crate::cli::model::{Model, model};
-use crate::cli::output::{print, say};
-use crate::dataset::{Case, DataList, case_name, check_cases};
-use crate::device;
+use crate::cli::output::print;
+use crate::cli::training::ready_device;
+use crate::dataset::{Case, DataList, case_name, case_names, check_cases};
 use crate::infer::{SlidingWindow, segment, segment_input};
 use crate::metric::{LabelPair, SurfaceOptions, score};
+use crate::nn::Precision;
 use crate::platform;
 use crate::report::scores::Evaluation;
 use crate::train::Control;
@@ -29,7 +31,10 @@ struct Pair {
 }
 
 pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
-    let list = DataList::load(&args.datalist, args.data_root.as_deref())?;
+    let list = match args.datalist.is_dir() {
+        true => labelled_folder(&args.datalist)?,
+        false => DataList::load(&args.datalist, args.data_root.as_deref())?,
+    };
     let (split, cases) = match args.split {
         Split::Training => ("training", &list.training),
         Split::Validation => ("validation", &list.validation),
@@ -37,7 +42,7 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     };
     ensure!(
         !cases.is_empty(),
-        "the list \"{split}\" of the split file is empty: choose another with --split"
+        "the list \"{split}\" is empty: choose another with --split"
     );
     check_cases(cases, true)?;
     let surfaces = SurfaceOptions {
@@ -45,8 +50,7 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     };
     let source = match (&args.weights, &args.predictions) {
         (Some(weights), _) => {
-            let selected = pollster::block_on(device::select(args.device.device))?;
-            say(&format!("device: {}", selected.description));
+            let selected = ready_device(args.device.device, Precision::F32)?;
             let wanted = ModelArgs {
                 weights: weights.clone(),
                 preset: args.preset.clone(),
@@ -55,7 +59,7 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
             };
             let model = model(&wanted, &selected.device)?;
             Source::Network {
-                windows: args.windows.settings(model.config.crops.roi_size),
+                windows: args.windows.settings(&model.config)?,
                 model: Box::new(model),
                 device: selected.device,
                 grid: args.grid,
@@ -127,14 +131,10 @@ pub(super) fn evaluation(
 ) -> anyhow::Result<Option<Evaluation>> {
     let bar = ProgressBar::new(cases.len() as u64).with_message("scoring");
     let mut scores = Vec::new();
-    for case in cases {
+    for (case, name) in cases.iter().zip(case_names(cases)) {
         if control.stopped() {
             return Ok(None);
         }
-        let name = case
-            .image
-            .file_name()
-            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let pair = source
             .pair(case, classes)
             .with_context(|| case.image.display().to_string())?;

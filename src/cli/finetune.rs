@@ -66,7 +66,7 @@ impl Training for Finetune {
         }
         ensure!(
             config.decoder.classes.is_some(),
-            "the split file names no classes (its key \"labels\"): give --classes, background included"
+            "neither a split file nor a folder's dataset.json names the classes (its key \"labels\"): give --classes, background included"
         );
         Ok(list)
     }
@@ -113,6 +113,9 @@ impl Training for Finetune {
                 "validation Dice, foreground: {last:.4} at last, {best:.4} at best (step {})",
                 report.best_step
             ));
+            say(
+                "that is on the network's grid with the original's windows; hounsfield evaluate scores scans on their own voxels",
+            );
             say(&format!(
                 "look at {0}/prediction.png and {0}/curves.png; segment with: hounsfield predict --weights {0} --input SCAN.nii.gz --output LABELS.nii.gz",
                 report.folder

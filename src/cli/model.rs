@@ -30,9 +30,17 @@ fn weights_file(path: &Path, names: &[&str]) -> anyhow::Result<PathBuf> {
         })
 }
 
+/// Where the settings lie that weights were trained with: in the run's folder, or beside the file.
+fn config_beside(path: &Path) -> PathBuf {
+    match path.is_dir() {
+        true => path.join(CONFIG_FILE),
+        false => path.with_file_name(CONFIG_FILE),
+    }
+}
+
 /// Grids of patches for resized position embeddings. A run's folder tells the grid it was trained with.
 fn grids(path: &Path, vit: &VitConfig) -> PatchGrids {
-    let from = std::fs::read_to_string(path.join(CONFIG_FILE))
+    let from = std::fs::read_to_string(config_beside(path))
         .ok()
         .and_then(|text| {
             let config: toml::Table = toml::from_str(&text).ok()?;
@@ -61,13 +69,27 @@ pub(super) fn starting_weights(
 ) -> anyhow::Result<(Values, TransferReport)> {
     let names = ["encoder.safetensors", "model.safetensors"];
     let file = weights_file(path, &names)?;
-    let unetr = config.unetr();
+    let grids = grids(path, &config.unetr().vit);
+    let resize = config.start.resize_positions;
+    // As many patches in another arrangement would pass for the same.
+    if let Some(from) = grids.from.filter(|from| !resize && *from != grids.to) {
+        bail!(
+            "{} was trained on {} patches and this network has {}: give both the same roi_size and patch_size, or --resize-positions",
+            path.display(),
+            shown(from),
+            shown(grids.to)
+        );
+    }
     let options = TransferOptions {
         need: Need::Encoder,
         allow_partial: config.start.allow_partial,
-        positions: (config.start.resize_positions).then(|| grids(path, &unetr.vit)),
+        positions: resize.then_some(grids),
     };
     load(&file, &parameters_of(config)?, &options)
+}
+
+fn shown(grid: [usize; 3]) -> String {
+    grid.map(|n| n.to_string()).join("x")
 }
 
 fn parameters_of(config: &FinetuneConfig) -> anyhow::Result<Vec<weights::ParameterInfo>> {
@@ -100,10 +122,7 @@ pub(super) struct Model {
 /// Loads a fine-tuned network: from a run's folder with its own settings, or from a file with those of a preset.
 pub(super) fn model(args: &ModelArgs, device: &Device) -> anyhow::Result<Model> {
     let path = &args.weights;
-    let beside = match path.is_dir() {
-        true => path.join(CONFIG_FILE),
-        false => path.with_file_name(CONFIG_FILE),
-    };
+    let beside = config_beside(path);
     if beside.exists() && (args.preset.is_some() || args.config.is_some()) {
         log::warn!(
             "{} is not used: sizes and transforms are those of --preset and --config",

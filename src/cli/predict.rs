@@ -168,7 +168,7 @@ fn one(
     let NiftiImage { header, volume } = volume::read_image(input)?;
     let original = volume.clone();
     let prepared = model.config.transform().image(volume)?;
-    let windows = args.windows.settings(model.config.crops.roi_size);
+    let windows = args.windows.settings(&model.config)?;
     let bar = ProgressBar::new(0).with_message("windows");
     let mut count = 0;
     let mut go_on = |done: usize, all: usize| {

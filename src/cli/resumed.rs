@@ -3,12 +3,13 @@
 use crate::cli::args::apply_flags;
 use crate::cli::run_folder::{CASES_FILE, CONFIG_FILE};
 use crate::config::StageConfig;
-use crate::dataset::{Case, DataList};
+use crate::dataset::{DataList, case_names};
 use crate::platform;
 use anyhow::{Context, bail, ensure};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::path::Path;
 
 /// Settings that may change when a run goes on: they do not change what it computes.
@@ -76,15 +77,9 @@ struct CaseNames {
 /// Writes the names of a run's cases into its folder, or refuses others than those it began with. Their folders may
 /// have moved.
 pub(super) fn same_cases(folder: &Path, list: &DataList) -> anyhow::Result<()> {
-    let names = |cases: &[Case]| -> Vec<String> {
-        let files = cases.iter().filter_map(|case| case.image.file_name());
-        files
-            .map(|name| name.to_string_lossy().into_owned())
-            .collect()
-    };
     let now = CaseNames {
-        training: names(&list.training),
-        validation: names(&list.validation),
+        training: case_names(&list.training),
+        validation: case_names(&list.validation),
     };
     let file = folder.join(CASES_FILE);
     let Ok(text) = std::fs::read(&file) else {
@@ -106,16 +101,40 @@ pub(super) fn same_cases(folder: &Path, list: &DataList) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Settings that say where files lie. What matters of them is which cases they give, which the names of the cases hold.
+const PLACES: [&str; 3] = ["data.datalist", "data.data_root", "start.pretrained"];
+
+/// Refuses to count a finished run as done when it was made with other settings than are wanted now.
+pub(super) fn check_finished<C: StageConfig>(folder: &Path, wanted: &C) -> anyhow::Result<()> {
+    let file = folder.join(CONFIG_FILE);
+    let text = std::fs::read_to_string(&file)
+        .with_context(|| format!("cannot read the settings in {}", file.display()))?;
+    let done = C::from_toml(&text, &file.display().to_string())?;
+    refuse(folder, differences(&done, wanted)?, |name| {
+        FREE.contains(&name) || PLACES.contains(&name)
+    })
+}
+
 /// Refuses settings that would change what the run in `folder` computes.
 pub(super) fn check_unchanged<C: StageConfig>(
     folder: &Path,
     saved: &C,
     wanted: &C,
 ) -> anyhow::Result<()> {
-    let differing: Vec<String> = differences(saved, wanted)?
-        .into_iter()
-        .filter(|(name, _)| !FREE.contains(&name.as_str()))
-        .map(|(name, text)| format!("{name} {text}"))
+    refuse(folder, differences(saved, wanted)?, |name| {
+        FREE.contains(&name)
+    })
+}
+
+fn refuse(
+    folder: &Path,
+    differences: Vec<Difference>,
+    free: impl Fn(&str) -> bool,
+) -> anyhow::Result<()> {
+    let differing: Vec<String> = differences
+        .iter()
+        .filter(|found| !free(&found.name))
+        .map(|found| found.to_string())
         .collect();
     if !differing.is_empty() {
         bail!(
@@ -127,8 +146,24 @@ pub(super) fn check_unchanged<C: StageConfig>(
     Ok(())
 }
 
-/// Names of settings that differ, with "was A, now B".
-pub(super) fn differences<C: Serialize>(old: &C, new: &C) -> anyhow::Result<Vec<(String, String)>> {
+/// A setting that differs.
+pub(super) struct Difference {
+    /// With its section.
+    pub name: String,
+    /// As TOML.
+    pub old: String,
+    pub new: String,
+}
+
+/// What a setting was and is.
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} was {}, now {}", self.name, self.old, self.new)
+    }
+}
+
+/// Settings that differ, by name.
+pub(super) fn differences<C: Serialize>(old: &C, new: &C) -> anyhow::Result<Vec<Difference>> {
     fn flatten(prefix: &str, value: &toml::Value, out: &mut Vec<(String, String)>) {
         match value {
             toml::Value::Table(table) => {
@@ -156,8 +191,11 @@ pub(super) fn differences<C: Serialize>(old: &C, new: &C) -> anyhow::Result<Vec<
     names.dedup();
     Ok(names
         .into_iter()
-        .map(|name| (name, find(&old, name), find(&new, name)))
-        .filter(|(_, old, new)| old != new)
-        .map(|(name, old, new)| (name.clone(), format!("was {old}, now {new}")))
+        .map(|name| Difference {
+            name: name.clone(),
+            old: find(&old, name),
+            new: find(&new, name),
+        })
+        .filter(|found| found.old != found.new)
         .collect())
 }

@@ -1,7 +1,7 @@
 //! The folder of a run: chosen, claimed before anything slow, removed again if the run never starts.
 
 use crate::config::StageConfig;
-use crate::platform;
+use crate::platform::{self, FolderLock};
 use crate::report::metrics::METRICS_FILE;
 use anyhow::{Context, bail};
 use std::ffi::OsString;
@@ -102,12 +102,29 @@ fn names(folder: &Path) -> anyhow::Result<Vec<OsString>> {
         .collect()
 }
 
+/// Keeps every other process out of the folder of a run or an experiment.
+pub(super) fn lock(folder: &Path) -> anyhow::Result<FolderLock> {
+    FolderLock::take(folder)?.with_context(|| {
+        format!(
+            "another process works in {}: wait until it ends, or stop it with Ctrl-C there",
+            folder.display()
+        )
+    })
+}
+
 /// Whether a run leaves files or folders of this name before its first checkpoint.
 fn is_of_a_run(name: &OsString) -> bool {
     let name = name.to_string_lossy();
-    [CONFIG_FILE, CASES_FILE, METRICS_FILE, "checkpoints"].contains(&name.as_ref())
+    [
+        CONFIG_FILE,
+        CASES_FILE,
+        METRICS_FILE,
+        "checkpoints",
+        ".lock",
+    ]
+    .contains(&name.as_ref())
         || name.starts_with("events.out.tfevents.")
-        || name.starts_with(".hounsfield-")
+        || platform::is_temporary(name.as_ref().as_ref())
 }
 
 fn stage<C: StageConfig>(_: &C) -> &'static str {

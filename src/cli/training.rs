@@ -6,7 +6,7 @@ use crate::cli::preview::PictureOrientation;
 use crate::cli::progress::Progress;
 use crate::cli::recorder::{All, Recorder, StageReport};
 use crate::cli::resumed::{make_absolute, resumed_config, same_cases};
-use crate::cli::run_folder::RunFolder;
+use crate::cli::run_folder::{RunFolder, lock};
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::summary::{RunSummary, Scores};
 use crate::config::StageConfig;
@@ -184,6 +184,8 @@ pub(super) fn carry_out<C: Training>(
         }
         Place::Old(folder, checkpoint) => (None, folder.to_owned(), Some(*checkpoint)),
     };
+    let mut keeper = Keeper(claimed);
+    let _lock = lock(&folder)?;
     if let Some(list) = &list {
         same_cases(&folder, list)?;
     }
@@ -202,7 +204,6 @@ pub(super) fn carry_out<C: Training>(
         folder: Some(folder.clone()),
         resume,
     };
-    let mut keeper = Keeper(claimed);
     let mut observers = All(vec![&mut recorder, progress, &mut keeper]);
     let ended = pollster::block_on(train(run, &mut observers, control));
     let ended = ended.inspect_err(|_| {

@@ -61,6 +61,11 @@ pub enum SettingsError {
         "start.pretrained is given, but a unet has no transformer to start from it: leave it out, or take the architecture unetr"
     )]
     UnetPretrained,
+    /// Mirrored windows for a network that has never seen a mirrored crop.
+    #[error(
+        "mirroring is asked for, but the network was trained without flips (augment.flip_probability 0): it does not know mirrored anatomy, such as a left organ on the right; leave mirroring out"
+    )]
+    MirrorWithoutFlips,
     /// Neither epochs nor steps.
     #[error("nothing ends the run: give epochs or max_steps")]
     NoEnd,

@@ -1,7 +1,9 @@
 //! The plan of an experiment: training sizes, ways to start, seeds, and the settings they share.
 
 use crate::config::stage::one_line;
-use crate::config::{FinetuneConfig, Preset, PretrainConfig, SettingsError, StageConfig};
+use crate::config::{
+    FinetuneConfig, OptimizerConfig, Preset, PretrainConfig, SettingsError, StageConfig,
+};
 use crate::metric::Bootstrap;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -106,9 +108,18 @@ struct File {
     #[serde(default)]
     finetune: toml::Table,
     #[serde(default)]
+    arm: BTreeMap<Arm, ArmTable>,
+    #[serde(default)]
     scoring: PlanScoring,
     #[serde(default)]
     bootstrap: Bootstrap,
+}
+
+/// What an arm may have of its own. Anything more, and the arms would differ in what is compared.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ArmTable {
+    optimizer: toml::Table,
 }
 
 /// Everything that defines an experiment.
@@ -128,6 +139,9 @@ pub struct ExperimentPlan {
     pub pretrain: Option<PretrainPlan>,
     /// Settings of fine-tuning, without those that the plan sets.
     pub finetune: FinetuneConfig,
+    /// Optimisers of arms that have their own: a start from random and one from trained weights want other learning
+    /// rates, and each should have the one that is best for it on the validation cases.
+    pub optimizers: BTreeMap<Arm, OptimizerConfig>,
     /// How test cases are scored.
     pub scoring: PlanScoring,
     /// How intervals are estimated.
@@ -159,8 +173,17 @@ impl ExperimentPlan {
             true => Some(pretrain(&mut file, place)?),
             false => None,
         };
+        let finetune: FinetuneConfig = settings(file.finetune, place, "finetune")?;
+        let mut optimizers = BTreeMap::new();
+        for (arm, table) in file.arm {
+            if !file.arms.contains(&arm) {
+                return Err(bad(format!("arm.{} is not one of arms", arm.key())));
+            }
+            optimizers.insert(arm, own_optimizer(&finetune, arm, table, place)?);
+        }
         let plan = ExperimentPlan {
-            finetune: settings(file.finetune, place, "finetune")?,
+            finetune,
+            optimizers,
             name: file.name,
             sizes: file.sizes,
             arms: file.arms,
@@ -171,7 +194,16 @@ impl ExperimentPlan {
             bootstrap: file.bootstrap,
         };
         plan.check_encoders().map_err(bad)?;
+        let mirror = plan.finetune.check_mirror(plan.scoring.mirror);
+        mirror.map_err(|e| bad(format!("scoring.mirror: {e}")))?;
         Ok(plan)
+    }
+
+    /// The optimiser of an arm: its own, or that of `finetune`.
+    pub fn optimizer(&self, arm: Arm) -> &OptimizerConfig {
+        self.optimizers
+            .get(&arm)
+            .unwrap_or(&self.finetune.optimizer)
     }
 
     /// Pre-training and fine-tuning must be of the same encoder.
@@ -319,6 +351,23 @@ fn settings<C: StageConfig>(
     Ok(config)
 }
 
+/// The optimiser of fine-tuning, changed by the table of an arm; checked.
+fn own_optimizer(
+    finetune: &FinetuneConfig,
+    arm: Arm,
+    table: ArmTable,
+    place: &str,
+) -> Result<OptimizerConfig, SettingsError> {
+    let place = format!("{place}, [arm.{}]", arm.key());
+    let over = toml::Table::from_iter([("optimizer".to_owned(), table.optimizer.into())]);
+    let config = finetune.overlaid_by(over, &place)?;
+    config.validate().map_err(|e| SettingsError::Toml {
+        place,
+        reason: e.to_string(),
+    })?;
+    Ok(config.optimizer)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -350,6 +399,32 @@ mod tests {
     }
 
     #[test]
+    fn an_arm_may_have_an_optimizer_of_its_own_and_nothing_else() {
+        let own = |text: &str| format!("{PLAN}[arm.pretrained{text}\n");
+        let text = own(".optimizer]\nencoder_rate = 0.02");
+        let plan = ExperimentPlan::from_toml(&text, "plan.toml").unwrap();
+        let mut expected = plan.finetune.optimizer.clone();
+        expected.encoder_rate = 0.02;
+        assert_ne!(expected, plan.finetune.optimizer);
+        assert_eq!(plan.optimizer(Arm::Pretrained), &expected);
+        assert_eq!(plan.optimizer(Arm::Random), &plan.finetune.optimizer);
+        for (text, part) in [
+            (".run]\nmax_steps = 9", "run"),
+            (".optimizer]\nencoder_rate = -1.0", "[arm.pretrained]: "),
+            (".optimizer]\nrate = 1.0", "rate"),
+        ] {
+            let text = message(&own(text));
+            assert!(
+                text.starts_with("plan.toml") && text.contains(part),
+                "{text}"
+            );
+        }
+        let absent = PLAN.replace("\"random\", \"pretrained\"", "\"random\"");
+        let text = message(&format!("{absent}[arm.unet.optimizer]\n"));
+        assert!(text.contains("arm.unet is not one of arms"), "{text}");
+    }
+
+    #[test]
     fn paths_start_from_the_plan_or_from_another_root() {
         let plan = || ExperimentPlan::from_toml(PLAN, "plan.toml").unwrap();
         let here = plan().located(Path::new("/plans"), None);
@@ -378,6 +453,11 @@ mod tests {
             ("max_steps = 5", "max_steps = 0", "max_steps"),
             ("\"small\"", "\"large\"", "large"),
             ("pretrain = \"p.json\"\n", "", "data.pretrain"),
+            (
+                "[finetune.run]\n",
+                "[scoring]\nmirror = true\n[finetune.augment]\nflip_probability = 0.0\n[finetune.run]\n",
+                "scoring.mirror",
+            ),
             (
                 "[finetune]\n",
                 "[finetune.network]\nlayers = 5\n[finetune]\n",

@@ -335,6 +335,19 @@ impl StageConfig for FinetuneConfig {
     }
 }
 
+impl FinetuneConfig {
+    /// Whether mirrored windows mean anything to a network trained with these settings.
+    ///
+    /// # Errors
+    /// [`SettingsError::MirrorWithoutFlips`] where they are wanted and do not.
+    pub fn check_mirror(&self, wanted: bool) -> Result<(), SettingsError> {
+        match wanted && self.augment.flip_probability == 0.0 {
+            true => Err(SettingsError::MirrorWithoutFlips),
+            false => Ok(()),
+        }
+    }
+}
+
 impl CropConfig {
     fn check(&self) -> Result<(), SettingsError> {
         positive([

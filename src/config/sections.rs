@@ -16,7 +16,7 @@ use std::path::PathBuf;
 )]
 #[serde(default, deny_unknown_fields)]
 pub struct DataConfig {
-    /// Split file (JSON, Medical Segmentation Decathlon layout), or for pre-training a folder of NIfTI files; without it phantoms are made
+    /// Split file (JSON, Medical Segmentation Decathlon layout) or folder of NIfTI files, with their label maps for fine-tuning; without it phantoms are made
     #[cfg_attr(feature = "cli", arg(long, value_name = "FILE"))]
     pub datalist: Option<PathBuf>,
     /// Folder the split file's paths start from [default: the split file's own folder]
@@ -210,13 +210,20 @@ impl IntensityMode {
     /// What `auto` means for images of a modality.
     pub fn settled(self, modality: Option<&str>) -> Self {
         match (self, modality) {
-            (IntensityMode::Auto, Some(modality)) if !modality.to_uppercase().starts_with("CT") => {
-                IntensityMode::Percentile
-            }
+            (IntensityMode::Auto, Some(modality)) if !is_ct(modality) => IntensityMode::Percentile,
             (IntensityMode::Auto, _) => IntensityMode::Range,
             (mode, _) => mode,
         }
     }
+}
+
+/// Whether a data set's word for what made its images means values in HU. PET/CT may mean either, and its PET is not.
+fn is_ct(modality: &str) -> bool {
+    let upper = modality.to_uppercase();
+    let mut words = upper.split(|c: char| !c.is_alphanumeric());
+    let named =
+        |word: &str| word.starts_with("CT") || word == "CBCT" || word.ends_with("TOMOGRAPHY");
+    !upper.contains("PET") && !upper.contains("POSITRON") && words.any(named)
 }
 
 /// Length of the run, validation, checkpoints.

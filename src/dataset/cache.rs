@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use self::disk::Disk;
-use self::entry::Entry;
+use self::disk::{Disk, Place};
+use self::entry::{Entry, Key};
 use crate::volume::Volume;
 
 /// What a [`Cache`] can keep: [`Volume`] for pre-training,
@@ -50,6 +50,9 @@ struct Slot<T> {
     kept: Option<Arc<T>>,
     /// Finds the volume as long as anyone else still holds it.
     seen: Weak<T>,
+    /// Finds it in the folder without a look at its files, which may be out of reach by then, or changed: then a volume
+    /// that fits into memory and one that does not would differ.
+    key: Option<Key>,
 }
 
 impl<T> Default for Slot<T> {
@@ -57,6 +60,7 @@ impl<T> Default for Slot<T> {
         Self {
             kept: None,
             seen: Weak::new(),
+            key: None,
         }
     }
 }
@@ -97,7 +101,7 @@ impl<T: Cached> Cache<T> {
     ///
     /// `settings` stands for everything else the result depends on, and for the version of the code
     /// that computes it. Threads that ask for the same volume at the same time build it once. While
-    /// this cache lives, a volume found in memory is not compared with its files again.
+    /// this cache lives, a volume is not compared with its files again.
     ///
     /// # Errors
     /// Only those of `build`; nothing is cached then.
@@ -113,7 +117,7 @@ impl<T: Cached> Cache<T> {
             self.counts.memory.fetch_add(1, Ordering::Relaxed);
             return Ok(volume);
         }
-        let volume = Arc::new(self.load_or_build(sources, settings, build)?);
+        let volume = Arc::new(self.load_or_build(&mut slot.key, sources, settings, build)?);
         slot.seen = Arc::downgrade(&volume);
         slot.kept = self.reserve(&volume).then(|| Arc::clone(&volume));
         Ok(volume)
@@ -141,16 +145,25 @@ impl<T: Cached> Cache<T> {
 
     fn load_or_build<E>(
         &self,
+        known: &mut Option<Key>,
         sources: &[&Path],
         settings: &str,
         build: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
-        let place = self
-            .disk
-            .as_ref()
-            .and_then(|disk| disk.place(sources, settings));
-        if let Some(volume) = place.as_ref().and_then(|place| place.load::<T>()) {
+        let load = |place: &Place<'_>| {
+            let volume = place.load::<T>()?;
             self.counts.disk.fetch_add(1, Ordering::Relaxed);
+            Some(volume)
+        };
+        let disk = self.disk.as_ref();
+        if let Some((disk, key)) = disk.zip(*known)
+            && let Some(volume) = load(&disk.at(key, Vec::new()))
+        {
+            return Ok(volume);
+        }
+        let place = disk.and_then(|disk| disk.place(sources, settings));
+        *known = place.as_ref().map(Place::key);
+        if let Some(volume) = place.as_ref().and_then(load) {
             return Ok(volume);
         }
         let volume = build()?;

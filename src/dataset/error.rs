@@ -79,12 +79,35 @@ pub enum DatasetError {
     },
     /// A folder holds no volume.
     #[error(
-        "{} holds no .nii, .nii.gz or .hdr file; sub-folders are not searched, so name the folder the volumes are in",
+        "{} holds no .nii, .nii.gz, .hdr or .hdr.gz file; sub-folders are not searched, so name the folder the volumes are in",
         .folder.display()
     )]
     NoVolumes {
         /// The folder.
         folder: PathBuf,
+    },
+    /// A folder holds no image together with its label map.
+    #[error(
+        "{} holds no image with its label map ({images} images, {labels} label maps): put them in imagesTr and labelsTr, \
+         in images and labels, or side by side as case.nii.gz and case_seg.nii.gz; or write a split file",
+        .folder.display()
+    )]
+    NoPairs {
+        /// The folder.
+        folder: PathBuf,
+        /// How many images it holds.
+        images: usize,
+        /// How many label maps it holds.
+        labels: usize,
+    },
+    /// A data set has several channels a case.
+    #[error(
+        "{} is the second channel of a case: one single-channel volume a case is supported; keep the files of one channel",
+        .image.display()
+    )]
+    SeveralChannels {
+        /// The image.
+        image: PathBuf,
     },
     /// A case that needs a label map has none in the split file.
     #[error("{} has no label in the split file; add \"label\" to its item", .image.display())]

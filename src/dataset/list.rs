@@ -10,6 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use serde_json::Value;
 
 use super::DatasetError;
+use super::description::{Description, json};
 
 /// One volume, with its label map where there is one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -31,7 +32,7 @@ pub struct DataList {
     pub test: Vec<Case>,
     /// Names of the classes by number, from the key `labels`; empty where the file has none.
     pub classes: Vec<String>,
-    /// What made the images, from the key `modality`, such as `CT` or `MRI`.
+    /// What made the images, from the key `modality` or `channel_names`, such as `CT` or `MRI`.
     pub modality: Option<String>,
 }
 
@@ -43,28 +44,21 @@ impl DataList {
     /// Not JSON (with line and column), no `training` list, an empty one, or an item without a usable
     /// `image` or `label`.
     pub fn parse(text: &[u8], name: &str, root: &Path) -> Result<DataList, DatasetError> {
-        // Editors on Windows put a byte order mark in front, which JSON does not allow.
-        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-        let value: Value =
-            serde_json::from_slice(text).map_err(|source| DatasetError::NotJson {
-                name: name.to_owned(),
-                line: source.line(),
-                column: source.column(),
-                source,
-            })?;
+        let value = json(text, name)?;
+        let Description { classes, modality } = Description::of(&value, name)?;
         let list = DataList {
             training: cases(&value, "training", name, root)?,
             validation: cases(&value, "validation", name, root)?,
             test: cases(&value, "test", name, root)?,
-            classes: classes(&value, name)?,
-            modality: value
-                .get("modality")
-                .and_then(|modality| modality.get("0").unwrap_or(modality).as_str())
-                .map(str::to_owned),
+            classes,
+            modality,
         };
         if list.training.is_empty() {
             let problem = match value.get("training") {
                 Some(Value::Array(_)) => "its \"training\" list is empty; add at least one item",
+                _ if value.get("channel_names").is_some() => {
+                    "it describes an nnU-Net data set, which has no lists; name the folder it lies in instead"
+                }
                 _ => {
                     "it has no \"training\" list; expected {\"training\": [{\"image\": \"..\"}, ..]}"
                 }
@@ -115,31 +109,6 @@ fn cases(
         })
     };
     items.iter().enumerate().map(of_item).collect()
-}
-
-/// The names of the classes: an object from numbers in quotes to names, numbered from 0 without gaps.
-fn classes(value: &Value, name: &str) -> Result<Vec<String>, DatasetError> {
-    let not_a_split = |problem: String| DatasetError::NotASplit {
-        name: name.to_owned(),
-        problem,
-    };
-    let labels = match value.get("labels") {
-        None | Some(Value::Null) => return Ok(Vec::new()),
-        Some(Value::Object(labels)) => labels,
-        Some(_) => {
-            return Err(not_a_split(
-                "its \"labels\" are not an object; expected {\"0\": \"background\", ..}".to_owned(),
-            ));
-        }
-    };
-    let class = |number: usize| match labels.get(&number.to_string()) {
-        Some(Value::String(class)) => Ok(class.clone()),
-        _ => Err(not_a_split(format!(
-            "its \"labels\" have no name in quotes for class {number}; number {} classes from 0",
-            labels.len()
-        ))),
-    };
-    (0..labels.len()).map(class).collect()
 }
 
 fn case(item: &Value, root: &Path) -> Result<Case, &'static str> {
@@ -227,15 +196,6 @@ mod tests {
     }
 
     #[test]
-    fn classes_are_named_in_the_order_of_their_numbers() -> Result<(), DatasetError> {
-        let labels = r#"{"training": ["a"], "labels": {"10": "k", "0": "a", "1": "b", "2": "c",
-            "3": "d", "4": "e", "5": "f", "6": "g", "7": "h", "8": "i", "9": "j"}}"#;
-        assert_eq!(parse(labels)?.classes.concat(), "abcdefghijk");
-        assert!(parse(r#"{"training": ["a"]}"#)?.classes.is_empty());
-        Ok(())
-    }
-
-    #[test]
     fn a_byte_order_mark_is_skipped() {
         assert!(parse("\u{feff}{\"training\": [\"a.nii\"]}").is_ok());
     }
@@ -262,10 +222,9 @@ mod tests {
             (r#"{"training": [{"image": ["a", "b"]}]}"#, "several images"),
             (r#"{"training": [{"image": ""}]}"#, "empty path"),
             (r#"{"training": [7]}"#, "neither"),
-            (r#"{"training": ["a"], "labels": ["x"]}"#, "not an object"),
             (
-                r#"{"training": ["a"], "labels": {"0": "x", "2": "y"}}"#,
-                "for class 1",
+                r#"{"channel_names": {"0": "CT"}, "labels": {"background": 0}}"#,
+                "name the folder",
             ),
             (
                 r#"{"training": ["a"], "test": [{"image": "a", "label": 1}]}"#,

@@ -13,12 +13,16 @@ mod batch;
 #[cfg(not(target_family = "wasm"))]
 mod cache;
 mod classes;
+mod description;
 mod error;
 #[cfg(not(target_family = "wasm"))]
 mod files;
+#[cfg(not(target_family = "wasm"))]
+mod folder;
 mod labelled;
 mod list;
 mod loader;
+mod names;
 #[cfg(not(target_family = "wasm"))]
 mod native;
 mod notices;
@@ -34,9 +38,12 @@ pub use classes::{ClassNotice, class_notices};
 pub use error::{DatasetError, ProblemReport};
 #[cfg(not(target_family = "wasm"))]
 pub use files::{FileSource, Preparation, prepare_file};
+#[cfg(not(target_family = "wasm"))]
+pub use folder::LabelledFolder;
 pub use labelled::{LabelledBatch, LabelledBatches, LabelledSettings};
 pub use list::{Case, DataList};
 pub use loader::{Prefetch, WorkerPanic, default_workers, warm_up};
+pub use names::case_names;
 #[cfg(not(target_family = "wasm"))]
 pub use native::check_cases;
 pub use notices::Notice;

@@ -1,15 +1,11 @@
 //! Which label map belongs to which image, by their names: for files that come without a split file.
 
-/// Parts of names that say what a file is, not whose.
-const KINDS: [&str; 16] = [
-    "image",
-    "images",
-    "imagestr",
-    "img",
-    "ct",
-    "mr",
-    "mri",
-    "scan",
+use std::collections::HashMap;
+
+/// Parts of names that say that a file is an image, not whose.
+const IMAGE_WORDS: [&str; 5] = ["image", "images", "imagestr", "img", "scan"];
+/// Parts of names that say that a file is a label map, not whose.
+const LABEL_WORDS: [&str; 7] = [
     "label",
     "labels",
     "labelstr",
@@ -17,8 +13,12 @@ const KINDS: [&str; 16] = [
     "segmentation",
     "mask",
     "gt",
-    "0000",
 ];
+/// nnU-Net's number of the first channel, which its label maps do not have.
+const FIRST_CHANNEL: &str = "0000";
+/// What made an image: of one patient there may be several, so these count where both files have them.
+const MODALITIES: [&str; 3] = ["ct", "mr", "mri"];
+
 /// Endings of image files.
 const ENDINGS: [&str; 6] = [".nii.gz", ".nii", ".hdr.gz", ".hdr", ".img.gz", ".img"];
 
@@ -33,40 +33,80 @@ pub fn case_name(path: &str) -> &str {
     }
 }
 
-/// What names of the same case have in common: their words without those that tell images from labels.
-fn key(path: &str) -> String {
-    let lower = case_name(path).to_lowercase();
-    let words = lower.split(|c: char| !c.is_alphanumeric());
-    let telling: Vec<&str> = words
-        .filter(|word| !word.is_empty() && !KINDS.contains(word))
-        .collect();
-    telling.join("_")
+/// The words and the numbers of a case's name.
+fn words(path: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    for c in case_name(path).to_lowercase().chars() {
+        let goes_on = word.ends_with(|last: char| last.is_numeric() == c.is_numeric());
+        if !goes_on || !c.is_alphanumeric() {
+            words.push(std::mem::take(&mut word));
+        }
+        if c.is_alphanumeric() {
+            word.push(c);
+        }
+    }
+    words.push(word);
+    words.retain(|word| !word.is_empty());
+    words
 }
 
-/// For each image the index of its label map: the only one whose name means the same case. Where one image and one
-/// label map are left over, they are taken for a pair.
-pub fn pair_by_name(images: &[&str], labels: &[&str]) -> Vec<Option<usize>> {
-    let keys = |names: &[&str]| names.iter().map(|name| key(name)).collect::<Vec<_>>();
-    let (image_keys, label_keys) = (keys(images), keys(labels));
-    let only = |keys: &[String], wanted: &String| {
-        let mut found = keys.iter().enumerate().filter(|(_, key)| *key == wanted);
-        match (found.next(), found.next()) {
-            (Some((index, _)), None) => Some(index),
-            _ => None,
-        }
-    };
-    let mut pairs: Vec<Option<usize>> = image_keys
+/// Whether a file's name says that it is a label map.
+#[cfg(not(target_family = "wasm"))]
+pub(super) fn names_labels(path: &str) -> bool {
+    let words = words(path);
+    words
         .iter()
-        .map(|key| only(&image_keys, key).and_then(|_| only(&label_keys, key)))
-        .collect();
-    let alone: Vec<usize> = (0..images.len()).filter(|i| pairs[*i].is_none()).collect();
-    let unused: Vec<usize> = (0..labels.len())
-        .filter(|label| !pairs.contains(&Some(*label)))
-        .collect();
-    if let ([image], [label]) = (&alone[..], &unused[..]) {
-        pairs[*image] = Some(*label);
+        .any(|word| LABEL_WORDS.contains(&word.as_str()))
+}
+
+/// What names of the same case have in common: their words without those that tell images from labels, and without
+/// those that `left_out` names.
+fn key(path: &str, left_out: &[&str]) -> String {
+    let mut words = words(path);
+    words.retain(|word| {
+        let word = word.as_str();
+        !IMAGE_WORDS.contains(&word) && !LABEL_WORDS.contains(&word) && !left_out.contains(&word)
+    });
+    words.join("_")
+}
+
+/// For each image the index of its label map: the only one whose name means the same case. A single image and a single
+/// label map are taken for a pair.
+pub fn pair_by_name(images: &[&str], labels: &[&str]) -> Vec<Option<usize>> {
+    if let ([_], [_]) = (images, labels) {
+        return vec![Some(0)];
+    }
+    let mut pairs = vec![None; images.len()];
+    let mut used = vec![false; labels.len()];
+    // Nearest names first, so that what is left out of a name never decides between files that differ in it.
+    let modality: Vec<&str> = [&[FIRST_CHANNEL][..], &MODALITIES[..]].concat();
+    for left_out in [&[][..], &[FIRST_CHANNEL], &modality] {
+        let alone = (0..images.len()).filter(|image| pairs[*image].is_none());
+        let by_image = unique(alone.map(|image| (key(images[image], left_out), image)));
+        let unused = (0..labels.len()).filter(|label| !used[*label]);
+        let by_label = unique(unused.map(|label| (key(labels[label], &[]), label)));
+        for (key, image) in by_image {
+            if let Some(label) = by_label.get(&key).copied() {
+                (pairs[image], used[label]) = (Some(label), true);
+            }
+        }
     }
     pairs
+}
+
+/// Keys that occur once.
+fn unique(items: impl Iterator<Item = (String, usize)>) -> HashMap<String, usize> {
+    let mut found: HashMap<String, Option<usize>> = HashMap::new();
+    for (key, index) in items {
+        found
+            .entry(key)
+            .and_modify(|only| *only = None)
+            .or_insert(Some(index));
+    }
+    let once = found.into_iter();
+    once.filter_map(|(key, index)| Some((key, index?)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -81,18 +121,31 @@ mod tests {
             "patient-12.nii.gz",
             "alone.nii.gz",
             "other.nii",
+            "imagesTr/img0012.nii.gz",
         ];
         let labels = [
             "labelsTr/patient-12.nii.gz",
             "case 7 seg.nii.gz",
             "labelsTr/liver_001.nii.gz",
+            "labelsTr/label0012.nii.gz",
         ];
         assert_eq!(
             pair_by_name(&images, &labels),
-            [Some(2), Some(1), Some(0), None, None]
+            [Some(2), Some(1), Some(0), None, None, Some(3)]
         );
         assert_eq!(case_name("a/b/Liver 1.NII.GZ"), "Liver 1");
         assert_eq!(case_name(".nii"), ".nii");
+    }
+
+    #[test]
+    fn the_modality_tells_images_of_a_patient_apart() {
+        let images = ["ct_1_image.nii", "mr_1_image.nii"];
+        let labels = ["mr_1_label.nii", "ct_1_label.nii"];
+        assert_eq!(pair_by_name(&images, &labels), [Some(1), Some(0)]);
+        let (images, labels) = (["ct_1.nii", "ct_2.nii"], ["mr_1.nii", "mr_2.nii"]);
+        assert_eq!(pair_by_name(&images, &labels), [None, None]);
+        let numbered = ["p_0000.nii", "p_0001.nii"];
+        assert_eq!(pair_by_name(&numbered, &numbered), [Some(0), Some(1)]);
     }
 
     #[test]
@@ -103,6 +156,9 @@ mod tests {
             pair_by_name(&["x/a.nii", "y/a.nii"], &["a_seg.nii"]),
             [None, None]
         );
+        // Two patients' leftovers are no pair.
+        let (images, labels) = (["p_1.nii", "p_4.nii"], ["l/p_1.nii", "l/p_9.nii"]);
+        assert_eq!(pair_by_name(&images, &labels), [Some(0), None]);
         assert!(pair_by_name(&[], &["a"]).is_empty());
     }
 }

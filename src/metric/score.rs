@@ -73,8 +73,29 @@ impl CaseScore {
     }
 }
 
+/// Voxels of boxes whose surfaces are compared at the same time: some 600 MB.
+const VOXELS_AT_ONCE: usize = 64 << 20;
+
+/// Runs of items that together are no larger than `most`, or single ones.
+fn groups<T>(items: &[T], size: impl Fn(&T) -> usize, most: usize) -> Vec<&[T]> {
+    let mut groups = Vec::new();
+    let mut rest = items;
+    while !rest.is_empty() {
+        let mut sum = 0usize;
+        let fits = rest.iter().take_while(|item| {
+            sum = sum.saturating_add(size(item));
+            sum <= most
+        });
+        let (group, after) = rest.split_at(fits.count().max(1));
+        groups.push(group);
+        rest = after;
+    }
+    groups
+}
+
 /// Scores a case with `classes` classes, the background among them. Surfaces are compared when `surfaces` says how,
-/// several classes at the same time; each takes some ten bytes per voxel of the box around it.
+/// several classes at the same time where that takes little memory; each takes some ten bytes per voxel of the box around
+/// it.
 ///
 /// # Errors
 /// [`MetricError::Label`] for a label of `classes` or more, [`MetricError::Classes`] for none or more than 256,
@@ -95,8 +116,7 @@ pub fn score(
     let labelled: Vec<(u8, Overlap)> = (0..=u8::MAX)
         .zip(overlaps.classes().iter().copied())
         .collect();
-    let scores = platform::map_tasks(labelled.len(), |index| {
-        let (label, overlap) = &labelled[index];
+    let of_class = |(label, overlap): &(u8, Overlap)| {
         let region = boxes.get(usize::from(*label)).copied().flatten();
         let (mut hd95_mm, mut nsd) = (None, None);
         if let (1.., Some(region), Some(options)) = (*label, region, surfaces) {
@@ -112,7 +132,15 @@ pub fn score(
             reference_ml: overlap.reference as f64 * voxel_ml,
             prediction_ml: overlap.prediction as f64 * voxel_ml,
         })
-    });
+    };
+    let voxels = |(label, _): &(u8, Overlap)| match boxes.get(usize::from(*label)) {
+        Some(Some(region)) if *label > 0 => region.voxels(),
+        _ => 0,
+    };
+    let mut scores = Vec::new();
+    for group in groups(&labelled, voxels, VOXELS_AT_ONCE) {
+        scores.extend(platform::map_tasks(group.len(), |i| of_class(&group[i])));
+    }
     Ok(CaseScore {
         case: case.to_owned(),
         classes: scores.into_iter().collect::<Result<_, _>>()?,
@@ -149,6 +177,13 @@ mod tests {
     fn scored(prediction: &[u8], reference: &[u8], shape: [usize; 3]) -> CaseScore {
         let pair = LabelPair::new(prediction, reference, shape, [1.0, 2.0, 3.0]).unwrap();
         score("case", &pair, 3, SURFACES).unwrap()
+    }
+
+    #[test]
+    fn items_are_taken_together_while_they_are_small() {
+        let sizes = [1, 2, 3, 9, 0, 1, 4, 4];
+        let groups = groups(&sizes, |size| *size, 5);
+        assert_eq!(groups, [&[1, 2][..], &[3], &[9], &[0, 1, 4], &[4]]);
     }
 
     #[test]

@@ -4,23 +4,14 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::native::{folder_of, sync_folder, with_path};
+
 /// A folder in the making, beside the one it will replace.
 #[derive(Debug)]
 pub struct AtomicFolder {
     temporary: PathBuf,
     target: PathBuf,
     committed: bool,
-}
-
-fn named(action: &str, path: &Path) -> impl FnOnce(io::Error) -> io::Error {
-    let text = format!("cannot {action} {}", path.display());
-    move |error| {
-        let reason = match error.kind() {
-            io::ErrorKind::StorageFull => "the disk is full; free some space".to_owned(),
-            _ => error.to_string(),
-        };
-        io::Error::new(error.kind(), format!("{text}: {reason}"))
-    }
 }
 
 impl AtomicFolder {
@@ -33,7 +24,7 @@ impl AtomicFolder {
         name.push(".partial");
         let temporary = target.with_file_name(name);
         remove(&temporary)?;
-        fs::create_dir_all(&temporary).map_err(named("make the folder", &temporary))?;
+        fs::create_dir_all(&temporary).map_err(with_path("make the folder", &temporary))?;
         Ok(AtomicFolder {
             temporary,
             target: target.to_owned(),
@@ -52,7 +43,7 @@ impl AtomicFolder {
             file.write_all(bytes)?;
             file.sync_all()
         };
-        write().map_err(named("write", &path))
+        write().map_err(with_path("write", &path))
     }
 
     /// Puts the folder in its place. What was there becomes `previous`, or is removed. A crash between the two
@@ -61,24 +52,21 @@ impl AtomicFolder {
     /// # Errors
     /// When a rename fails.
     pub fn commit(mut self, previous: Option<&Path>) -> io::Result<()> {
-        sync_folder(&self.temporary)?;
+        sync_folder(&self.temporary).map_err(with_path("sync", &self.temporary))?;
+        let mut name = self.target.file_name().unwrap_or_default().to_owned();
+        name.push(".old");
+        let replaced = self.target.with_file_name(name);
         if self.target.exists() {
-            let mut name = self.target.file_name().unwrap_or_default().to_owned();
-            name.push(".old");
-            let replaced = self.target.with_file_name(name);
             let away = previous.unwrap_or(&replaced);
             remove(away)?;
-            fs::rename(&self.target, away).map_err(named("rename", &self.target))?;
+            fs::rename(&self.target, away).map_err(with_path("rename", &self.target))?;
         }
-        fs::rename(&self.temporary, &self.target).map_err(named("rename", &self.temporary))?;
+        fs::rename(&self.temporary, &self.target).map_err(with_path("rename", &self.temporary))?;
         self.committed = true;
-        if let Some(parent) = self.target.parent() {
-            sync_folder(parent)?;
-        }
+        let parent = folder_of(&self.target);
+        sync_folder(parent).map_err(with_path("sync", parent))?;
         if previous.is_none() {
-            let mut name = self.target.file_name().unwrap_or_default().to_owned();
-            name.push(".old");
-            remove(&self.target.with_file_name(name))?;
+            remove(&replaced)?;
         }
         Ok(())
     }
@@ -96,23 +84,10 @@ impl Drop for AtomicFolder {
 fn remove(folder: &Path) -> io::Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(named("remove", folder)(error))
+            Err(with_path("remove", folder)(error))
         }
         _ => Ok(()),
     }
-}
-
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(named("sync", folder))
-}
-
-/// Other systems do not open folders as files; their renames are durable enough.
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 /// Whether there is a file or folder of this name.

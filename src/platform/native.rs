@@ -2,13 +2,16 @@
 
 mod allocator;
 mod atomic;
+mod lock;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 pub use allocator::keep_freed_memory;
-pub use atomic::{AtomicFile, write_atomic};
+pub use atomic::{AtomicFile, is_temporary, write_atomic};
+pub(super) use atomic::{folder_of, sync_folder};
+pub use lock::FolderLock;
 
 /// An [`io::Error`] with the file it is about. The message holds the cause, so it is not offered a
 /// second time as `source()`.
@@ -32,7 +35,7 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
-fn with_path(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> io::Error {
+pub(super) fn with_path(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> io::Error {
     move |cause| {
         let path = path.to_owned();
         io::Error::new(

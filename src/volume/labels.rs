@@ -10,7 +10,8 @@ const MOST_LABELS: usize = 120;
 const LEAST_EQUAL: f64 = 0.3;
 
 /// The largest label of a volume that looks like a label map: at least two and at most 120 different values, all
-/// whole numbers from 0 to 255, mostly equal to their neighbours. `None` for an image.
+/// whole numbers from 0 to 255, mostly equal to their neighbours along one axis or more, or just two values, of which one
+/// is 0. `None` for an image.
 pub fn looks_like_labels(volume: &Volume) -> Option<u8> {
     let mut seen = [false; 256];
     let mut count = 0;
@@ -26,18 +27,28 @@ pub fn looks_like_labels(volume: &Volume) -> Option<u8> {
             return None;
         }
     }
-    let (mut pairs, mut equal) = (0u64, 0u64);
-    for row in volume.data().chunks_exact(volume.shape()[2].max(1)) {
-        for pair in row.windows(2).filter(|pair| pair[0] + pair[1] > 0.0) {
-            pairs += 1;
-            equal += u64::from(pair[0] == pair[1]);
-        }
-    }
-    if (equal as f64) < LEAST_EQUAL * pairs as f64 {
+    // 0 and one other value are a mask, however thin; more are labels if they lie together along one axis at least.
+    let mask = count == 2 && seen[0];
+    if !mask && !(0..3).any(|axis| lie_together(volume, axis)) {
         return None;
     }
     let largest = seen.iter().rposition(|seen| *seen)?;
     u8::try_from(largest).ok().filter(|_| count > 1)
+}
+
+/// Whether neighbours along an axis are mostly equal.
+fn lie_together(volume: &Volume, axis: usize) -> bool {
+    let shape = volume.shape();
+    let step: usize = shape[axis + 1..].iter().product();
+    let (mut pairs, mut equal) = (0u64, 0u64);
+    for block in volume.data().chunks_exact((step * shape[axis]).max(1)) {
+        let next = block.iter().skip(step);
+        for (a, b) in block.iter().zip(next).filter(|(a, b)| **a + **b > 0.0) {
+            pairs += 1;
+            equal += u64::from(a == b);
+        }
+    }
+    equal as f64 >= LEAST_EQUAL * pairs as f64 && pairs > 0
 }
 
 #[cfg(test)]
@@ -53,6 +64,17 @@ mod tests {
     #[test]
     fn a_few_whole_numbers_are_labels() {
         assert_eq!(looks((0..1000).map(|i| (i / 5 % 14) as f32)), Some(13));
+    }
+
+    #[test]
+    fn thin_structures_are_labels_along_any_axis() {
+        // Planes one voxel thick, across each axis.
+        for step in [1, 10, 100] {
+            assert_eq!(looks((0..1000).map(|i| (i / step % 10) as f32)), Some(9));
+        }
+        // A mask of single voxels.
+        let drawing = (0..1000).map(|i| if i % 3 == 0 { 7.0 } else { 0.0 });
+        assert_eq!(looks(drawing), Some(7));
     }
 
     #[test]

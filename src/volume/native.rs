@@ -155,16 +155,14 @@ impl Pair {
         if !path.exists() {
             return Err(VolumeError::Missing { name: name.into() });
         }
-        let plain = base.with_extension(if is_header { "img" } else { "hdr" });
-        let mut packed = plain.clone().into_os_string();
-        packed.push(".gz");
-        let packed = PathBuf::from(packed);
-        // The partner compressed alike comes first.
-        let candidates = if gzip {
-            [packed, plain]
-        } else {
-            [plain, packed]
+        // The partner compressed alike comes first, and small letters before capitals.
+        let endings = match (is_header, gzip) {
+            (true, false) => ["img", "IMG", "img.gz", "IMG.GZ"],
+            (true, true) => ["img.gz", "IMG.GZ", "img", "IMG"],
+            (false, false) => ["hdr", "HDR", "hdr.gz", "HDR.GZ"],
+            (false, true) => ["hdr.gz", "HDR.GZ", "hdr", "HDR"],
         };
+        let candidates = endings.map(|ending| base.with_extension(ending));
         let partner = candidates.into_iter().find(|partner| partner.exists());
         if is_header {
             return Ok(Some(Self {

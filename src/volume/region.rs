@@ -10,6 +10,12 @@ pub struct Region {
 }
 
 impl Region {
+    /// Number of voxels, `usize::MAX` where there are more.
+    pub fn voxels(&self) -> usize {
+        let [a, b, c] = self.size;
+        a.saturating_mul(b).saturating_mul(c)
+    }
+
     /// Whether the box lies inside a volume of `shape` voxels.
     pub fn fits(&self, shape: [usize; 3]) -> bool {
         (0..3).all(|axis| {

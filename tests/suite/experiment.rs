@@ -30,21 +30,29 @@ network = { patch_size = 8, hidden_size = 16, mlp_dim = 16, layers = 3, heads = 
 decoder = { feature_size = 2 }
 run = { max_steps = 4, validation_steps = 2 }
 
+[arm.pretrained.optimizer]
+encoder_rate = 0.5
+
 [bootstrap]
 resamples = 200
 "#;
 const CALL: &str = "experiment --plan plan.toml --out out --device cpu";
 
-/// A folder with five phantoms, two to train on, and the plan.
+/// A folder with five phantoms, two to train on, and the plan. Every patient has a folder, and all images one name.
 fn prepared() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let phantoms = words("phantom --small --cases 5 --out phantoms", &[]);
     run(folder.path(), &phantoms).succeeded();
     let case = |number: usize| {
-        json!({
-            "image": format!("images/phantom_{number:04}.nii.gz"),
-            "label": format!("labels/phantom_{number:04}.nii.gz"),
-        })
+        let phantoms = folder.path().join("phantoms");
+        std::fs::create_dir(phantoms.join(format!("p{number}"))).unwrap();
+        let [image, label] = ["images", "labels"].map(|kind| {
+            let to = format!("p{number}/{kind}.nii.gz");
+            let from = format!("{kind}/phantom_{number:04}.nii.gz");
+            std::fs::rename(phantoms.join(from), phantoms.join(&to)).unwrap();
+            to
+        });
+        json!({ "image": image, "label": label })
     };
     let list = std::fs::read(folder.path().join("phantoms/dataset.json")).unwrap();
     let mut list: Value = serde_json::from_slice(&list).unwrap();
@@ -125,7 +133,8 @@ fn an_experiment_leaves_tables_and_pictures_and_refuses_another_plan() {
     assert!(found["sizes"][0]["methods"][1]["difference"]["interval"]["low"].is_number());
     for run in found["runs"].as_array().unwrap() {
         assert_eq!(run["steps"], 4);
-        assert_eq!(run["cases"].as_object().unwrap().len(), 2);
+        let cases: Vec<&String> = run["cases"].as_object().unwrap().keys().collect();
+        assert_eq!(cases, ["p3/images.nii.gz", "p4/images.nii.gz"]);
     }
     let text = |name: &str| std::fs::read_to_string(at(name)).unwrap();
     let written: Value = serde_json::from_str(&text("results.json")).unwrap();
@@ -136,6 +145,15 @@ fn an_experiment_leaves_tables_and_pictures_and_refuses_another_plan() {
     for name in ["results.png", "curves.png"] {
         let bytes = std::fs::read(at(name)).unwrap();
         assert!(bytes.starts_with(b"\x89PNG"), "{name}");
+    }
+    // The plan gives the pre-trained arm an optimiser of its own.
+    assert!(
+        text("results.md")
+            .contains("\"pre-trained\" has an optimiser of its own: encoder_rate 0.5")
+    );
+    for (run, own) in [("pretrained", true), ("random", false)] {
+        let config = text(&format!("runs/002-{run}-seed1/config.toml"));
+        assert_eq!(config.contains("encoder_rate = 0.5\n"), own, "{config}");
     }
     // The pre-trained arm starts from the encoder, and the random one from nothing.
     assert!(at("runs/002-pretrained-seed1/loaded.json").exists());
@@ -161,6 +179,47 @@ fn an_experiment_leaves_tables_and_pictures_and_refuses_another_plan() {
         FAILED,
         &["plan.toml", "max_steps was 4, now 6"],
     );
+}
+
+#[test]
+fn finished_runs_of_other_settings_or_cases_are_not_taken() {
+    let folder = prepared();
+    let at = |name: &str| folder.path().join(name);
+    let plan = PLAN.replace("[\"random\", \"pretrained\", \"unet\"]", "[\"random\"]");
+    let plan = plan.replace("[arm.pretrained.optimizer]\nencoder_rate = 0.5\n", "");
+    let plan = plan.replace("seeds = [1, 2]", "seeds = [1]");
+    std::fs::write(at("plan.toml"), &plan).unwrap();
+    call(folder.path());
+    let reject = |parts: &[&str]| {
+        refused(folder.path(), &words(CALL, &[]), FAILED, parts);
+    };
+
+    // Somebody else is at work there.
+    let lock = std::fs::File::create(at("out/.lock")).unwrap();
+    lock.lock().unwrap();
+    reject(&["another process", "out"]);
+    drop(lock);
+
+    let config = at("out/runs/002-random-seed1/config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("max_steps = 4", "max_steps = 3")).unwrap();
+    reject(&["002-random-seed1", "run.max_steps was 3, now 4"]);
+    std::fs::write(&config, text).unwrap();
+
+    let split = at("phantoms/split.json");
+    let text = std::fs::read_to_string(&split).unwrap();
+    let list: Value = serde_json::from_str(&text).unwrap();
+    for (key, parts) in [
+        ("training", ["002-random-seed1", "other cases"]),
+        ("test", ["002-random-seed1", "other test cases"]),
+    ] {
+        let mut other = list.clone();
+        other[key].as_array_mut().unwrap().reverse();
+        std::fs::write(&split, other.to_string()).unwrap();
+        reject(&parts);
+    }
+    std::fs::write(&split, text).unwrap();
+    call(folder.path());
 }
 
 #[test]

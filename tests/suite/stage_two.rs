@@ -312,6 +312,59 @@ fn evaluation_of_the_reference_itself_is_perfect() {
 }
 
 #[test]
+fn a_folder_of_images_and_label_maps_is_trained_on_and_scored() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    run(at, &words("phantom --small --cases 4 --out phantoms", &[])).succeeded();
+    // As nnU-Net has it, and one image without a label map.
+    let place = |name: &str| at.join("set").join(name);
+    for name in ["imagesTr", "labelsTr"] {
+        std::fs::create_dir_all(place(name)).unwrap();
+    }
+    for (number, case) in ["a", "b", "c", "d"].into_iter().enumerate() {
+        let file = |kind: &str| at.join(format!("phantoms/{kind}/phantom_{number:04}.nii.gz"));
+        let image = place(&format!("imagesTr/{case}_0000.nii.gz"));
+        std::fs::copy(file("images"), image).unwrap();
+        if case != "d" {
+            let label = place(&format!("labelsTr/{case}.nii.gz"));
+            std::fs::copy(file("labels"), label).unwrap();
+        }
+    }
+    let labels: serde_json::Map<String, serde_json::Value> = (0..14)
+        .map(|class| (format!("organ {class}"), class.into()))
+        .collect();
+    let about = serde_json::json!({"channel_names": {"0": "CT"}, "labels": labels});
+    std::fs::write(place("dataset.json"), about.to_string()).unwrap();
+
+    let settings = "--datalist set --out run --max-steps 1 --layers 3 --feature-size 4";
+    let done = run(at, &call("finetune", settings)).succeeded();
+    assert!(done.stderr.contains("d_0000.nii.gz"), "{}", done.stderr);
+    let cases = std::fs::read(at.join("run/cases.json")).unwrap();
+    let cases: serde_json::Value = serde_json::from_slice(&cases).unwrap();
+    let count = |list: &str| cases[list].as_array().unwrap().len();
+    assert_eq!((count("training"), count("validation")), (2, 1));
+    let evaluate = "evaluate --weights run --datalist set --split validation --device cpu --json";
+    let found = run(at, &words(evaluate, &[])).succeeded().json();
+    assert_eq!(found["cases"].as_array().unwrap().len(), 1);
+    assert_eq!(found["class_names"][13], "organ 13");
+}
+
+#[test]
+fn mirroring_is_refused_for_a_network_that_was_trained_without_flips() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    finetuned(at, "--out run --max-steps 1 --flip-probability 0");
+    let image = data("hippocampus/images/hippocampus_003.nii.gz");
+    let image = image.display().to_string();
+    let predict = "predict --weights run --output out.nii.gz --device cpu --mirror";
+    let args = words(predict, &["--input", &image]);
+    refused(at, &args, 1, &["mirror", "flip_probability"]);
+    finetuned(at, "--out flipped --max-steps 1");
+    let predict = predict.replace("weights run", "weights flipped");
+    run(at, &words(&predict, &["--input", &image])).succeeded();
+}
+
+#[test]
 fn bad_input_of_stage_two_gets_one_clear_line() {
     let folder = tempfile::tempdir().unwrap();
     let source = data("hippocampus");
@@ -341,7 +394,7 @@ fn bad_input_of_stage_two_gets_one_clear_line() {
     }
 
     for (more, parts) in [
-        ("--datalist . --out run", ["is a folder", "split file"]),
+        ("--datalist . --out run", ["holds no", ".nii.gz"]),
         ("--classes 257 --out run", ["classes", "256"]),
     ] {
         let words = call("finetune --layers 3 --feature-size 4", more);

@@ -34,6 +34,10 @@ pub(crate) async fn segment(
     device: &Device,
     control: &Control,
 ) -> Result<Segmentation, String> {
+    model
+        .config
+        .check_mirror(mirror)
+        .map_err(|e| e.to_string())?;
     let image = cases.image(index)?;
     let (case, labelled) = (image.case(), image.label.is_some());
     let read = image.read()?;

@@ -38,10 +38,7 @@ pub(super) fn claim(out: &Path, plan: &Path) -> anyhow::Result<()> {
     if changes.is_empty() {
         return Ok(());
     }
-    let changes: Vec<String> = changes
-        .into_iter()
-        .map(|(name, text)| format!("{name} {text}"))
-        .collect();
+    let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
     bail!(
         "the plan in {} differs from that of the experiment in {}: {}; choose another --out, or leave the plan as it was",
         plan.display(),

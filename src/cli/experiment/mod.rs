@@ -7,6 +7,7 @@ mod trial;
 
 use crate::cli::args::DeviceArgs;
 use crate::cli::output::{duration, print, say};
+use crate::cli::run_folder::lock;
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::training::ready_device;
 use crate::config::{Arm, ExperimentPlan, IntensityMode, PretrainConfig, PretrainPlan};
@@ -45,6 +46,7 @@ pub(super) fn run(args: &ExperimentArgs) -> anyhow::Result<ExitCode> {
     let plan = read_plan(args)?;
     let trials = trial::all(&plan)?;
     folder::claim(&args.out, &args.plan)?;
+    let _lock = lock(&args.out)?;
     match go(args, &plan, &trials, &control)? {
         Some(results) => {
             if args.json {

@@ -2,6 +2,7 @@
 
 use crate::cli::experiment::runs::Ended;
 use crate::cli::experiment::trial::{Trial, pretraining_folder};
+use crate::cli::resumed::differences;
 use crate::config::{Arm, ExperimentPlan};
 use crate::metric::{CaseScore, Method, SizeResult, Summary, compare_methods};
 use crate::platform;
@@ -25,6 +26,8 @@ pub(super) struct Results {
     sizes: Vec<SizeResult>,
     /// Test cases left out of the comparison, because one has no foreground at all.
     left_out: Vec<String>,
+    /// What is different in the optimisers of arms that have their own, in words.
+    optimizers: BTreeMap<Arm, String>,
     pretraining: Vec<Pretraining>,
     runs: Vec<Run>,
 }
@@ -83,12 +86,22 @@ impl Results {
             best_validation_l1: ended.finished.best_validation_l1,
             seconds: ended.finished.seconds,
         });
+        let mut optimizers = BTreeMap::new();
+        for (arm, own) in &plan.optimizers {
+            let changes = differences(&plan.finetune.optimizer, own)?;
+            let changes: Vec<String> = changes
+                .into_iter()
+                .map(|change| format!("{} {} instead of {}", change.name, change.new, change.old))
+                .collect();
+            optimizers.insert(*arm, changes.join(", "));
+        }
         Ok(Results {
             name: plan.name.clone(),
             version: env!("CARGO_PKG_VERSION"),
             device: device.to_owned(),
             sizes,
             left_out,
+            optimizers,
             pretraining: pretraining.collect(),
             runs: runs.collect::<anyhow::Result<_>>()?,
         })
@@ -136,7 +149,7 @@ impl Results {
             .first()
             .map_or(95.0, |s| 100.0 * s.bootstrap.level);
         let mut text = format!(
-            "# {}\n\nForeground Dice of the test cases in percent: the mean, ± the deviation over seeds; differences are paired over cases, after averaging over seeds, with their {level} % bootstrap interval over cases, which does not cover the spread over seeds. Each run was scored once, with the weights that were the best on the validation cases.\n\n{}\n![Results](results.png)\n\n## Runs\n\n{}\n![Validation Dice](curves.png)\n",
+            "# {}\n\nForeground Dice of the test cases in percent: the mean, ± the deviation over seeds; differences are paired over cases, after averaging over seeds, with their {level} % bootstrap interval over cases, which does not cover the spread over seeds. Each run was scored once, with the weights that were the best on the validation cases. Validation Dice is on the network's grid with the original's windows, test Dice on the scans' own voxels, so the two are no measure of overfitting.\n\n{}\n![Results](results.png)\n\n## Runs\n\n{}\n![Validation Dice](curves.png)\n",
             self.name,
             self.table().markdown(),
             self.by_run().markdown(),
@@ -150,6 +163,11 @@ impl Results {
                 run.seconds / 60.0,
                 run.best_validation_l1
                     .map_or("-".to_owned(), |value| format!("{value:.4}")),
+            ));
+        }
+        for (arm, changes) in &self.optimizers {
+            text.push_str(&format!(
+                "\nThe arm \"{arm}\" has an optimiser of its own: {changes}.\n"
             ));
         }
         if !self.left_out.is_empty() {

@@ -9,17 +9,19 @@ use crate::cli::model::model;
 use crate::cli::output::say;
 use crate::cli::pretrain::Pretrain;
 use crate::cli::progress::{Job, Progress};
-use crate::cli::resumed::{check_unchanged, make_absolute};
+use crate::cli::resumed::{check_finished, check_unchanged, make_absolute, same_cases};
 use crate::cli::training::{Place, Training, carry_out};
 use crate::config::{ExperimentPlan, PretrainConfig, StageConfig};
+use crate::dataset::case_names;
 use crate::device::Selected;
 use crate::infer::{Blending, SlidingWindow};
 use crate::metric::SurfaceOptions;
+use crate::platform::Instant;
 use crate::report::metrics::{self, METRICS_FILE};
 use crate::report::scores::Evaluation;
 use crate::report::summary::write_json;
 use crate::train::{Checkpoint, Control};
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -135,13 +137,18 @@ impl<'a> Runner<'a> {
             )),
         };
         let config = trial.config(plan, start);
+        let (started, whole) = (Instant::now(), !folder.exists());
         let Some(finished) = self.bring_to_end::<Finetune>(&folder, config, job)? else {
             return Ok(None);
         };
-        self.seconds.push(finished.seconds);
         let Some(test) = self.test(&folder, trial, plan)? else {
             return Ok(None);
         };
+        // Preparing and scoring count too.
+        self.seconds.push(match whole {
+            true => started.elapsed().as_secs_f64(),
+            false => finished.seconds,
+        });
         let records = metrics::read(&folder.join(METRICS_FILE))?;
         Ok(Some(Ended {
             finished,
@@ -157,12 +164,16 @@ impl<'a> Runner<'a> {
         mut config: C::Config,
         job: Job,
     ) -> anyhow::Result<Option<Finished>> {
-        if let Some(finished) = finished(folder)? {
-            return Ok(Some(finished));
-        }
         config.settle();
         make_absolute(&mut config)?;
         let list = C::list(&mut config)?;
+        if let Some(finished) = finished(folder)? {
+            check_finished(folder, &config)?;
+            if let Some(list) = &list {
+                same_cases(folder, list)?;
+            }
+            return Ok(Some(finished));
+        }
         let checkpoints = folder.join("checkpoints");
         let begun = ["last", "previous"]
             .iter()
@@ -201,10 +212,20 @@ impl<'a> Runner<'a> {
         plan: &ExperimentPlan,
     ) -> anyhow::Result<Option<Evaluation>> {
         let file = folder.join(TEST_FILE);
+        let list = trial.data_list(&plan.data.root)?;
         if let Ok(text) = std::fs::read_to_string(&file) {
-            let found = serde_json::from_str(&text);
-            return found.with_context(|| format!("{} is not ours", file.display()));
+            let found: Evaluation = serde_json::from_str(&text)
+                .with_context(|| format!("{} does not hold scores", file.display()))?;
+            let scored = found.cases.iter().map(|case| &case.case);
+            ensure!(
+                scored.eq(&case_names(&list.test)),
+                "the scores in {} are of other test cases than {} lists now: put the list back, or choose another --out",
+                file.display(),
+                trial.list.display()
+            );
+            return Ok(Some(found));
         }
+        say(&format!("scoring {} test cases", list.test.len()));
         let wanted = ModelArgs {
             weights: folder.to_owned(),
             preset: None,
@@ -212,7 +233,6 @@ impl<'a> Runner<'a> {
             classes: None,
         };
         let model = model(&wanted, &self.selected.device)?;
-        let list = trial.data_list(&plan.data.root)?;
         let classes = model.network.classes();
         let source = Source::Network {
             windows: SlidingWindow {

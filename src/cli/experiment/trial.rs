@@ -28,12 +28,13 @@ impl Trial {
     }
 
     /// Its settings: those of the plan; arms differ in the weights they start from or in the
-    /// encoder, and in nothing else.
+    /// encoder, in the optimiser where the plan says so, and in nothing else.
     pub(super) fn config(&self, plan: &ExperimentPlan, start: Option<PathBuf>) -> FinetuneConfig {
         let mut config = plan.finetune.clone();
         config.data.datalist = Some(self.list.clone());
         config.data.data_root = Some(plan.data.root.clone());
         config.run.seed = self.seed;
+        config.optimizer = plan.optimizer(self.arm).clone();
         config.start.pretrained = start;
         if self.arm == Arm::Unet {
             config.decoder.architecture = Architecture::Unet;

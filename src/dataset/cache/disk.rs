@@ -4,13 +4,16 @@ use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::entry::{self, Entry, EntryError, FORMAT_VERSION, Key};
 use super::index::{Index, Stamp};
-use crate::platform::AtomicFile;
+use crate::platform::{AtomicFile, is_temporary};
 
 const INDEX: &str = "sources.jsonl";
 const EXTENSION: &str = "huvol";
+/// Nobody writes one file for this long.
+const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 
 /// A folder of entries and the index of the files they were made from.
 #[derive(Debug)]
@@ -40,6 +43,7 @@ impl Disk {
             );
             return None;
         }
+        remove_abandoned(folder);
         Some(Disk {
             folder: folder.to_path_buf(),
             index: Index::open(&folder.join(INDEX)),
@@ -62,20 +66,46 @@ impl Disk {
                 files.push((file, stamp));
             }
         }
-        let key = hasher.finalize();
-        Some(Place {
+        Some(self.at(hasher.finalize().into(), files))
+    }
+
+    /// The place of a key, for what is made from `sources`.
+    pub(super) fn at(&self, key: Key, sources: Vec<(PathBuf, Stamp)>) -> Place<'_> {
+        let name = blake3::Hash::from(key).to_hex();
+        let path = self.folder.join(name.as_str());
+        Place {
             disk: self,
-            path: self
-                .folder
-                .join(key.to_hex().as_str())
-                .with_extension(EXTENSION),
-            key: key.into(),
-            sources: files,
-        })
+            path: path.with_extension(EXTENSION),
+            key,
+            sources,
+        }
+    }
+}
+
+/// Removes what processes left that were killed while they wrote: copies of scans that nobody would find again.
+fn remove_abandoned(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let old = |data: fs::Metadata| {
+            let age = data.modified().ok()?.elapsed().ok()?;
+            (age > ABANDONED).then_some(())
+        };
+        let abandoned =
+            is_temporary(&entry.file_name()) && entry.metadata().ok().and_then(old).is_some();
+        if abandoned && let Err(error) = fs::remove_file(entry.path()) {
+            log::debug!("cannot remove {}: {error}", entry.path().display());
+        }
     }
 }
 
 impl Place<'_> {
+    /// Finds the place again.
+    pub(super) fn key(&self) -> Key {
+        self.key
+    }
+
     /// The item, if the folder has it whole.
     pub(super) fn load<T: Entry>(&self) -> Option<T> {
         let file = match File::open(&self.path) {
@@ -130,7 +160,10 @@ fn files_of(path: &Path) -> Vec<PathBuf> {
             true => path.to_path_buf(),
             false => path.with_extension(""),
         };
-        let parts = ["hdr", "hdr.gz", "img", "img.gz"].map(|end| stem.with_extension(end));
+        let parts = [
+            "hdr", "hdr.gz", "img", "img.gz", "HDR", "HDR.GZ", "IMG", "IMG.GZ",
+        ];
+        let parts = parts.map(|end| stem.with_extension(end));
         files.extend(
             parts
                 .into_iter()

@@ -8,22 +8,22 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::path::Path;
 use std::sync::Mutex;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use super::lock;
 use crate::platform::AppendFile;
 
-/// A file changed this recently may change again without its time stamp showing it.
-const SETTLED: Duration = Duration::from_secs(2);
+/// A file changed this recently, in nanoseconds, may change again without its time stamp showing it.
+const SETTLED: i64 = 2_000_000_000;
 
 /// Size and time of a file: if both are as before, so is its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stamp {
     bytes: u64,
-    /// Nanoseconds since 1970.
-    modified: u64,
+    /// Nanoseconds since 1970, negative before: some shares and archives date files in 1601.
+    modified: i64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -49,19 +49,26 @@ impl Stamp {
     }
 
     fn from_metadata(metadata: &Metadata) -> io::Result<Stamp> {
-        let since = metadata.modified()?.duration_since(SystemTime::UNIX_EPOCH);
-        let nanos = since.map_err(io::Error::other)?.as_nanos();
         Ok(Stamp {
             bytes: metadata.len(),
-            modified: u64::try_from(nanos).map_err(io::Error::other)?,
+            modified: since_1970(metadata.modified()?),
         })
     }
 
     fn settled(&self) -> bool {
-        let modified = SystemTime::UNIX_EPOCH + Duration::from_nanos(self.modified);
-        SystemTime::now()
-            .duration_since(modified)
-            .is_ok_and(|age| age >= SETTLED)
+        let age = since_1970(SystemTime::now()).saturating_sub(self.modified);
+        age >= SETTLED
+    }
+}
+
+/// Nanoseconds; the ends of the range, in 1677 and 2262, stand for all times beyond them.
+fn since_1970(time: SystemTime) -> i64 {
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
+        Err(before) => {
+            let before = i64::try_from(before.duration().as_nanos());
+            before.map_or(i64::MIN, |nanoseconds| -nanoseconds)
+        }
     }
 }
 

@@ -2,10 +2,14 @@
 //! any moment leaves either the old file or the new one, never half of one.
 
 use super::with_path;
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How files in the making begin.
+const TEMPORARY: &str = ".hounsfield-";
 
 /// Buffer between the caller and the file: checkpoints arrive in small pieces.
 const BUFFER: usize = 256 * 1024;
@@ -68,7 +72,7 @@ impl AtomicFile {
         self.finish().map_err(with_path("write", &self.target))?;
         // Drop must not remove the file that is now in place.
         self.file = None;
-        sync_folder(&self.target).map_err(with_path("write", &self.target))
+        sync_folder(folder_of(&self.target)).map_err(with_path("write", &self.target))
     }
 
     fn finish(&mut self) -> io::Result<()> {
@@ -120,6 +124,12 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.commit()
 }
 
+/// Whether a file of this name is one in the making, or was left by a process that was killed.
+pub fn is_temporary(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.starts_with(TEMPORARY) && name.ends_with(".tmp")
+}
+
 /// A new empty file in the folder of `target` under a name nobody else uses.
 fn create_beside(target: &Path) -> io::Result<(File, PathBuf)> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
@@ -127,7 +137,7 @@ fn create_beside(target: &Path) -> io::Result<(File, PathBuf)> {
     loop {
         // Not made from the target's name: that may already be as long as names can be.
         let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let temporary = target.with_file_name(format!(".hounsfield-{process}-{count}.tmp"));
+        let temporary = target.with_file_name(format!("{TEMPORARY}{process}-{count}.tmp"));
         match OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -141,15 +151,19 @@ fn create_beside(target: &Path) -> io::Result<(File, PathBuf)> {
     }
 }
 
-/// Makes a rename last through a power cut. File systems that cannot sync a folder say so with one
-/// of two errors, and need none.
-#[cfg(unix)]
-fn sync_folder(file: &Path) -> io::Result<()> {
-    use io::ErrorKind::{InvalidInput, Unsupported};
-    let folder = match file.parent() {
+/// The folder that a file or folder lies in.
+pub(in crate::platform) fn folder_of(file: &Path) -> &Path {
+    match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
-    };
+    }
+}
+
+/// Makes what is named in a folder last through a power cut. File systems that cannot sync a folder say so with one of
+/// two errors, and need none.
+#[cfg(unix)]
+pub(in crate::platform) fn sync_folder(folder: &Path) -> io::Result<()> {
+    use io::ErrorKind::{InvalidInput, Unsupported};
     match File::open(folder).and_then(|folder| folder.sync_all()) {
         Err(error) if !matches!(error.kind(), InvalidInput | Unsupported) => Err(error),
         _ => Ok(()),
@@ -158,7 +172,7 @@ fn sync_folder(file: &Path) -> io::Result<()> {
 
 /// Windows has no way to sync a folder; its rename is journalled.
 #[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
+pub(in crate::platform) fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
 

@@ -1,0 +1,147 @@
+//! What a data set's JSON file says besides its lists: names of the classes, and what made the images.
+
+use serde_json::{Map, Value};
+
+use super::DatasetError;
+
+/// Classes and modality of a data set.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Description {
+    /// Names by number; empty where the file has none.
+    pub classes: Vec<String>,
+    /// Of the first channel.
+    pub modality: Option<String>,
+}
+
+impl Description {
+    /// Reads the text of a file that is only this, such as nnU-Net's `dataset.json`.
+    ///
+    /// # Errors
+    /// Not JSON, and as [`Description::of`].
+    #[cfg(not(target_family = "wasm"))]
+    pub(super) fn parse(text: &[u8], name: &str) -> Result<Description, DatasetError> {
+        Description::of(&json(text, name)?, name)
+    }
+
+    /// Takes classes from `labels`, which go from numbers to names (the Decathlon) or from names to numbers (nnU-Net),
+    /// and the modality from `modality` or `channel_names`.
+    ///
+    /// # Errors
+    /// Labels that are not numbered from 0 without gaps.
+    pub(super) fn of(value: &Value, name: &str) -> Result<Description, DatasetError> {
+        let not_a_split = |problem: String| DatasetError::NotASplit {
+            name: name.to_owned(),
+            problem,
+        };
+        let classes = match value.get("labels") {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Object(labels)) if labels.values().all(Value::is_string) => {
+                by_number(labels).map_err(not_a_split)?
+            }
+            Some(Value::Object(labels)) => by_name(labels).map_err(not_a_split)?,
+            Some(_) => {
+                let expected = "expected {\"0\": \"background\", ..} or {\"background\": 0, ..}";
+                return Err(not_a_split(format!(
+                    "its \"labels\" are not an object; {expected}"
+                )));
+            }
+        };
+        let modality = value.get("modality").or(value.get("channel_names"));
+        let modality = modality.and_then(|modality| modality.get("0").unwrap_or(modality).as_str());
+        Ok(Description {
+            classes,
+            modality: modality.map(str::to_owned),
+        })
+    }
+}
+
+/// The value of a JSON text.
+///
+/// # Errors
+/// [`DatasetError::NotJson`] with line and column.
+pub(super) fn json(text: &[u8], name: &str) -> Result<Value, DatasetError> {
+    // Editors on Windows put a byte order mark in front, which JSON does not allow.
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    serde_json::from_slice(text).map_err(|source| DatasetError::NotJson {
+        name: name.to_owned(),
+        line: source.line(),
+        column: source.column(),
+        source,
+    })
+}
+
+/// Names in the order of their numbers, which are the keys.
+fn by_number(labels: &Map<String, Value>) -> Result<Vec<String>, String> {
+    let class = |number: usize| {
+        let class = labels.get(&number.to_string()).and_then(Value::as_str);
+        class
+            .map(str::to_owned)
+            .ok_or_else(|| gap(number, labels.len()))
+    };
+    (0..labels.len()).map(class).collect()
+}
+
+/// Names in the order of their numbers, which are the values.
+fn by_name(labels: &Map<String, Value>) -> Result<Vec<String>, String> {
+    if let Some((class, _)) = labels.iter().find(|(_, number)| !number.is_u64()) {
+        return Err(format!(
+            "its \"labels\" give \"{class}\" no whole number; regions of several labels are not supported"
+        ));
+    }
+    if labels.contains_key("ignore") {
+        return Err("its \"labels\" have a class to ignore, which is not supported".to_owned());
+    }
+    let class = |number: usize| {
+        let of_number = |value: &Value| value.as_u64() == u64::try_from(number).ok();
+        let found = labels.iter().find(|(_, value)| of_number(value));
+        found
+            .map(|(class, _)| class.clone())
+            .ok_or_else(|| gap(number, labels.len()))
+    };
+    (0..labels.len()).map(class).collect()
+}
+
+fn gap(number: usize, count: usize) -> String {
+    format!("its \"labels\" have no name for class {number}; number {count} classes from 0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Description, DatasetError> {
+        Description::parse(text.as_bytes(), "dataset.json")
+    }
+
+    #[test]
+    fn classes_are_named_in_the_order_of_their_numbers() -> Result<(), DatasetError> {
+        let labels = r#"{"labels": {"10": "k", "0": "a", "1": "b", "2": "c",
+            "3": "d", "4": "e", "5": "f", "6": "g", "7": "h", "8": "i", "9": "j"}}"#;
+        assert_eq!(parse(labels)?.classes.concat(), "abcdefghijk");
+        let nnunet = parse(r#"{"channel_names": {"0": "CT"}, "labels": {"b": 1, "a": 0}}"#)?;
+        assert_eq!(nnunet.classes.concat(), "ab");
+        assert_eq!(nnunet.modality.as_deref(), Some("CT"));
+        assert_eq!(parse("{}")?, Description::default());
+        assert_eq!(
+            parse(r#"{"labels": {}, "modality": null}"#)?,
+            Description::default()
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn labels_that_are_no_classes_are_refused() {
+        for (labels, expected) in [
+            (r#"["x"]"#, "not an object"),
+            (r#"{"0": "x", "2": "y"}"#, "for class 1"),
+            (r#"{"x": 0, "y": 2}"#, "for class 1"),
+            (r#"{"x": 0, "y": [1, 2]}"#, "\"y\" no whole number"),
+            (r#"{"x": 0, "y": -1}"#, "\"y\" no whole number"),
+            (r#"{"x": 0, "ignore": 1}"#, "to ignore"),
+        ] {
+            let found = parse(&format!(r#"{{"labels": {labels}}}"#));
+            let message = found.map_or_else(|e| e.to_string(), |found| format!("{found:?}"));
+            assert!(message.contains(expected), "{labels} gave: {message}");
+        }
+    }
+}
