@@ -199,6 +199,14 @@ mod tests {
     }
 
     #[test]
+    fn more_holes_than_memory_holds_are_an_error() {
+        let mut spec = CorruptionSpec::default();
+        spec.shuffle.holes = usize::MAX;
+        let error = spec.validate([96; 3]);
+        assert!(matches!(error, Err(AugmentError::TooManyHoles { .. })));
+    }
+
+    #[test]
     fn impossible_corruptions_are_errors() {
         let good = CorruptionSpec::default();
         let patch = [96; 3];

@@ -166,7 +166,10 @@ fn one(
 ) -> anyhow::Result<CaseReport> {
     let started = Instant::now();
     let NiftiImage { header, volume } = volume::read_image(input)?;
-    let original = volume.clone();
+    let (input_shape, input_affine) = (volume.shape(), *volume.affine());
+    // Made before preparing takes the voxels: a copy of them is wanted only here.
+    let on_input = args.picture.is_some() && matches!(args.grid, Grid::Input);
+    let shown = on_input.then(|| displayed(volume.data(), &model.config));
     let prepared = model.config.transform().image(volume)?;
     let windows = args.windows.settings(&model.config)?;
     let bar = ProgressBar::new(0).with_message("windows");
@@ -199,7 +202,7 @@ fn one(
                 keep,
                 &mut go_on,
             );
-            (pollster::block_on(found)?, original.shape())
+            (pollster::block_on(found)?, input_shape)
         }
         Grid::Model => {
             let image = prepared.image.data();
@@ -231,7 +234,7 @@ fn one(
     let values: Vec<f32> = labels.iter().map(|label| f32::from(*label)).collect();
     let spacing = match args.grid {
         Grid::Input => {
-            let map = Volume::new(grid, values, *original.affine())?;
+            let map = Volume::new(grid, values, input_affine)?;
             let spacing = map.spacing();
             volume::write_like(output, &header, &map, Datatype::U8)?;
             spacing
@@ -245,11 +248,19 @@ fn one(
     if let (Some(folder), Some(kept)) = (&args.probabilities, &kept) {
         write_probabilities(folder, output, kept, args.grid, &prepared, &header)?;
     }
+    let volumes = volumes_ml(&labels, model.network.classes(), spacing)?;
     if let Some(picture) = &args.picture {
-        draw(picture, &prepared, model, &labels, args.grid, &original)?;
+        let (shape, image, orientation) = match shown {
+            Some(shown) => (input_shape, shown, PictureOrientation::of(&input_affine)),
+            None => (
+                shape,
+                prepared.image.data().to_vec(),
+                PictureOrientation::RAS,
+            ),
+        };
+        draw(picture, shape, image, orientation, labels)?;
     }
     let seconds = started.elapsed().as_secs_f64();
-    let volumes = volumes_ml(&labels, model.network.classes(), spacing)?;
     say(&format!(
         "{}: {count} windows in {}, wrote {}",
         input.display(),
@@ -298,27 +309,14 @@ fn write_probabilities(
     Ok(())
 }
 
-/// The image with its labels over it, on the grid that was written.
+/// An image from 0 to 1 with the labels over it.
 fn draw(
     path: &Path,
-    prepared: &Prepared,
-    model: &Model,
-    labels: &[u8],
-    grid: Grid,
-    original: &Volume,
+    shape: [usize; 3],
+    image: Vec<f32>,
+    orientation: PictureOrientation,
+    labels: Vec<u8>,
 ) -> anyhow::Result<()> {
-    let (shape, image, orientation) = match grid {
-        Grid::Model => (
-            prepared.image.shape(),
-            prepared.image.data().to_vec(),
-            PictureOrientation::RAS,
-        ),
-        Grid::Input => {
-            let orientation = PictureOrientation::of(original.affine());
-            let shown = displayed(original.data(), &model.config);
-            (original.shape(), shown, orientation)
-        }
-    };
     if labels.len() != image.len() {
         bail!("the picture and the labels have different grids");
     }
@@ -326,7 +324,7 @@ fn draw(
         shape,
         image,
         labels: Vec::new(),
-        prediction: labels.to_vec(),
+        prediction: labels,
     };
     let image = picture_of(&picture, orientation)?;
     platform::write_atomic(path, &image.encode_png()?)?;

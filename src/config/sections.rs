@@ -396,3 +396,46 @@ impl Default for RunConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_call_ct_by_many_names() {
+        for name in [
+            "CT",
+            "ct",
+            "CTA",
+            "CT angiography",
+            "CBCT",
+            "Computed Tomography",
+            "cone-beam CT",
+        ] {
+            assert_eq!(
+                IntensityMode::Auto.settled(Some(name)),
+                IntensityMode::Range,
+                "{name}"
+            );
+        }
+        for name in [
+            "MRI",
+            "T1",
+            "PET/CT",
+            "positron emission tomography",
+            "US",
+            "sector scan",
+        ] {
+            assert_eq!(
+                IntensityMode::Auto.settled(Some(name)),
+                IntensityMode::Percentile,
+                "{name}"
+            );
+        }
+        assert_eq!(IntensityMode::Auto.settled(None), IntensityMode::Range);
+        assert_eq!(
+            IntensityMode::Zscore.settled(Some("CT")),
+            IntensityMode::Zscore
+        );
+    }
+}

@@ -252,3 +252,80 @@ impl Slab {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::{Architecture, SegmenterConfig, UnetrConfig, VitConfig};
+    use crate::weights;
+
+    const SHAPE: [usize; 3] = [16, 8, 8];
+
+    fn network() -> Segmenter {
+        let config = SegmenterConfig {
+            architecture: Architecture::Unetr,
+            sizes: UnetrConfig {
+                vit: VitConfig {
+                    image_size: SHAPE,
+                    patch_size: 8,
+                    hidden_size: 16,
+                    mlp_dim: 16,
+                    layers: 3,
+                    heads: 2,
+                },
+                feature_size: 2,
+                classes: 3,
+            },
+        };
+        let zeros = Segmenter::zeros(&config, &Device::flex()).unwrap();
+        weights::initialise(zeros, 1).unwrap()
+    }
+
+    fn logits(network: &Segmenter, image: &[f32], mirror: bool) -> Vec<f32> {
+        let settings = SlidingWindow {
+            window: SHAPE,
+            overlap: 0.5,
+            blending: Blending::Gaussian,
+            mirror,
+        };
+        let mut found = Vec::new();
+        let mut sink = |planes: &[f32]| {
+            found.extend_from_slice(planes);
+            Ok(())
+        };
+        let mut go_on = |_, _| ControlFlow::Continue(());
+        let device = Device::flex();
+        let run = settings.run(network, image, SHAPE, &device, &mut sink, &mut go_on);
+        pollster::block_on(run).unwrap();
+        found
+    }
+
+    /// The volume mirrored along an axis, `size` numbers a voxel.
+    fn mirrored(values: &[f32], axis: usize, size: usize) -> Vec<f32> {
+        let step: usize = SHAPE[axis + 1..].iter().product::<usize>() * size;
+        let blocks = values.chunks_exact(step * SHAPE[axis]);
+        blocks
+            .flat_map(|block| block.rchunks_exact(step).flatten().copied())
+            .collect()
+    }
+
+    #[test]
+    fn with_mirroring_the_prediction_turns_with_the_image() {
+        let network = network();
+        let image: Vec<f32> = (0..1024).map(|i| (i * 37 % 101) as f32 / 100.0).collect();
+        let furthest = |a: &[f32], b: &[f32]| {
+            let differences = a.iter().zip(b).map(|(a, b)| (a - b).abs());
+            differences.fold(0.0, f32::max)
+        };
+        for axis in 0..3 {
+            let turned = mirrored(&image, axis, 1);
+            let apart = |mirror: bool| {
+                let straight = mirrored(&logits(&network, &image, mirror), axis, 3);
+                furthest(&straight, &logits(&network, &turned, mirror))
+            };
+            // Without it the network itself knows left from right.
+            assert!(apart(false) > 1e-2, "axis {axis}: {}", apart(false));
+            assert!(apart(true) < 1e-4, "axis {axis}: {}", apart(true));
+        }
+    }
+}

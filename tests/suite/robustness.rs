@@ -220,6 +220,22 @@ fn what_is_no_file_is_named() {
     );
 }
 
+/// Only where the file system tells letters by their case; elsewhere the first name finds the file anyway.
+#[test]
+fn a_pair_named_in_capitals_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = support::data("robustness/nifti-reader-js/air2.hdr.gz");
+    for (from, to) in [("hdr.gz", "SCAN.HDR.GZ"), ("img.gz", "SCAN.IMG.GZ")] {
+        let from = small.with_extension("").with_extension(from);
+        fs::copy(from, folder.path().join(to)).unwrap();
+    }
+    let expected = volume::read(&small).unwrap();
+    for name in ["SCAN.HDR.GZ", "SCAN.IMG.GZ"] {
+        let found = volume::read(&folder.path().join(name)).unwrap();
+        assert_eq!(found.data(), expected.data(), "{name}");
+    }
+}
+
 /// The small files among the real ones, those in gzip both as stored and inflated.
 fn small_files() -> Vec<Vec<u8>> {
     let mut files = Vec::new();

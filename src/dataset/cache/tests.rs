@@ -215,6 +215,55 @@ fn an_entry_under_the_name_of_another_is_not_believed() -> Outcome {
 }
 
 #[test]
+fn a_volume_beyond_memory_outlives_its_source() -> Outcome {
+    let fixture = Fixture::new()?;
+    let source = fixture.source("a", "content", HOUR)?;
+    let cache = fixture.cache(0);
+    cache.get(&[&source], "s", || volume(1.0))?;
+    // Changed, then out of reach: this run goes on with what it began with.
+    fs::write(&source, "other content")?;
+    let again = cache.get(&[&source], "s", || volume(2.0))?;
+    assert_eq!(again.data(), [1.0; 8]);
+    drop(again);
+    fs::remove_file(&source)?;
+    let again = cache.get(&[&source], "s", || volume(3.0))?;
+    assert_eq!(again.data(), [1.0; 8]);
+    assert_eq!(cache.counts(), counts(0, 2, 1));
+    Ok(())
+}
+
+#[test]
+fn files_dated_before_1970_are_kept_too() -> Outcome {
+    let fixture = Fixture::new()?;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+    for (name, years) in [("nineties", 100), ("windows", 369)] {
+        let age = now + 24 * HOUR * 365 * years;
+        let source = fixture.source(name, name, age)?;
+        fixture.cache(0).get(&[&source], "s", || volume(1.0))?;
+        let cache = fixture.cache(0);
+        cache.get(&[&source], "s", || volume(2.0))?;
+        assert_eq!(cache.counts(), counts(0, 1, 0), "{name}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_a_killed_process_left_is_removed_after_a_day() -> Outcome {
+    let fixture = Fixture::new()?;
+    fixture.cache(0);
+    for (name, age, stays) in [
+        (".hounsfield-1-0.tmp", 23 * HOUR, true),
+        (".hounsfield-1-1.tmp", 25 * HOUR, false),
+        ("somebody's.tmp", 25 * HOUR, true),
+    ] {
+        let path = fixture.source(&format!("made/here/{name}"), "half a volume", age)?;
+        fixture.cache(0);
+        assert_eq!(path.exists(), stays, "{name}");
+    }
+    Ok(())
+}
+
+#[test]
 fn memory_holds_what_fits_the_budget_and_the_rest_is_built_again() -> Outcome {
     let cache = Cache::new(70, None);
     let names = ["a", "b", "c"].map(Path::new);
