@@ -345,7 +345,8 @@ def data(args):
     for case in json.loads(args.datalist.read_text())["training"][: args.limit]:
         ((args.data_root or args.datalist.parent) / case["image"]).read_bytes()  # Both sides find the file cache warm.
     rows = [("seconds", "seconds", False), ("volumes a second", "volumes_per_s", True), *WHOLE_RUN]
-    report(args, "One pass over the files, no cache", rows, ours, theirs, {})
+    title = f"One pass over the files, no cache, {args.workers} threads or workers"
+    report(args, title, rows, ours, theirs, {"RAYON_NUM_THREADS": str(args.workers)})
 
 
 def step(args):

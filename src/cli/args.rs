@@ -8,6 +8,7 @@ use crate::device::DeviceChoice;
 use crate::infer::{Blending, SlidingWindow};
 use crate::weights::MonaiVersion;
 use anyhow::Context;
+use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 use std::marker::PhantomData;
 use std::path::PathBuf;
@@ -416,6 +417,11 @@ pub(super) fn layered<C: StageConfig + Args>(
         config = config.overlaid(&text, &place)?;
     }
     apply_flags(&mut config, flags)?;
+    // Presets count steps between validations, which would silence an interval in epochs.
+    let given = |flag: &str| flags.value_source(flag) == Some(ValueSource::CommandLine);
+    if given("validation_interval") && !given("validation_steps") {
+        config.run_mut().validation_steps = 0;
+    }
     config.validate()?;
     config.settle();
     Ok((config, preset))

@@ -16,7 +16,8 @@ use std::process::ExitCode;
 struct Report {
     version: &'static str,
     adapters: Vec<Adapter>,
-    selected: String,
+    /// None where it could not be opened.
+    selected: Option<String>,
     presets: Vec<PresetMemory>,
     self_test: Option<Vec<CheckResult>>,
     /// Every comparison with double precision, where it was asked for.
@@ -52,10 +53,16 @@ pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     }
     let (adapters, selected) =
         pollster::block_on(async { (adapters().await, select(args.device.device).await) });
-    let selected = selected?;
-    let tested = pollster::block_on(self_test(&selected.device));
-    let kernels = match (args.kernels, &tested) {
-        (true, Ok(_)) => Some(pollster::block_on(kernel_suite(
+    let (selected, tested) = match selected {
+        Ok(selected) => {
+            let tested = pollster::block_on(self_test(&selected.device));
+            (Some(selected), tested)
+        }
+        // The list of what there is helps most here.
+        Err(error) => (None, Err(error)),
+    };
+    let kernels = match (&selected, &tested) {
+        (Some(selected), Ok(_)) if args.kernels => Some(pollster::block_on(kernel_suite(
             &selected.device,
             Extent::Full,
         ))?),
@@ -77,7 +84,7 @@ pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     let report = Report {
         version: env!("CARGO_PKG_VERSION"),
         adapters,
-        selected: selected.description,
+        selected: selected.map(|selected| selected.description),
         presets,
         error: failure.clone(),
         self_test: tested.ok(),
@@ -145,7 +152,9 @@ fn table(report: &Report) -> Result<String, std::fmt::Error> {
             bytes(preset.estimate.largest_tensor)
         )?;
     }
-    writeln!(out, "\nself-test on {}", report.selected)?;
+    if let Some(selected) = &report.selected {
+        writeln!(out, "\nself-test on {selected}")?;
+    }
     for check in report.self_test.iter().flatten() {
         writeln!(
             out,

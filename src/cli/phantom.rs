@@ -10,6 +10,9 @@ use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
+/// What the list says of itself.
+const NAME: &str = "Hounsfield phantoms";
+
 pub(super) fn run(args: &PhantomArgs) -> anyhow::Result<ExitCode> {
     ensure!(args.cases > 0, "--cases is 0: ask for at least 1");
     let spec = if args.small {
@@ -17,6 +20,15 @@ pub(super) fn run(args: &PhantomArgs) -> anyhow::Result<ExitCode> {
     } else {
         PhantomSpec::default()
     };
+    let path = args.out.join("dataset.json");
+    if let Ok(text) = std::fs::read(&path) {
+        let ours = serde_json::from_slice::<serde_json::Value>(&text);
+        ensure!(
+            ours.is_ok_and(|list| list["name"] == NAME),
+            "{} is of another data set: choose another --out",
+            path.display()
+        );
+    }
     for folder in ["images", "labels"] {
         let path = args.out.join(folder);
         std::fs::create_dir_all(&path)
@@ -56,14 +68,13 @@ pub(super) fn run(args: &PhantomArgs) -> anyhow::Result<ExitCode> {
         .map(|(id, name)| (id.to_string(), *name))
         .collect();
     let list = serde_json::json!({
-        "name": "Hounsfield phantoms",
+        "name": NAME,
         "description": "Synthetic abdominal CT in HU with 13 organs; no patient's data",
         "modality": {"0": "CT"},
         "labels": labels,
         "training": cases(training),
         "validation": cases(validation),
     });
-    let path = args.out.join("dataset.json");
     platform::write_atomic(&path, &serde_json::to_vec_pretty(&list)?)?;
     say(&format!(
         "wrote {} cases and {}",

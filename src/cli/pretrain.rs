@@ -45,6 +45,12 @@ impl Training for Pretrain {
     fn list(config: &mut PretrainConfig) -> anyhow::Result<Option<DataList>> {
         let list = data_list(&config.data, false)?;
         settle_intensity(&mut config.sampling.intensity, list.as_ref())?;
+        if config.contrasts_nothing() {
+            log::warn!(
+                "a part of a step holds one crop, so the contrastive term has no other crop to tell it from and is 0: \
+                 take more crops a step or a smaller --accumulation, or --contrastive-weight 0 for half the work"
+            );
+        }
         Ok(list)
     }
 

@@ -114,7 +114,9 @@ pub(super) fn run(args: &PreviewArgs, flags: &ArgMatches) -> anyhow::Result<Exit
     let (mut config, _): (PretrainConfig, _) = layered(&args.source, flags, None)?;
     let list = data_list(&config.data, false)?;
     settle_intensity(&mut config.sampling.intensity, list.as_ref())?;
-    let (name, prepared) = match &args.input {
+    let first = list.as_ref().and_then(|list| list.training.first());
+    let input = args.input.as_ref().or(first.map(|case| &case.image));
+    let (name, prepared) = match input {
         Some(path) => (
             path.display().to_string(),
             prepare_file(path, &config.transform())?,

@@ -1,10 +1,11 @@
 //! The folder of a run: chosen, claimed before anything slow, removed again if the run never starts.
 
 use crate::config::StageConfig;
-use crate::platform::{self, FolderLock};
+use crate::platform::{self, FolderLock, LOCK_FILE};
 use crate::report::metrics::METRICS_FILE;
 use anyhow::{Context, bail};
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// A folder claimed for a new run.
@@ -15,6 +16,8 @@ pub(super) struct RunFolder {
     disposable: bool,
     /// What was in it before, or none where this process made it.
     before: Option<Vec<OsString>>,
+    /// Held from before the first look into the folder.
+    lock: Option<FolderLock>,
 }
 
 /// Settings as the run used them.
@@ -23,35 +26,70 @@ pub(super) const CONFIG_FILE: &str = "config.toml";
 pub(super) const CASES_FILE: &str = "cases.json";
 
 impl RunFolder {
-    /// Claims `out`, or the first free `runs/<command>-<name>-<number>`, and writes the settings into it.
+    /// Claims `out`, or the first free `runs/<command>-<name>-<number>`, and writes the settings into it. No other
+    /// process gets in until this is dropped.
     pub(super) fn create(
         out: Option<&Path>,
         name: &str,
         config: &impl StageConfig,
     ) -> anyhow::Result<Self> {
-        let path = match out {
-            Some(out) => out.to_owned(),
-            None => free_name(stage(config), name)?,
+        let folder = match out {
+            Some(out) => Self::claim(out)?,
+            None => Self::free(stage(config), name)?,
         };
+        folder.write_config(config)?;
+        Ok(folder)
+    }
+
+    fn claim(path: &Path) -> anyhow::Result<Self> {
+        if path.exists() && !path.is_dir() {
+            bail!("{} is a file: choose another --out", path.display());
+        }
+        let was_there = path.exists();
+        std::fs::create_dir_all(path)
+            .with_context(|| format!("cannot make the run's folder {}", path.display()))?;
+        let lock = lock(path)?;
         if path.join(CONFIG_FILE).exists() || path.join("checkpoints").exists() {
             bail!(
                 "{0} holds a run already: go on with it by --resume {0}, or choose another --out",
                 path.display()
             );
         }
-        if path.exists() && !path.is_dir() {
-            bail!("{} is a file: choose another --out", path.display());
+        let mut before = was_there.then(|| names(path)).transpose()?;
+        if let Some(before) = &mut before {
+            before.retain(|name| name != LOCK_FILE);
         }
-        let before = path.exists().then(|| names(&path)).transpose()?;
-        std::fs::create_dir_all(&path)
-            .with_context(|| format!("cannot make the run's folder {}", path.display()))?;
-        let folder = RunFolder {
-            path,
+        Ok(RunFolder {
+            path: path.to_owned(),
             disposable: true,
             before,
-        };
-        folder.write_config(config)?;
-        Ok(folder)
+            lock: Some(lock),
+        })
+    }
+
+    /// The first folder under `runs/` that nobody has.
+    fn free(stage: &str, name: &str) -> anyhow::Result<Self> {
+        let runs = Path::new("runs");
+        std::fs::create_dir_all(runs).context("cannot make the folder runs")?;
+        for number in 1..10_000 {
+            let path = runs.join(format!("{stage}-{name}-{number:03}"));
+            match std::fs::create_dir(&path) {
+                Ok(()) => {
+                    return Ok(RunFolder {
+                        lock: Some(lock(&path)?),
+                        path,
+                        disposable: true,
+                        before: None,
+                    });
+                }
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => {
+                    let text = format!("cannot make the run's folder {}", path.display());
+                    return Err(error).context(text);
+                }
+            }
+        }
+        bail!("all names under runs/ are taken: give --out")
     }
 
     fn write_config(&self, config: &impl StageConfig) -> anyhow::Result<()> {
@@ -72,15 +110,13 @@ impl RunFolder {
 }
 
 impl Drop for RunFolder {
+    /// Removes what the run left, and nothing else: a user may keep other things in the folder.
     fn drop(&mut self) {
         if !self.disposable {
             return;
         }
+        let before = self.before.as_deref().unwrap_or_default();
         // What fails here is not said: the error that brought us here is what the user needs to see.
-        let Some(before) = &self.before else {
-            let _ = std::fs::remove_dir_all(&self.path);
-            return;
-        };
         for name in names(&self.path).unwrap_or_default() {
             let path = self.path.join(&name);
             if before.contains(&name) || !is_of_a_run(&name) {
@@ -90,6 +126,12 @@ impl Drop for RunFolder {
                 true => std::fs::remove_dir_all(&path),
                 false => std::fs::remove_file(&path),
             };
+        }
+        self.lock = None;
+        // Where a locked file cannot be removed.
+        let _ = std::fs::remove_file(self.path.join(LOCK_FILE));
+        if self.before.is_none() {
+            let _ = std::fs::remove_dir(&self.path);
         }
     }
 }
@@ -120,7 +162,8 @@ fn is_of_a_run(name: &OsString) -> bool {
         CASES_FILE,
         METRICS_FILE,
         "checkpoints",
-        ".lock",
+        "loaded.json",
+        LOCK_FILE,
     ]
     .contains(&name.as_ref())
         || name.starts_with("events.out.tfevents.")
@@ -129,11 +172,4 @@ fn is_of_a_run(name: &OsString) -> bool {
 
 fn stage<C: StageConfig>(_: &C) -> &'static str {
     C::STAGE
-}
-
-fn free_name(stage: &str, name: &str) -> anyhow::Result<PathBuf> {
-    (1..10_000)
-        .map(|number| PathBuf::from(format!("runs/{stage}-{name}-{number:03}")))
-        .find(|path| !path.exists())
-        .context("all names under runs/ are taken: give --out")
 }

@@ -176,16 +176,18 @@ pub(super) fn carry_out<C: Training>(
     progress: &mut dyn Observer,
     control: &Control,
 ) -> anyhow::Result<Option<RunSummary>> {
-    let (claimed, folder, resume) = match place {
+    let (claimed, _lock, folder, resume) = match place {
         Place::New(out) => {
             let claimed = RunFolder::create(out, preset, &config)?;
             let folder = claimed.path().to_owned();
-            (Some(claimed), folder, None)
+            (Some(claimed), None, folder, None)
         }
-        Place::Old(folder, checkpoint) => (None, folder.to_owned(), Some(*checkpoint)),
+        Place::Old(folder, checkpoint) => {
+            let lock = lock(folder)?;
+            (None, Some(lock), folder.to_owned(), Some(*checkpoint))
+        }
     };
     let mut keeper = Keeper(claimed);
-    let _lock = lock(&folder)?;
     if let Some(list) = &list {
         same_cases(&folder, list)?;
     }

@@ -41,6 +41,15 @@ pub(super) fn at_most<const N: usize>(
     })
 }
 
+/// Numbers that a settings file can hold: TOML's integers have a sign.
+pub(super) fn writable<const N: usize>(
+    values: [(&'static str, u64); N],
+) -> Result<(), SettingsError> {
+    let saturated = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+    let most = saturated(i64::MAX.unsigned_abs());
+    at_most(values.map(|(name, value)| (name, saturated(value), most)))
+}
+
 /// Shares from 0 to below 1, or to 1 where `closed`.
 pub(super) fn share(name: &'static str, value: f64, closed: bool) -> Result<(), SettingsError> {
     if (0.0..1.0).contains(&value) || (closed && value == 1.0) {
@@ -64,6 +73,10 @@ impl DataConfig {
         positive([
             ("limit", self.limit.unwrap_or(1) as f64),
             ("phantoms", self.phantoms as f64),
+        ])?;
+        writable([
+            ("cache_memory", self.cache_memory),
+            ("limit", self.limit.unwrap_or(1) as u64),
         ])?;
         at_most([
             ("phantoms", self.phantoms, 100_000),
@@ -92,6 +105,15 @@ impl RunConfig {
             ("epochs", self.epochs.unwrap_or(1) as f64),
             ("validation_interval", self.validation_interval as f64),
             ("max_steps", self.max_steps.unwrap_or(1) as f64),
+        ])?;
+        writable([
+            ("seed", self.seed),
+            ("epochs", self.epochs.unwrap_or(1)),
+            ("max_steps", self.max_steps.unwrap_or(1)),
+            ("validation_interval", self.validation_interval),
+            ("validation_steps", self.validation_steps),
+            ("log_every", self.log_every),
+            ("max_skipped", self.max_skipped),
         ])?;
         not_negative([("checkpoint_minutes", self.checkpoint_minutes)])?;
         if self.epochs.is_none() && self.max_steps.is_none() {

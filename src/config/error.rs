@@ -38,6 +38,16 @@ pub enum SettingsError {
         /// Its largest value.
         most: usize,
     },
+    /// Must not be so small.
+    #[error("{name} is {value}: it must be {least} or more")]
+    TooSmall {
+        /// The setting.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+        /// Its smallest value.
+        least: f64,
+    },
     /// Must be a share.
     #[error("{name} is {value}: it must be at least 0 and below 1")]
     Share {
@@ -61,6 +71,11 @@ pub enum SettingsError {
         "start.pretrained is given, but a unet has no transformer to start from it: leave it out, or take the architecture unetr"
     )]
     UnetPretrained,
+    /// Random validation where there is nothing random to validate on.
+    #[error(
+        "validation is random, but fine-tuning validates on whole volumes, the same every time: leave it out"
+    )]
+    RandomValidation,
     /// Mirrored windows for a network that has never seen a mirrored crop.
     #[error(
         "mirroring is asked for, but the network was trained without flips (augment.flip_probability 0): it does not know mirrored anatomy, such as a left organ on the right; leave mirroring out"

@@ -1,9 +1,10 @@
 //! Settings of fine-tuning. The defaults are the original's numbers.
 
+use crate::augment::AugmentSettings;
 use crate::config::check::{at_most, not_negative, positive, share, window};
 use crate::config::{
     DataConfig, IntensityMode, NetworkConfig, OptimizerConfig, Preset, RunConfig, SettingsError,
-    StageConfig,
+    StageConfig, ValidationMode,
 };
 use crate::nn::{Architecture, SegmenterConfig, UnetrConfig};
 use crate::optim::{Decay, ScheduleKind};
@@ -310,6 +311,10 @@ impl StageConfig for FinetuneConfig {
         &self.run
     }
 
+    fn run_mut(&mut self) -> &mut RunConfig {
+        &mut self.run
+    }
+
     fn validate(&self) -> Result<(), SettingsError> {
         // A label is one byte.
         at_most([("classes", self.decoder.classes.unwrap_or(1), 256)])?;
@@ -321,6 +326,9 @@ impl StageConfig for FinetuneConfig {
         self.optimizer.check()?;
         self.run.check()?;
         self.crops.check()?;
+        if self.run.validation == ValidationMode::Random {
+            return Err(SettingsError::RandomValidation);
+        }
         at_most([("layers", self.network.layers, 1000)])?;
         positive([("classes", self.decoder.classes.unwrap_or(1) as f64)])?;
         for (name, value) in [
@@ -331,7 +339,20 @@ impl StageConfig for FinetuneConfig {
             share(name, value, true)?;
         }
         not_negative([("shift_offset", self.augment.shift_offset)])?;
+        self.augment.settings().validate(self.crops.roi_size)?;
         share("overlap", self.inference.overlap, false)
+    }
+}
+
+impl AugmentConfig {
+    /// As the transforms take it.
+    pub(crate) fn settings(&self) -> AugmentSettings {
+        AugmentSettings {
+            flip_probability: self.flip_probability,
+            rotate_probability: self.rotate_probability,
+            shift_offset: self.shift_offset,
+            shift_probability: self.shift_probability,
+        }
     }
 }
 

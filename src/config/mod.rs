@@ -76,7 +76,21 @@ impl Default for PretrainConfig {
     }
 }
 
+/// Below, similarities over the temperature reach the number that stands for minus infinity in the contrastive term.
+const SMALLEST_TEMPERATURE: f64 = 1e-6;
+
 impl PretrainConfig {
+    /// Whether the contrastive term has nothing to tell apart: a part of a step with one crop compares its two views with
+    /// each other alone, and the term is 0.
+    pub fn contrasts_nothing(&self) -> bool {
+        let sampling = &self.sampling;
+        let crops = sampling
+            .batch_volumes
+            .saturating_mul(sampling.samples_per_volume);
+        let part = crops.div_ceil(sampling.accumulation.clamp(1, crops.max(1)));
+        self.loss.contrastive_weight > 0.0 && part < 2
+    }
+
     /// Sizes of the network for these settings.
     pub fn vit(&self) -> VitConfig {
         self.network.vit(self.sampling.roi_size)
@@ -147,6 +161,10 @@ impl StageConfig for PretrainConfig {
         &self.run
     }
 
+    fn run_mut(&mut self) -> &mut RunConfig {
+        &mut self.run
+    }
+
     fn settle(&mut self) {
         self.corruption = Some(self.corruption());
     }
@@ -162,7 +180,6 @@ impl StageConfig for PretrainConfig {
             ("spacing", sampling.spacing[0]),
             ("spacing", sampling.spacing[1]),
             ("spacing", sampling.spacing[2]),
-            ("temperature", self.loss.temperature),
             ("batch_volumes", sampling.batch_volumes as f64),
             ("samples_per_volume", sampling.samples_per_volume as f64),
             ("accumulation", sampling.accumulation as f64),
@@ -174,6 +191,14 @@ impl StageConfig for PretrainConfig {
             ("batch_volumes times samples_per_volume", crops, 65_536),
             ("layers", self.network.layers, 1000),
         ])?;
+        let temperature = self.loss.temperature;
+        if !(temperature.is_finite() && temperature >= SMALLEST_TEMPERATURE) {
+            return Err(SettingsError::TooSmall {
+                name: "temperature",
+                value: temperature,
+                least: SMALLEST_TEMPERATURE,
+            });
+        }
         not_negative([("contrastive_weight", self.loss.contrastive_weight)])?;
         window(sampling.intensity_min, sampling.intensity_max)
     }

@@ -28,6 +28,9 @@ pub trait StageConfig:
     /// Length of the run, validation, checkpoints.
     fn run(&self) -> &RunConfig;
 
+    /// Length of the run, to change.
+    fn run_mut(&mut self) -> &mut RunConfig;
+
     /// Checks every setting before anything is read or made.
     ///
     /// # Errors

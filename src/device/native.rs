@@ -120,7 +120,7 @@ async fn adapters_of(api: Api) -> Vec<Adapter> {
     found
 }
 
-/// The device for a choice. `auto` takes the first real GPU, else the CPU; a software adapter is taken only when
+/// The device for a choice. `auto` takes a real GPU, one of its own rather than one on the processor, else the CPU; a software adapter is taken only when
 /// its interface was named, and so is OpenGL, whose compute shaders lack what training needs on many drivers.
 ///
 /// # Errors
@@ -131,7 +131,7 @@ pub async fn select(choice: DeviceChoice) -> Result<Selected, DeviceError> {
         DeviceChoice::Auto => {
             for api in [Api::Vulkan, Api::Metal, Api::Dx12] {
                 let found = adapters_of(api).await;
-                if let Some(adapter) = found.iter().find(|a| is_gpu(a.kind)) {
+                if let Some(adapter) = best(&found) {
                     return open(adapter);
                 }
             }
@@ -141,10 +141,7 @@ pub async fn select(choice: DeviceChoice) -> Result<Selected, DeviceError> {
             let found = adapters_of(api).await;
             let adapter = match number {
                 Some(number) => found.get(number),
-                None => found
-                    .iter()
-                    .find(|a| is_gpu(a.kind))
-                    .or_else(|| found.first()),
+                None => best(&found).or_else(|| found.first()),
             };
             open(adapter.ok_or_else(|| DeviceError::NoAdapter {
                 api: api.name(),
@@ -152,6 +149,17 @@ pub async fn select(choice: DeviceChoice) -> Result<Selected, DeviceError> {
             })?)
         }
     }
+}
+
+/// The first of the fastest kind of GPU: a laptop may list the one on its processor first.
+fn best(found: &[Adapter]) -> Option<&Adapter> {
+    [
+        AdapterKind::Discrete,
+        AdapterKind::Virtual,
+        AdapterKind::Integrated,
+    ]
+    .into_iter()
+    .find_map(|kind| found.iter().find(|adapter| adapter.kind == kind))
 }
 
 fn is_gpu(kind: AdapterKind) -> bool {
@@ -170,6 +178,13 @@ fn cpu() -> Selected {
 }
 
 fn open(adapter: &Adapter) -> Result<Selected, DeviceError> {
+    // These kinds are opened by their kind alone: a second one would not be the one asked for.
+    if adapter.rank > 0 && !is_gpu(adapter.kind) {
+        return Err(DeviceError::Unusable {
+            adapter: adapter.name.clone(),
+            reason: "of adapters that are no GPU only the first can be opened".to_owned(),
+        });
+    }
     let (_, api) = backend(adapter.api);
     let (kind, device_kind) = match adapter.kind {
         AdapterKind::Discrete => (

@@ -16,7 +16,7 @@ const EXCLUDED: f64 = -1e9;
 /// compared with all others by cosine similarity over `temperature`; the other view of the same sample is the
 /// positive, and the row itself is left out.
 ///
-/// Written as one Gram matrix and a log-sum-exp: no tensor larger than the input, and finite at any temperature
+/// Written as one Gram matrix and a log-sum-exp: no tensor larger than the input, and finite at any temperature from 1e-6
 /// (the original overflows below 0.0113).
 pub fn contrastive(views: Tensor<5>, temperature: f64) -> Tensor<1> {
     let rows = views.dims()[0];

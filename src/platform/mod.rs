@@ -34,7 +34,8 @@ pub use folder::{AtomicFolder, exists};
 pub use memory::{AppendFile, AtomicFile, AtomicFolder, exists, read, write_atomic};
 #[cfg(not(target_family = "wasm"))]
 pub use native::{
-    AppendFile, AtomicFile, FolderLock, is_temporary, keep_freed_memory, read, write_atomic,
+    AppendFile, AtomicFile, FolderLock, LOCK_FILE, is_temporary, keep_freed_memory, read,
+    write_atomic,
 };
 
 pub use parallel::{each_chunk, map_chunks, map_tasks, threads, zip_chunks};

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 pub use allocator::keep_freed_memory;
 pub use atomic::{AtomicFile, is_temporary, write_atomic};
 pub(super) use atomic::{folder_of, sync_folder};
-pub use lock::FolderLock;
+pub use lock::{FolderLock, LOCK_FILE};
 
 /// An [`io::Error`] with the file it is about. The message holds the cause, so it is not offered a
 /// second time as `source()`.

@@ -1,6 +1,6 @@
 //! Stage two: UNETR, or a U-Net to compare with, learns from few labelled volumes (specification 4, 6.3, 9).
 
-use crate::augment::{AugmentSettings, CropSettings, Stage};
+use crate::augment::{CropSettings, Stage};
 use crate::config::FinetuneConfig;
 use crate::dataset::{Draw, LabelledBatch, LabelledBatches, LabelledSettings, VolumeSource};
 use crate::infer::{Blending, InferError, SlidingWindow, segment};
@@ -50,12 +50,7 @@ impl Finetuning {
                 image_threshold: config.transform().intensity.foreground_threshold(),
                 ..CropSettings::default()
             },
-            augment: AugmentSettings {
-                flip_probability: config.augment.flip_probability,
-                rotate_probability: config.augment.rotate_probability,
-                shift_offset: config.augment.shift_offset,
-                shift_probability: config.augment.shift_probability,
-            },
+            augment: config.augment.settings(),
             draw: Draw::EachEpoch,
         };
         Ok(Finetuning {

@@ -68,7 +68,7 @@ pub async fn train<T: Task>(
     runner.train(observer).await?;
     let progress = &runner.progress;
     let complete = progress.step >= runner.total && progress.validated == progress.step;
-    runner.save(observer).await?;
+    runner.save_at_end(observer).await?;
     if complete && runner.broken() {
         return Err(TrainError::NotFinite {
             count: runner.progress.skipped_in_a_row,
@@ -95,6 +95,9 @@ struct Pending {
     /// The losses, then the gradient norm.
     values: Tensor<1>,
 }
+
+/// Batches made ahead: one of the original's size is 85 MB, and machines have many cores.
+const MOST_AHEAD: usize = 8;
 
 struct Runner<T: Task> {
     task: T,
@@ -168,15 +171,20 @@ impl<T: Task> Runner<T> {
             .ok_or_else(|| TrainError::Device("an update was cut off".to_owned()))
     }
 
-    /// Whether the last steps were skipped so that the weights may be broken. In half precision single steps are
+    /// Whether the last steps were skipped so that the weights may be no good. In half precision single steps are
     /// skipped in the course of things, while the scale of the loss is found.
-    fn broken(&self) -> bool {
+    fn doubtful(&self) -> bool {
         let scaled = self
             .state
             .as_ref()
             .is_some_and(|state| state.scale.is_some());
         let harmless = if scaled { self.most_skipped() - 1 } else { 0 };
         self.progress.skipped_in_a_row > harmless
+    }
+
+    /// Whether so many steps were skipped in a row that a run ends.
+    fn broken(&self) -> bool {
+        self.progress.skipped_in_a_row >= self.most_skipped()
     }
 
     /// Skipped steps in a row that end a run.
@@ -197,7 +205,8 @@ impl<T: Task> Runner<T> {
             workers => workers,
         };
         let steps = self.progress.step..self.total;
-        let loader = Prefetch::new(workers, workers + 1, steps, self.task.batches());
+        let depth = workers.saturating_add(1).min(MOST_AHEAD);
+        let loader = Prefetch::new(workers.min(depth), depth, steps, self.task.batches());
         for batch in loader {
             platform::yield_now().await;
             if self.control.stopped() {
@@ -289,7 +298,7 @@ impl<T: Task> Runner<T> {
             losses: &losses,
             crops_per_second: crops as f64 / seconds,
         })?;
-        if self.progress.skipped_in_a_row >= self.most_skipped() {
+        if self.broken() {
             return Err(TrainError::NotFinite {
                 count: self.progress.skipped_in_a_row,
                 step: self.progress.step,
@@ -355,10 +364,23 @@ impl<T: Task> Runner<T> {
     /// Writes `checkpoints/last` and keeps the one before as `checkpoints/previous`.
     async fn save(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
         self.read_losses(observer).await?;
-        // Broken weights must not replace good ones.
-        if self.broken() {
-            return Ok(());
+        // Weights in doubt must not replace good ones.
+        match self.doubtful() {
+            true => Ok(()),
+            false => self.write(observer).await,
         }
+    }
+
+    /// As [`Self::save`], at the end: a step that was skipped last is no reason to lose those before it.
+    async fn save_at_end(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        self.read_losses(observer).await?;
+        match self.broken() {
+            true => Ok(()),
+            false => self.write(observer).await,
+        }
+    }
+
+    async fn write(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
         self.progress.seconds += self.counted_at.elapsed().as_secs_f64();
         self.counted_at = Instant::now();
         if let Some(folder) = &self.folder {

@@ -175,12 +175,16 @@ fn a_device_that_does_not_exist_is_refused() {
             code,
             &[part],
         );
-        refused(
-            folder.path(),
-            &["doctor", "--device", device],
-            code,
-            &[part],
-        );
+        let doctor = ["doctor", "--device", device];
+        if code == WRONG_USAGE {
+            refused(folder.path(), &doctor, code, &[part]);
+            continue;
+        }
+        // Whoever asks for what is not there wants to see what is.
+        let done = run(folder.path(), &doctor);
+        assert_eq!(done.code, Some(code), "{}", done.told());
+        assert!(done.stdout.contains("adapters"), "{}", done.told());
+        assert!(done.stderr.contains(part), "{}", done.told());
     }
 }
 
@@ -205,8 +209,17 @@ fn values_that_cannot_work_are_refused_by_name() {
         ("--intensity-min 500", "intensity"),
         ("--workers 100000", "workers"),
         ("--layers 1000000000", "layers"),
+        ("--seed 18446744073709551615", "seed"),
+        ("--temperature 1e-10", "temperature"),
     ] {
         let call = words("pretrain --device cpu --out run", &words(flags, &[]));
+        refused(folder.path(), &call, FAILED, &[part]);
+    }
+    for (flags, part) in [
+        ("--validation random", "validation is random"),
+        ("--roi-size 32,16,16", "quarter"),
+    ] {
+        let call = words("finetune --device cpu --out run", &words(flags, &[]));
         refused(folder.path(), &call, FAILED, &[part]);
     }
 }
@@ -285,6 +298,58 @@ fn a_run_that_never_starts_leaves_an_existing_folder_as_it_was() {
     std::fs::write(folder.path().join("run/notes"), "mine").unwrap();
     let call = words(SMALL_NETWORK, &["--datalist", list, "--out", "run"]);
     refused(folder.path(), &call, FAILED, &["air.nii"]);
+}
+
+#[test]
+fn only_one_of_many_starts_gets_a_folder_and_the_others_leave_it_alone() {
+    let folder = folder();
+    let call = words(TINY, &["--out", "run"]);
+    let started = || {
+        let mut command = crate::command::program(folder.path());
+        command.args(&call).stderr(std::process::Stdio::null());
+        command.spawn().unwrap()
+    };
+    let all: Vec<_> = (0..6).map(|_| started()).collect();
+    let ended = all
+        .into_iter()
+        .map(|mut child| child.wait().unwrap().success());
+    assert_eq!(ended.filter(|succeeded| *succeeded).count(), 1);
+    for file in ["config.toml", "summary.json", "encoder.safetensors"] {
+        assert!(folder.path().join("run").join(file).exists(), "{file}");
+    }
+}
+
+#[test]
+fn a_cache_in_the_folder_of_a_run_that_never_starts_stays() {
+    let folder = folder();
+    write_volume(&folder.path().join("scan.nii"), |i| i as i16);
+    write_volume(&folder.path().join("air.nii"), |_| -1000);
+    let list = write_list(folder.path(), &["scan.nii", "air.nii"]);
+    let more = [
+        "--datalist",
+        list,
+        "--out",
+        "run",
+        "--cache-dir",
+        "run/cache",
+    ];
+    let output = run(folder.path(), &words(SMALL_NETWORK, &more));
+    assert_eq!(output.code, Some(FAILED), "{}", output.told());
+    assert!(output.stderr.contains("air.nii"), "{}", output.told());
+    assert!(folder.path().join("run/cache").is_dir());
+    assert_eq!(entries(&folder.path().join("run")), Vec::<String>::new());
+}
+
+#[test]
+fn phantoms_do_not_replace_the_list_of_another_data_set() {
+    let folder = folder();
+    let list = folder.path().join("phantoms/dataset.json");
+    let call = ["phantom", "--small", "--cases", "1", "--out", "phantoms"];
+    for _ in 0..2 {
+        run(folder.path(), &call).succeeded();
+    }
+    std::fs::write(&list, r#"{"name": "mine", "training": ["a.nii"]}"#).unwrap();
+    refused(folder.path(), &call, FAILED, &["dataset.json"]);
 }
 
 /// No file may grow over 16 KiB, as on a disk that is nearly full: the first checkpoint does not fit.

@@ -7,7 +7,7 @@ use crate::cli::data::data_list;
 use crate::cli::output::print;
 use crate::config::{Preset, PretrainConfig};
 use crate::dataset::prepare_file;
-use crate::platform::{self, Instant};
+use crate::platform::Instant;
 use anyhow::Context;
 use clap::ArgMatches;
 use rayon::prelude::*;
@@ -30,11 +30,14 @@ pub(super) fn run(args: &BenchDataArgs, flags: &ArgMatches) -> anyhow::Result<Ex
         data_list(&config.data, false)?.context("bench data measures files: give --datalist")?;
     let transform = config.transform();
     let samples = config.sampling.samples_per_volume as u64;
+    // 0 is all cores.
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(config.data.workers)
+        .build()?;
     let started = Instant::now();
-    list.training
-        .par_iter()
-        .enumerate()
-        .try_for_each(|(case, files)| -> anyhow::Result<()> {
+    pool.install(|| {
+        let cases = list.training.par_iter().enumerate();
+        cases.try_for_each(|(case, files)| -> anyhow::Result<()> {
             let prepared = prepare_file(&files.image, &transform)?;
             for sample in 0..samples {
                 let key = RandomKey {
@@ -54,13 +57,14 @@ pub(super) fn run(args: &BenchDataArgs, flags: &ArgMatches) -> anyhow::Result<Ex
                 std::hint::black_box(drawn);
             }
             Ok(())
-        })?;
+        })
+    })?;
     let seconds = started.elapsed().as_secs_f64();
     let volumes = list.training.len();
     let result = DataResult {
         volumes,
         crops: volumes * config.sampling.samples_per_volume,
-        threads: platform::threads(),
+        threads: pool.current_num_threads(),
         seconds,
         volumes_per_s: volumes as f64 / seconds,
     };

@@ -1,7 +1,7 @@
 //! Convolution of one and of two inputs.
 
 use crate::device::DeviceError;
-use crate::device::suite::probe::{compare, gradients, host, leaf, noise, places};
+use crate::device::suite::probe::{compare, gradients, host, leaf, noise, places, places_of};
 use crate::device::suite::{Extent, SuiteResult};
 use crate::kernels::{conv3d, conv3d_pair};
 use burn::tensor::Device;
@@ -204,9 +204,8 @@ async fn one(
             compare(what, &values, &places(values.len()), exact, results);
         } else {
             // Each entry is a sum over all positions: a few of them, spread over taps and channels.
-            let many = (1 << 22) / positions.max(1);
-            let stride = (values.len() / many.clamp(8, 4096)).max(1) | 1;
-            let some: Vec<usize> = (0..values.len()).step_by(stride).collect();
+            let many = (1 << 24) / positions.max(1);
+            let some = places_of(values.len(), many.clamp(64, 4096));
             let exact = |p| reference.weight_gradient(p);
             compare(of("gradient of the weight"), &values, &some, exact, results);
         }

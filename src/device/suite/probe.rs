@@ -12,14 +12,16 @@ const SAMPLES: usize = 4096;
 /// Numbers between -1 and 1 without a pattern, the same for the same seed.
 pub(super) fn noise(seed: u32, count: usize) -> Vec<f32> {
     (0..count as u32)
-        .map(|index| {
-            let mut x = index.wrapping_mul(0x9e37_79b9) ^ seed.wrapping_mul(0x85eb_ca6b);
-            x = (x ^ (x >> 16)).wrapping_mul(0x7feb_352d);
-            x = (x ^ (x >> 15)).wrapping_mul(0x846c_a68b);
-            x ^= x >> 16;
-            (x >> 8) as f32 / (1u32 << 23) as f32 - 1.0
-        })
+        .map(|index| (scrambled(index, seed) >> 8) as f32 / (1u32 << 23) as f32 - 1.0)
         .collect()
+}
+
+/// Bits without a pattern.
+fn scrambled(index: u32, seed: u32) -> u32 {
+    let mut x = index.wrapping_mul(0x9e37_79b9) ^ seed.wrapping_mul(0x85eb_ca6b);
+    x = (x ^ (x >> 16)).wrapping_mul(0x7feb_352d);
+    x = (x ^ (x >> 15)).wrapping_mul(0x846c_a68b);
+    x ^ (x >> 16)
 }
 
 /// A leaf that records gradients.
@@ -65,16 +67,27 @@ pub(super) fn gradients<const D: usize, const N: usize>(
 
 /// Places to compare at: all of them, or some spread over the whole with both ends among them.
 pub(super) fn places(count: usize) -> Vec<usize> {
-    if count <= SAMPLES {
+    places_of(count, SAMPLES)
+}
+
+/// As [`places`], `samples` at most and both ends.
+pub(super) fn places_of(count: usize, samples: usize) -> Vec<usize> {
+    if count <= samples {
         return (0..count).collect();
     }
-    // An odd stride visits every residue, so that no channel and no border is left out.
-    let stride = (count / SAMPLES) | 1;
-    (0..SAMPLES)
-        .map(|sample| sample * stride)
-        .take_while(|place| *place < count)
-        .chain([count - 1])
-        .collect()
+    // One in each of as many equal parts, where in it is drawn: a fixed stride would miss taps and channels whose
+    // number it shares a factor with.
+    let part = |sample: usize| (sample as u64 * count as u64 / samples as u64) as usize;
+    let mut places: Vec<usize> = (0..samples)
+        .map(|sample| {
+            let (from, to) = (part(sample), part(sample + 1));
+            from + scrambled(sample as u32, 0x51ed) as usize % (to - from).max(1)
+        })
+        .chain([0, count - 1])
+        .collect();
+    places.sort_unstable();
+    places.dedup();
+    places
 }
 
 /// Compares found values at places with the reference there.
@@ -98,4 +111,32 @@ pub(super) fn compare(
         false => (error / f64::max(square, f64::MIN_POSITIVE)).sqrt(),
     };
     results.push(SuiteResult { name, error });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_tap_and_every_channel_is_compared() {
+        // Weight gradients of 3 x 3 x 3 taps, and activations by channels, at sizes that a stride would trip over.
+        for (count, period) in [
+            (17 * 19 * 27, 27),
+            (32 * 32 * 27, 27),
+            (128 * 128 * 27, 27),
+            (3 * 31 * 33 * 37 * 33, 33),
+            (96 * 96 * 96 * 16, 16),
+            (5000, 27),
+        ] {
+            let places = places(count);
+            assert!(places.is_sorted() && places.len() <= SAMPLES + 2);
+            assert_eq!((places[0], places[places.len() - 1]), (0, count - 1));
+            let seen: BTreeSet<usize> = places.iter().map(|place| place % period).collect();
+            assert_eq!(seen.len(), period, "{count}");
+            let tenths: BTreeSet<usize> = places.iter().map(|place| 10 * place / count).collect();
+            assert_eq!(tenths.len(), 10, "{count}");
+        }
+        assert_eq!(places(5), [0, 1, 2, 3, 4]);
+    }
 }

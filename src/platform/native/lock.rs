@@ -7,7 +7,7 @@ use std::path::Path;
 use super::with_path;
 
 /// The file that is locked. It stays: whoever removed it could let two processes in.
-const LOCK_FILE: &str = ".lock";
+pub const LOCK_FILE: &str = ".lock";
 
 /// Keeps other processes out of a folder until it is dropped, or the process ends in any way.
 #[derive(Debug)]
