@@ -76,7 +76,7 @@ pub(super) fn settle_intensity(
     let guessed = *mode == IntensityMode::Auto;
     let modality = list.and_then(|list| list.modality.as_deref());
     *mode = mode.settled(modality);
-    if let (true, Some(modality)) = (guessed, modality) {
+    if let Some(modality) = modality.filter(|name| guessed && *name != "CT") {
         say(&format!(
             "intensities: {}, for the list's modality is {modality}",
             match mode {
