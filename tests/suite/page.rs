@@ -102,6 +102,14 @@ fn assert_close(step: usize, found: f64, expected: f64) {
     );
 }
 
+#[test]
+fn the_viewer_gets_over_lost_graphics() {
+    let (_folder, seen) = told("graphics", "?device=cpu");
+    assert_eq!(seen["errors"], serde_json::json!([]), "{seen:#}");
+    assert_eq!(seen["graphics"]["different"], true, "{seen:#}");
+    assert_eq!(seen["graphics"]["restored"], true, "{seen:#}");
+}
+
 /// Opens, segments, is given files to refuse and scans to learn from, is paused, reloaded without a server, and ends; then
 /// goes on with a run of the native program. `query` chooses the device.
 fn visit(query: &str, device: &str) {

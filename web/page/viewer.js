@@ -29,6 +29,7 @@ export class Viewer {
   #opacity = 0.5;
   #colours = new Map();
   #lookup = null;
+  #view = VIEWS.all;
 
   constructor(canvas, onPlace) {
     this.#nv = new Niivue({
@@ -53,11 +54,28 @@ export class Viewer {
     });
     this.#nv.onLocationChange = (place) => onPlace(this.#described(place));
     this.canvas = canvas;
+    this.#survive();
   }
 
   async attach() {
     await this.#nv.attachToCanvas(this.canvas);
-    this.#nv.setSliceType(VIEWS.all);
+    this.#nv.setSliceType(this.#view);
+  }
+
+  // A browser short of graphics memory takes the canvas's context away, and may give it back. In between nothing can be
+  // drawn, and every attempt would be an error.
+  #survive() {
+    this.canvas.addEventListener("webglcontextlost", (event) => {
+      event.preventDefault();
+      this.#nv.drawScene = () => {};
+      this.#nv.updateGLVolume = () => {};
+    });
+    this.canvas.addEventListener("webglcontextrestored", async () => {
+      delete this.#nv.drawScene;
+      delete this.#nv.updateGLVolume;
+      await this.attach();
+      if (this.#image) this.#nv.updateGLVolume();
+    });
   }
 
   // Shows an image of plain NIfTI bytes in a window of intensities, or in its own range.
@@ -125,7 +143,8 @@ export class Viewer {
   }
 
   setView(name) {
-    this.#nv.setSliceType(VIEWS[name]);
+    this.#view = VIEWS[name];
+    this.#nv.setSliceType(this.#view);
   }
 
   setCrosshair(shown) {

@@ -275,6 +275,26 @@ async function pictures(page) {
   await shot("page-narrow-light", 390, "light", true);
 }
 
+// The viewer's graphics are taken away and given back; what is asked for in between is there afterwards.
+async function losesGraphics(page) {
+  const picture = async () => readFileSync(await download(page, "#picture", folder), "base64");
+  const view = (name) => page.selectOption("#view", name);
+  await view("axial");
+  const before = await picture();
+  await view("coronal");
+  const other = await picture();
+  await page.evaluate(() => {
+    globalThis.graphics = document.getElementById("canvas").getContext("webgl2").getExtension("WEBGL_lose_context");
+    globalThis.graphics.loseContext();
+  });
+  await page.waitForTimeout(300);
+  await view("axial");
+  await page.evaluate(() => globalThis.graphics.restoreContext());
+  await page.waitForTimeout(2000);
+  const after = await picture();
+  results.graphics = { different: before !== other, restored: before === after, bytes: before.length };
+}
+
 const { context, page, watched } = await open(address, profile, story === "loss" ? KEEP_DEVICES : "");
 try {
   results.device = await text(page, "device");
@@ -292,6 +312,8 @@ try {
     await resumesPhantom(page);
   } else if (story === "loss") {
     await losesDevice(page);
+  } else if (story === "graphics") {
+    await losesGraphics(page);
   } else if (story === "pictures") {
     await pictures(page);
   } else {
