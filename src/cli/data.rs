@@ -28,17 +28,7 @@ pub(super) fn data_list(data: &DataConfig, labels: bool) -> anyhow::Result<Optio
         }
         return Ok(None);
     };
-    if path.is_dir() && data.data_root.is_some() {
-        bail!(
-            "--data-root belongs to a split file, and {} is a folder: leave one of them out",
-            path.display()
-        );
-    }
-    let mut list = match (path.is_dir(), labels) {
-        (true, true) => labelled_folder(path)?,
-        (true, false) => DataList::from_folder(path)?,
-        (false, _) => DataList::load(path, data.data_root.as_deref())?,
-    };
+    let mut list = listed(path, data.data_root.as_deref(), labels)?;
     if let Some(limit) = data.limit.and_then(NonZeroUsize::new) {
         list.limit(limit);
     }
@@ -49,8 +39,25 @@ pub(super) fn data_list(data: &DataConfig, labels: bool) -> anyhow::Result<Optio
     Ok(Some(list))
 }
 
+/// The list in a split file or a folder, not checked yet. Of a folder `labels` says whether label maps are looked for.
+pub(super) fn listed(path: &Path, root: Option<&Path>, labels: bool) -> anyhow::Result<DataList> {
+    if !path.is_dir() {
+        return Ok(DataList::load(path, root)?);
+    }
+    if root.is_some() {
+        bail!(
+            "--data-root belongs to a split file, and {} is a folder: leave one of them out",
+            path.display()
+        );
+    }
+    match labels {
+        true => labelled_folder(path),
+        false => Ok(DataList::from_folder(path)?),
+    }
+}
+
 /// Labelled cases of a folder; files left out are named.
-pub(super) fn labelled_folder(folder: &Path) -> anyhow::Result<DataList> {
+fn labelled_folder(folder: &Path) -> anyhow::Result<DataList> {
     let found = DataList::from_labelled_folder(folder)?;
     for (files, what) in [
         (&found.unlabelled, "images without a label map"),

@@ -1,11 +1,11 @@
 //! `evaluate`: a network's or anybody's label maps against the reference.
 
 use crate::cli::args::{EvaluateArgs, Grid, ModelArgs, Split};
-use crate::cli::data::labelled_folder;
+use crate::cli::data::listed;
 use crate::cli::model::{Model, model};
 use crate::cli::output::print;
 use crate::cli::training::ready_device;
-use crate::dataset::{Case, DataList, case_name, case_names, check_cases};
+use crate::dataset::{Case, case_name, case_names, check_cases};
 use crate::infer::{SlidingWindow, segment, segment_input};
 use crate::metric::{LabelPair, SurfaceOptions, score};
 use crate::nn::Precision;
@@ -31,10 +31,7 @@ struct Pair {
 }
 
 pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
-    let list = match args.datalist.is_dir() {
-        true => labelled_folder(&args.datalist)?,
-        false => DataList::load(&args.datalist, args.data_root.as_deref())?,
-    };
+    let list = listed(&args.datalist, args.data_root.as_deref(), true)?;
     let (split, cases) = match args.split {
         Split::Training => ("training", &list.training),
         Split::Validation => ("validation", &list.validation),

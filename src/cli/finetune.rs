@@ -5,6 +5,7 @@ use crate::cli::data::{data_list, labelled_sources, settle_intensity};
 use crate::cli::model::starting_weights;
 use crate::cli::output::say;
 use crate::cli::recorder::StageReport;
+use crate::cli::run_folder::LOADED_FILE;
 use crate::cli::summary::{RunSummary, Scores, scores};
 use crate::cli::training::{self, Prepared, Training};
 use crate::config::FinetuneConfig;
@@ -19,9 +20,6 @@ use anyhow::ensure;
 use clap::ArgMatches;
 use std::path::Path;
 use std::process::ExitCode;
-
-/// What was loaded from where, beside the checkpoints.
-const LOADED_FILE: &str = "loaded.json";
 
 pub(super) fn run(args: &FinetuneArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
     training::run::<Finetune>(&args.run, flags)

@@ -22,6 +22,8 @@ pub(super) struct RunFolder {
 
 /// Settings as the run used them.
 pub(super) const CONFIG_FILE: &str = "config.toml";
+/// What was taken from the weights that fine-tuning started from.
+pub(super) const LOADED_FILE: &str = "loaded.json";
 /// Names of a run's cases.
 pub(super) const CASES_FILE: &str = "cases.json";
 
@@ -162,7 +164,7 @@ fn is_of_a_run(name: &OsString) -> bool {
         CASES_FILE,
         METRICS_FILE,
         "checkpoints",
-        "loaded.json",
+        LOADED_FILE,
         LOCK_FILE,
     ]
     .contains(&name.as_ref())

@@ -342,8 +342,12 @@ fn settings<C: StageConfig>(
             )));
         }
     }
-    let place = format!("{place}, [{section}]");
-    let config = base.overlaid_by(table, &place)?;
+    changed(&base, table, format!("{place}, [{section}]"))
+}
+
+/// Settings with those of a table over them; checked.
+fn changed<C: StageConfig>(base: &C, over: toml::Table, place: String) -> Result<C, SettingsError> {
+    let config = base.overlaid_by(over, &place)?;
     config.validate().map_err(|e| SettingsError::Toml {
         place,
         reason: e.to_string(),
@@ -358,14 +362,9 @@ fn own_optimizer(
     table: ArmTable,
     place: &str,
 ) -> Result<OptimizerConfig, SettingsError> {
-    let place = format!("{place}, [arm.{}]", arm.key());
     let over = toml::Table::from_iter([("optimizer".to_owned(), table.optimizer.into())]);
-    let config = finetune.overlaid_by(over, &place)?;
-    config.validate().map_err(|e| SettingsError::Toml {
-        place,
-        reason: e.to_string(),
-    })?;
-    Ok(config.optimizer)
+    let place = format!("{place}, [arm.{}]", arm.key());
+    Ok(changed(finetune, over, place)?.optimizer)
 }
 
 #[cfg(test)]

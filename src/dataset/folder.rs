@@ -138,21 +138,19 @@ impl Pairs {
     /// nnU-Net numbers the channels of a case from `_0000`, and its label map `x` has none of these numbers: the first
     /// channel would be taken, and the others lost in silence.
     fn check_channels(&self) -> Result<(), DatasetError> {
-        let stem_of = |path: &Path, number: &str| {
-            let stem = case_name(&name(path)).strip_suffix(number)?.to_owned();
-            Some(stem)
+        let before = |path: &Path, number: &str| {
+            let file = name(path);
+            case_name(&file).strip_suffix(number).map(str::to_owned)
         };
-        let of_several = |case: &&Case| {
-            let label = case.label.as_deref().map(name);
-            let stem = stem_of(&case.image, "_0000");
-            stem.is_some() && stem.as_deref() == label.as_deref().map(case_name)
-        };
-        let firsts = self.cases.iter().filter(of_several);
-        let stems: Vec<String> = firsts.filter_map(|c| stem_of(&c.image, "_0000")).collect();
-        let second = self.unlabelled.iter().find(|image| {
-            let stem = stem_of(image, "_0001");
-            stem.is_some_and(|stem| stems.contains(&stem))
+        let numbered = self.cases.iter().filter_map(|case| {
+            let stem = before(&case.image, "_0000")?;
+            (case_name(&name(case.label.as_deref()?)) == stem).then_some(stem)
         });
+        let numbered: HashSet<String> = numbered.collect();
+        let second = self
+            .unlabelled
+            .iter()
+            .find(|image| before(image, "_0001").is_some_and(|stem| numbered.contains(&stem)));
         match second {
             None => Ok(()),
             Some(image) => Err(DatasetError::SeveralChannels {

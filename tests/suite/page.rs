@@ -124,6 +124,8 @@ fn visit(query: &str, device: &str) {
     let folder = folder.path();
     let seen = drive("visit", &format!("{address}{query}"), folder);
     assert_eq!(seen["errors"], serde_json::json!([]), "{seen:#}");
+    // The bundled network was trained without flips.
+    assert_eq!(seen["mirror"], false, "{seen:#}");
     assert!(
         seen["device"].as_str().unwrap().starts_with(device),
         "{seen:#}"

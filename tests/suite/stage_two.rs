@@ -347,6 +347,8 @@ fn a_folder_of_images_and_label_maps_is_trained_on_and_scored() {
     let found = run(at, &words(evaluate, &[])).succeeded().json();
     assert_eq!(found["cases"].as_array().unwrap().len(), 1);
     assert_eq!(found["class_names"][13], "organ 13");
+    let root = evaluate.replace("--device", "--data-root elsewhere --device");
+    refused(at, &words(&root, &[]), 1, &["--data-root", "folder"]);
 }
 
 #[test]

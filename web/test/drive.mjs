@@ -33,6 +33,7 @@ async function prepare(page) {
 const step = async (page) => Number((await text(page, "train-state")).match(/tep (\d+) of/)?.[1] ?? 0);
 
 async function segmentsPhantom(page) {
+  results.mirror = await page.isEnabled("#mirror");
   await page.click("#segment");
   results.segmented = await says(page, "segment-result", /Segmented in/);
   results.labels = await download(page, "[data-file=labels]", folder);

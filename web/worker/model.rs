@@ -132,6 +132,7 @@ impl Model {
                 .sum(),
             window: self.config.crops.roi_size,
             spacing: self.config.crops.spacing,
+            mirror: self.config.check_mirror(true).is_ok(),
             report: self.report.clone(),
         }
     }

@@ -148,6 +148,8 @@ pub(crate) struct ModelLine {
     pub(crate) parameters: usize,
     pub(crate) window: [usize; 3],
     pub(crate) spacing: [f64; 3],
+    /// Whether mirrored windows mean anything to it.
+    pub(crate) mirror: bool,
     /// What was taken from the file.
     pub(crate) report: String,
 }

@@ -88,12 +88,9 @@ fn remove_abandoned(folder: &Path) {
         return;
     };
     for entry in entries.flatten() {
-        let old = |data: fs::Metadata| {
-            let age = data.modified().ok()?.elapsed().ok()?;
-            (age > ABANDONED).then_some(())
-        };
-        let abandoned =
-            is_temporary(&entry.file_name()) && entry.metadata().ok().and_then(old).is_some();
+        let age = |data: fs::Metadata| data.modified().ok()?.elapsed().ok();
+        let age = entry.metadata().ok().and_then(age);
+        let abandoned = is_temporary(&entry.file_name()) && age.is_some_and(|age| age > ABANDONED);
         if abandoned && let Err(error) = fs::remove_file(entry.path()) {
             log::debug!("cannot remove {}: {error}", entry.path().display());
         }
