@@ -110,8 +110,11 @@ pub(super) struct WindowArgs {
     /// See every window mirrored too, along each axis and each combination of axes: eight times the work; for networks trained with flips
     #[arg(long)]
     pub mirror: bool,
-    /// The original's windows: overlap 0.25, constant weights, no mirroring
-    #[arg(long, conflicts_with_all = ["overlap", "blending", "mirror"])]
+    /// Look for structures around air too: in windows whose middle has one value throughout
+    #[arg(long)]
+    pub keep_air: bool,
+    /// The original's windows: overlap 0.25, constant weights, no mirroring, those around air too
+    #[arg(long, conflicts_with_all = ["overlap", "blending", "mirror", "keep_air"])]
     pub parity: bool,
 }
 
@@ -125,6 +128,7 @@ impl WindowArgs {
                 overlap: 0.25,
                 blending: Blending::Constant,
                 mirror: false,
+                skip_air: false,
             });
         }
         network.check_mirror(self.mirror)?;
@@ -133,6 +137,7 @@ impl WindowArgs {
             overlap: self.overlap,
             blending: self.blending,
             mirror: self.mirror,
+            skip_air: !self.keep_air,
         })
     }
 }
@@ -211,7 +216,7 @@ pub(super) struct EvaluateArgs {
     #[arg(long, value_name = "PATH", required_unless_present = "predictions")]
     pub weights: Option<PathBuf>,
     /// Folder of label maps named as the images, instead of a network
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["weights", "preset", "config", "grid", "overlap", "blending", "mirror", "parity", "device"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["weights", "preset", "config", "grid", "overlap", "blending", "mirror", "keep_air", "parity", "device"])]
     pub predictions: Option<PathBuf>,
     /// Sizes and transforms of a weights file without settings beside it: quickstart, small or tutorial
     #[arg(long, value_name = "NAME")]

@@ -90,6 +90,7 @@ impl OptimizerConfig {
         positive([
             ("learning_rate", self.learning_rate),
             ("encoder_rate", self.encoder_rate),
+            ("head_rate", self.head_rate),
         ])?;
         not_negative([
             ("weight_decay", self.weight_decay),

@@ -164,6 +164,15 @@ pub struct InferenceConfig {
     /// Share of a window that the next one covers again
     #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE"))]
     pub overlap: f64,
+    /// Whether validation takes what lies around air for background unseen, as `predict` does and the original does not [default: false]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set))]
+    #[serde(skip_serializing_if = "is_false")]
+    pub skip_air: bool,
+}
+
+/// Left out of files where it changes nothing, so that checkpoints of before keep their checksums.
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Default for FinetuneConfig {
@@ -180,6 +189,7 @@ impl Default for FinetuneConfig {
                 optimizer: Decay::AdamW,
                 learning_rate: 1e-4,
                 encoder_rate: 1.0,
+                head_rate: 1.0,
                 weight_decay: 1e-5,
                 clip_norm: 0.0,
                 schedule: ScheduleKind::Constant,
@@ -235,7 +245,10 @@ impl Default for DecoderConfig {
 
 impl Default for InferenceConfig {
     fn default() -> Self {
-        InferenceConfig { overlap: 0.25 }
+        InferenceConfig {
+            overlap: 0.25,
+            skip_air: false,
+        }
     }
 }
 

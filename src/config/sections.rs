@@ -146,6 +146,10 @@ pub struct OptimizerConfig {
     #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE"))]
     #[serde(skip_serializing_if = "is_one")]
     pub encoder_rate: f64,
+    /// In fine-tuning, the learning rate of the last layer as a multiple of that of the decoder [default: 1]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "MULTIPLE"))]
+    #[serde(skip_serializing_if = "is_one")]
+    pub head_rate: f64,
     /// Weight decay
     #[cfg_attr(feature = "cli", arg(long, value_name = "W"))]
     pub weight_decay: f64,
@@ -346,6 +350,7 @@ impl OptimizerConfig {
             weight_decay: self.weight_decay,
             decay: self.optimizer,
             encoder_rate: self.encoder_rate,
+            head_rate: self.head_rate,
             ..AdamConfig::default()
         }
     }
@@ -368,6 +373,7 @@ impl Default for OptimizerConfig {
             optimizer: Decay::Adam,
             learning_rate: 1e-4,
             encoder_rate: 1.0,
+            head_rate: 1.0,
             weight_decay: 0.0,
             clip_norm: 0.0,
             schedule: ScheduleKind::Constant,

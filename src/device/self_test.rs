@@ -20,7 +20,7 @@ pub struct CheckResult {
     pub error: f32,
 }
 
-/// Runs a matrix product, convolutions, normalisations, an attention row and a gradient, and compares each with
+/// Runs a matrix product, convolutions, normalisations, an attention row, a gradient and an overflow, and compares each with
 /// constants worked out on paper.
 ///
 /// # Errors
@@ -35,6 +35,7 @@ pub async fn self_test(device: &Device) -> Result<Vec<CheckResult>, DeviceError>
         ("normalisation", normalisation(&device)),
         ("softmax", attention_row(&device)),
         ("gradient", gradient(&device)),
+        ("overflow", overflow(&device)),
     ];
     let mut results = Vec::new();
     for (name, (found, expected)) in checks {
@@ -68,6 +69,15 @@ pub async fn self_test(device: &Device) -> Result<Vec<CheckResult>, DeviceError>
         results.push(CheckResult { name, error });
     }
     Ok(results)
+}
+
+/// Steps whose gradients are not finite are told from others: here by ones and zeros.
+fn overflow(device: &Device) -> Check {
+    let odd = [1.0, f32::NAN, -f32::MAX, f32::INFINITY, f32::NEG_INFINITY];
+    let x = filled([odd.len()], device, |n| odd[n]);
+    let (zeros, ones) = (x.zeros_like(), x.ones_like());
+    let finite = zeros.mask_where(x.is_finite(), ones);
+    (finite, vec![1.0, 0.0, 1.0, 0.0, 0.0])
 }
 
 type Check = (Tensor<1>, Vec<f32>);

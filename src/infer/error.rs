@@ -15,6 +15,11 @@ pub enum InferError {
     /// The device failed.
     #[error("the device failed: {0}; try --device cpu or a smaller window")]
     Device(String),
+    /// The network's numbers overflowed, or its weights are broken.
+    #[error(
+        "the network gave numbers that are not finite: its weights are broken, or their products too large for this precision (try precision f32, or --device cpu)"
+    )]
+    NotFinite,
     /// Not enough memory for a slab of windows.
     #[error(
         "the volume is too wide for this machine's memory: crop it, or use a larger voxel size"

@@ -4,6 +4,7 @@ mod components;
 mod error;
 mod predict;
 mod probabilities;
+mod slab;
 mod sliding;
 mod windows;
 

@@ -85,6 +85,32 @@ impl WindowPlan {
         self.starts.iter().map(Vec::len).product()
     }
 
+    /// The part of a window that no other window has nearer to its middle, in voxels of the window. These parts fill the
+    /// padded volume without overlap.
+    pub fn own_part(&self, window: &Region) -> Region {
+        let between = |axis: usize, first: usize, second: usize| {
+            let shared = (first + self.window[axis]).saturating_sub(second);
+            second + shared / 2
+        };
+        let bounds: [(usize, usize); 3] = std::array::from_fn(|axis| {
+            let (starts, start) = (&self.starts[axis], window.start[axis]);
+            let at = starts.partition_point(|s| *s < start);
+            let from = match at.checked_sub(1).and_then(|before| starts.get(before)) {
+                Some(before) => between(axis, *before, start) - start,
+                None => 0,
+            };
+            let to = match starts.get(at + 1) {
+                Some(after) => between(axis, start, *after) - start,
+                None => self.window[axis],
+            };
+            (from, to)
+        });
+        Region {
+            start: bounds.map(|(from, _)| from),
+            size: bounds.map(|(from, to)| to - from),
+        }
+    }
+
     /// The windows in the padded volume: axis 0 slowest, axis 2 fastest.
     pub fn windows(&self) -> impl Iterator<Item = Region> + '_ {
         let [is, js, ks] = &self.starts;
@@ -120,6 +146,40 @@ mod tests {
                 assert!(plan.starts[axis].is_sorted_by(|a, b| a < b));
             }
         }
+        Ok(())
+    }
+
+    #[test]
+    fn own_parts_fill_the_volume_once_and_lie_in_the_middle() -> Result<(), WindowError> {
+        for (shape, overlap) in [
+            ([5, 17, 40], 0.0),
+            ([16, 33, 64], 0.25),
+            ([20, 50, 31], 0.5),
+        ] {
+            let plan = WindowPlan::new(shape, [16; 3], overlap)?;
+            let [d, h, w] = plan.padded;
+            let mut times = vec![0u8; d * h * w];
+            for window in plan.windows() {
+                let own = plan.own_part(&window);
+                assert!(own.fits(plan.window), "{own:?}");
+                let at = |axis: usize| {
+                    let first = window.start[axis] + own.start[axis];
+                    first..first + own.size[axis]
+                };
+                for i in at(0) {
+                    for j in at(1) {
+                        at(2).for_each(|k| times[(i * h + j) * w + k] += 1);
+                    }
+                }
+            }
+            assert!(times.iter().all(|n| *n == 1), "{shape:?} {overlap}");
+        }
+        let plan = WindowPlan::new([64; 3], [16; 3], 0.5)?;
+        let own = plan.own_part(&Region {
+            start: [0, 16, 48],
+            size: [16; 3],
+        });
+        assert_eq!((own.start, own.size), ([0, 4, 4], [12, 8, 12]));
         Ok(())
     }
 

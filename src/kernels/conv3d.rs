@@ -291,9 +291,22 @@ impl<B: Conv3dBackend, C: CheckpointStrategy> Conv3dBackend for Autodiff<B, C> {
     }
 }
 
+/// Backends would read past, or compute something else.
+fn check(channels: usize, [_, inputs, k0, k1, k2]: [usize; 5]) {
+    assert_eq!(channels, inputs, "the channels of input and weight");
+    assert!(
+        [1, 3].contains(&k0) && k0 == k1 && k1 == k2,
+        "a kernel of edge 1 or 3, not {k0} x {k1} x {k2}"
+    );
+}
+
 /// Convolution of `[batch, depth, height, width, in]` with `[out, in, k, k, k]`, k = 1 or 3: stride 1, zero padding
 /// `k / 2`, no bias. Gives `[batch, depth, height, width, out]`; differentiable once.
+///
+/// # Panics
+/// When the weight is for another number of channels, or no cube of edge 1 or 3.
 pub fn conv3d(x: Tensor<5>, weight: Tensor<5>) -> Tensor<5> {
+    check(x.dims()[4], weight.dims());
     Tensor::from_dispatch(<Dispatch as Conv3dBackend>::same_conv3d(
         x.into_dispatch(),
         weight.into_dispatch(),
@@ -301,7 +314,12 @@ pub fn conv3d(x: Tensor<5>, weight: Tensor<5>) -> Tensor<5> {
 }
 
 /// [`conv3d`] of the channels of `a` followed by those of `b`, without building their concatenation.
+///
+/// # Panics
+/// As [`conv3d`], and when `a` and `b` differ in more than their channels.
 pub fn conv3d_pair(a: Tensor<5>, b: Tensor<5>, weight: Tensor<5>) -> Tensor<5> {
+    assert_eq!(a.dims()[..4], b.dims()[..4], "the inputs' voxels");
+    check(a.dims()[4] + b.dims()[4], weight.dims());
     Tensor::from_dispatch(<Dispatch as Conv3dBackend>::same_conv3d_pair(
         a.into_dispatch(),
         b.into_dispatch(),

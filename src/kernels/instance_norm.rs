@@ -272,7 +272,13 @@ impl<B: InstanceNormBackend, C: CheckpointStrategy> InstanceNormBackend for Auto
 /// `leaky_relu(norm(x) + residual)` of `[batch, depth, height, width, channels]`, where `norm` brings each channel of
 /// each sample to mean 0 and deviation 1 over space: biased variance, epsilon 1e-5, no scale and shift (specification
 /// 5.4). `slope` is above 0; 1 is no activation. Differentiable once.
+///
+/// # Panics
+/// When the residual has another shape.
 pub fn instance_norm(x: Tensor<5>, residual: Option<Tensor<5>>, slope: f32) -> Tensor<5> {
+    if let Some(residual) = &residual {
+        assert_eq!(x.dims(), residual.dims(), "the residual's shape");
+    }
     let x = x.into_dispatch();
     let stats = <Dispatch as InstanceNormBackend>::instance_norm_stats(x.clone());
     Tensor::from_dispatch(match residual {

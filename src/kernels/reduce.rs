@@ -2,8 +2,9 @@
 
 use burn::Tensor;
 
-/// The longest run one thread adds up.
+/// The longest run one thread adds up, and the shortest worth a thread.
 const RUN: usize = 1024;
+const SHORT: usize = 32;
 
 /// Sum of all elements, `[1]`, in stages of at most 1024 terms.
 ///
@@ -13,13 +14,19 @@ pub fn sum_all<const D: usize>(x: Tensor<D>) -> Tensor<1> {
     let mut count = x.dims().iter().product::<usize>();
     let mut flat = x.reshape([count]);
     while count > RUN {
-        let Some(run) = (2..=RUN).rev().find(|run| count.is_multiple_of(*run)) else {
-            break;
-        };
+        let even = (SHORT..=RUN).rev().find(|run| count.is_multiple_of(*run));
+        let run = even.unwrap_or_else(|| {
+            let missing = count.next_multiple_of(RUN) - count;
+            let zeros = Tensor::<1>::zeros([missing], (&flat.device(), flat.dtype()));
+            flat = Tensor::cat(vec![flat.clone(), zeros], 0);
+            count += missing;
+            RUN
+        });
         count /= run;
         flat = flat.reshape([count, run]).sum_dim(1).reshape([count]);
     }
-    flat.sum()
+    // Not `sum`: on GPUs with atomic additions its order is not fixed.
+    flat.reshape([1, count]).sum_dim(1).reshape([1])
 }
 
 /// Mean of all elements, `[1]`.
@@ -35,7 +42,7 @@ mod tests {
 
     #[test]
     fn the_sum_covers_every_element_of_even_odd_and_prime_counts() {
-        for count in [1usize, 7, 1024, 1025, 4099, 13 * 1024] {
+        for count in [1usize, 7, 1024, 1025, 1451, 2 * 1451, 4099, 13 * 1024] {
             let x = Tensor::<1, Int>::arange(0..count as i64, &Device::flex()).float();
             let sum: f32 = sum_all(x).into_scalar();
             let exact = (count * (count - 1) / 2) as f32;

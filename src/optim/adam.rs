@@ -39,10 +39,15 @@ pub struct AdamConfig {
     pub decay: Decay,
     /// Learning rate of the parameters whose names begin with [`ENCODER`], as a share of that of all others.
     pub encoder_rate: f64,
+    /// The same for the last layer of a segmentation network, whose names begin with `out.`.
+    pub head_rate: f64,
 }
 
 /// Where the names of a network's pre-trained part begin.
 pub const ENCODER: &str = "vit.";
+
+/// Where the names of the last layer of a segmentation network begin.
+const HEAD: &str = "out.";
 
 impl Default for AdamConfig {
     fn default() -> Self {
@@ -53,6 +58,7 @@ impl Default for AdamConfig {
             weight_decay: 0.0,
             decay: Decay::Adam,
             encoder_rate: 1.0,
+            head_rate: 1.0,
         }
     }
 }
@@ -98,6 +104,7 @@ impl Adam {
         self.updates += 1;
         let coefficients = self.coefficients(rate);
         let encoder = self.coefficients(rate * self.config.encoder_rate);
+        let head = self.coefficients(rate * self.config.head_rate);
         network.map(&mut Update::<M> {
             path: PathStack::default(),
             gradients,
@@ -105,6 +112,7 @@ impl Adam {
             factor,
             coefficients,
             encoder,
+            head,
             network: PhantomData,
         })
     }
@@ -124,8 +132,8 @@ impl Adam {
             Decay::AdamW => (rate * weight_decay, 0.0),
         };
         AdamStep {
-            beta1: beta1 as f32,
-            beta2: beta2 as f32,
+            newer1: (1.0 - beta1) as f32,
+            newer2: (1.0 - beta2) as f32,
             epsilon: epsilon as f32,
             step_size: (rate / (1.0 - beta1.powi(t))) as f32,
             root_scale: (1.0 - beta2.powi(t)).sqrt().recip() as f32,
@@ -143,6 +151,8 @@ struct Update<'a, M> {
     coefficients: AdamStep,
     /// Of the encoder.
     encoder: AdamStep,
+    /// Of the last layer.
+    head: AdamStep,
     network: PhantomData<M>,
 }
 
@@ -174,9 +184,12 @@ impl<M: Named> ModuleMapper for Update<'_, M> {
         } else {
             update_device
         };
-        let coefficients = match name.starts_with(ENCODER) {
-            true => self.encoder,
-            false => self.coefficients,
+        let coefficients = if name.starts_with(ENCODER) {
+            self.encoder
+        } else if name.starts_with(HEAD) {
+            self.head
+        } else {
+            self.coefficients
         };
         let (weight, moments) = update(weight, gradient, moments, self.factor, coefficients);
         self.moments.insert(name, moments);
@@ -225,8 +238,8 @@ fn update_host(
         |[weight, first, second], gradient| {
             for (((w, m), v), g) in weight.iter_mut().zip(first).zip(second).zip(gradient) {
                 let g = g * factor + c.l2 * *w;
-                *m += (1.0 - c.beta1) * (g - *m);
-                *v += (1.0 - c.beta2) * (g * g - *v);
+                *m += c.newer1 * (g - *m);
+                *v += c.newer2 * (g * g - *v);
                 *w -= c.step_size * (*m / (v.sqrt() * c.root_scale + c.epsilon)) + c.shrink * *w;
             }
         },

@@ -85,8 +85,8 @@ pub fn gain(
         Some(scale) => factor / scale.clone(),
         None => factor,
     };
-    // Not a number compares false with everything.
-    let usable = norm.clone().lower_equal_elem(f64::from(f32::MAX));
+    // By its bits: a shader's compiler may take it that comparisons never meet what is not a number.
+    let usable = norm.clone().is_finite();
     let factor = factor.zeros_like().mask_where(usable, factor);
     Some(Gain { norm, factor })
 }

@@ -67,6 +67,7 @@ impl Finetuning {
             overlap: self.config.inference.overlap,
             blending: Blending::Constant,
             mirror: false,
+            skip_air: self.config.inference.skip_air,
         }
     }
 }

@@ -35,29 +35,34 @@ fn gradients(values: &[f32], device: &Device) -> GradientMap {
 
 /// A network with an encoder.
 #[derive(Module, Debug)]
-struct Two {
+struct Three {
     vit: Single,
+    decoder: Single,
     out: Single,
 }
 
-impl Named for Two {}
+impl Named for Three {}
 
 #[test]
-fn the_encoder_has_its_own_share_of_the_learning_rate() {
+fn the_encoder_and_the_last_layer_have_their_own_shares_of_the_learning_rate() {
     let device = cpu();
-    let network = Two {
+    let network = Three {
         vit: single(&[1.0], &device),
+        decoder: single(&[1.0], &device),
         out: single(&[1.0], &device),
     };
     let mut adam = Adam::new(AdamConfig {
         encoder_rate: 0.25,
+        head_rate: 2.0,
         ..AdamConfig::default()
     });
     let one = tensor(&[1.0], &device);
-    let slope = ["vit.weight", "out.weight"].map(|name| (name.to_owned(), tensor(&[3.0], &device)));
+    let slope = ["vit.weight", "decoder.weight", "out.weight"]
+        .map(|name| (name.to_owned(), tensor(&[3.0], &device)));
     let network = adam.step(network, slope.into(), &one, 0.1);
     assert!((values(&network.vit)[0] - 0.975).abs() < 1e-6);
-    assert!((values(&network.out)[0] - 0.9).abs() < 1e-6);
+    assert!((values(&network.decoder)[0] - 0.9).abs() < 1e-6);
+    assert!((values(&network.out)[0] - 0.8).abs() < 1e-6);
 }
 
 /// Three steps of the closed case. The reference is float64; float32 rounds weights near 2 to 1.2e-7.

@@ -59,7 +59,13 @@ fn drive(story: &str, address: &str, folder: &Path) -> serde_json::Value {
 
 /// Builds the page and drives it through one story; gives the folder of its files with what was seen.
 fn told(story: &str, query: &str) -> (TempDir, serde_json::Value) {
+    told_with(story, query, |_| {})
+}
+
+/// The same, with files that `prepare` puts into the folder.
+fn told_with(story: &str, query: &str, prepare: fn(&Path)) -> (TempDir, serde_json::Value) {
     let (site, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    prepare(folder.path());
     build(site.path());
     let address = serve(site.path().to_owned());
     let seen = drive(story, &format!("{address}{query}"), folder.path());
@@ -175,6 +181,11 @@ fn visit(query: &str, device: &str) {
         seen["latency"]
     );
     assert_paused_soon(&seen);
+    let offer = seen["offer"].as_str().unwrap();
+    assert!(offer.contains("An earlier fine-tuning"), "{offer}");
+    let legend = seen["legend"].as_str().unwrap();
+    assert!(!legend.contains("liver"), "{legend}");
+    assert_eq!(seen["saveable"], false, "{seen:#}");
 
     // The same run natively, from the same start.
     let half = std::fs::read(seen["half"].as_str().unwrap()).unwrap();
@@ -243,7 +254,25 @@ fn on_webgpu_the_page_segments_learns_pauses_and_goes_on() {
 
 #[test]
 fn the_page_pre_trains_and_fine_tunes_from_what_that_leaves() {
-    let (_folder, seen) = told("pretrain", "?device=cpu");
+    let (_folder, seen) = told_with("pretrain", "?device=cpu", |folder| {
+        let settings = folder.join("settings.toml");
+        let text = "[network]\npatch_size = 8\nhidden_size = 24\nmlp_dim = 32\nlayers = 3\nheads = 2\n[sampling]\nroi_size = [16, 16, 16]\n";
+        std::fs::write(&settings, text).unwrap();
+        run(Command::new(env!("CARGO_BIN_EXE_hounsfield"))
+            .args([
+                "pretrain",
+                "--device",
+                "cpu",
+                "--phantoms",
+                "2",
+                "--epochs",
+                "1",
+            ])
+            .arg("--config")
+            .arg(settings)
+            .arg("--out")
+            .arg(folder.join("native")));
+    });
     assert_eq!(seen["errors"], serde_json::json!([]), "{seen:#}");
     assert!(seen["picture"].as_u64().unwrap() > 100, "{seen:#}");
     assert!(
@@ -253,6 +282,8 @@ fn the_page_pre_trains_and_fine_tunes_from_what_that_leaves() {
             .starts_with("Done after step 4"),
         "{seen:#}"
     );
+    let of_another_size = seen["of_another_size"].as_str().unwrap();
+    assert!(of_another_size.starts_with("Done after step 4"), "{seen:#}");
     for key in ["shrunk", "typed", "crowded"] {
         assert!(seen[key].is_string(), "{key}");
     }
@@ -268,6 +299,8 @@ fn a_run_on_a_phantom_goes_on_with_that_phantom_after_a_reload() {
     let count = |key: &str| seen[key].as_array().unwrap().len();
     assert_eq!((count("undisturbed"), count("resumed")), (150, 150));
     assert_eq!(seen["resumed"], seen["undisturbed"]);
+    let asked = seen["asked"].as_str().unwrap();
+    assert!(asked.contains("remove it?"), "{asked}");
 }
 
 #[test]
@@ -286,7 +319,7 @@ fn on_webgpu_training_survives_the_loss_of_its_device() {
     let config = settings(&Archive::open(&whole).unwrap());
     let natively = Natively {
         config: &config,
-        training: &["024"],
+        training: &["024", "158"],
         validation: &["052"],
     };
     let expected = natively.losses(Values::new());

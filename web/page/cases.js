@@ -1,16 +1,11 @@
 // The scans at hand: which is shown, which label map belongs to which, what is used for what.
 
-import { $, element } from "./dom.js";
+import { $, element, replace } from "./dom.js";
 
 // Phantoms for checks have numbers from 2^32 on.
 export const CHECKS = 2 ** 32;
 
-// What a scan is called on the page.
-export function title({ name, phantom }) {
-  const number = Number(name.split(" ")[1]);
-  if (phantom && number >= CHECKS) return `phantom ${number - CHECKS} for checks`;
-  return name.split("/").at(-1);
-}
+const last = (name) => name.split("/").at(-1);
 
 export class Cases {
   images = [];
@@ -18,6 +13,8 @@ export class Cases {
   listed = [];
   shown = null;
   #uses = new Map();
+  // What the user chose, by name: it stays when scans are added.
+  #chosen = new Map();
 
   // `pair(image, label)` corrects a pair; `changed()` is told when uses change.
   constructor(pair, changed) {
@@ -29,16 +26,27 @@ export class Cases {
   update({ images, labels, uses = [] }) {
     this.images = images;
     this.labels = labels;
+    // A new list says anew what is used for what.
+    if (uses.some(Boolean) && uses.some((use, index) => use !== this.listed[index])) this.#chosen.clear();
     this.listed = uses;
     this.#drawSelect();
     this.#drawPairs();
     this.drawChoice();
   }
 
+  // What a scan is called on the page: its whole path where several have its name.
+  title(index) {
+    const { name, phantom } = this.images[index];
+    const number = Number(name.split(" ")[1]);
+    if (phantom && number >= CHECKS) return `phantom ${number - CHECKS} for checks`;
+    const alike = this.images.filter((other) => last(other.name) === last(name));
+    return alike.length > 1 ? name : last(name);
+  }
+
   #drawSelect() {
-    const text = (image) => `${title(image)} · ${image.shape.join("×")}${image.label === null ? "" : " · labelled"}`;
+    const text = (image, index) => `${this.title(index)} · ${image.shape.join("×")}${image.label === null ? "" : " · labelled"}`;
     $("case").replaceChildren(
-      ...this.images.map((image, index) => element("option", { value: String(index), selected: index === this.shown }, text(image))),
+      ...this.images.map((image, index) => element("option", { value: String(index), selected: index === this.shown }, text(image, index))),
     );
   }
 
@@ -48,10 +56,10 @@ export class Cases {
       const options = this.labels.map((label, at) => element("option", { value: String(at), selected: at === image.label }, label.name));
       const select = element("select", { "aria-label": `Label map of ${image.name}` }, none, ...options);
       select.addEventListener("change", () => this.pair(index, select.value === "" ? null : Number(select.value)));
-      const problem = image.label_problem && element("div", { className: "problem" }, image.label_problem);
+      const problem = image.label_problem && element("div", { className: "problem", role: "status" }, image.label_problem);
       return element("tr", {}, element("td", {}, image.name, problem || null), element("td", {}, select));
     });
-    $("pair-list").replaceChildren(element("div", { className: "scroll" }, element("table", { className: "cases" }, ...rows)));
+    replace($("pair-list"), element("div", { className: "scroll" }, element("table", { className: "cases" }, ...rows)));
     if (this.images.some((image) => image.label_problem)) $("pairs").open = true;
   }
 
@@ -75,23 +83,26 @@ export class Cases {
   drawChoice() {
     const stage = document.querySelector("input[name=stage]:checked").value;
     const usable = this.#usable(stage);
-    if ([...this.#uses.keys()].some((index) => !usable.includes(index)) || !this.#uses.size || this.drawn !== `${stage} ${usable} ${this.listed}`) {
-      this.#uses = this.#proposed(stage);
+    this.#uses = this.#proposed(stage);
+    const use = (index, as) => (as ? this.#uses.set(index, as) : this.#uses.delete(index));
+    for (const index of usable) {
+      const chosen = this.#chosen.get(this.images[index].name);
+      if (chosen !== undefined) use(index, chosen);
     }
-    this.drawn = `${stage} ${usable} ${this.listed}`;
     const rows = usable.map((index) => {
       const options = [["learn", "learn from"], ["check", "check with"], ["", "leave out"]].map(([value, text]) =>
         element("option", { value, selected: (this.#uses.get(index) ?? "") === value }, text));
       const select = element("select", { "aria-label": `Use of ${this.images[index].name}` }, ...options);
       select.addEventListener("change", () => {
-        if (select.value) this.#uses.set(index, select.value);
-        else this.#uses.delete(index);
+        this.#chosen.set(this.images[index].name, select.value);
+        use(index, select.value);
         this.changed();
       });
-      return element("tr", {}, element("td", {}, title(this.images[index])), element("td", {}, select));
+      return element("tr", {}, element("td", {}, this.title(index)), element("td", {}, select));
     });
     const empty = stage === "pretrain" ? "Open scans to learn from." : "Open scans with label maps to learn from, or make phantoms.";
-    $("choice").replaceChildren(
+    replace(
+      $("choice"),
       usable.length
         ? element("div", { className: "scroll" }, element("table", { className: "cases" }, ...rows))
         : element("p", { className: "quiet" }, empty),

@@ -2,7 +2,6 @@
 
 import { $, duration, element, enable } from "./dom.js";
 import { WINDOWS } from "./viewer.js";
-import { title } from "./cases.js";
 import * as legend from "./legend.js";
 
 const FULL_RANGE = [-1024, 3071];
@@ -13,8 +12,8 @@ export class Display {
   #client;
   #viewer;
   #cases;
+  // Each a label map with the classes in it.
   #layers = { reference: null, prediction: null };
-  #classes = [];
   // The scan that the segmentation belongs to.
   #predicted = null;
 
@@ -33,41 +32,32 @@ export class Display {
     const ct = answer.lowest < -500;
     $("window").disabled = !ct;
     await this.#viewer.show(image, ct ? WINDOWS[$("window").value] ?? FULL_RANGE : null);
-    this.#layers.reference = label ?? null;
-    this.#classes = answer.classes;
-    if (this.#predicted !== index) this.#layers.prediction = null;
+    this.#layers.reference = label ? { map: label, classes: answer.classes } : null;
+    // A segmentation belongs to its own scan.
+    if (this.#predicted !== index) this.forget();
     await this.draw();
-    if (this.#layers.prediction) return;
-    if (label) this.#legend();
-    else $("legend").replaceChildren(element("p", { className: "quiet" }, "Nothing segmented yet."));
-    $("segment-result").textContent = "";
+    if (!this.#layers.prediction) $("segment-result").textContent = "";
   }
 
   setWindow() {
     this.#viewer.setWindow(WINDOWS[$("window").value] ?? FULL_RANGE);
   }
 
-  // Draws the layer that is asked for.
+  // Draws the layer that is asked for, and its legend; without one the legend says what could be shown.
   async draw() {
-    const wanted = $("shown").value;
-    // A segmentation belongs to its own scan.
-    const foreign = wanted === "prediction" && this.#predicted !== this.#cases.shown;
+    const layer = this.#layers[$("shown").value];
+    const told = layer ?? this.#layers.prediction ?? this.#layers.reference;
+    if (told) legend.draw($("legend"), told.classes, (label, shown) => this.#viewer.toggle(label, shown));
+    else $("legend").replaceChildren(element("p", { className: "quiet" }, "Nothing segmented yet."));
     // A copy: the viewer keeps what it is given.
-    const layer = wanted === "none" || foreign ? null : this.#layers[wanted];
-    await this.#viewer.overlay(layer?.slice(0), this.#classes);
+    await this.#viewer.overlay(layer?.map.slice(0), layer?.classes);
   }
 
-  #legend() {
-    legend.draw($("legend"), this.#classes, (label, shown) => this.#viewer.toggle(label, shown));
-  }
-
-  async #predict(image, prediction, classes, says) {
-    this.#layers.prediction = prediction;
+  async #predict(image, map, classes, says) {
+    this.#layers.prediction = { map, classes };
     this.#predicted = image;
-    this.#classes = classes;
     $("shown").value = "prediction";
     $("segment-result").textContent = says;
-    this.#legend();
     await this.draw();
   }
 
@@ -82,7 +72,7 @@ export class Display {
       enable("labels");
       for (const file of ["scores_csv", "scores_json"]) enable(file, answer.dice !== null);
       if (this.#cases.shown !== image) {
-        $("segment-result").textContent = `${title(this.#cases.images[image])} is segmented; its label map can be saved below.`;
+        $("segment-result").textContent = `${this.#cases.title(image)} is segmented; its label map can be saved below.`;
         return;
       }
       const dice = answer.dice === null ? "" : ` Mean Dice against the label map: ${answer.dice.toFixed(3)}.`;
@@ -96,22 +86,24 @@ export class Display {
   }
 
   // The check of a training: its label map over the scan it belongs to, or a picture.
-  async preview({ picture, image }, [buffer]) {
+  async preview({ picture, image, classes }, [buffer]) {
     if (!buffer) return;
+    $("preview").hidden = !picture;
     if (picture) {
       URL.revokeObjectURL($("preview").src);
       $("preview").src = URL.createObjectURL(new Blob([buffer], { type: "image/png" }));
-      $("preview").hidden = false;
       return;
     }
     if (image !== this.#cases.shown) {
       if (this.reading) return;
       await this.show(image);
     }
-    await this.#predict(image, buffer, this.#classes, "Shown: the last check of the training.");
+    // What can be saved is what is seen: a check lies on the network's grid and is not kept.
+    for (const file of ["labels", "scores_csv", "scores_json"]) enable(file, false);
+    await this.#predict(image, buffer, classes, "Shown: the last check of the training. Segment the scan to save its label map.");
   }
 
-  // The worker is a new one and knows no segmentation.
+  // No segmentation is at hand.
   forget() {
     this.#layers.prediction = null;
     this.#predicted = null;

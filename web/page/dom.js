@@ -13,6 +13,13 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
+// Puts new content into a place; a control with the name of the one that had the focus gets it.
+export function replace(place, ...children) {
+  const name = place.contains(document.activeElement) && document.activeElement.getAttribute("aria-label");
+  place.replaceChildren(...children);
+  if (name) [...place.querySelectorAll("[aria-label]")].find((control) => control.getAttribute("aria-label") === name)?.focus();
+}
+
 export function duration(seconds) {
   if (!Number.isFinite(seconds)) return "?";
   if (seconds < 1) return `${Math.max(0, seconds).toFixed(1)} s`;

@@ -28,13 +28,20 @@ export function chosen(input) {
   return [...input.files].map((file) => ({ path: file.webkitRelativePath || file.name, file }));
 }
 
-// What a set of files is: a run, weights with their settings, or cases. Hidden files are left out.
+const MANIFEST = "checkpoints/last/manifest.json";
+
+// What a set of files is: a run, weights with their settings, cases. Hidden files are left out.
 export function sorted(files) {
   const visible = files.filter(({ path }) => !path.split("/").some((part) => part.startsWith(".")));
   const ends = (...endings) => visible.filter(({ path }) => endings.some((e) => path.toLowerCase().endsWith(e)));
-  if (ends("checkpoints/last/manifest.json").length) return { run: visible };
+  const scans = ends(".nii", ".nii.gz");
+  const [manifest] = ends(MANIFEST).sort((a, b) => a.path.length - b.path.length);
+  if (manifest) {
+    const root = manifest.path.slice(0, -MANIFEST.length);
+    return { run: visible.filter((file) => file.path.startsWith(root) && !scans.includes(file)), cases: scans };
+  }
   const archive = ends(".zip");
-  if (archive.length) return { run: archive.slice(0, 1) };
+  if (archive.length) return { run: archive.slice(0, 1), cases: scans };
   const weights = ends(".safetensors", ".pt", ".pth", ".ckpt", ".bin");
   const settings = ends(".toml")[0];
   const rest = visible.filter((file) => !weights.includes(file) && file !== settings);

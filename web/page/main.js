@@ -1,6 +1,6 @@
 // The page: puts viewer, cases, segmentation, training and files together.
 
-import { $, element, enable } from "./dom.js";
+import { $, bytes, element, enable } from "./dom.js";
 import { Client } from "./client.js";
 import { Viewer, WINDOWS } from "./viewer.js";
 import { CHECKS, Cases } from "./cases.js";
@@ -17,6 +17,8 @@ const SEEDS = { training: 123, validation: CHECKS + 123 };
 const query = new URLSearchParams(location.search);
 // Scans that were opened, for a worker that is started anew.
 const opened = [];
+// Bytes of files that the worker can hold: WebAssembly addresses 4 GB, and prepared scans and networks need the rest.
+const MOST = 2.5 * 2 ** 30;
 // Names of what is in phantoms.
 let organs = [];
 // Deaths of the worker since something was last saved, its restarts, and whether a training shall go on.
@@ -64,7 +66,7 @@ const attempt = (task) => async (...given) => {
 async function open() {
   await client.start();
   const wanted = query.get("device") ?? "auto";
-  const { device, cpu, half, checks } = await client.call("open", { device: wanted });
+  const { device, cpu, half, checks, notice } = await client.call("open", { device: wanted });
   const adapter = cpu ? null : await navigator.gpu?.requestAdapter();
   const name = adapter?.info?.description || adapter?.info?.vendor || "graphics processor";
   $("device").textContent = cpu ? "Processor (slow)" : `${device}: ${name}`;
@@ -77,20 +79,23 @@ async function open() {
   };
   $("device").classList.toggle("gpu", !cpu);
   $("device").title = checks.map(({ name }) => `${name}: right`).join("\n");
-  if (cpu && wanted === "auto") {
+  if (notice) {
+    say(`The graphics processor does not compute rightly here, so the processor does, which is slower. ${notice}`);
+  } else if (cpu && wanted === "auto") {
     const remedy = isSecureContext ? "use a current Chrome, Edge, Safari or Firefox with WebGPU" : "open this page over https";
     say(`This browser offers no WebGPU here, so the processor computes: fine for small scans, slow for training. For speed ${remedy}, or the native program.`);
   }
 }
 
+// One drop after the other.
+let taking = Promise.resolve();
+const take = (list) => (taking = taking.catch(() => {}).then(() => takeIn(list)));
+
 // Takes in whatever was dropped or chosen.
-async function take(list) {
+async function takeIn(list) {
   const { run, weights = [], settings, cases: scans = [] } = files.sorted(list);
   $("refused").replaceChildren();
-  if (run) {
-    const found = await client.call("load_run", { names: run.map(({ path }) => path) }, await files.bytes(run));
-    return atHand(found);
-  }
+  if (run && !training.mayReplace()) return;
   const refuse = ({ file, why }) => $("refused").append(element("li", {}, why.includes(file) ? why : `${file}: ${why}`));
   for (const weight of weights) {
     try {
@@ -99,21 +104,48 @@ async function take(list) {
       refuse({ file: weight.path, why: error.message });
     }
   }
-  if (!scans.length) return;
-  const refused = await addScans(scans);
-  refused.forEach(refuse);
-  const bad = new Set(refused.map(({ file }) => file));
-  opened.push(...scans.filter(({ path }) => !bad.has(path)));
+  if (scans.length) {
+    const { taken, refused } = await addScans(scans, sizes(opened));
+    refused.forEach(refuse);
+    opened.push(...taken);
+  }
+  if (run) atHand(await client.call("load_run", { names: run.map(({ path }) => path) }, await files.bytes(run)));
 }
 
-// Gives scans and label maps to the worker and shows the first new one; gives what was refused.
-async function addScans(scans) {
+const sizes = (scans) => scans.reduce((sum, { file }) => sum + file.size, 0);
+
+// Gives scans and label maps to the worker, one by one, and shows the first new one; `held` bytes are there already.
+async function addScans(scans, held = 0) {
   const first = cases.images.length;
-  const answer = await client.call("add_files", { names: scans.map(({ path }) => path) }, await files.bytes(scans));
-  if (answer.classes.length) cases.names = answer.classes;
-  cases.update(answer);
-  if (answer.images.length > first) await display.show(first);
-  return answer.refused;
+  const label = cases.images[cases.shown]?.label;
+  const [taken, refused] = [[], []];
+  for (const [index, scan] of scans.entries()) {
+    $("place").textContent = `Reading file ${index + 1} of ${scans.length}…`;
+    const { path, file } = scan;
+    if (held + file.size > MOST) {
+      refused.push({ file: path, why: `the page holds files of ${bytes(MOST)} together at most: open fewer, or use the native program` });
+      continue;
+    }
+    let data;
+    try {
+      data = await file.arrayBuffer();
+    } catch (error) {
+      refused.push({ file: path, why: `the browser cannot read it: ${error.message}` });
+      continue;
+    }
+    const answer = await client.call("add_files", { names: [path] }, [data]);
+    if (answer.classes.length) cases.names = answer.classes;
+    refused.push(...answer.refused);
+    if (answer.refused.length) continue;
+    held += file.size;
+    taken.push(scan);
+  }
+  $("place").textContent = "";
+  // Pairs are found when all are there: a single scan and a single label map belong together whatever their names.
+  cases.update(await client.call("pair_new"));
+  if (cases.images.length > first) await display.show(first);
+  else if (cases.images[cases.shown]?.label !== label) await display.show(cases.shown);
+  return { taken, refused };
 }
 
 // A run is at hand, from this browser's storage or from files.
@@ -148,7 +180,7 @@ function onEvent(event, buffers) {
     else if (event.what === "preparing") {
       training.begun();
       $("train-state").textContent = `Preparing scan ${event.done + 1} of ${event.of}…`;
-    } else $("place").textContent = `Reading file ${event.done + 1} of ${event.of}…`;
+    }
   } else if (event.kind === "not_saved") {
     say(`This training is not kept for another visit: ${event.why}`);
   } else {
@@ -167,7 +199,13 @@ async function onDeath(reason, again = training.running && !training.halting) {
   const why = reason.split("\n")[0].replace(/[.:]$/, "");
   say(`The computing part stopped: ${why}. ${deaths > 3 ? "It stopped several times: reload the page and choose smaller crops." : "It is being started anew…"}`);
   training.reset();
-  if (deaths > 3) return;
+  if (deaths > 3) {
+    if (query.get("device") === "cpu") return;
+    const address = new URL(location.href);
+    address.searchParams.set("device", "cpu");
+    $("banner").append(" ", element("a", { href: address.href }, "Or open it on the processor, without the graphics processor."));
+    return;
+  }
   try {
     await reopen();
     const { run } = await client.call("stored");
@@ -198,7 +236,10 @@ async function reopen() {
   await open();
   await begin();
   await networks.reopen(organs);
-  if (opened.length) await addScans(opened);
+  if (!opened.length) return;
+  const { taken, refused } = await addScans(opened);
+  opened.splice(0, opened.length, ...taken);
+  for (const { file, why } of refused) $("refused").append(element("li", {}, `${file}: ${why}`));
 }
 
 async function begin() {
@@ -215,8 +256,7 @@ const restore = attempt(async () => {
 });
 
 const forget = attempt(async () => {
-  await client.call("forget");
-  training.forgotten();
+  await training.forget();
   say("Removed: the browser keeps no training of this page.");
 });
 

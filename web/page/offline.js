@@ -19,7 +19,8 @@ async function keep() {
 
 async function answer(request) {
   try {
-    return await fetch(request);
+    // File names say nothing of versions, so the server is asked whether its copy is still the one at hand.
+    return await (request.mode === "navigate" ? fetch(request) : fetch(request, { cache: "no-cache" }));
   } catch (error) {
     const copy = await caches.match(request, { cacheName: KEPT, ignoreSearch: true });
     if (copy) return copy;

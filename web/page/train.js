@@ -19,13 +19,26 @@ function announce(state) {
   $("train-state").textContent = $("announced").textContent = state;
 }
 
-// One training at a time in all tabs: they keep it in the same place.
-async function alone(task) {
-  if (!navigator.locks) return task();
-  return navigator.locks.request("hounsfield-training", { ifAvailable: true }, (lock) => {
-    if (!lock) throw new Error("Another tab of this page trains, and both keep their training in the same place: wait for it, or close it.");
-    return task();
-  });
+// One training at a time in all tabs, since they keep it in the same place: this page has it from its first step until
+// it is done or given up, pauses included.
+class Place {
+  #release = null;
+
+  async take() {
+    if (this.#release || !navigator.locks) return;
+    await new Promise((taken, refused) => {
+      navigator.locks.request("hounsfield-training", { ifAvailable: true }, (lock) => {
+        if (!lock) return refused(new Error("Another tab of this page trains or is paused, and both keep their training in the same place: wait for it, or close it."));
+        taken();
+        return new Promise((release) => (this.#release = release));
+      });
+    });
+  }
+
+  leave() {
+    this.#release?.();
+    this.#release = null;
+  }
 }
 
 const SETTINGS = { ...NUMBERS, ...WORDS, ...LISTS };
@@ -43,6 +56,7 @@ export class Training {
   limits = { memory: Infinity, tensor: Infinity, held: Infinity };
   #client;
   #cases;
+  #place = new Place();
   #changed = new Set();
   #planned = 0;
   #stage = "finetune";
@@ -185,13 +199,18 @@ export class Training {
   }
 
   async #begin() {
-    const kept = this.#unfinished || this.#offered;
-    if (kept && !confirm("There is a training to go on with. Start another one and remove it?")) return;
+    if (!this.mayReplace()) return;
     // Browsers may clear what was not asked to stay.
     navigator.storage?.persist?.();
     this.loss.clear();
     this.score.clear();
     await this.#run("train", this.request());
+  }
+
+  // Whether another run may take the place of one that is not done.
+  mayReplace() {
+    const kept = this.#unfinished || this.#offered;
+    return !kept || confirm("There is a training to go on with. Start another one and remove it?");
   }
 
   // Goes on with the run at hand.
@@ -213,6 +232,7 @@ export class Training {
     this.running = this.#unfinished = false;
     this.halting = "";
     $("train-state").textContent = "";
+    this.#place.leave();
     this.#buttons();
   }
 
@@ -227,7 +247,13 @@ export class Training {
     this.loss.clear();
     this.score.clear();
     for (const line of metrics.split("\n").filter(Boolean)) {
-      const record = JSON.parse(line);
+      let record;
+      try {
+        record = JSON.parse(line);
+      } catch {
+        // A crash may have cut the last line.
+        continue;
+      }
       this.loss.add("total", record.step, record["train/total"]);
       this.score.add("score", record.step, record["val/dice"] ?? record["val/l1"]);
     }
@@ -245,23 +271,26 @@ export class Training {
     this.#begun = false;
     this.halting = "";
     this.#times = [];
-    this.#buttons();
     $("resume").hidden = true;
+    this.#buttons();
     $("curves").hidden = false;
     announce("Preparing…");
     try {
-      const answer = await alone(() => this.#client.call(kind, fields));
+      await this.#place.take();
+      const answer = await this.#client.call(kind, fields);
       this.running = this.#offered = false;
       const { step, total_steps, best, complete } = answer;
       const score = best === null ? "" : this.#stage === "pretrain" ? ` Lowest error ${best.toFixed(4)}.` : ` Best Dice ${best.toFixed(3)}.`;
       const state = complete ? "Done" : this.halting || "Stopped";
       announce(`${state} after step ${step} of ${total_steps}.${score}`);
       this.#unfinished = !complete;
+      if (complete) this.#place.leave();
       this.#buttons();
       this.done(answer);
     } catch (error) {
       this.running = false;
       if (kind === "train" && this.#begun) this.#unfinished = this.#offered = false;
+      if (!this.#unfinished) this.#place.leave();
       $("train-state").textContent = "";
       this.#buttons();
       this.failed(Object.assign(error, { training: true }));
@@ -277,12 +306,15 @@ export class Training {
 
   #buttons() {
     const unfinished = this.#unfinished;
+    const focused = document.activeElement;
     $("train").hidden = this.running;
     $("train-form").disabled = this.running;
     $("pause").hidden = $("stop").hidden = !this.running;
     $("continue").hidden = this.running || !unfinished;
     $("train-progress").hidden = !this.running && !unfinished;
     $("train").textContent = unfinished ? "Start anew" : "Start";
+    // Whoever pressed a button that is gone finds the one in its place.
+    if (focused?.closest("[hidden]")) ["pause", "continue", "train"].map($).find((button) => !button.hidden)?.focus();
   }
 
   event(event, buffers) {
@@ -345,8 +377,11 @@ export class Training {
     $("resume").hidden = false;
   }
 
-  // What an earlier visit left was removed.
-  forgotten() {
+  // Removes what this visit or an earlier one left.
+  async forget() {
+    await this.#place.take();
+    await this.#client.call("forget");
+    if (!this.#unfinished) this.#place.leave();
     this.#offered = false;
     $("resume").hidden = true;
   }

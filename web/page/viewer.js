@@ -57,8 +57,12 @@ export class Viewer {
     this.#survive();
   }
 
-  async attach() {
+  // `again`, NiiVue listens to the canvas already: twice, every turn of the wheel would count twice.
+  async attach(again = false) {
+    const { interactive, isResizeCanvas } = this.#nv.opts;
+    if (again) Object.assign(this.#nv.opts, { interactive: false, isResizeCanvas: false });
     await this.#nv.attachToCanvas(this.canvas);
+    Object.assign(this.#nv.opts, { interactive, isResizeCanvas });
     this.#nv.setSliceType(this.#view);
   }
 
@@ -73,7 +77,7 @@ export class Viewer {
     this.canvas.addEventListener("webglcontextrestored", async () => {
       delete this.#nv.drawScene;
       delete this.#nv.updateGLVolume;
-      await this.attach();
+      await this.attach(true);
       if (this.#image) this.#nv.updateGLVolume();
     });
   }

@@ -13,4 +13,11 @@ if (request) {
   };
 }
 
+// A program that cannot be loaded, and one that broke down, end in a promise that nobody waits for.
+self.addEventListener("unhandledrejection", ({ reason }) => {
+  const why = String(reason?.message ?? reason);
+  const out = /unreachable|memory|allocation/i.test(why) ? " (memory may have run out)" : "";
+  postMessage({ text: JSON.stringify({ event: { kind: "fatal", why: why + out } }), buffers: [] });
+});
+
 import("./worker_loader.js");

@@ -63,6 +63,9 @@ async function trainsWithPause(page) {
   results.offer = await text(page, "resume");
   await page.click("#restore");
   results.done = await says(page, "train-state", /Done after step 20 of 20/);
+  // What the check shows has the classes of its own network, and is not what was segmented before.
+  results.legend = await says(page, "legend", /class 2/);
+  results.saveable = await page.isEnabled("[data-file=labels]");
   await download(page, "[data-file=metrics]", folder);
   await download(page, "[data-file=weights]", folder);
   await download(page, "[data-file=settings]", folder);
@@ -123,6 +126,10 @@ const TINY = "[network]\npatch_size = 8\nhidden_size = 16\nmlp_dim = 32\nlayers 
 async function prepareTiny(page, steps) {
   await drop(page, ["024", "052"].flatMap(hippocampus));
   await says(page, "estimate", /Learns from 1, checks with 1/);
+  await setTiny(page, steps);
+}
+
+async function setTiny(page, steps) {
   await page.evaluate(() => (document.getElementById("advanced").open = true));
   await page.selectOption("#start", "scratch");
   for (const [id, value] of [["toml", TINY], ["crop", 16], ["crops", 1], ["steps", steps], ["interval", 1000]]) await set(page, id, value);
@@ -166,6 +173,14 @@ async function pretrains(page) {
   await page.selectOption("#start", "encoder");
   await page.click("#train");
   results.finetuned = await says(page, "train-state", /Done after step 4 of 4/);
+
+  // An encoder of the native program and of another size, with its settings.
+  await drop(page, ["encoder.safetensors", "config.toml"].map((name) => ({ name, path: join(folder, "native", name) })));
+  results.encoder = await says(page, "model", /A pre-trained encoder \(encoder.safetensors\) is ready/);
+  await set(page, "toml", "");
+  results.sizes = await says(page, "all-settings", /hidden_size = 24\n/);
+  await page.click("#train");
+  results.of_another_size = await says(page, "train-state", /Done after step 4 of 4/);
 }
 
 // Losses of the training at hand.
@@ -205,15 +220,28 @@ async function resumesPhantom(page) {
   await pauses(page);
   await page.reload();
   await ready(page);
+  // Another run, dropped, takes the place of this one only if the user wants that.
+  page.once("dialog", (dialog) => {
+    results.asked = dialog.message();
+    dialog.dismiss();
+  });
+  const manifest = join(folder, "manifest.json");
+  writeFileSync(manifest, "{}");
+  await drop(page, [{ name: "run/checkpoints/last/manifest.json", path: manifest }]);
   await page.click("#restore");
   await says(page, "train-state", /Done after step 150/);
   results.resumed = await losses(page);
 }
 
 // Trains on the GPU, is paused and reloaded, loses the GPU, and gets to the end all the same. The pause has saved the
-// run, so that it may be lost at any time after.
+// run, so that it may be lost at any time after. All scans have one name, and every one keeps its place.
 async function losesDevice(page) {
-  await prepareTiny(page, 60);
+  for (const [index, number] of ["024", "158", "052"].entries()) {
+    await drop(page, hippocampus(number).map(({ name, path }) => ({ name: name.startsWith("images") ? "ct.nii.gz" : "seg.nii.gz", path })));
+    await says(page, "case", [/ct.nii.gz · \S+ · labelled/, /2\/ct.nii.gz · \S+ · labelled/, /3\/ct.nii.gz · \S+ · labelled/][index]);
+  }
+  await says(page, "estimate", /Learns from 2, checks with 1/);
+  await setTiny(page, 60);
   await page.click("#train");
   await says(page, "train-state", /Step ([2-9]|[1-4]\d) of 60/);
   await pauses(page);

@@ -91,7 +91,7 @@ impl Cases {
             return Ok(());
         }
         let read = read_nifti(&bytes, &name).map_err(|e| refuse(e.to_string()))?;
-        let bytes = Rc::new(bytes);
+        let (name, bytes) = (self.free_name(name), Rc::new(bytes));
         let volume = &read.volume;
         match looks_like_labels(volume) {
             Some(largest) => self.labels.push(LabelFile {
@@ -111,6 +111,34 @@ impl Cases {
             }),
         }
         Ok(())
+    }
+
+    /// Takes in a file of a stored run. Another file of its name that is here gets a new one: a run finds its cases by
+    /// name.
+    pub(crate) fn add_stored(&mut self, name: String, bytes: Vec<u8>) {
+        if self.has(&name, &bytes) {
+            return;
+        }
+        let other = self.free_name(name.clone());
+        let images = self.images.iter_mut().map(|image| &mut image.name);
+        let labels = self.labels.iter_mut().map(|label| &mut label.name);
+        if let Some(taken) = images.chain(labels).find(|have| **have == name) {
+            *taken = other;
+        }
+        // What was accepted once is accepted again.
+        let _ = self.add(name, bytes);
+    }
+
+    /// This name, or where another file has it the same with a folder of its own before it.
+    fn free_name(&self, name: String) -> String {
+        let images = self.images.iter().map(|image| &image.name);
+        let labels = self.labels.iter().map(|label| &label.name);
+        let taken: Vec<&String> = images.chain(labels).collect();
+        if !taken.contains(&&name) {
+            return name;
+        }
+        let mut others = (2u64..).map(|number| format!("{number}/{name}"));
+        others.find(|other| !taken.contains(&other)).unwrap_or(name)
     }
 
     /// Makes the phantom of a seed; gives its index.
@@ -269,12 +297,15 @@ impl Cases {
         files.saturating_add((5.0 * prepared) as u64)
     }
 
-    /// Whether this very file is here already.
+    /// Whether this very file is here already, under its own name or under one given to it.
     fn has(&self, name: &str, bytes: &[u8]) -> bool {
+        let inside = format!("/{name}");
         let images = self.images.iter().map(|image| (&image.name, &image.bytes));
         let labels = self.labels.iter().map(|label| (&label.name, &label.bytes));
         let mut all = images.chain(labels);
-        all.any(|(have, same)| have == name && same.as_slice() == bytes)
+        all.any(|(have, same)| {
+            (have == name || have.ends_with(&inside)) && same.as_slice() == bytes
+        })
     }
 
     /// The image of this name; else the only one whose file has its name, wherever it lies.

@@ -2,7 +2,7 @@
 
 use crate::protocol::{ClassLine, ModelLine};
 use burn::tensor::Device;
-use hounsfield::config::{FinetuneConfig, Preset, StageConfig};
+use hounsfield::config::{FinetuneConfig, Preset, PretrainConfig, StageConfig};
 use hounsfield::dataset::phantom::{ORGAN_COLOURS, ORGAN_NAMES};
 use hounsfield::device::{Selected, check_precision};
 use hounsfield::nn::{Precision, Segmenter};
@@ -24,12 +24,48 @@ pub(crate) struct Model {
     report: String,
 }
 
+/// What pre-training leaves: a start for fine-tuning.
+#[derive(Clone)]
+pub(crate) struct Encoder {
+    pub(crate) name: String,
+    pub(crate) bytes: Rc<Vec<u8>>,
+    /// Settings of a network with this encoder, where they are known.
+    pub(crate) config: Option<FinetuneConfig>,
+}
+
+impl Encoder {
+    /// An encoder beside the settings of its pre-training.
+    pub(crate) fn pretrained(
+        name: String,
+        bytes: Vec<u8>,
+        settings: PretrainConfig,
+    ) -> Result<Self, String> {
+        let PretrainConfig {
+            network, sampling, ..
+        } = settings;
+        let mut config: FinetuneConfig =
+            Preset::Quickstart.settings().map_err(|e| e.to_string())?;
+        config.network = network;
+        config.crops.spacing = sampling.spacing;
+        config.crops.intensity = sampling.intensity;
+        config.crops.intensity_min = sampling.intensity_min;
+        config.crops.intensity_max = sampling.intensity_max;
+        config.crops.roi_size = sampling.roi_size;
+        let file = open(&name, &bytes)?;
+        take(&file, &config, &START)?.map_err(|e| format!("{name}: {e}"))?;
+        Ok(Encoder {
+            name,
+            bytes: Rc::new(bytes),
+            config: Some(config),
+        })
+    }
+}
+
 /// What a weights file turned out to be.
 pub(crate) enum Weights {
     /// A whole segmentation network.
     Model(Box<Model>),
-    /// What pre-training leaves: a start for fine-tuning.
-    Encoder,
+    Encoder(Encoder),
 }
 
 /// Opens a weights file, but none that may hold programs.
@@ -67,6 +103,11 @@ const WHOLE: TransferOptions = TransferOptions {
     allow_partial: false,
     positions: None,
 };
+const START: TransferOptions = TransferOptions {
+    need: Need::Encoder,
+    allow_partial: false,
+    positions: None,
+};
 
 impl Model {
     /// A network from a weights file, with its own settings or with the first known ones that fit.
@@ -81,14 +122,23 @@ impl Model {
         let file = open(&name, &bytes)?;
         let candidates = match settings {
             Some(text) => {
-                let config = FinetuneConfig::from_toml(text, "the settings beside the weights");
-                vec![config.map_err(|e| e.to_string())?]
+                let source = "the settings beside the weights";
+                match FinetuneConfig::from_toml(text, source) {
+                    Ok(config) => vec![config],
+                    // Those of pre-training have other sections.
+                    Err(error) => match PretrainConfig::from_toml(text, source) {
+                        Ok(config) => {
+                            return Encoder::pretrained(name, bytes, config).map(Weights::Encoder);
+                        }
+                        Err(_) => return Err(error.to_string()),
+                    },
+                }
             }
             None => candidates(&file, known),
         };
         let mut last = None;
-        for config in candidates {
-            match take(&file, &config, &WHOLE)? {
+        for config in &candidates {
+            match take(&file, config, &WHOLE)? {
                 Ok((values, report)) => {
                     // Weights are stored in 32 bits, so that any device takes them.
                     let precision = match check_precision(selected, config.run.precision) {
@@ -103,13 +153,22 @@ impl Model {
                     return Ok(Weights::Model(Box::new(Model {
                         name,
                         bytes: Rc::new(bytes),
-                        config,
+                        config: config.clone(),
                         classes: names,
                         network,
                         report: report.to_string(),
                     })));
                 }
-                Err(TransferError::WrongStage { .. }) => return Ok(Weights::Encoder),
+                Err(TransferError::WrongStage { .. }) => {
+                    let fits =
+                        |config: &&FinetuneConfig| matches!(take(&file, config, &START), Ok(Ok(_)));
+                    let config = candidates.iter().find(fits).cloned();
+                    return Ok(Weights::Encoder(Encoder {
+                        name,
+                        bytes: Rc::new(bytes),
+                        config,
+                    }));
+                }
                 Err(error) => last = Some(error),
             }
         }

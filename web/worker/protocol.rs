@@ -20,8 +20,10 @@ pub(crate) enum Request {
     Open { device: String },
     /// Make a phantom case.
     Phantom { seed: u64 },
-    /// Take in image files and label maps.
+    /// Take in image files, label maps and lists of cases.
     AddFiles { names: Vec<String> },
+    /// Find label maps for images that have none; the answer lists all cases.
+    PairNew,
     /// Correct a pairing.
     Pair { image: usize, label: Option<usize> },
     /// An image and its label map, to be shown.
@@ -185,6 +187,8 @@ pub(crate) enum Event {
         values: Vec<(String, f64)>,
         image: Option<usize>,
         picture: bool,
+        /// The classes of the label map.
+        classes: Vec<ClassLine>,
     },
     /// The run is safe up to a step.
     Autosaved {

@@ -53,6 +53,7 @@ pub(crate) async fn segment(
         overlap,
         blending: Blending::Gaussian,
         mirror,
+        skip_air: true,
     };
     let mut go_on = |done: usize, of: usize| {
         let what = "segmenting";

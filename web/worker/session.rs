@@ -6,7 +6,7 @@ mod runs;
 use crate::autosave::Autosave;
 use crate::cases::Cases;
 use crate::host::{console_error, on_message, received, send, tell};
-use crate::model::{Model, Weights, legend, names, organs};
+use crate::model::{Encoder, Model, Weights, legend, names, organs};
 use crate::protocol::{Call, ClassLine, Event, Refusal, Request, TrainRequest};
 use crate::run_files;
 use crate::segment::{Segmentation, segment};
@@ -16,7 +16,7 @@ use crate::training::Failure;
 use hounsfield::dataset::DataList;
 use hounsfield::device::{self, DeviceChoice, Selected, check_precision, is_cpu};
 use hounsfield::nn::Precision;
-use hounsfield::platform::{self, Instant};
+use hounsfield::platform::Instant;
 use hounsfield::train::Control;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -29,8 +29,8 @@ struct Session {
     device: RefCell<Option<Selected>>,
     cases: RefCell<Cases>,
     model: RefCell<Option<Rc<Model>>>,
-    /// What pre-training left: a name, and a weights file.
-    encoder: RefCell<Option<(String, Vec<u8>)>>,
+    /// What pre-training left.
+    encoder: RefCell<Option<Encoder>>,
     segmentation: RefCell<Option<Segmentation>>,
     /// The cases of the run at hand.
     run: RefCell<Option<TrainRequest>>,
@@ -118,7 +118,11 @@ impl Session {
                 let index = self.cases.borrow_mut().add_phantom(seed)?;
                 self.listing(json!({ "image": index, "classes": organs() }))
             }
-            Request::AddFiles { names } => self.add_files(names, buffers).await,
+            Request::AddFiles { names } => self.add_files(names, buffers),
+            Request::PairNew => {
+                self.cases.borrow_mut().pair_new();
+                self.listing(json!({}))
+            }
             Request::Pair { image, label } => {
                 self.cases.borrow_mut().pair(image, label);
                 self.listing(json!({}))
@@ -193,8 +197,18 @@ impl Session {
     async fn open(&self, name: &str) -> Answer {
         let started = Instant::now();
         let choice: DeviceChoice = name.parse().map_err(words)?;
-        let selected = device::select(choice).await.map_err(words)?;
-        let checks = device::self_test(&selected.device).await.map_err(words)?;
+        let mut selected = device::select(choice).await.map_err(words)?;
+        let mut notice = None;
+        let checks = match device::self_test(&selected.device).await {
+            // What nobody asked for by name may be left again.
+            Err(error) if choice == DeviceChoice::Auto && !is_cpu(&selected.device) => {
+                notice = Some(error.to_string());
+                selected = device::select(DeviceChoice::Cpu).await.map_err(words)?;
+                device::self_test(&selected.device).await
+            }
+            checks => checks,
+        };
+        let checks = checks.map_err(words)?;
         let cpu = is_cpu(&selected.device);
         let half = check_precision(&selected, Precision::F16).is_ok();
         let description = selected.description.clone();
@@ -204,6 +218,7 @@ impl Session {
             "cpu": cpu,
             "half": half,
             "checks": checks,
+            "notice": notice,
             "seconds": started.elapsed().as_secs_f64(),
         }))
     }
@@ -224,13 +239,10 @@ impl Session {
         plain(more)
     }
 
-    async fn add_files(&self, names: Vec<String>, buffers: Vec<Vec<u8>>) -> Answer {
+    fn add_files(&self, names: Vec<String>, buffers: Vec<Vec<u8>>) -> Answer {
         let mut refused: Vec<Refusal> = Vec::new();
-        let (mut classes, of) = (Vec::new(), names.len());
-        for (done, (name, bytes)) in names.into_iter().zip(buffers).enumerate() {
-            let what = "reading";
-            tell(&Event::Progress { what, done, of }, Vec::new());
-            platform::yield_now().await;
+        let mut classes = Vec::new();
+        for (name, bytes) in names.into_iter().zip(buffers) {
             if name.to_lowercase().ends_with(".json") {
                 match settings::listed(&bytes, &name) {
                     Ok(list) => {
@@ -244,8 +256,7 @@ impl Session {
             let added = self.cases.borrow_mut().add(name, bytes);
             refused.extend(added.err());
         }
-        self.cases.borrow_mut().pair_new();
-        self.listing(json!({ "refused": refused, "classes": classes }))
+        plain(json!({ "refused": refused, "classes": classes }))
     }
 
     /// Names and colours of the labels an image shows.
@@ -289,8 +300,6 @@ impl Session {
             .borrow()
             .as_ref()
             .map(|model| model.config.clone());
-        let kept = bytes.clone();
-        let file = name.clone();
         match Model::load(
             name,
             bytes,
@@ -304,9 +313,10 @@ impl Session {
                 self.model.replace(Some(Rc::from(model)));
                 plain(json!({ "model": line }))
             }
-            Weights::Encoder => {
-                self.encoder.replace(Some((file.clone(), kept)));
-                plain(json!({ "encoder": file }))
+            Weights::Encoder(encoder) => {
+                let name = encoder.name.clone();
+                self.encoder.replace(Some(encoder));
+                plain(json!({ "encoder": name }))
             }
         }
     }

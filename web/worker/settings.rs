@@ -42,6 +42,7 @@ pub(crate) fn finetuning(
     config.optimizer = preset.optimizer;
     config.optimizer.warmup_steps = 10;
     config.run = length();
+    config.inference.skip_air = true;
     config.decoder.classes = Some(classes(request, cases));
     let suggested = Suggested::of(request, cases, config.crops.spacing, config.crops.roi_size);
     config.crops.intensity = suggested.intensity;

@@ -59,17 +59,34 @@ async fn write(
     folder.write(INDEX, &text).await
 }
 
-async fn read(slot: &str, index: &Index) -> Option<Vec<File>> {
-    let folder = Folder::open(slot).await.ok()?;
-    let mut files = Vec::new();
-    for (place, (name, size)) in index.names.iter().zip(&index.sizes).enumerate() {
-        let bytes = folder.read(&place.to_string()).await?;
-        if bytes.len() != *size {
-            return None;
-        }
-        files.push((name.clone(), Rc::new(bytes)));
+/// File `place` of a slot, if it is whole.
+async fn read(folder: &Folder, index: &Index, place: usize) -> Option<(String, Vec<u8>)> {
+    let (name, size) = (index.names.get(place)?, index.sizes.get(place)?);
+    let bytes = folder.read(&place.to_string()).await?;
+    (bytes.len() == *size).then(|| (name.clone(), bytes))
+}
+
+/// The stored cases, read one after the other: together they may fill the memory.
+pub(crate) struct StoredData {
+    folder: Folder,
+    index: Index,
+}
+
+impl StoredData {
+    /// How many files there are.
+    pub(crate) fn count(&self) -> usize {
+        self.index.names.len()
     }
-    Some(files)
+
+    /// A file, if it is whole.
+    pub(crate) async fn file(&self, place: usize) -> Option<(String, Vec<u8>)> {
+        read(&self.folder, &self.index, place).await
+    }
+
+    /// What was said of them.
+    pub(crate) fn about(&self) -> &serde_json::Value {
+        &self.index.about
+    }
 }
 
 /// Keeps the cases of a run.
@@ -77,11 +94,11 @@ pub(crate) async fn save_data(files: &[File], about: serde_json::Value) -> Resul
     write(DATA, 0, files, about).await
 }
 
-/// The cases of the stored run, with what was said of them.
-pub(crate) async fn data() -> Option<(Vec<File>, serde_json::Value)> {
+/// The cases of the stored run.
+pub(crate) async fn data() -> Option<StoredData> {
     let folder = Folder::open(DATA).await.ok()?;
     let index = index(&folder).await?;
-    Some((read(DATA, &index).await?, index.about))
+    Some(StoredData { folder, index })
 }
 
 /// Keeps all files of the run's folder as copy `number`; the copy before stays.
@@ -115,7 +132,11 @@ pub(crate) async fn runs() -> Vec<Stored> {
 
 /// Puts a stored run in the place of the run at hand.
 pub(crate) async fn load(stored: &Stored, run: &Path) -> Option<()> {
-    let files = read(stored.slot, &stored.index).await?;
+    let folder = Folder::open(stored.slot).await.ok()?;
+    let mut files = Vec::new();
+    for place in 0..stored.index.names.len() {
+        files.push(read(&folder, &stored.index, place).await?);
+    }
     memory::remove(run);
     for (name, bytes) in files {
         hounsfield::platform::write_atomic(&run.join(name), &bytes).ok()?;

@@ -3,7 +3,7 @@
 use crate::autosave::Autosave;
 use crate::cases::Cases;
 use crate::host::tell;
-use crate::model::{self, Model};
+use crate::model::{self, Encoder, Model};
 use crate::protocol::{Event, Stage, Start, TrainRequest};
 use crate::settings;
 use crate::watch::Watch;
@@ -132,9 +132,9 @@ impl Workshop {
         let training = Arc::new(MemorySource::new(training));
         let validation = Arc::new(MemorySource::new(validation));
         let task = Finetuning::new(config, training, validation, start)?;
-        let image = request.validation.first().copied();
-        self.run(task, resume, Watch::finetuning(image, affine))
-            .await
+        let shown = request.validation.first().copied().zip(affine);
+        let watch = Watch::finetuning(shown, request.classes.clone());
+        self.run(task, resume, watch).await
     }
 
     /// Pre-trains; without a checkpoint from the start.
@@ -211,13 +211,13 @@ fn in_case(name: &str, source: hounsfield::transform::TransformError) -> String 
 pub(crate) fn starting(
     start: Start,
     model: Option<&Model>,
-    encoder: Option<&(String, Vec<u8>)>,
+    encoder: Option<&Encoder>,
     config: &FinetuneConfig,
 ) -> Result<Values, String> {
     let (name, bytes) = match (start, model, encoder) {
         (Start::Scratch, ..) => return Ok(Values::new()),
         (Start::Model, Some(model), _) => (model.name.as_str(), model.bytes.as_slice()),
-        (Start::Encoder, _, Some((name, bytes))) => (name.as_str(), bytes.as_slice()),
+        (Start::Encoder, _, Some(encoder)) => (encoder.name.as_str(), encoder.bytes.as_slice()),
         (Start::Model, None, _) => return Err("there is no network at hand".to_owned()),
         (Start::Encoder, _, None) => return Err("there is no pre-trained encoder".to_owned()),
     };

@@ -2,6 +2,7 @@
 
 use crate::autosave::{Autosave, Mark};
 use crate::host::tell;
+use crate::model::legend;
 use crate::protocol::{Event as Told, Stage, StepLine};
 use hounsfield::report::ReportError;
 use hounsfield::report::metrics::{METRICS_FILE, MetricsWriter, Record};
@@ -17,18 +18,19 @@ const COLUMNS: usize = 5;
 pub(crate) struct Watch {
     stage: Stage,
     /// The case a validation shows, and the place of its prepared voxels.
-    image: Option<usize>,
-    affine: Option<Affine>,
+    shown: Option<(usize, Affine)>,
+    /// Names of the classes.
+    classes: Vec<String>,
     total_steps: u64,
     output: Option<(MetricsWriter, Autosave)>,
 }
 
 impl Watch {
-    pub(crate) fn finetuning(image: Option<usize>, affine: Option<Affine>) -> Self {
+    pub(crate) fn finetuning(shown: Option<(usize, Affine)>, classes: Vec<String>) -> Self {
         Watch {
             stage: Stage::Finetune,
-            image,
-            affine,
+            shown,
+            classes,
             total_steps: 0,
             output: None,
         }
@@ -37,7 +39,7 @@ impl Watch {
     pub(crate) fn pretraining() -> Self {
         Watch {
             stage: Stage::Pretrain,
-            ..Watch::finetuning(None, None)
+            ..Watch::finetuning(None, Vec::new())
         }
     }
 
@@ -110,8 +112,9 @@ impl Watch {
                     step: *step,
                     best: *best,
                     values: found.values.clone(),
-                    image: self.image,
+                    image: self.shown.map(|(image, _)| image),
                     picture,
+                    classes: legend(&self.classes),
                 };
                 tell(&told, buffer.into_iter().collect());
             }
@@ -140,8 +143,8 @@ impl Watch {
             } => {
                 let labels = prediction.iter().map(|label| f32::from(*label)).collect();
                 let map = self
-                    .affine
-                    .and_then(|affine| Volume::new(*shape, labels, affine).ok())
+                    .shown
+                    .and_then(|(_, affine)| Volume::new(*shape, labels, affine).ok())
                     .and_then(|map| encode_nifti(&map, Datatype::U8, false).ok());
                 Ok((map, false))
             }

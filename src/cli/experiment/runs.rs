@@ -240,6 +240,7 @@ impl<'a> Runner<'a> {
                 overlap: plan.scoring.overlap,
                 blending: Blending::default(),
                 mirror: plan.scoring.mirror,
+                skip_air: true,
             },
             model: Box::new(model),
             device: self.selected.device.clone(),

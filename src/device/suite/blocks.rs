@@ -3,7 +3,7 @@
 use crate::device::DeviceError;
 use crate::device::suite::SuiteResult;
 use crate::device::suite::probe::{compare, noise, places};
-use crate::kernels::gpu::{Cut, Machine, conv3d_cut_for, matmul_cut};
+use crate::kernels::gpu::{Cut, Machine, conv3d_cut_for, matmul_cut, weight_gradient_cut_for};
 use burn::backend::DispatchDevice;
 use burn::backend::ops::FloatTensorOps;
 use burn::tensor::{Device, TensorData};
@@ -18,13 +18,17 @@ pub(super) async fn check(
     let DispatchDevice::Cube(device) = device.as_dispatch() else {
         return Ok(());
     };
-    convolution(device, results).await?;
-    for (transposed, rows, chunks) in [
-        ([false, false], 4, 3),
-        ([false, true], 8, 1),
-        ([true, false], 8, 2),
+    convolution(device, &[8], results).await?;
+    convolution(device, &[4, 6], results).await?;
+    weight_gradient(device, results).await?;
+    // Rows that vectors divide, and rows that none does.
+    for (transposed, m, rows, chunks) in [
+        ([false, false], 70, 4, 3),
+        ([false, true], 70, 8, 1),
+        ([true, false], 70, 8, 2),
+        ([true, false], 72, 4, 2),
     ] {
-        product(device, transposed, Cut { rows, chunks }, results).await?;
+        product(device, transposed, m, Cut { rows, chunks }, results).await?;
     }
     Ok(())
 }
@@ -42,57 +46,104 @@ async fn read(check: &'static str, tensor: CubeTensor) -> Result<Vec<f32>, Devic
         .map_err(|e| fail(format!("{e:?}")))
 }
 
+/// Voxels of the convolutions' inputs: not a multiple of a tile along any axis.
+const SHAPE: [usize; 3] = [5, 6, 18];
+const OUTPUTS: usize = 12;
+
+/// The voxel that tap `tap` of the output at voxel `at` reads, if it lies inside.
+fn neighbour(at: usize, tap: usize) -> Option<usize> {
+    let [depth, height, width] = SHAPE;
+    let (x, y, z) = (at % width, at / width % height, at / width / height);
+    // One more than the place, so that none is below zero.
+    let (x, y, z) = (x + tap % 3, y + tap / 3 % 3, z + tap / 9);
+    let inside = |at: usize, extent: usize| (1..=extent).contains(&at);
+    let all = inside(x, width) && inside(y, height) && inside(z, depth);
+    all.then(|| ((z - 1) * height + y - 1) * width + x - 1)
+}
+
+/// The convolution of inputs with so many channels each, as one.
 async fn convolution(
     device: &CubeDevice,
+    channels: &[usize],
     results: &mut Vec<SuiteResult>,
 ) -> Result<(), DeviceError> {
     let name = "a GPU's convolution";
-    let ([depth, height, width], inputs, outputs) = ([5, 6, 18], 8, 12);
-    let x = noise(1, depth * height * width * inputs);
-    let w = noise(2, outputs * inputs * 27);
-    let y = conv3d_cut_for(
-        Machine::Gpu,
-        &[upload(&x, &[1, depth, height, width, inputs], device)],
-        upload(&w, &[outputs, inputs, 3, 3, 3], device),
-    );
-    let found = read(name, y).await?;
+    let [depth, height, width] = SHAPE;
+    let voxels = depth * height * width;
+    let inputs: usize = channels.iter().sum();
+    let x: Vec<Vec<f32>> = (3..)
+        .zip(channels)
+        .map(|(seed, channels)| noise(seed, voxels * channels))
+        .collect();
+    let w = noise(2, OUTPUTS * inputs * 27);
+    let uploaded: Vec<CubeTensor> = x
+        .iter()
+        .zip(channels)
+        .map(|(x, channels)| upload(x, &[1, depth, height, width, *channels], device))
+        .collect();
+    let weight = upload(&w, &[OUTPUTS, inputs, 3, 3, 3], device);
+    let found = read(name, conv3d_cut_for(Machine::Gpu, &uploaded, weight)).await?;
     let reference = |i: usize| {
-        let (out, at) = (i % outputs, i / outputs);
-        let (ox, oy, oz) = (at % width, at / width % height, at / width / height);
+        let (out, at) = (i % OUTPUTS, i / OUTPUTS);
         let mut sum = 0.0;
         for tap in 0..27 {
-            // One more than the place, so that none is below zero.
-            let (x1, y1, z1) = (ox + tap % 3, oy + tap / 3 % 3, oz + tap / 9);
-            let inside = |at: usize, extent: usize| (1..=extent).contains(&at);
-            if inside(x1, width) && inside(y1, height) && inside(z1, depth) {
-                let from = ((z1 - 1) * height + y1 - 1) * width + x1 - 1;
-                for input in 0..inputs {
-                    let weight = w[(out * inputs + input) * 27 + tap];
-                    sum += f64::from(x[from * inputs + input]) * f64::from(weight);
-                }
+            let Some(from) = neighbour(at, tap) else {
+                continue;
+            };
+            let values = x.iter().zip(channels);
+            let values =
+                values.flat_map(|(x, channels)| &x[from * channels..(from + 1) * channels]);
+            for (input, value) in values.enumerate() {
+                let weight = w[(out * inputs + input) * 27 + tap];
+                sum += f64::from(*value) * f64::from(weight);
             }
         }
         sum
     };
-    compare(
-        name.to_owned(),
-        &found,
-        &places(found.len()),
-        reference,
-        results,
+    let title = format!("{name}, {channels:?} channels");
+    compare(title, &found, &places(found.len()), reference, results);
+    Ok(())
+}
+
+async fn weight_gradient(
+    device: &CubeDevice,
+    results: &mut Vec<SuiteResult>,
+) -> Result<(), DeviceError> {
+    let name = "a GPU's weight gradient";
+    let ([depth, height, width], inputs) = (SHAPE, 8);
+    let voxels = depth * height * width;
+    let (x, grad) = (noise(1, voxels * inputs), noise(2, voxels * OUTPUTS));
+    let found = weight_gradient_cut_for(
+        Machine::Gpu,
+        upload(&x, &[1, depth, height, width, inputs], device),
+        upload(&grad, &[1, depth, height, width, OUTPUTS], device),
+        3,
     );
+    let found = read(name, found).await?;
+    let reference = |i: usize| {
+        let (tap, input, out) = (i % 27, i / 27 % inputs, i / 27 / inputs);
+        (0..voxels)
+            .filter_map(|at| {
+                let from = neighbour(at, tap)?;
+                let value = f64::from(x[from * inputs + input]);
+                Some(value * f64::from(grad[at * OUTPUTS + out]))
+            })
+            .sum()
+    };
+    let name = name.to_owned();
+    compare(name, &found, &places(found.len()), reference, results);
     Ok(())
 }
 
 async fn product(
     device: &CubeDevice,
     [a_transposed, b_transposed]: [bool; 2],
+    m: usize,
     cut: Cut,
     results: &mut Vec<SuiteResult>,
 ) -> Result<(), DeviceError> {
     let name = "a GPU's matrix product";
-    // Not a multiple of a tile along any axis.
-    let (batch, m, n, k) = (2, 70, 36, 600);
+    let (batch, n, k) = (2, 36, 600);
     let (a, b) = (noise(1, batch * m * k), noise(2, batch * k * n));
     let shape = |rows, columns, transposed| match transposed {
         true => [batch, columns, rows],
@@ -123,7 +174,7 @@ async fn product(
         };
         (0..k).map(term).sum()
     };
-    let title = format!("{name}, transposed {a_transposed} and {b_transposed}");
+    let title = format!("{name}, {m} rows, transposed {a_transposed} and {b_transposed}");
     compare(title, &found, &places(found.len()), reference, results);
     Ok(())
 }

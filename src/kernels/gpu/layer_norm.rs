@@ -1,7 +1,7 @@
 //! Layer norm over rows and its gradients.
 
 use crate::kernels::gpu::launch::{blocks, empty_f32, empty_like};
-use crate::kernels::gpu::rows::{UNITS, extent, units, workgroup_sum};
+use crate::kernels::gpu::rows::{SHARED, UNITS, extent, units, workgroup_sum};
 use crate::kernels::gpu::sum::column_sums;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
@@ -40,7 +40,7 @@ fn layer_norm_kernel(
     if CUBE_POS >= rows {
         terminate!();
     }
-    let mut shared = Shared::<[f32]>::new_slice(UNITS);
+    let mut shared = Shared::<[f32]>::new_slice(SHARED);
     let start = CUBE_POS * width;
     let (mean, scale) = row_statistics(&mut shared, x, start, width);
     for i in range_stepped(UNIT_POS as usize, width, UNITS) {
@@ -62,7 +62,7 @@ fn layer_norm_backward_kernel(
     if CUBE_POS >= rows {
         terminate!();
     }
-    let mut shared = Shared::<[f32]>::new_slice(UNITS);
+    let mut shared = Shared::<[f32]>::new_slice(SHARED);
     let start = CUBE_POS * width;
     let (mean, scale) = row_statistics(&mut shared, x, start, width);
     let mut sum = 0.0f32;

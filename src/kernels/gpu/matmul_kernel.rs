@@ -131,18 +131,20 @@ pub(super) fn matmul_kernel<F: Float, G: Float, A: Size, B: Size, O: Size>(
         stage(&mut shared_a, &next_a, slots, t.a);
         stage(&mut shared_b, &next_b, 1usize, t.b);
         sync_cube();
-        // Read ahead: memory answers while the products are formed. Past the end zeros come back.
-        read_both::<F, A, B>(
-            first,
-            second,
-            &mut next_a,
-            &mut next_b,
-            &of_a,
-            &of_b,
-            &at,
-            k + DEPTH,
-            t,
-        );
+        // Read ahead: memory answers while the products are formed.
+        if k + DEPTH < to {
+            read_both::<F, A, B>(
+                first,
+                second,
+                &mut next_a,
+                &mut next_b,
+                &of_a,
+                &of_b,
+                &at,
+                k + DEPTH,
+                t,
+            );
+        }
         #[unroll]
         for depth in 0..DEPTH {
             let factor = shared_b[depth * line_b + column];

@@ -41,7 +41,7 @@ pub(crate) use sum::column_sums;
 pub(crate) use tune::{Candidate, convolution_candidates, weight_gradient_candidates};
 pub use update::AdamStep;
 pub(crate) use update::{adam, parts, square_sum};
-pub(crate) use weight_gradient::conv3d_weight_gradient;
+pub(crate) use weight_gradient::{conv3d_weight_gradient, weight_gradient_cut_for};
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! Softmax over rows and its gradient.
 
 use crate::kernels::gpu::launch::{blocks, empty_like};
-use crate::kernels::gpu::rows::{UNITS, extent, units, workgroup_sum};
+use crate::kernels::gpu::rows::{SHARED, UNITS, extent, units, workgroup_max, workgroup_sum};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
@@ -11,18 +11,14 @@ fn softmax_kernel(x: &[f32], y: &mut [f32], width: usize, rows: usize) {
     if CUBE_POS >= rows {
         terminate!();
     }
-    let mut shared = Shared::<[f32]>::new_slice(UNITS);
+    let mut shared = Shared::<[f32]>::new_slice(SHARED);
     let first = UNIT_POS as usize;
     let start = CUBE_POS * width;
     let mut largest = x[start];
     for i in range_stepped(first, width, UNITS) {
         largest = max(largest, x[start + i]);
     }
-    shared[first] = largest;
-    sync_cube();
-    for unit in 0..UNITS {
-        largest = max(largest, shared[unit]);
-    }
+    let largest = workgroup_max(&mut shared, largest);
     let mut sum = 0.0f32;
     for i in range_stepped(first, width, UNITS) {
         let power = (x[start + i] - largest).exp();
@@ -46,7 +42,7 @@ fn softmax_backward_kernel(
     if CUBE_POS >= rows {
         terminate!();
     }
-    let mut shared = Shared::<[f32]>::new_slice(UNITS);
+    let mut shared = Shared::<[f32]>::new_slice(SHARED);
     let start = CUBE_POS * width;
     let mut sum = 0.0f32;
     for i in range_stepped(UNIT_POS as usize, width, UNITS) {

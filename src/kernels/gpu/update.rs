@@ -7,6 +7,8 @@ use cubecl::prelude::*;
 
 /// Threads of a workgroup.
 const UNITS: usize = 256;
+/// Threads that each add up some of the others' sums.
+const GROUPS: usize = 16;
 /// The most partial sums of one tensor, each of a workgroup.
 const PARTS: usize = 128;
 
@@ -23,7 +25,7 @@ fn square_sum_kernel<N: Size>(
     first: usize,
     parts: usize,
 ) {
-    let mut shared = Shared::<[f32]>::new_slice(UNITS);
+    let mut shared = Shared::<[f32]>::new_slice(comptime!(UNITS + GROUPS));
     let unit = UNIT_POS as usize;
     let mut sum = Vector::<f32, N>::new(0.0);
     for i in range_stepped(CUBE_POS * UNITS + unit, vectors, parts * UNITS) {
@@ -37,10 +39,20 @@ fn square_sum_kernel<N: Size>(
     }
     shared[unit] = total;
     sync_cube();
+    if unit < GROUPS {
+        let mut part = 0.0f32;
+        #[unroll]
+        for i in 0..comptime!(UNITS / GROUPS) {
+            part += shared[unit + comptime!(i * GROUPS)];
+        }
+        shared[UNITS + unit] = part;
+    }
+    sync_cube();
     if unit == 0 {
         let mut total = 0.0f32;
-        for unit in 0..UNITS {
-            total += shared[unit];
+        #[unroll]
+        for group in 0..GROUPS {
+            total += shared[comptime!(UNITS + group)];
         }
         sums[first + CUBE_POS] = total;
     }
@@ -70,10 +82,10 @@ pub(crate) fn square_sum(sums: CubeTensor, x: CubeTensor, first: usize) -> CubeT
 /// The numbers of one update of Adam; bias corrections are folded in.
 #[derive(CubeLaunch, CubeType, Debug, Clone, Copy)]
 pub struct AdamStep {
-    /// Decay of the first moment.
-    pub beta1: f32,
-    /// Decay of the second moment.
-    pub beta2: f32,
+    /// Share of the new gradient in the first moment, `1 - beta1`: formed in f64, for in f32 it is off by 1e-5.
+    pub newer1: f32,
+    /// Share of its square in the second moment, `1 - beta2`.
+    pub newer2: f32,
     /// Added to the root of the second moment.
     pub epsilon: f32,
     /// `lr / (1 - beta1^t)`.
@@ -104,9 +116,9 @@ fn adam_kernel<N: Size>(
         let w = weight[ABSOLUTE_POS];
         let g = gradient[ABSOLUTE_POS] * Vector::new(factor) + w * Vector::new(step.l2);
         let m = first[ABSOLUTE_POS];
-        let m = m + (g - m) * Vector::new(1.0 - step.beta1);
+        let m = m + (g - m) * Vector::new(step.newer1);
         let v = second[ABSOLUTE_POS];
-        let v = v + (g * g - v) * Vector::new(1.0 - step.beta2);
+        let v = v + (g * g - v) * Vector::new(step.newer2);
         let root = v.sqrt() * Vector::new(step.root_scale) + Vector::new(step.epsilon);
         let change = m / root * Vector::new(step.step_size) + w * Vector::new(step.shrink);
         weight[ABSOLUTE_POS] = w - change;
@@ -140,8 +152,8 @@ pub(crate) fn adam(
         gradient.into_buffer_arg(),
         factor.into_buffer_arg(),
         AdamStepLaunch::new(
-            step.beta1,
-            step.beta2,
+            step.newer1,
+            step.newer2,
             step.epsilon,
             step.step_size,
             step.root_scale,

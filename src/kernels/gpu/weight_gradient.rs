@@ -23,10 +23,20 @@ const PARTIAL_BYTES: usize = 64 << 20;
 /// Gradient of [`conv3d`](super::conv3d::conv3d) by the weight for one of its inputs `x` `[batch, depth, height,
 /// width, channels]` from the output's gradient: `[out, channels, kernel, kernel, kernel]`.
 pub(crate) fn conv3d_weight_gradient(x: CubeTensor, grad: CubeTensor, kernel: usize) -> CubeTensor {
+    weight_gradient_cut_for(Machine::of(&x), x, grad, kernel)
+}
+
+/// [`conv3d_weight_gradient`] with the work of a given machine, for tests of a real GPU's on adapters that would have
+/// another.
+pub(crate) fn weight_gradient_cut_for(
+    machine: Machine,
+    x: CubeTensor,
+    grad: CubeTensor,
+    kernel: usize,
+) -> CubeTensor {
     let (x, grad) = (into_contiguous(x), into_contiguous(grad));
     let [_, _, _, width, _] = x.meta.shape().dims();
     let outputs = grad.meta.shape()[4];
-    let machine = Machine::of(&x);
     let tiling = GradientTiling::of(machine, kernel, width, outputs);
     run(&x, &grad, tiling, machine.is_processor())
 }

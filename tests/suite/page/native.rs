@@ -36,6 +36,7 @@ pub(super) fn agreement(labels: &Path) -> f64 {
         overlap: 0.5,
         blending: Blending::Gaussian,
         mirror: false,
+        skip_air: true,
     };
     let mut go_on = |_, _| ControlFlow::Continue(());
     let expected = segment_input(&network, &prepared, &windows, &device, None, &mut go_on);

@@ -4,7 +4,7 @@ use super::{Answer, Session, plain, words};
 use crate::autosave::Mark;
 use crate::cases::{Cases, phantom_seed};
 use crate::host::tell;
-use crate::protocol::{Event, Stage, TrainRequest};
+use crate::protocol::{Event, Stage, Start, TrainRequest};
 use crate::training::{self, Failure, RUN, Workshop, class_names};
 use crate::{run_files, settings, storage};
 use hounsfield::config::{FinetuneConfig, PretrainConfig, SettingsError, StageConfig};
@@ -31,7 +31,13 @@ impl Session {
         make: MakeSettings<C>,
     ) -> Result<C, Failure> {
         let model = self.model.borrow().clone();
+        let encoder = self.encoder.borrow().clone();
         let model = model.as_ref().map(|model| &model.config);
+        let encoder = encoder.as_ref().and_then(|encoder| encoder.config.as_ref());
+        let model = match request.start {
+            Start::Encoder => encoder.or(model),
+            Start::Model | Start::Scratch => model,
+        };
         let config = make(request, &self.cases.borrow(), model).map_err(words)?;
         config.validate().map_err(words)?;
         check_precision(&self.selected()?, config.run().precision).map_err(words)?;
@@ -206,10 +212,11 @@ impl Session {
                 }
             }
             Stage::Pretrain => {
+                let settings = read("config.toml").and_then(|text| String::from_utf8(text).ok());
                 if let Some(bytes) = read("encoder.safetensors") {
-                    self.encoder
-                        .replace(Some(("encoder.safetensors".to_owned(), bytes)));
-                    answer["encoder"] = json!("encoder.safetensors");
+                    let name = "encoder.safetensors".to_owned();
+                    let (found, _) = self.use_model(name, settings, Vec::new(), vec![bytes])?;
+                    answer["encoder"] = found["encoder"].clone();
                 }
             }
         }
@@ -234,12 +241,13 @@ impl Session {
     }
 
     pub(super) async fn restore(&self) -> Answer {
-        if let Some((files, about)) = storage::data().await {
-            for (name, bytes) in files {
-                // What was accepted once is accepted again.
-                let _ = self.cases.borrow_mut().add(name, bytes.to_vec());
+        if let Some(stored) = storage::data().await {
+            for place in 0..stored.count() {
+                if let Some((name, bytes)) = stored.file(place).await {
+                    self.cases.borrow_mut().add_stored(name, bytes);
+                }
             }
-            for name in about["phantoms"].as_array().into_iter().flatten() {
+            for name in stored.about()["phantoms"].as_array().into_iter().flatten() {
                 if let Some(seed) = name.as_str().and_then(phantom_seed) {
                     self.cases.borrow_mut().add_phantom(seed)?;
                 }

@@ -23,8 +23,8 @@ fn sums_of_squares_fill_their_place_and_leave_the_others() {
 }
 
 const STEP: AdamStep = AdamStep {
-    beta1: 0.9,
-    beta2: 0.99,
+    newer1: 0.1,
+    newer2: 0.01,
     epsilon: 1e-6,
     step_size: 0.02,
     root_scale: 1.7,
@@ -44,15 +44,15 @@ fn adam_updates_weight_and_moments_and_leaves_what_others_hold() {
         let factor = upload(&[0.5], &[1], &device);
         // A second holder of the weight: it must not see the update.
         let (new_w, new_m, new_v) = adam(w.clone(), g, m, v, factor, STEP);
-        let [beta1, beta2, epsilon] = [STEP.beta1, STEP.beta2, STEP.epsilon].map(f64::from);
+        let [newer1, newer2, epsilon] = [STEP.newer1, STEP.newer2, STEP.epsilon].map(f64::from);
         let [step, root] = [STEP.step_size, STEP.root_scale].map(f64::from);
         let [shrink, l2] = [STEP.shrink, STEP.l2].map(f64::from);
         let (mut exact_w, mut exact_m, mut exact_v) = (Vec::new(), Vec::new(), Vec::new());
         for i in 0..count {
             let [w, g, m, v] = [weight[i], gradient[i], first[i], second[i]].map(f64::from);
             let g = 0.5 * g + l2 * w;
-            let m = beta1 * m + (1.0 - beta1) * g;
-            let v = beta2 * v + (1.0 - beta2) * g * g;
+            let m = (1.0 - newer1) * m + newer1 * g;
+            let v = (1.0 - newer2) * v + newer2 * g * g;
             exact_w.push(w - step * m / (v.sqrt() * root + epsilon) - shrink * w);
             exact_m.push(m);
             exact_v.push(v);

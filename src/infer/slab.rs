@@ -1,0 +1,115 @@
+//! The part of a volume that windows are being put together in.
+
+use crate::infer::{InferError, SlidingWindow, WindowPlan};
+use crate::platform::each_chunk;
+use crate::volume::Region;
+
+/// Smallest Gaussian weight, relative to the largest: a voxel at the very corner of a window still counts.
+const SMALLEST: f32 = 1e-3;
+
+/// Sums of logits and of weights over as many planes as a window is deep.
+pub(super) struct Slab {
+    /// Logits `[window[0], padded[1], padded[2], classes]`, then the sum of weights as one class more.
+    sums: Vec<f32>,
+    /// Numbers of a plane.
+    plane: usize,
+    /// Numbers of a voxel.
+    voxel: usize,
+    /// Padded voxels of a row.
+    width: usize,
+    /// Plane of the padded volume at the front of the buffer.
+    front: usize,
+    weights: [Vec<f32>; 3],
+}
+
+impl Slab {
+    pub(super) fn new(
+        settings: &SlidingWindow,
+        plan: &WindowPlan,
+        classes: usize,
+    ) -> Result<Self, InferError> {
+        let voxel = classes + 1;
+        let [_, p1, p2] = plan.padded;
+        let size = [plan.window[0], p1, p2, voxel]
+            .into_iter()
+            .try_fold(1usize, usize::checked_mul)
+            .ok_or(InferError::Memory)?;
+        let mut sums = Vec::new();
+        sums.try_reserve_exact(size)
+            .map_err(|_| InferError::Memory)?;
+        sums.resize(size, 0.0);
+        Ok(Slab {
+            sums,
+            plane: p1 * p2 * voxel,
+            voxel,
+            width: p2,
+            front: 0,
+            weights: [0, 1, 2].map(|axis| settings.weights(axis)),
+        })
+    }
+
+    pub(super) fn add(&mut self, logits: &[f32], region: &Region) {
+        let classes = self.voxel - 1;
+        let [_, w1, w2] = region.size;
+        let (offset, front) = (region.start[0] - self.front, self.front);
+        let (voxel, width) = (self.voxel, self.width);
+        let weights = &self.weights;
+        debug_assert!(region.start[0] >= front);
+        each_chunk(&mut self.sums, self.plane, |plane, sums: &mut [f32]| {
+            let Some(depth) = plane.checked_sub(offset).filter(|d| *d < region.size[0]) else {
+                return;
+            };
+            for row in 0..w1 {
+                let outer = weights[0][depth] * weights[1][row];
+                let to = ((region.start[1] + row) * width + region.start[2]) * voxel;
+                let from = (depth * w1 + row) * w2 * classes;
+                let sums = sums[to..to + w2 * voxel].chunks_exact_mut(voxel);
+                let logits = logits[from..from + w2 * classes].chunks_exact(classes);
+                for ((sums, logits), inner) in sums.zip(logits).zip(&weights[2]) {
+                    let weight = (outer * inner).max(SMALLEST);
+                    for (sum, logit) in sums.iter_mut().zip(logits) {
+                        *sum += weight * logit;
+                    }
+                    sums[classes] += weight;
+                }
+            }
+        });
+    }
+
+    /// Hands the first planes on, without the padding, and makes room at the back.
+    pub(super) fn flush(
+        &mut self,
+        planes: usize,
+        plan: &WindowPlan,
+        sink: &mut dyn FnMut(&[f32]) -> Result<(), InferError>,
+    ) -> Result<(), InferError> {
+        let classes = self.voxel - 1;
+        let [n0, n1, n2] = plan.shape;
+        let [b0, b1, b2] = plan.before;
+        let mut out = vec![0.0; n1 * n2 * classes];
+        for plane in 0..planes {
+            let at = self.front + plane;
+            if at < b0 || at >= b0 + n0 {
+                continue;
+            }
+            let sums = &self.sums[plane * self.plane..(plane + 1) * self.plane];
+            each_chunk(&mut out, n2 * classes, |row, out: &mut [f32]| {
+                let from = ((b1 + row) * self.width + b2) * self.voxel;
+                let sums = sums[from..from + n2 * self.voxel].chunks_exact(self.voxel);
+                for (out, sums) in out.chunks_exact_mut(classes).zip(sums) {
+                    let scale = sums[classes].recip();
+                    for (out, sum) in out.iter_mut().zip(sums) {
+                        *out = sum * scale;
+                    }
+                }
+            });
+            sink(&out)?;
+        }
+        let gone = (planes * self.plane).min(self.sums.len());
+        let kept = self.sums.len() - gone;
+        self.sums.copy_within(gone.., 0);
+        self.sums[kept..].fill(0.0);
+        self.front += planes;
+        Ok(())
+    }
+}
