@@ -112,7 +112,7 @@ impl Training for Finetune {
                 report.best_step
             ));
             say(
-                "that is on the network's grid with the original's windows; hounsfield evaluate scores scans on their own voxels",
+                "that is on the network's grid with training's windows; hounsfield evaluate scores scans on their own voxels",
             );
             say(&format!(
                 "look at {0}/prediction.png and {0}/curves.png; segment with: hounsfield predict --weights {0} --input SCAN.nii.gz --output LABELS.nii.gz",

@@ -48,7 +48,23 @@ impl Slab {
         })
     }
 
+    /// Adds a window's logits, `[region.size, classes]`.
     pub(super) fn add(&mut self, logits: &[f32], region: &Region) {
+        let classes = self.voxel - 1;
+        self.weigh(region, |at, sums, weight| {
+            for (sum, logit) in sums.iter_mut().zip(&logits[at * classes..][..classes]) {
+                *sum += weight * logit;
+            }
+        });
+    }
+
+    /// Adds a window that nobody looked at: `logit` for the background, 0 for every other class.
+    pub(super) fn add_background(&mut self, logit: f32, region: &Region) {
+        self.weigh(region, |_, sums, weight| sums[0] += weight * logit);
+    }
+
+    /// Adds the weights of a window; `put(voxel of the window, sums of its classes, weight)` adds the rest.
+    fn weigh(&mut self, region: &Region, put: impl Fn(usize, &mut [f32], f32) + Sync) {
         let classes = self.voxel - 1;
         let [_, w1, w2] = region.size;
         let (offset, front) = (region.start[0] - self.front, self.front);
@@ -62,15 +78,13 @@ impl Slab {
             for row in 0..w1 {
                 let outer = weights[0][depth] * weights[1][row];
                 let to = ((region.start[1] + row) * width + region.start[2]) * voxel;
-                let from = (depth * w1 + row) * w2 * classes;
+                let from = (depth * w1 + row) * w2;
                 let sums = sums[to..to + w2 * voxel].chunks_exact_mut(voxel);
-                let logits = logits[from..from + w2 * classes].chunks_exact(classes);
-                for ((sums, logits), inner) in sums.zip(logits).zip(&weights[2]) {
+                for ((at, sums), inner) in (from..).zip(sums).zip(&weights[2]) {
                     let weight = (outer * inner).max(SMALLEST);
-                    for (sum, logit) in sums.iter_mut().zip(logits) {
-                        *sum += weight * logit;
-                    }
-                    sums[classes] += weight;
+                    let (of_classes, of_weights) = sums.split_at_mut(classes);
+                    put(at, of_classes, weight);
+                    of_weights[0] += weight;
                 }
             }
         });

@@ -76,13 +76,8 @@ impl SlidingWindow {
         progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<(), InferError> {
         let plan = WindowPlan::new(shape, self.window, self.overlap)?;
-        let classes = network.classes();
-        let mut slab = Slab::new(self, &plan, classes)?;
+        let mut slab = Slab::new(self, &plan, network.classes())?;
         let count = plan.count();
-        let mut unseen = vec![0.0; self.window.iter().product::<usize>() * classes];
-        unseen
-            .chunks_exact_mut(classes)
-            .for_each(|logits| logits[0] = UNSEEN);
         let mut done_planes = 0;
         for (done, region) in plan.windows().enumerate() {
             platform::yield_now().await;
@@ -97,7 +92,7 @@ impl SlidingWindow {
             let input = cut(image, &plan, &region);
             let [d, h, w] = self.window;
             if self.skip_air && blank(&input, self.window, &plan.own_part(&region)) {
-                slab.add(&unseen, &region);
+                slab.add_background(UNSEEN, &region);
                 continue;
             }
             let input = Tensor::from_data(TensorData::new(input, [1, d, h, w, 1]), device);

@@ -14,14 +14,14 @@ pub fn sum_all<const D: usize>(x: Tensor<D>) -> Tensor<1> {
     let mut count = x.dims().iter().product::<usize>();
     let mut flat = x.reshape([count]);
     while count > RUN {
-        let even = (SHORT..=RUN).rev().find(|run| count.is_multiple_of(*run));
-        let run = even.unwrap_or_else(|| {
-            let missing = count.next_multiple_of(RUN) - count;
+        let divisor = (SHORT..=RUN).rev().find(|run| count.is_multiple_of(*run));
+        let run = divisor.unwrap_or(RUN);
+        let missing = count.next_multiple_of(run) - count;
+        if missing > 0 {
             let zeros = Tensor::<1>::zeros([missing], (&flat.device(), flat.dtype()));
-            flat = Tensor::cat(vec![flat.clone(), zeros], 0);
+            flat = Tensor::cat(vec![flat, zeros], 0);
             count += missing;
-            RUN
-        });
+        }
         count /= run;
         flat = flat.reshape([count, run]).sum_dim(1).reshape([count]);
     }

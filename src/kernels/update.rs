@@ -68,13 +68,11 @@ pub(crate) fn square_sums<'a>(
 ) -> Option<Tensor<1>> {
     let parts = |x: &Tensor<1>| gpu::parts(x.dims()[0]);
     let count = tensors.clone().map(parts).sum::<usize>();
-    // Rounded up with zeros, so that their sum goes in stages too.
-    let count = count.next_multiple_of(128);
     let (mut sums, mut first): (Option<Tensor<1>>, usize) = (None, 0);
     for x in tensors {
         let so_far = sums
             .take()
-            .unwrap_or_else(|| Tensor::zeros([count], &x.device()));
+            .unwrap_or_else(|| Tensor::empty([count], &x.device()));
         sums = Some(Tensor::from_dispatch(
             <Dispatch as UpdateBackend>::square_sum(
                 so_far.into_dispatch(),

@@ -313,6 +313,7 @@ fn on_webgpu_training_survives_the_loss_of_its_device() {
     let told = seen["told"].as_str().unwrap();
     assert!(told.contains("goes on from the last autosave"), "{told}");
     assert_eq!(seen["blocked"], "connect-src");
+    assert_eq!(seen["left_out"], "", "{seen:#}");
 
     // Paused, gone on with after a reload, its device destroyed: still the steps of an undisturbed native run.
     let whole = std::fs::read(seen["run"].as_str().unwrap()).unwrap();

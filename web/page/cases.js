@@ -22,12 +22,15 @@ export class Cases {
     this.changed = changed;
   }
 
+  // A new list says anew what is used for what.
+  forgetChoices() {
+    this.#chosen.clear();
+  }
+
   // `uses`: what a list of cases has an image for, where one was dropped.
   update({ images, labels, uses = [] }) {
     this.images = images;
     this.labels = labels;
-    // A new list says anew what is used for what.
-    if (uses.some(Boolean) && uses.some((use, index) => use !== this.listed[index])) this.#chosen.clear();
     this.listed = uses;
     this.#drawSelect();
     this.#drawPairs();

@@ -137,6 +137,7 @@ async function addScans(scans, held = 0) {
     if (answer.classes.length) cases.names = answer.classes;
     refused.push(...answer.refused);
     if (answer.refused.length) continue;
+    if (path.toLowerCase().endsWith(".json")) cases.forgetChoices();
     held += file.size;
     taken.push(scan);
   }

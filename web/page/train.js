@@ -21,7 +21,7 @@ function announce(state) {
 
 // One training at a time in all tabs, since they keep it in the same place: this page has it from its first step until
 // it is done or given up, pauses included.
-class Place {
+class TrainingLock {
   #release = null;
 
   async take() {
@@ -56,7 +56,7 @@ export class Training {
   limits = { memory: Infinity, tensor: Infinity, held: Infinity };
   #client;
   #cases;
-  #place = new Place();
+  #lock = new TrainingLock();
   #changed = new Set();
   #planned = 0;
   #stage = "finetune";
@@ -232,7 +232,7 @@ export class Training {
     this.running = this.#unfinished = false;
     this.halting = "";
     $("train-state").textContent = "";
-    this.#place.leave();
+    this.#lock.leave();
     this.#buttons();
   }
 
@@ -276,7 +276,7 @@ export class Training {
     $("curves").hidden = false;
     announce("Preparing…");
     try {
-      await this.#place.take();
+      await this.#lock.take();
       const answer = await this.#client.call(kind, fields);
       this.running = this.#offered = false;
       const { step, total_steps, best, complete } = answer;
@@ -284,13 +284,13 @@ export class Training {
       const state = complete ? "Done" : this.halting || "Stopped";
       announce(`${state} after step ${step} of ${total_steps}.${score}`);
       this.#unfinished = !complete;
-      if (complete) this.#place.leave();
+      if (complete) this.#lock.leave();
       this.#buttons();
       this.done(answer);
     } catch (error) {
       this.running = false;
       if (kind === "train" && this.#begun) this.#unfinished = this.#offered = false;
-      if (!this.#unfinished) this.#place.leave();
+      if (!this.#unfinished) this.#lock.leave();
       $("train-state").textContent = "";
       this.#buttons();
       this.failed(Object.assign(error, { training: true }));
@@ -379,9 +379,9 @@ export class Training {
 
   // Removes what this visit or an earlier one left.
   async forget() {
-    await this.#place.take();
+    await this.#lock.take();
     await this.#client.call("forget");
-    if (!this.#unfinished) this.#place.leave();
+    if (!this.#unfinished) this.#lock.leave();
     this.#offered = false;
     $("resume").hidden = true;
   }

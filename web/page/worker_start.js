@@ -1,14 +1,13 @@
 // What the worker begins with: the page hears of a lost graphics device at once, whatever the program waits for. Some
 // waits of a program never end after its device is gone.
 
+const fatal = (why) => postMessage({ text: JSON.stringify({ event: { kind: "fatal", why } }), buffers: [] });
+
 const request = self.GPUAdapter?.prototype.requestDevice;
 if (request) {
   GPUAdapter.prototype.requestDevice = async function (...given) {
     const device = await request.apply(this, given);
-    device.lost.then(({ message, reason }) => {
-      const why = `the graphics device was lost: ${message || reason}`;
-      postMessage({ text: JSON.stringify({ event: { kind: "fatal", why } }), buffers: [] });
-    });
+    device.lost.then(({ message, reason }) => fatal(`the graphics device was lost: ${message || reason}`));
     return device;
   };
 }
@@ -17,7 +16,7 @@ if (request) {
 self.addEventListener("unhandledrejection", ({ reason }) => {
   const why = String(reason?.message ?? reason);
   const out = /unreachable|memory|allocation/i.test(why) ? " (memory may have run out)" : "";
-  postMessage({ text: JSON.stringify({ event: { kind: "fatal", why: why + out } }), buffers: [] });
+  fatal(why + out);
 });
 
 import("./worker_loader.js");

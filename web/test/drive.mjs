@@ -234,12 +234,16 @@ async function resumesPhantom(page) {
 }
 
 // Trains on the GPU, is paused and reloaded, loses the GPU, and gets to the end all the same. The pause has saved the
-// run, so that it may be lost at any time after. All scans have one name, and every one keeps its place.
+// run, so that it may be lost at any time after. All scans have one name, and every one keeps its place; what is left out
+// stays out when more come.
 async function losesDevice(page) {
   for (const [index, number] of ["024", "158", "052"].entries()) {
     await drop(page, hippocampus(number).map(({ name, path }) => ({ name: name.startsWith("images") ? "ct.nii.gz" : "seg.nii.gz", path })));
     await says(page, "case", [/ct.nii.gz · \S+ · labelled/, /2\/ct.nii.gz · \S+ · labelled/, /3\/ct.nii.gz · \S+ · labelled/][index]);
+    if (index === 1) await page.selectOption("[aria-label='Use of ct.nii.gz']", "");
   }
+  results.left_out = await page.inputValue("[aria-label='Use of ct.nii.gz']");
+  await page.selectOption("[aria-label='Use of ct.nii.gz']", "learn");
   await says(page, "estimate", /Learns from 2, checks with 1/);
   await setTiny(page, 60);
   await page.click("#train");

@@ -131,14 +131,12 @@ impl Cases {
 
     /// This name, or where another file has it the same with a folder of its own before it.
     fn free_name(&self, name: String) -> String {
-        let images = self.images.iter().map(|image| &image.name);
-        let labels = self.labels.iter().map(|label| &label.name);
-        let taken: Vec<&String> = images.chain(labels).collect();
-        if !taken.contains(&&name) {
+        let taken = |name: &String| self.all().any(|(have, _)| have == name);
+        if !taken(&name) {
             return name;
         }
         let mut others = (2u64..).map(|number| format!("{number}/{name}"));
-        others.find(|other| !taken.contains(&other)).unwrap_or(name)
+        others.find(|other| !taken(other)).unwrap_or(name)
     }
 
     /// Makes the phantom of a seed; gives its index.
@@ -282,9 +280,7 @@ impl Cases {
 
     /// Bytes of all files as they came, and of some cases with their labels prepared on voxels of this size in mm.
     pub(crate) fn held(&self, images: &[usize], spacing: [f64; 3]) -> u64 {
-        let files = self.images.iter().map(|image| image.bytes.len());
-        let labels = self.labels.iter().map(|label| label.bytes.len());
-        let files: u64 = files.chain(labels).map(|bytes| bytes as u64).sum();
+        let files: u64 = self.all().map(|(_, bytes)| bytes.len() as u64).sum();
         let prepared = images.iter().filter_map(|index| self.images.get(*index));
         let prepared: f64 = prepared
             .map(|image| {
@@ -297,13 +293,17 @@ impl Cases {
         files.saturating_add((5.0 * prepared) as u64)
     }
 
+    /// Names and bytes of all files.
+    fn all(&self) -> impl Iterator<Item = (&String, &Rc<Vec<u8>>)> {
+        let images = self.images.iter().map(|image| (&image.name, &image.bytes));
+        let labels = self.labels.iter().map(|label| (&label.name, &label.bytes));
+        images.chain(labels)
+    }
+
     /// Whether this very file is here already, under its own name or under one given to it.
     fn has(&self, name: &str, bytes: &[u8]) -> bool {
         let inside = format!("/{name}");
-        let images = self.images.iter().map(|image| (&image.name, &image.bytes));
-        let labels = self.labels.iter().map(|label| (&label.name, &label.bytes));
-        let mut all = images.chain(labels);
-        all.any(|(have, same)| {
+        self.all().any(|(have, same)| {
             (have == name || have.ends_with(&inside)) && same.as_slice() == bytes
         })
     }

@@ -33,32 +33,20 @@ pub(crate) struct Encoder {
     pub(crate) config: Option<FinetuneConfig>,
 }
 
-impl Encoder {
-    /// An encoder beside the settings of its pre-training.
-    pub(crate) fn pretrained(
-        name: String,
-        bytes: Vec<u8>,
-        settings: PretrainConfig,
-    ) -> Result<Self, String> {
-        let PretrainConfig {
-            network, sampling, ..
-        } = settings;
-        let mut config: FinetuneConfig =
-            Preset::Quickstart.settings().map_err(|e| e.to_string())?;
-        config.network = network;
-        config.crops.spacing = sampling.spacing;
-        config.crops.intensity = sampling.intensity;
-        config.crops.intensity_min = sampling.intensity_min;
-        config.crops.intensity_max = sampling.intensity_max;
-        config.crops.roi_size = sampling.roi_size;
-        let file = open(&name, &bytes)?;
-        take(&file, &config, &START)?.map_err(|e| format!("{name}: {e}"))?;
-        Ok(Encoder {
-            name,
-            bytes: Rc::new(bytes),
-            config: Some(config),
-        })
-    }
+/// Settings of fine-tuning that carry on those of a pre-training.
+pub(crate) fn after(pretraining: PretrainConfig) -> Result<FinetuneConfig, String> {
+    let PretrainConfig {
+        network, sampling, ..
+    } = pretraining;
+    let mut config: FinetuneConfig = Preset::Quickstart.settings().map_err(|e| e.to_string())?;
+    config.network = network;
+    config.crops.spacing = sampling.spacing;
+    config.crops.intensity = sampling.intensity;
+    config.crops.intensity_min = sampling.intensity_min;
+    config.crops.intensity_max = sampling.intensity_max;
+    config.crops.roi_size = sampling.roi_size;
+    config.validate().map_err(|e| e.to_string())?;
+    Ok(config)
 }
 
 /// What a weights file turned out to be.
@@ -127,9 +115,7 @@ impl Model {
                     Ok(config) => vec![config],
                     // Those of pre-training have other sections.
                     Err(error) => match PretrainConfig::from_toml(text, source) {
-                        Ok(config) => {
-                            return Encoder::pretrained(name, bytes, config).map(Weights::Encoder);
-                        }
+                        Ok(pretraining) => vec![after(pretraining)?],
                         Err(_) => return Err(error.to_string()),
                     },
                 }
@@ -160,6 +146,9 @@ impl Model {
                     })));
                 }
                 Err(TransferError::WrongStage { .. }) => {
+                    if settings.is_some() {
+                        take(&file, config, &START)?.map_err(|e| format!("{name}: {e}"))?;
+                    }
                     let fits =
                         |config: &&FinetuneConfig| matches!(take(&file, config, &START), Ok(Ok(_)));
                     let config = candidates.iter().find(fits).cloned();

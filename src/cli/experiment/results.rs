@@ -149,7 +149,7 @@ impl Results {
             .first()
             .map_or(95.0, |s| 100.0 * s.bootstrap.level);
         let mut text = format!(
-            "# {}\n\nForeground Dice of the test cases in percent: the mean, ± the deviation over seeds; differences are paired over cases, after averaging over seeds, with their {level} % bootstrap interval over cases, which does not cover the spread over seeds. Each run was scored once, with the weights that were the best on the validation cases. Validation Dice is on the network's grid with the original's windows, test Dice on the scans' own voxels, so the two are no measure of overfitting.\n\n{}\n![Results](results.png)\n\n## Runs\n\n{}\n![Validation Dice](curves.png)\n",
+            "# {}\n\nForeground Dice of the test cases in percent: the mean, ± the deviation over seeds; differences are paired over cases, after averaging over seeds, with their {level} % bootstrap interval over cases, which does not cover the spread over seeds. Each run was scored once, with the weights that were the best on the validation cases. Validation Dice is on the network's grid with training's windows, test Dice on the scans' own voxels, so the two are no measure of overfitting.\n\n{}\n![Results](results.png)\n\n## Runs\n\n{}\n![Validation Dice](curves.png)\n",
             self.name,
             self.table().markdown(),
             self.by_run().markdown(),

@@ -1,7 +1,7 @@
 //! Layer norm over rows and its gradients.
 
 use crate::kernels::gpu::launch::{blocks, empty_f32, empty_like};
-use crate::kernels::gpu::rows::{SHARED, UNITS, extent, units, workgroup_sum};
+use crate::kernels::gpu::rows::{SHARED, UNITS, extent, row_sum, units};
 use crate::kernels::gpu::sum::column_sums;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
@@ -18,13 +18,13 @@ fn row_statistics(shared: &mut Shared<[f32]>, x: &[f32], start: usize, width: us
     for i in range_stepped(UNIT_POS as usize, width, UNITS) {
         sum += x[start + i];
     }
-    let mean = workgroup_sum(shared, sum) / count;
+    let mean = row_sum(shared, sum) / count;
     let mut squares = 0.0f32;
     for i in range_stepped(UNIT_POS as usize, width, UNITS) {
         let difference = x[start + i] - mean;
         squares += difference * difference;
     }
-    let variance = workgroup_sum(shared, squares) / count;
+    let variance = row_sum(shared, squares) / count;
     (mean, (variance + EPSILON).inverse_sqrt())
 }
 
@@ -75,8 +75,8 @@ fn layer_norm_backward_kernel(
         products[start + i] = grad[start + i] * normal;
     }
     let count = f32::cast_from(width);
-    let sum = workgroup_sum(&mut shared, sum) / count;
-    let product = workgroup_sum(&mut shared, product) / count;
+    let sum = row_sum(&mut shared, sum) / count;
+    let product = row_sum(&mut shared, product) / count;
     for i in range_stepped(UNIT_POS as usize, width, UNITS) {
         let normal = (x[start + i] - mean) * scale;
         let slope = grad[start + i] * weight[i];

@@ -10,6 +10,7 @@ mod class_sums;
 mod conv3d;
 mod conv3d_kernel;
 mod conv3d_place;
+mod fold;
 mod launch;
 mod layer_norm;
 mod matmul;

@@ -1,7 +1,7 @@
 //! Softmax over rows and its gradient.
 
 use crate::kernels::gpu::launch::{blocks, empty_like};
-use crate::kernels::gpu::rows::{SHARED, UNITS, extent, units, workgroup_max, workgroup_sum};
+use crate::kernels::gpu::rows::{SHARED, UNITS, extent, row_max, row_sum, units};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
@@ -18,14 +18,14 @@ fn softmax_kernel(x: &[f32], y: &mut [f32], width: usize, rows: usize) {
     for i in range_stepped(first, width, UNITS) {
         largest = max(largest, x[start + i]);
     }
-    let largest = workgroup_max(&mut shared, largest);
+    let largest = row_max(&mut shared, largest);
     let mut sum = 0.0f32;
     for i in range_stepped(first, width, UNITS) {
         let power = (x[start + i] - largest).exp();
         y[start + i] = power;
         sum += power;
     }
-    let sum = workgroup_sum(&mut shared, sum);
+    let sum = row_sum(&mut shared, sum);
     for i in range_stepped(first, width, UNITS) {
         y[start + i] /= sum;
     }
@@ -48,7 +48,7 @@ fn softmax_backward_kernel(
     for i in range_stepped(UNIT_POS as usize, width, UNITS) {
         sum += y[start + i] * grad[start + i];
     }
-    let sum = workgroup_sum(&mut shared, sum);
+    let sum = row_sum(&mut shared, sum);
     for i in range_stepped(UNIT_POS as usize, width, UNITS) {
         input_grad[start + i] = y[start + i] * (grad[start + i] - sum);
     }

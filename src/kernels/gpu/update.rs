@@ -1,5 +1,6 @@
 //! What an optimiser does with every parameter: the sum of squares of its gradient, and Adam's update in place.
 
+use crate::kernels::gpu::fold::{Fold, fold, shared};
 use crate::kernels::gpu::launch::{blocks, count, vector};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
@@ -7,8 +8,6 @@ use cubecl::prelude::*;
 
 /// Threads of a workgroup.
 const UNITS: usize = 256;
-/// Threads that each add up some of the others' sums.
-const GROUPS: usize = 16;
 /// The most partial sums of one tensor, each of a workgroup.
 const PARTS: usize = 128;
 
@@ -25,7 +24,7 @@ fn square_sum_kernel<N: Size>(
     first: usize,
     parts: usize,
 ) {
-    let mut shared = Shared::<[f32]>::new_slice(comptime!(UNITS + GROUPS));
+    let mut numbers = Shared::<[f32]>::new_slice(comptime!(shared(UNITS)));
     let unit = UNIT_POS as usize;
     let mut sum = Vector::<f32, N>::new(0.0);
     for i in range_stepped(CUBE_POS * UNITS + unit, vectors, parts * UNITS) {
@@ -37,23 +36,8 @@ fn square_sum_kernel<N: Size>(
     for lane in 0..N::value().comptime() {
         total += sum.extract(lane);
     }
-    shared[unit] = total;
-    sync_cube();
-    if unit < GROUPS {
-        let mut part = 0.0f32;
-        #[unroll]
-        for i in 0..comptime!(UNITS / GROUPS) {
-            part += shared[unit + comptime!(i * GROUPS)];
-        }
-        shared[UNITS + unit] = part;
-    }
-    sync_cube();
+    let total = fold(&mut numbers, total, UNITS, Fold::Sum);
     if unit == 0 {
-        let mut total = 0.0f32;
-        #[unroll]
-        for group in 0..GROUPS {
-            total += shared[comptime!(UNITS + group)];
-        }
         sums[first + CUBE_POS] = total;
     }
 }

@@ -4,6 +4,7 @@ use super::{Answer, Session, plain, words};
 use crate::autosave::Mark;
 use crate::cases::{Cases, phantom_seed};
 use crate::host::tell;
+use crate::model::{Encoder, after};
 use crate::protocol::{Event, Stage, Start, TrainRequest};
 use crate::training::{self, Failure, RUN, Workshop, class_names};
 use crate::{run_files, settings, storage};
@@ -14,6 +15,7 @@ use hounsfield::report::metrics::METRICS_FILE;
 use hounsfield::train::{Checkpoint, Control, Summary};
 use serde_json::json;
 use std::path::Path;
+use std::rc::Rc;
 
 /// Settings for a request, from what there is to train on and the network in use.
 type MakeSettings<C> =
@@ -199,11 +201,11 @@ impl Session {
         });
         let run = Path::new(RUN);
         let read = |name: &str| platform::read(&run.join(name)).ok();
+        let settings = read("config.toml").and_then(|text| String::from_utf8(text).ok());
         match request.stage {
             Stage::Finetune => {
                 let bytes = read("model.safetensors")
                     .or_else(|| read("checkpoints/last/weights.safetensors"));
-                let settings = read("config.toml").and_then(|text| String::from_utf8(text).ok());
                 if let Some(bytes) = bytes {
                     let name = "model.safetensors".to_owned();
                     let classes = request.classes.clone();
@@ -212,11 +214,17 @@ impl Session {
                 }
             }
             Stage::Pretrain => {
-                let settings = read("config.toml").and_then(|text| String::from_utf8(text).ok());
                 if let Some(bytes) = read("encoder.safetensors") {
                     let name = "encoder.safetensors".to_owned();
-                    let (found, _) = self.use_model(name, settings, Vec::new(), vec![bytes])?;
-                    answer["encoder"] = found["encoder"].clone();
+                    answer["encoder"] = json!(name);
+                    // An encoder that no UNETR takes is kept all the same.
+                    let settings = settings
+                        .and_then(|text| PretrainConfig::from_toml(&text, "config.toml").ok());
+                    self.encoder.replace(Some(Encoder {
+                        name,
+                        bytes: Rc::new(bytes),
+                        config: settings.and_then(|settings| after(settings).ok()),
+                    }));
                 }
             }
         }
