@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::statistics::{Bootstrap, Difference, Interval, Spread};
-use super::{MetricError, compare, mean_interval, mean_over_seeds, spread};
+use super::{MetricError, compare, mean_interval, mean_over_seeds, seeds_interval, spread};
 
 /// The scores of one way of training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +27,8 @@ pub struct MethodResult {
     pub interval: Interval,
     /// Beside the first method; `None` for the first itself.
     pub difference: Option<Difference>,
+    /// Interval of the difference over seeds and cases; `None` for the first method, and where one has a single seed.
+    pub seeds_interval: Option<Interval>,
 }
 
 /// The results with one number of training cases.
@@ -53,10 +55,10 @@ pub fn compare_methods(
     methods: &[Method],
     bootstrap: &Bootstrap,
 ) -> Result<SizeResult, MetricError> {
-    let baseline = methods
+    let first = methods
         .first()
         .ok_or(MetricError::Nothing { what: "methods" })?;
-    let baseline = mean_over_seeds(&baseline.scores)?;
+    let baseline = mean_over_seeds(&first.scores)?;
     let result = |(index, method): (usize, &Method)| {
         let cases = mean_over_seeds(&method.scores)?;
         let mean = |seed: &Vec<f64>| spread(seed).map(|s| s.mean);
@@ -67,12 +69,14 @@ pub fn compare_methods(
             .collect::<Result<Vec<_>, _>>()?;
         // The first is compared too: its pairing with itself is checked and thrown away.
         let difference = compare(&baseline, &cases, bootstrap)?;
+        let over_seeds = seeds_interval(&first.scores, &method.scores, bootstrap)?;
         Ok(MethodResult {
             name: method.name.clone(),
             seeds: spread(&seed_means)?,
             seed_means,
             interval: mean_interval(&cases, bootstrap)?,
             difference: (index > 0).then_some(difference),
+            seeds_interval: over_seeds.filter(|_| index > 0),
         })
     };
     Ok(SizeResult {
@@ -110,11 +114,12 @@ mod tests {
         };
         assert!((random.seeds.mean - 0.5).abs() < 1e-12);
         assert!((random.seeds.deviation.unwrap() - 0.2_f64 / 2.0_f64.sqrt()).abs() < 1e-12);
-        assert_eq!(random.difference, None);
+        assert_eq!((random.difference, random.seeds_interval), (None, None));
         let difference = better.difference.unwrap();
         assert!((difference.difference - 0.1).abs() < 1e-12);
         assert!((difference.relative.unwrap() - 0.2).abs() < 1e-12);
         assert!(difference.interval.excludes_zero());
+        assert_eq!(better.seeds_interval, None, "one seed");
         assert!(better.interval.low < 0.6 && better.interval.high > 0.6);
     }
 

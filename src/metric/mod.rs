@@ -30,7 +30,8 @@ pub use experiment::{Method, MethodResult, SizeResult, compare_methods};
 pub use grid::LabelPair;
 pub use score::{CaseScore, ClassScore, SurfaceOptions, score, volumes_ml};
 pub use statistics::{
-    Bootstrap, Difference, Interval, Spread, compare, mean_interval, mean_over_seeds, spread,
+    Bootstrap, Difference, Interval, Spread, compare, mean_interval, mean_over_seeds,
+    seeds_interval, spread,
 };
 pub use summary::{ClassSummary, Summary, summarize};
 pub use surface::{SurfaceDistances, surface_distances};

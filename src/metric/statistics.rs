@@ -3,12 +3,13 @@
 //!
 //! Cases are the unit: scores of one case under several seeds are averaged first, because they are not independent,
 //! and resampling draws cases with replacement. The interval is the percentile interval (Efron, 1979). It takes the
-//! cases as drawn from the population of interest; with fewer than about ten cases it is somewhat too narrow.
+//! cases as drawn from the population of interest; with fewer than about ten cases it is somewhat too narrow. It says
+//! nothing of other seeds: [`seeds_interval`] does.
 
 use serde::{Deserialize, Serialize};
 
 use super::MetricError;
-use crate::augment::{RandomKey, RandomSource, Stage, Transform};
+use crate::augment::{KeyedRandom, RandomKey, RandomSource, Stage, Transform};
 
 /// How intervals are estimated. Equal settings give equal intervals on every machine.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -181,6 +182,48 @@ pub fn compare(
     })
 }
 
+/// Interval of the mean difference when seeds are drawn anew as well as cases: how far the difference would move if the
+/// whole experiment were repeated with other seeds. `scores[seed][case]`; the methods' seeds are drawn apart.
+///
+/// `None` when a method has a single seed. With few seeds it is still too narrow: drawing from n of them shows
+/// `(n - 1) / n` of their variance.
+///
+/// # Errors
+/// As [`mean_over_seeds`] and [`compare`].
+pub fn seeds_interval(
+    baseline: &[Vec<f64>],
+    method: &[Vec<f64>],
+    bootstrap: &Bootstrap,
+) -> Result<Option<Interval>, MetricError> {
+    let (cases, found) = (
+        mean_over_seeds(baseline)?.len(),
+        mean_over_seeds(method)?.len(),
+    );
+    if cases != found {
+        return Err(MetricError::Unpaired {
+            found,
+            expected: cases,
+        });
+    }
+    if baseline.len() < 2 || method.len() < 2 {
+        return Ok(None);
+    }
+    let differences = drawn(bootstrap, |random| {
+        let cases: Vec<usize> = (0..cases).map(|_| random.integer(0, cases)).collect();
+        let mut of = |seeds: &[Vec<f64>]| {
+            let mut sum = 0.0;
+            for _ in 0..seeds.len() {
+                let seed = &seeds[random.integer(0, seeds.len())];
+                sum += cases.iter().map(|case| seed[*case]).sum::<f64>();
+            }
+            sum / (seeds.len() * cases.len()) as f64
+        };
+        let before = of(baseline);
+        of(method) - before
+    })?;
+    Ok(Some(percentiles(differences, bootstrap.level)))
+}
+
 fn check(scores: &[f64]) -> Result<(), MetricError> {
     if scores.is_empty() {
         return Err(MetricError::Nothing { what: "scores" });
@@ -201,6 +244,23 @@ fn resampled<const N: usize>(
     bootstrap: &Bootstrap,
     score: impl Fn(usize) -> [f64; N],
 ) -> Result<Vec<[f64; N]>, MetricError> {
+    drawn(bootstrap, |random| {
+        let mut sums = [0.0; N];
+        for _ in 0..cases {
+            let drawn = score(random.integer(0, cases));
+            for (sum, value) in sums.iter_mut().zip(drawn) {
+                *sum += value;
+            }
+        }
+        sums.map(|sum| sum / cases as f64)
+    })
+}
+
+/// What `resample` makes of the generator's numbers, once for each resample.
+fn drawn<T>(
+    bootstrap: &Bootstrap,
+    mut resample: impl FnMut(&mut KeyedRandom) -> T,
+) -> Result<Vec<T>, MetricError> {
     let Bootstrap {
         resamples,
         level,
@@ -221,17 +281,7 @@ fn resampled<const N: usize>(
         transform: Transform::Resample,
     }
     .random();
-    let mut draw = || {
-        let mut sums = [0.0; N];
-        for _ in 0..cases {
-            let drawn = score(random.integer(0, cases));
-            for (sum, value) in sums.iter_mut().zip(drawn) {
-                *sum += value;
-            }
-        }
-        sums.map(|sum| sum / cases as f64)
-    };
-    Ok((0..resamples).map(|_| draw()).collect())
+    Ok((0..resamples).map(|_| resample(&mut random)).collect())
 }
 
 /// The middle `level` of some numbers, at least one, interpolated between neighbours.

@@ -44,6 +44,13 @@ pub struct Summary {
     pub classes: Vec<ClassSummary>,
 }
 
+impl Summary {
+    /// Structures, over all cases and foreground classes, that a reference has and its prediction lacks.
+    pub fn missed(&self) -> usize {
+        self.classes.iter().skip(1).map(|class| class.missed).sum()
+    }
+}
+
 /// Sums up cases that were scored alike. Their order matters to `upstream_dice` alone.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use super::curves::{HEADER, Panel};
 use super::image::{Colour, RgbImage};
 use super::legend::colour;
 use super::plot::{FRAME, GRID, HEADING, INK, MARGIN, NOTE, PANEL, TITLE, WHITE, draw_panel};
-use super::results::{level, percent};
+use super::results::{bracketed, level, percent};
 use crate::metric::SizeResult;
 
 /// Share of a group's width that its bars take.
@@ -203,7 +203,11 @@ fn draw_group(
                 colour: colour(index),
                 ..NOTE
             };
-            canvas.text((middle, row), Anchor::Middle, font, &percent(difference))?;
+            let mut text = percent(difference);
+            if let Some(over_seeds) = &method.seeds_interval {
+                text = format!("{text}, with seeds {}", bracketed(over_seeds));
+            }
+            canvas.text((middle, row), Anchor::Middle, font, &text)?;
         }
     }
     Ok(())

@@ -1,11 +1,12 @@
 //! The results of an experiment: the original's table, all numbers behind it, and `results.png`.
 
 use super::table::{Cell, Table};
-use crate::metric::{Difference, SizeResult};
+use crate::metric::{Difference, Interval, SizeResult};
 
 /// The table in the original's form, Dice in percent: one row for each number of training cases, the mean of each
 /// method with the deviation over its seeds, and for each method after the first the relative improvement and the
-/// mean difference over cases with its interval. The columns are named after the methods of the first row.
+/// mean difference with its interval over cases, and the one over seeds and cases where there are several seeds. The
+/// columns are named after the methods of the first row.
 pub fn table(results: &[SizeResult]) -> Table {
     let methods = results.first().map(|first| first.methods.as_slice());
     let methods = methods.unwrap_or_default();
@@ -14,7 +15,8 @@ pub fn table(results: &[SizeResult]) -> Table {
     header.extend(methods.iter().map(|method| method.name.clone()));
     for method in methods.iter().skip(1) {
         header.push(format!("{}, relative improvement", method.name));
-        header.push(format!("{}, difference [{level} interval]", method.name));
+        header.push(format!("{}, difference [{level} over cases]", method.name));
+        header.push("[over seeds and cases]".to_owned());
     }
     let mut table = Table::new(&header.iter().map(String::as_str).collect::<Vec<_>>());
     for size in results {
@@ -26,12 +28,15 @@ pub fn table(results: &[SizeResult]) -> Table {
                 None => Cell::Number(mean, 2),
             });
         }
-        for difference in size.methods.iter().skip(1).map(|m| m.difference) {
+        for method in size.methods.iter().skip(1) {
+            let difference = method.difference;
             row.push(match difference.and_then(|d| d.relative) {
                 Some(relative) => format!("{:+.2} %", 100.0 * relative).into(),
                 None => Cell::Missing,
             });
             row.push(difference.map_or(Cell::Missing, |d| percent(&d).into()));
+            let over_seeds = method.seeds_interval;
+            row.push(over_seeds.map_or(Cell::Missing, |i| bracketed(&i).into()));
         }
         table.push(row);
     }
@@ -54,6 +59,8 @@ pub fn details(results: &[SizeResult]) -> Table {
         "difference",
         "difference_low",
         "difference_high",
+        "difference_seeds_low",
+        "difference_seeds_high",
         "relative",
         "relative_low",
         "relative_high",
@@ -84,6 +91,8 @@ pub fn details(results: &[SizeResult]) -> Table {
                 of(|d| Some(d.difference)),
                 of(|d| Some(d.interval.low)),
                 of(|d| Some(d.interval.high)),
+                Cell::number(method.seeds_interval.map(|i| i.low), 4),
+                Cell::number(method.seeds_interval.map(|i| i.high), 4),
                 of(|d| d.relative),
                 of(|d| d.relative_interval.map(|i| i.low)),
                 of(|d| d.relative_interval.map(|i| i.high)),
@@ -97,13 +106,14 @@ pub fn details(results: &[SizeResult]) -> Table {
 
 /// A difference with its interval, in percentage points.
 pub(super) fn percent(difference: &Difference) -> String {
-    let [mean, low, high] = [
-        difference.difference,
-        difference.interval.low,
-        difference.interval.high,
-    ]
-    .map(|value| 100.0 * value);
-    format!("{mean:+.2} [{low:+.2}, {high:+.2}]")
+    let mean = 100.0 * difference.difference;
+    format!("{mean:+.2} {}", bracketed(&difference.interval))
+}
+
+/// An interval in percentage points.
+pub(super) fn bracketed(interval: &Interval) -> String {
+    let [low, high] = [interval.low, interval.high].map(|value| 100.0 * value);
+    format!("[{low:+.2}, {high:+.2}]")
 }
 
 /// The confidence level of the intervals, as `95 %`.
@@ -149,7 +159,7 @@ pub(super) mod tests {
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(
             lines[0],
-            "training cases,test cases,random,pre-trained,\"pre-trained, relative improvement\",\"pre-trained, difference [95 % interval]\""
+            "training cases,test cases,random,pre-trained,\"pre-trained, relative improvement\",\"pre-trained, difference [95 % over cases]\",[over seeds and cases]"
         );
         assert!(
             lines[1].starts_with("6,10,65.") && lines[1].contains(" ± "),
@@ -165,7 +175,7 @@ pub(super) mod tests {
         let text = details(&made_up(3)).csv();
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 10);
-        assert!(lines[1].starts_with("6,10,random,3,0.65") && lines[1].ends_with(",,,,,,,,"));
+        assert!(lines[1].starts_with("6,10,random,3,0.65") && lines[1].ends_with(",,,,,,,,,,"));
         assert!(!lines[2].ends_with(','), "{text}");
     }
 }

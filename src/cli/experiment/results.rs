@@ -26,6 +26,8 @@ pub(super) struct Results {
     sizes: Vec<SizeResult>,
     /// Test cases left out of the comparison, because one has no foreground at all.
     left_out: Vec<String>,
+    /// Names of the classes by label, the background first.
+    classes: Vec<String>,
     /// What is different in the optimisers of arms that have their own, in words.
     optimizers: BTreeMap<Arm, String>,
     pretraining: Vec<Pretraining>,
@@ -86,6 +88,8 @@ impl Results {
             best_validation_l1: ended.finished.best_validation_l1,
             seconds: ended.finished.seconds,
         });
+        let tests = ended.iter().filter_map(|(_, ended)| ended.test.as_ref());
+        let classes = tests.map(|test| test.class_names.clone()).next();
         let mut optimizers = BTreeMap::new();
         for (arm, own) in &plan.optimizers {
             let changes = differences(&plan.finetune.optimizer, own)?;
@@ -101,6 +105,7 @@ impl Results {
             device: device.to_owned(),
             sizes,
             left_out,
+            classes: classes.unwrap_or_default(),
             optimizers,
             pretraining: pretraining.collect(),
             runs: runs.collect::<anyhow::Result<_>>()?,
@@ -112,9 +117,9 @@ impl Results {
         results::table(&self.sizes)
     }
 
-    /// One row a run.
+    /// One row a run, with the test Dice of every class.
     fn by_run(&self) -> Table {
-        let mut table = Table::new(&[
+        let mut header = vec![
             "training cases",
             "arm",
             "seed",
@@ -124,10 +129,14 @@ impl Results {
             "test Dice",
             "HD95 mm",
             "NSD",
+            "missed",
             "minutes",
-        ]);
+        ];
+        // The background is not shown.
+        header.extend(self.classes.iter().skip(1).map(String::as_str));
+        let mut table = Table::new(&header);
         for run in &self.runs {
-            table.push(vec![
+            let mut row = vec![
                 run.size.into(),
                 run.arm.to_string().into(),
                 run.seed.to_string().into(),
@@ -137,8 +146,12 @@ impl Results {
                 Cell::number(run.test.foreground_dice, 4),
                 Cell::number(run.test.foreground_hd95_mm, 2),
                 Cell::number(run.test.foreground_nsd, 4),
+                run.test.missed().into(),
                 Cell::Number(run.seconds / 60.0, 1),
-            ]);
+            ];
+            let classes = run.test.classes.iter().skip(1);
+            row.extend(classes.map(|class| Cell::number(class.dice.map(|dice| dice.mean), 4)));
+            table.push(row);
         }
         table
     }
@@ -149,7 +162,7 @@ impl Results {
             .first()
             .map_or(95.0, |s| 100.0 * s.bootstrap.level);
         let mut text = format!(
-            "# {}\n\nForeground Dice of the test cases in percent: the mean, ± the deviation over seeds; differences are paired over cases, after averaging over seeds, with their {level} % bootstrap interval over cases, which does not cover the spread over seeds. Each run was scored once, with the weights that were the best on the validation cases. Validation Dice is on the network's grid with training's windows, test Dice on the scans' own voxels, so the two are no measure of overfitting.\n\n{}\n![Results](results.png)\n\n## Runs\n\n{}\n![Validation Dice](curves.png)\n",
+            "# {}\n\nForeground Dice of the test cases in percent: the mean, ± the deviation over seeds; differences are paired over cases, after averaging over seeds, with their {level} % bootstrap interval over cases, which says nothing of other seeds, and the one over seeds and cases, which does (too narrow for few seeds). Each run was scored once, with the weights that were the best on the validation cases. Validation Dice is on the network's grid with training's windows, test Dice on the scans' own voxels, so the two are no measure of overfitting. \"Missed\" counts structures of the test cases that were not found at all: Dice counts them as 0, HD95 leaves them out. The last columns are Dice by class.\n\n{}\n![Results](results.png)\n\n## Runs\n\n{}\n![Validation Dice](curves.png)\n",
             self.name,
             self.table().markdown(),
             self.by_run().markdown(),

@@ -111,3 +111,40 @@ fn what_cannot_be_computed_is_an_error() {
         );
     }
 }
+
+#[test]
+fn an_interval_over_seeds_is_as_wide_as_seeds_disagree() {
+    let cases =
+        |offset: f64| -> Vec<f64> { (0..20).map(|i| offset + 0.001 * f64::from(i)).collect() };
+    let settings = Bootstrap::default();
+    let baseline = [cases(0.5), cases(0.6)];
+    // Every case gains 0.01, if seeds are averaged; a seed alone moves by 0.1.
+    let method = [cases(0.61), cases(0.51)];
+    let means = |seeds: &[Vec<f64>]| mean_over_seeds(seeds).unwrap();
+    let over_cases = compare(&means(&baseline), &means(&method), &settings).unwrap();
+    assert!(over_cases.interval.excludes_zero());
+    let over_seeds = seeds_interval(&baseline, &method, &settings)
+        .unwrap()
+        .unwrap();
+    assert!((over_seeds.low + 0.09).abs() < 1e-9 && (over_seeds.high - 0.11).abs() < 1e-9);
+    let again = seeds_interval(&baseline, &method, &settings)
+        .unwrap()
+        .unwrap();
+    assert_eq!(over_seeds, again);
+    // Seeds that agree leave what cases say.
+    let same = [cases(0.5), cases(0.5)];
+    let better = [cases(0.51), cases(0.51)];
+    let agreed = seeds_interval(&same, &better, &settings).unwrap().unwrap();
+    assert!((agreed.low - 0.01).abs() < 1e-9 && (agreed.high - 0.01).abs() < 1e-9);
+}
+
+#[test]
+fn one_seed_says_nothing_of_others() {
+    let (one, two) = (vec![vec![0.5, 0.6]], vec![vec![0.5, 0.6], vec![0.4, 0.7]]);
+    let settings = Bootstrap::default();
+    assert_eq!(seeds_interval(&one, &two, &settings).unwrap(), None);
+    assert_eq!(seeds_interval(&two, &one, &settings).unwrap(), None);
+    let other = vec![vec![0.5], vec![0.4]];
+    assert!(seeds_interval(&two, &other, &settings).is_err());
+    assert!(seeds_interval(&two, &[], &settings).is_err());
+}
