@@ -47,7 +47,7 @@ pub struct AdamConfig {
 pub const ENCODER: &str = "vit.";
 
 /// Where the names of the last layer of a segmentation network begin.
-const HEAD: &str = "out.";
+pub const HEAD: &str = "out.";
 
 impl Default for AdamConfig {
     fn default() -> Self {

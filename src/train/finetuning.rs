@@ -2,12 +2,14 @@
 
 use crate::augment::{CropSettings, Stage};
 use crate::config::FinetuneConfig;
-use crate::dataset::{Draw, LabelledBatch, LabelledBatches, LabelledSettings, VolumeSource};
+use crate::dataset::{
+    DatasetError, Draw, LabelledBatch, LabelledBatches, LabelledSettings, VolumeSource,
+};
 use crate::infer::{Blending, InferError, SlidingWindow, segment};
 use crate::loss::segmentation_loss;
 use crate::metric::{Overlaps, mean_of_running_means, mean_of_some};
 use crate::nn::Segmenter;
-use crate::optim::{GradientMap, accumulate};
+use crate::optim::{GradientMap, HEAD, accumulate};
 use crate::train::scale::scaled;
 use crate::train::{
     BatchMaker, Control, Picture, StepOutput, Task, TrainError, Validation, upload,
@@ -23,6 +25,7 @@ use std::sync::Arc;
 pub struct Finetuning {
     config: FinetuneConfig,
     training: LabelledBatches,
+    training_cases: Arc<dyn VolumeSource<Labelled>>,
     validation: Arc<dyn VolumeSource<Labelled>>,
     start: Values,
 }
@@ -54,7 +57,8 @@ impl Finetuning {
             draw: Draw::EachEpoch,
         };
         Ok(Finetuning {
-            training: LabelledBatches::new(training, settings)?,
+            training: LabelledBatches::new(Arc::clone(&training), settings)?,
+            training_cases: training,
             validation,
             config,
             start,
@@ -70,6 +74,27 @@ impl Finetuning {
             skip_air: self.config.inference.skip_air,
         }
     }
+}
+
+/// The logarithm of each class's share of the voxels of some cases; a class that never occurs counts as one voxel.
+///
+/// As biases of the last layer they make a network without other knowledge predict these shares, so that the first steps
+/// do not push every small class towards 0, from where a softmax does not bring it back (the prior of Lin et al., 2017).
+fn log_shares(
+    cases: &dyn VolumeSource<Labelled>,
+    classes: usize,
+) -> Result<Vec<f32>, DatasetError> {
+    let mut counts = vec![0_u64; classes];
+    for index in 0..cases.len() {
+        for label in &cases.volume(index)?.label {
+            if let Some(count) = counts.get_mut(usize::from(*label)) {
+                *count += 1;
+            }
+        }
+    }
+    let all = counts.iter().sum::<u64>().max(1) as f64;
+    let share = |count: u64| count.max(1) as f64 / all;
+    Ok(counts.into_iter().map(|n| share(n).ln() as f32).collect())
 }
 
 impl Task for Finetuning {
@@ -104,7 +129,14 @@ impl Task for Finetuning {
 
     fn initial(&self, zeros: Segmenter) -> Result<Segmenter, TrainError> {
         let seed = self.config.run.seed;
-        Ok(weights::initialise_with(zeros, seed, self.start.clone())?)
+        let mut start = self.start.clone();
+        if self.config.start.class_prior {
+            let biases = weights::describe(&zeros).into_iter().map(|p| p.name);
+            let last = biases.filter(|name| name.starts_with(HEAD) && name.ends_with("bias"));
+            let prior = log_shares(self.training_cases.as_ref(), zeros.classes())?;
+            start.extend(last.map(|name| (name, prior.clone())));
+        }
+        Ok(weights::initialise_with(zeros, seed, start)?)
     }
 
     fn forward_backward(
@@ -244,5 +276,70 @@ pub fn finetune_step(
     StepOutput {
         losses: losses.unwrap_or_else(|| Tensor::zeros([3], &device.clone().inner())),
         gradients,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::MemorySource;
+    use crate::transform::{FinetuneTransform, IntensityWindow};
+    use crate::volume::{Affine, Volume};
+
+    /// Two cases of 8^3 voxels: one voxel in eight has label 1, none has label 2.
+    fn cases() -> Arc<dyn VolumeSource<Labelled>> {
+        let case = |name: &str| {
+            let label: Vec<f32> = (0..512).map(|n| f32::from(u8::from(n % 8 == 3))).collect();
+            let image = label.iter().map(|label| label + 1.0).collect();
+            let volume = |data| Volume::new([8; 3], data, Affine::identity()).unwrap();
+            (name.to_owned(), volume(image), volume(label))
+        };
+        let transform = FinetuneTransform {
+            spacing: [1.0; 3],
+            intensity: IntensityWindow { min: 0.0, max: 4.0 }.into(),
+            patch: [8; 3],
+            classes: 3,
+            ..FinetuneTransform::default()
+        };
+        let cases = MemorySource::prepare_labelled([case("a"), case("b")], &transform);
+        Arc::new(cases.unwrap())
+    }
+
+    /// The network before the first step.
+    fn fresh(class_prior: bool) -> Values {
+        let mut config = FinetuneConfig::default();
+        config.crops.roi_size = [16; 3];
+        config.network.patch_size = 8;
+        (config.network.hidden_size, config.network.mlp_dim) = (8, 8);
+        (config.network.layers, config.network.heads) = (1, 1);
+        config.decoder.feature_size = 2;
+        config.decoder.classes = Some(3);
+        config.start.class_prior = class_prior;
+        let device = Device::flex();
+        let task = Finetuning::new(config.clone(), cases(), cases(), Values::new()).unwrap();
+        let network = Finetuning::zeros(&config, &device).unwrap();
+        let network = task.initial(network).unwrap();
+        let found = pollster::block_on(weights::export(&network)).unwrap();
+        found
+            .into_iter()
+            .map(|(info, values)| (info.name, values))
+            .collect()
+    }
+
+    #[test]
+    fn a_class_prior_starts_from_the_shares_of_the_training_voxels() {
+        let (plain, prior) = (fresh(false), fresh(true));
+        let name = "out.conv.conv.bias";
+        let shares = [7.0 / 8.0, 1.0 / 8.0, 1.0 / 1024.0];
+        for (bias, share) in prior[name].iter().zip(shares) {
+            assert!((bias - f32::ln(share)).abs() < 1e-3, "{:?}", prior[name]);
+        }
+        let others = |values: &Values| {
+            let mut values = values.clone();
+            values.remove(name);
+            values
+        };
+        assert_eq!(others(&plain), others(&prior));
+        assert_ne!(plain[name], prior[name]);
     }
 }
