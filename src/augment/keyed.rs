@@ -15,10 +15,6 @@ pub enum Stage {
     PretrainingValidation = 2,
     /// Training steps of fine-tuning.
     Finetuning = 3,
-    /// Validation of fine-tuning.
-    FinetuningValidation = 4,
-    /// Making of synthetic cases.
-    Synthesis = 5,
     /// Statistics of scores.
     Evaluation = 6,
 }

@@ -7,7 +7,7 @@ use crate::config::{FinetuneConfig, Preset, PretrainConfig, StageConfig};
 use crate::device::DeviceChoice;
 use crate::infer::{Blending, SlidingWindow};
 use crate::weights::MonaiVersion;
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 use std::marker::PhantomData;
@@ -132,6 +132,11 @@ impl WindowArgs {
             });
         }
         network.check_mirror(self.mirror)?;
+        ensure!(
+            (0.0..1.0).contains(&self.overlap),
+            "--overlap is {}: give 0 to below 1",
+            self.overlap
+        );
         Ok(SlidingWindow {
             window,
             overlap: self.overlap,
@@ -178,6 +183,9 @@ pub(super) struct PredictArgs {
     /// Label map to write, or a folder for those of a folder
     #[arg(long, value_name = "PATH")]
     pub output: PathBuf,
+    /// Replace label maps that something else wrote; those of this program are replaced anyway
+    #[arg(long)]
+    pub overwrite: bool,
     /// The label map's voxels
     #[arg(long, value_enum, default_value = "input")]
     pub grid: Grid,
@@ -422,10 +430,13 @@ pub(super) fn layered<C: StageConfig + Args>(
         config = config.overlaid(&text, &place)?;
     }
     apply_flags(&mut config, flags)?;
-    // Presets count steps between validations, which would silence an interval in epochs.
+    // Presets count steps, which would silence what is given in epochs.
     let given = |flag: &str| flags.value_source(flag) == Some(ValueSource::CommandLine);
     if given("validation_interval") && !given("validation_steps") {
         config.run_mut().validation_steps = 0;
+    }
+    if given("epochs") && !given("max_steps") {
+        config.run_mut().max_steps = None;
     }
     config.validate()?;
     config.settle();

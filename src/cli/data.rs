@@ -96,16 +96,18 @@ pub(super) fn settle_intensity(
     let Some(first) = first.filter(|_| guessed && modality.is_none()) else {
         return Ok(());
     };
-    let lowest = volume::read(&first.image)?
-        .data()
-        .iter()
-        .copied()
-        .fold(f32::INFINITY, f32::min);
+    warn_of_other_scale(&first.image)
+}
+
+/// Warns where an image whose modality nobody names is not in HU.
+pub(super) fn warn_of_other_scale(image: &Path) -> anyhow::Result<()> {
+    let volume = volume::read(image)?;
+    let lowest = volume.data().iter().copied().fold(f32::INFINITY, f32::min);
     if lowest > LOWEST_OF_OTHER_SCALES {
         log::warn!(
-            "the list names no modality, so intensities are scaled as CT in HU, but {} has no value below {lowest}: \
-             for MR give --intensity percentile, or \"modality\": {{\"0\": \"MRI\"}} in the split file",
-            first.image.display()
+            "nothing names the modality, so intensities are scaled as CT in HU, but {} has no value below {lowest}: \
+             for MR give --intensity percentile, or \"modality\": {{\"0\": \"MRI\"}} in a split file",
+            image.display()
         );
     }
     Ok(())

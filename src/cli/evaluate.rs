@@ -63,7 +63,7 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
             }
         }
         (None, Some(folder)) => {
-            check_names(cases)?;
+            check_predictions(folder, cases)?;
             Source::Folder(folder)
         }
         (None, None) => anyhow::bail!("give --weights or --predictions"),
@@ -92,16 +92,18 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Label maps in a folder are told by the names of their images alone.
-fn check_names(cases: &[Case]) -> anyhow::Result<()> {
+/// Label maps in a folder are told by the names of their images alone: no two cases may have the same one.
+fn check_predictions(folder: &Path, cases: &[Case]) -> anyhow::Result<()> {
     let mut seen = HashSet::new();
     for case in cases {
-        let name = case.image.file_name().unwrap_or_default();
+        let file = prediction(folder, &case.image)?;
         ensure!(
-            seen.insert(name),
-            "two cases are called {}, so --predictions cannot tell them apart",
-            name.display()
+            !seen.contains(&file),
+            "two cases, one of them {}, have their prediction in {}: --predictions cannot tell them apart",
+            case.image.display(),
+            file.display()
         );
+        seen.insert(file);
     }
     Ok(())
 }
@@ -132,9 +134,11 @@ pub(super) fn evaluation(
         if control.stopped() {
             return Ok(None);
         }
-        let pair = source
-            .pair(case, classes)
-            .with_context(|| case.image.display().to_string())?;
+        let pair = source.pair(case, classes, control);
+        if control.stopped() {
+            return Ok(None);
+        }
+        let pair = pair.with_context(|| case.image.display().to_string())?;
         let grid = LabelPair::new(&pair.prediction, &pair.reference, pair.shape, pair.spacing)?;
         scores.push(score(&name, &grid, classes, Some(surfaces))?);
         bar.inc(1);
@@ -162,7 +166,7 @@ pub(super) enum Source<'a> {
 }
 
 impl Source<'_> {
-    fn pair(&self, case: &Case, classes: usize) -> anyhow::Result<Pair> {
+    fn pair(&self, case: &Case, classes: usize, control: &Control) -> anyhow::Result<Pair> {
         let label = case.label.as_deref().context("the case has no label map")?;
         let label = volume::read(label)?;
         match self {
@@ -183,22 +187,25 @@ impl Source<'_> {
                 grid,
             } => {
                 let image = volume::read(&case.image)?;
-                predicted(model, device, windows, *grid, image, &label, classes)
+                let network = (&**model, windows, device);
+                predicted(network, *grid, image, &label, classes, control)
             }
         }
     }
 }
 
 fn predicted(
-    model: &Model,
-    device: &Device,
-    windows: &SlidingWindow,
+    (model, windows, device): (&Model, &SlidingWindow, &Device),
     grid: Grid,
     image: Volume,
     label: &Volume,
     classes: usize,
+    control: &Control,
 ) -> anyhow::Result<Pair> {
-    let mut go_on = |_, _| ControlFlow::Continue(());
+    let mut go_on = |_, _| match control.stopped() {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    };
     let transform = model.config.transform();
     let network = &model.network;
     match grid {

@@ -2,7 +2,7 @@
 
 use crate::cli::args::ModelArgs;
 use crate::cli::run_folder::CONFIG_FILE;
-use crate::config::{FinetuneConfig, Preset, StageConfig};
+use crate::config::{FinetuneConfig, IntensityMode, Preset, StageConfig};
 use crate::nn::{Segmenter, VitConfig};
 use crate::platform;
 use crate::weights::{
@@ -38,27 +38,45 @@ fn config_beside(path: &Path) -> PathBuf {
     }
 }
 
-/// Grids of patches for resized position embeddings. A run's folder tells the grid it was trained with.
-fn grids(path: &Path, vit: &VitConfig) -> PatchGrids {
-    let from = std::fs::read_to_string(config_beside(path))
-        .ok()
-        .and_then(|text| {
-            let config: toml::Table = toml::from_str(&text).ok()?;
-            let roi = config
-                .get("sampling")
-                .or(config.get("crops"))?
-                .get("roi_size")?;
-            let patch = config.get("network")?.get("patch_size")?.as_integer()?;
-            let sizes: Vec<usize> = roi
-                .as_array()?
-                .iter()
-                .filter_map(|n| usize::try_from(n.as_integer()?.checked_div(patch)?).ok())
-                .collect();
-            <[usize; 3]>::try_from(sizes).ok()
-        });
+/// The settings that weights were trained with, of either stage, as far as they can be read.
+fn trained_with(path: &Path) -> Option<toml::Table> {
+    let text = std::fs::read_to_string(config_beside(path)).ok()?;
+    toml::from_str(&text).ok()
+}
+
+/// Those of how volumes become crops.
+fn crops_of(settings: &toml::Table) -> Option<&toml::Value> {
+    settings.get("sampling").or(settings.get("crops"))
+}
+
+/// Grids of patches for resized position embeddings. The settings beside the weights tell the grid they know.
+fn grids(settings: Option<&toml::Table>, vit: &VitConfig) -> PatchGrids {
+    let from = settings.and_then(|settings| {
+        let roi = crops_of(settings)?.get("roi_size")?;
+        let patch = settings.get("network")?.get("patch_size")?.as_integer()?;
+        let sizes: Vec<usize> = roi
+            .as_array()?
+            .iter()
+            .filter_map(|n| usize::try_from(n.as_integer()?.checked_div(patch)?).ok())
+            .collect();
+        <[usize; 3]>::try_from(sizes).ok()
+    });
     PatchGrids {
         from,
         to: vit.grid(),
+    }
+}
+
+/// Warns where an encoder is to see intensities of another scale than it learned from.
+fn compare_intensities(settings: &toml::Table, path: &Path, config: &FinetuneConfig) {
+    let mode = crops_of(settings).and_then(|crops| crops.get("intensity"));
+    let mode = mode.and_then(|mode| mode.clone().try_into::<IntensityMode>().ok());
+    let after = config.crops.intensity.settled(None);
+    if let Some(before) = mode.map(|mode| mode.settled(None)).filter(|m| *m != after) {
+        log::warn!(
+            "{} learned from intensities scaled by {before:?}, and this run scales them by {after:?}: give both stages the same --intensity",
+            path.display()
+        );
     }
 }
 
@@ -69,7 +87,11 @@ pub(super) fn starting_weights(
 ) -> anyhow::Result<(Values, TransferReport)> {
     let names = ["encoder.safetensors", "model.safetensors"];
     let file = weights_file(path, &names)?;
-    let grids = grids(path, &config.unetr().vit);
+    let settings = trained_with(path);
+    if let Some(settings) = &settings {
+        compare_intensities(settings, path, config);
+    }
+    let grids = grids(settings.as_ref(), &config.unetr().vit);
     let resize = config.start.resize_positions;
     // As many patches in another arrangement would pass for the same.
     if let Some(from) = grids.from.filter(|from| !resize && *from != grids.to) {

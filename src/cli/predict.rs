@@ -9,7 +9,8 @@ use crate::config::FinetuneConfig;
 use crate::dataset::{Case, DataList, case_name};
 use crate::device;
 use crate::infer::{
-    Connectivity, InferError, Probabilities, keep_largest_components, segment, segment_input,
+    Connectivity, InferError, Probabilities, SlidingWindow, keep_largest_components, segment,
+    segment_input,
 };
 use crate::metric::volumes_ml;
 use crate::platform::{self, Instant};
@@ -56,13 +57,15 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         Ok::<_, device::DeviceError>(selected)
     })?;
     let model = model(&args.model, &selected.device)?;
+    let windows = args.windows.settings(&model.config)?;
     say(&format!("device: {}", selected.description));
     say(&model.report.to_string());
     let mut cases = Vec::new();
     let mut failed = 0;
     let single = jobs.len() == 1;
     for (input, output) in jobs {
-        match one(args, &model, &selected.device, &input, &output, &control) {
+        let network = (&model, &windows, &selected.device);
+        match one(args, network, &input, &output, &control) {
             Ok(report) => cases.push(report),
             Err(error) if matches!(error.downcast_ref(), Some(InferError::Stopped)) => {
                 say(&format!(
@@ -144,6 +147,13 @@ fn jobs(args: &PredictArgs) -> anyhow::Result<Vec<(PathBuf, PathBuf)>> {
 /// Folders and names that cannot be written to are found before the work, so that it is not in vain.
 fn check_targets(args: &PredictArgs, output: &Path) -> anyhow::Result<()> {
     volume::check_name(output)?;
+    // An empty file holds a place.
+    let there = std::fs::metadata(output).is_ok_and(|file| file.len() > 0);
+    ensure!(
+        args.overwrite || !there || volume::made_here(output),
+        "{} is there already, and this program did not write it: name another --output, or give --overwrite",
+        output.display()
+    );
     let picture = args.picture.as_deref().and_then(Path::parent);
     for folder in [output.parent(), args.probabilities.as_deref(), picture]
         .into_iter()
@@ -158,8 +168,7 @@ fn check_targets(args: &PredictArgs, output: &Path) -> anyhow::Result<()> {
 /// Predicts one image and writes its label map.
 fn one(
     args: &PredictArgs,
-    model: &Model,
-    device: &Device,
+    (model, windows, device): (&Model, &SlidingWindow, &Device),
     input: &Path,
     output: &Path,
     control: &Control,
@@ -171,7 +180,6 @@ fn one(
     let on_input = args.picture.is_some() && matches!(args.grid, Grid::Input);
     let shown = on_input.then(|| displayed(volume.data(), &model.config));
     let prepared = model.config.transform().image(volume)?;
-    let windows = args.windows.settings(&model.config)?;
     let bar = ProgressBar::new(0).with_message("windows");
     let mut count = 0;
     let mut go_on = |done: usize, all: usize| {
@@ -194,14 +202,7 @@ fn one(
     let keep = kept.as_mut();
     let (mut labels, grid) = match args.grid {
         Grid::Input => {
-            let found = segment_input(
-                &model.network,
-                &prepared,
-                &windows,
-                device,
-                keep,
-                &mut go_on,
-            );
+            let found = segment_input(&model.network, &prepared, windows, device, keep, &mut go_on);
             (pollster::block_on(found)?, input_shape)
         }
         Grid::Model => {
@@ -210,7 +211,7 @@ fn one(
                 &model.network,
                 image,
                 shape,
-                &windows,
+                windows,
                 device,
                 keep,
                 &mut go_on,
@@ -232,23 +233,22 @@ fn one(
         }
     }
     let values: Vec<f32> = labels.iter().map(|label| f32::from(*label)).collect();
-    let spacing = match args.grid {
+    let voxel_ml = match args.grid {
         Grid::Input => {
             let map = Volume::new(grid, values, input_affine)?;
-            let spacing = map.spacing();
             volume::write_like(output, &header, &map, Datatype::U8)?;
-            spacing
+            map.voxel_ml()
         }
         Grid::Model => {
             let map = Volume::new(grid, values, *prepared.image.affine())?;
             volume::write(output, &map, Datatype::U8)?;
-            map.spacing()
+            map.voxel_ml()
         }
     };
     if let (Some(folder), Some(kept)) = (&args.probabilities, &kept) {
         write_probabilities(folder, output, kept, args.grid, &prepared, &header)?;
     }
-    let volumes = volumes_ml(&labels, model.network.classes(), spacing)?;
+    let volumes = volumes_ml(&labels, model.network.classes(), voxel_ml)?;
     if let Some(picture) = &args.picture {
         let (shape, image, orientation) = match shown {
             Some(shown) => (input_shape, shown, PictureOrientation::of(&input_affine)),

@@ -2,9 +2,9 @@
 
 use crate::augment::{RandomKey, Stage, Transform, views};
 use crate::cli::args::{PreviewArgs, layered};
-use crate::cli::data::{data_list, settle_intensity};
+use crate::cli::data::{data_list, settle_intensity, warn_of_other_scale};
 use crate::cli::output::say;
-use crate::config::PretrainConfig;
+use crate::config::{IntensityMode, PretrainConfig};
 use crate::dataset::phantom::{PhantomSpec, abdomen};
 use crate::dataset::prepare_file;
 use crate::platform;
@@ -113,6 +113,11 @@ pub(super) fn picture_of(
 pub(super) fn run(args: &PreviewArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
     let (mut config, _): (PretrainConfig, _) = layered(&args.source, flags, None)?;
     let list = data_list(&config.data, false)?;
+    if let (Some(image), IntensityMode::Auto, None) =
+        (&args.input, config.sampling.intensity, &list)
+    {
+        warn_of_other_scale(image)?;
+    }
     settle_intensity(&mut config.sampling.intensity, list.as_ref())?;
     let first = list.as_ref().and_then(|list| list.training.first());
     let input = args.input.as_ref().or(first.map(|case| &case.image));

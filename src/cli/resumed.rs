@@ -115,12 +115,19 @@ pub(super) fn check_finished<C: StageConfig>(folder: &Path, wanted: &C) -> anyho
     })
 }
 
-/// Refuses settings that would change what the run in `folder` computes.
-pub(super) fn check_unchanged<C: StageConfig>(
+/// As [`check_finished`], for a run that goes on from a checkpoint with the settings `saved`.
+pub(super) fn check_begun<C: StageConfig>(
     folder: &Path,
     saved: &C,
     wanted: &C,
 ) -> anyhow::Result<()> {
+    refuse(folder, differences(saved, wanted)?, |name| {
+        FREE.contains(&name) || PLACES.contains(&name)
+    })
+}
+
+/// Refuses settings that would change what the run in `folder` computes.
+fn check_unchanged<C: StageConfig>(folder: &Path, saved: &C, wanted: &C) -> anyhow::Result<()> {
     refuse(folder, differences(saved, wanted)?, |name| {
         FREE.contains(&name)
     })

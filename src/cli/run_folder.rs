@@ -24,6 +24,8 @@ pub(super) struct RunFolder {
 pub(super) const CONFIG_FILE: &str = "config.toml";
 /// What was taken from the weights that fine-tuning started from.
 pub(super) const LOADED_FILE: &str = "loaded.json";
+/// What came of a run.
+pub(super) const SUMMARY_FILE: &str = "summary.json";
 /// Names of a run's cases.
 pub(super) const CASES_FILE: &str = "cases.json";
 
@@ -39,7 +41,7 @@ impl RunFolder {
             Some(out) => Self::claim(out)?,
             None => Self::free(stage(config), name)?,
         };
-        folder.write_config(config)?;
+        write_config(&folder.path, config)?;
         Ok(folder)
     }
 
@@ -50,8 +52,14 @@ impl RunFolder {
         let was_there = path.exists();
         std::fs::create_dir_all(path)
             .with_context(|| format!("cannot make the run's folder {}", path.display()))?;
+        // A run leaves its lock's file, and a summary at its end; settings alone may be a user's own.
+        let killed = path.join(LOCK_FILE).exists() && !path.join(SUMMARY_FILE).exists();
         let lock = lock(path)?;
-        if path.join(CONFIG_FILE).exists() || path.join("checkpoints").exists() {
+        let begun = path.join(CONFIG_FILE).exists() || path.join("checkpoints").exists();
+        if begun && killed && !has_checkpoint(path) {
+            // Nothing in it can be gone on with.
+            clear(path, &[]);
+        } else if begun {
             bail!(
                 "{0} holds a run already: go on with it by --resume {0}, or choose another --out",
                 path.display()
@@ -94,12 +102,6 @@ impl RunFolder {
         bail!("all names under runs/ are taken: give --out")
     }
 
-    fn write_config(&self, config: &impl StageConfig) -> anyhow::Result<()> {
-        let text = config.to_toml()?;
-        platform::write_atomic(&self.path.join(CONFIG_FILE), text.as_bytes())?;
-        Ok(())
-    }
-
     /// The folder.
     pub(super) fn path(&self) -> &Path {
         &self.path
@@ -117,18 +119,7 @@ impl Drop for RunFolder {
         if !self.disposable {
             return;
         }
-        let before = self.before.as_deref().unwrap_or_default();
-        // What fails here is not said: the error that brought us here is what the user needs to see.
-        for name in names(&self.path).unwrap_or_default() {
-            let path = self.path.join(&name);
-            if before.contains(&name) || !is_of_a_run(&name) {
-                continue;
-            }
-            let _ = match path.is_dir() {
-                true => std::fs::remove_dir_all(&path),
-                false => std::fs::remove_file(&path),
-            };
-        }
+        clear(&self.path, self.before.as_deref().unwrap_or_default());
         self.lock = None;
         // Where a locked file cannot be removed.
         let _ = std::fs::remove_file(self.path.join(LOCK_FILE));
@@ -136,6 +127,35 @@ impl Drop for RunFolder {
             let _ = std::fs::remove_dir(&self.path);
         }
     }
+}
+
+/// Removes what a run leaves before its first checkpoint, but for what was there `before`, and the lock. What fails is
+/// not said: the user has something else to read then, or meets it when the new run writes the same files.
+fn clear(folder: &Path, before: &[OsString]) {
+    for name in names(folder).unwrap_or_default() {
+        let path = folder.join(&name);
+        if before.contains(&name) || name == LOCK_FILE || !is_of_a_run(&name) {
+            continue;
+        }
+        let _ = match path.is_dir() {
+            true => std::fs::remove_dir_all(&path),
+            false => std::fs::remove_file(&path),
+        };
+    }
+}
+
+/// Whether a run in this folder can be gone on with.
+pub(super) fn has_checkpoint(folder: &Path) -> bool {
+    let checkpoints = folder.join("checkpoints");
+    let mut names = ["last", "previous"].iter();
+    names.any(|name| checkpoints.join(name).exists())
+}
+
+/// Writes the settings of a run into its folder.
+pub(super) fn write_config(folder: &Path, config: &impl StageConfig) -> anyhow::Result<()> {
+    let text = config.to_toml()?;
+    platform::write_atomic(&folder.join(CONFIG_FILE), text.as_bytes())?;
+    Ok(())
 }
 
 fn names(folder: &Path) -> anyhow::Result<Vec<OsString>> {

@@ -1,6 +1,7 @@
-//! Ctrl-C: the first asks the run to save and end, the second ends the program at once.
+//! Ctrl-C, and what else asks a program to end: the first time the run saves and ends, the second time at once.
 
 use crate::cli::output::say;
+use crate::platform;
 use crate::train::Control;
 use anyhow::Context;
 
@@ -10,12 +11,12 @@ pub(super) const INTERRUPTED: u8 = 130;
 /// Stops `control` on the first interruption; `what` tells what happens then.
 pub(super) fn stop_on_interrupt(control: &Control, what: &'static str) -> anyhow::Result<()> {
     let control = control.clone();
-    ctrlc::set_handler(move || {
+    let handler = move || {
         if control.stopped() {
             std::process::exit(i32::from(INTERRUPTED));
         }
         control.stop();
         say(&format!("\n{what}; press Ctrl-C again to stop at once"));
-    })
-    .context("cannot listen for Ctrl-C")
+    };
+    platform::keeping_nohup(|| ctrlc::set_handler(handler)).context("cannot listen for Ctrl-C")
 }

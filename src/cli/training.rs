@@ -6,7 +6,7 @@ use crate::cli::preview::PictureOrientation;
 use crate::cli::progress::Progress;
 use crate::cli::recorder::{All, Recorder, StageReport};
 use crate::cli::resumed::{make_absolute, resumed_config, same_cases};
-use crate::cli::run_folder::{RunFolder, lock};
+use crate::cli::run_folder::{RunFolder, SUMMARY_FILE, lock, write_config};
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::summary::{RunSummary, Scores};
 use crate::config::StageConfig;
@@ -191,6 +191,10 @@ pub(super) fn carry_out<C: Training>(
     if let Some(list) = &list {
         same_cases(&folder, list)?;
     }
+    if resume.is_some() {
+        // The volumes may lie elsewhere from now on.
+        write_config(&folder, &config)?;
+    }
     let prepared = C::prepare(config, list, &folder, resume.is_none(), control);
     if control.stopped() {
         return Ok(None);
@@ -221,7 +225,7 @@ pub(super) fn carry_out<C: Training>(
         &ended,
         C::scores(&records, &ended),
     );
-    summary::write_json(&folder.join("summary.json"), &report)?;
+    summary::write_json(&folder.join(SUMMARY_FILE), &report)?;
     Ok(Some(report))
 }
 

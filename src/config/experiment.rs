@@ -149,9 +149,10 @@ pub struct ExperimentPlan {
 }
 
 /// Settings that a plan sets for every run: section, name, and what says it.
-const SET_BY_PLAN: [(&str, &str, &str); 5] = [
+const SET_BY_PLAN: [(&str, &str, &str); 6] = [
     ("data", "datalist", "[data]"),
     ("data", "data_root", "[data]"),
+    ("data", "limit", "sizes and [data]"),
     ("run", "seed", "seeds"),
     ("start", "pretrained", "arms and [pretrain]"),
     ("decoder", "architecture", "arms"),
@@ -450,6 +451,11 @@ mod tests {
             ("[6]", "[]", "sizes"),
             ("[1, 2]", "[1, 1]", "seeds"),
             ("max_steps = 5", "max_steps = 0", "max_steps"),
+            (
+                "[finetune.run]\n",
+                "[finetune.data]\nlimit = 4\n[finetune.run]\n",
+                "finetune.data.limit",
+            ),
             ("\"small\"", "\"large\"", "large"),
             ("pretrain = \"p.json\"\n", "", "data.pretrain"),
             (

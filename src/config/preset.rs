@@ -115,4 +115,27 @@ mod tests {
         expected.sampling.ratchet = false;
         assert_eq!(changed, expected);
     }
+
+    #[test]
+    fn lengths_in_epochs_take_the_place_of_a_presets_steps() {
+        let base = Preset::Small.settings::<FinetuneConfig>().unwrap();
+        assert!(base.run.max_steps.is_some() && base.run.validation_steps > 0);
+        let changed = |text: &str| base.overlaid(text, "my.toml").unwrap().run;
+        let epochs = changed("[run]\nepochs = 300\nvalidation_interval = 5\n");
+        assert_eq!((epochs.epochs, epochs.max_steps), (Some(300), None));
+        assert_eq!(
+            (epochs.validation_interval, epochs.validation_steps),
+            (5, 0)
+        );
+        let both = changed("[run]\nepochs = 300\nmax_steps = 50\n");
+        assert_eq!((both.epochs, both.max_steps), (Some(300), Some(50)));
+        // What is saved reads back as it was.
+        let mut config = base.clone();
+        config.run = epochs;
+        let saved = config.to_toml().unwrap();
+        assert_eq!(
+            FinetuneConfig::from_toml(&saved, "saved.toml").unwrap(),
+            config
+        );
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::plan::{Plan, buffer};
 use super::{DatasetError, VolumeSource};
-use crate::augment::{self, CorruptionSpec, RandomKey, Stage};
+use crate::augment::{self, CorruptionSpec, Stage};
 
 /// What a batch is made of.
 #[derive(Debug, Clone)]
@@ -83,8 +83,9 @@ impl Batches {
             draw: settings.draw,
             cases: source.len(),
             batch: settings.batch_volumes,
+            samples: settings.samples_per_volume,
         };
-        let steps_per_epoch = plan.steps_per_epoch(settings.samples_per_volume)?;
+        let steps_per_epoch = plan.steps_per_epoch()?;
         settings
             .corruption
             .validate(settings.patch)
@@ -117,7 +118,6 @@ impl Batches {
     /// the errors of the volumes and of the augmentation, with the case's name.
     pub fn make(&self, epoch: u64, step: u64) -> Result<TrainingBatch, DatasetError> {
         let cases = self.plan.cases(epoch, step)?;
-        let first = self.plan.key(epoch, step);
         let BatchSettings {
             patch, corruption, ..
         } = &self.settings;
@@ -126,25 +126,17 @@ impl Batches {
         let mut target = buffer(patches, voxels)?;
         let mut view1 = buffer(patches, voxels)?;
         let mut view2 = buffer(patches, voxels)?;
-        let mut names = Vec::new();
 
         let views = view1.chunks_mut(voxels).zip(view2.chunks_mut(voxels));
-        let mut places = (0..).zip(target.chunks_mut(voxels).zip(views));
-        for case in cases {
-            let volume = self.source.volume(case)?;
-            let name = self.source.name(case);
-            for (sample, (target, (view1, view2))) in
-                places.by_ref().take(self.settings.samples_per_volume)
-            {
-                let key = RandomKey { sample, ..first };
+        let places = target.chunks_mut(voxels).zip(views);
+        let source = self.source.as_ref();
+        let names = (self.plan).fill((epoch, step), source, &cases, places, |volume, places| {
+            for (key, (target, (view1, view2))) in places {
                 let out = [target, view1, view2];
-                augment::write_views(&volume, *patch, corruption, key, out).map_err(|source| {
-                    let name = name.clone();
-                    DatasetError::Augment { name, source }
-                })?;
+                augment::write_views(volume, *patch, corruption, key, out)?;
             }
-            names.push(name);
-        }
+            Ok(())
+        })?;
         Ok(TrainingBatch {
             epoch,
             step,

@@ -14,15 +14,6 @@ pub(super) struct Description {
 }
 
 impl Description {
-    /// Reads the text of a file that is only this, such as nnU-Net's `dataset.json`.
-    ///
-    /// # Errors
-    /// Not JSON, and as [`Description::of`].
-    #[cfg(not(target_family = "wasm"))]
-    pub(super) fn parse(text: &[u8], name: &str) -> Result<Description, DatasetError> {
-        Description::of(&json(text, name)?, name)
-    }
-
     /// Takes classes from `labels`, which go from numbers to names (the Decathlon) or from names to numbers (nnU-Net),
     /// and the modality from `modality` or `channel_names`.
     ///
@@ -46,13 +37,17 @@ impl Description {
                 )));
             }
         };
-        let modality = value.get("modality").or(value.get("channel_names"));
-        let modality = modality.and_then(|modality| modality.get("0").unwrap_or(modality).as_str());
         Ok(Description {
             classes,
-            modality: modality.map(str::to_owned),
+            modality: modality(value),
         })
     }
+}
+
+/// What made the first channel of the images.
+pub(super) fn modality(value: &Value) -> Option<String> {
+    let found = value.get("modality").or(value.get("channel_names"))?;
+    found.get("0").unwrap_or(found).as_str().map(str::to_owned)
 }
 
 /// The value of a JSON text.
@@ -110,7 +105,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Description, DatasetError> {
-        Description::parse(text.as_bytes(), "dataset.json")
+        Description::of(&json(text.as_bytes(), "dataset.json")?, "dataset.json")
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub enum DatasetError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// A label map stands where an image belongs.
+    /// A label map, by its values and its name, stands where an image belongs.
     #[error("{} looks like a label map (whole numbers from 0 to {largest} only); list the image it belongs to", .path.display())]
     LabelMap {
         /// The file.

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Cache, Cached, Case, DatasetError, VolumeSource};
+use super::pairing::names_labels;
+use super::{Cache, Cached, Case, DatasetError, VolumeSource, case_names};
 use crate::transform::{FinetuneTransform, Intensity, Labelled, PretrainTransform, TransformError};
 use crate::volume::{self, Volume};
 
@@ -38,6 +39,7 @@ pub trait Preparation: Send + Sync {
 #[derive(Debug, Clone)]
 pub struct FileSource<P: Preparation = PretrainTransform> {
     cases: Vec<Case>,
+    names: Vec<String>,
     preparation: P,
     settings: String,
     cache: Arc<Cache<P::Item>>,
@@ -48,6 +50,7 @@ impl<P: Preparation> FileSource<P> {
     pub fn new(cases: &[Case], preparation: P, cache: Arc<Cache<P::Item>>) -> Self {
         FileSource {
             cases: cases.to_vec(),
+            names: case_names(cases),
             settings: preparation.settings(),
             preparation,
             cache,
@@ -70,13 +73,8 @@ impl<P: Preparation> VolumeSource<P::Item> for FileSource<P> {
     }
 
     fn name(&self, index: usize) -> String {
-        self.cases
-            .get(index)
-            .and_then(|case| case.image.file_name())
-            .map_or_else(
-                || format!("case {index}"),
-                |name| name.to_string_lossy().into_owned(),
-            )
+        let name = self.names.get(index);
+        name.map_or_else(|| format!("case {index}"), Clone::clone)
     }
 }
 
@@ -144,7 +142,7 @@ impl Preparation for FinetuneTransform {
 /// Reads one image and prepares it for pre-training (steps 1-6 of spec section 3), without any cache.
 ///
 /// # Errors
-/// A file that cannot be read, looks like a label map or has no foreground; the message names it.
+/// A file that cannot be read, is a label map by its values and its name, or has no foreground; the message names it.
 pub fn prepare_file(path: &Path, transform: &PretrainTransform) -> Result<Volume, DatasetError> {
     let volume = read_image(path)?;
     let prepared = transform.apply(&volume);
@@ -153,13 +151,28 @@ pub fn prepare_file(path: &Path, transform: &PretrainTransform) -> Result<Volume
 
 fn read_image(path: &Path) -> Result<Volume, DatasetError> {
     let volume = volume::read(path)?;
-    match volume::looks_like_labels(&volume) {
-        None => Ok(volume),
-        Some(largest) => Err(DatasetError::LabelMap {
-            path: path.to_path_buf(),
-            largest,
-        }),
+    let Some(largest) = volume::looks_like_labels(&volume) else {
+        return Ok(volume);
+    };
+    if in_label_place(path) {
+        let path = path.to_path_buf();
+        return Err(DatasetError::LabelMap { path, largest });
     }
+    // An image of few whole numbers, a percent map say, looks the same.
+    log::warn!(
+        "{} has whole numbers from 0 to {largest} only: if it is a label map, list the image it belongs to",
+        path.display()
+    );
+    Ok(volume)
+}
+
+/// Whether a file or its folder is called like label maps.
+fn in_label_place(path: &Path) -> bool {
+    let folder = path.parent().and_then(Path::file_name);
+    let names = [path.file_name(), folder].into_iter().flatten();
+    names
+        .map(|name| name.to_string_lossy())
+        .any(|name| names_labels(&name))
 }
 
 fn label_of(case: &Case) -> Result<&Path, DatasetError> {
@@ -180,5 +193,31 @@ fn intensity_text(intensity: &Intensity) -> String {
         Intensity::Range(window) => format!("window [{:?}, {:?}]", window.min, window.max),
         Intensity::Zscore => "zscore".to_owned(),
         Intensity::Percentile => "percentile".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::volume::{Affine, Datatype, write};
+
+    #[test]
+    fn a_label_map_is_refused_only_where_its_name_says_so_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = (0..1000).map(|i| (i / 5 % 14) as f32).collect();
+        let few = Volume::new([10, 10, 10], data, Affine::identity()).unwrap();
+        let read = |name: &str| {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            write(&path, &few, Datatype::U8).unwrap();
+            read_image(&path)
+        };
+        for labels in ["labelsTr/a.nii", "images/a_seg.nii"] {
+            let refused = read(labels);
+            let refused = matches!(refused, Err(DatasetError::LabelMap { largest: 13, .. }));
+            assert!(refused, "{labels}");
+        }
+        // A percent map, say.
+        assert_eq!(read("imagesTr/fat_fraction.nii").unwrap(), few);
     }
 }

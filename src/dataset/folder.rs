@@ -6,7 +6,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::description::Description;
+use serde_json::Value;
+
+use super::description::{Description, json, modality};
 use super::pairing::{case_name, names_labels, pair_by_name};
 use super::{Case, DataList, DatasetError};
 
@@ -38,8 +40,10 @@ impl DataList {
     /// ones depends on the file names alone, so the split is the same on every machine; it knows
     /// nothing of patients, so with several scans a patient write a split file instead.
     ///
+    /// `dataset.json` in the folder, or beside one that is called `images..`, names the modality.
+    ///
     /// # Errors
-    /// The folder cannot be read, or holds no volume.
+    /// The folder cannot be read, or holds no volume; `dataset.json` is not readable.
     pub fn from_folder(folder: &Path) -> Result<DataList, DatasetError> {
         let images = volumes(folder)?;
         if images.is_empty() {
@@ -52,6 +56,7 @@ impl DataList {
         Ok(DataList {
             training,
             validation,
+            modality: modality_of(folder)?,
             ..DataList::default()
         })
     }
@@ -190,10 +195,31 @@ fn volumes(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
 
 /// What `dataset.json` in the folder says, if it is there.
 fn description(folder: &Path) -> Result<Description, DatasetError> {
+    match described(folder)? {
+        Some((value, name)) => Description::of(&value, &name),
+        None => Ok(Description::default()),
+    }
+}
+
+/// What made the images of a folder: their classes do not matter without label maps.
+fn modality_of(folder: &Path) -> Result<Option<String>, DatasetError> {
+    let found = match described(folder)? {
+        None if name(folder).starts_with("images") => {
+            let parent = folder.parent().filter(|parent| *parent != Path::new(""));
+            described(parent.unwrap_or(Path::new(".")))?
+        }
+        found => found,
+    };
+    Ok(found.and_then(|(value, _)| modality(&value)))
+}
+
+/// The folder's `dataset.json`, if there is one, with its path for messages.
+fn described(folder: &Path) -> Result<Option<(Value, String)>, DatasetError> {
     let path = folder.join(DESCRIPTION);
+    let shown = path.display().to_string();
     match fs::read(&path) {
-        Ok(text) => Description::parse(&text, &path.display().to_string()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Description::default()),
+        Ok(text) => Ok(Some((json(&text, &shown)?, shown))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(source) => Err(DatasetError::Unreadable { path, source }),
     }
 }
@@ -359,6 +385,23 @@ mod tests {
             [dir.path().join("imagesTr/liver_9_0000.nii.gz")]
         );
         assert_eq!(found.unused, [dir.path().join("labelsTr/liver_7.nii.gz")]);
+        Ok(())
+    }
+
+    #[test]
+    fn images_alone_are_of_the_modality_that_their_data_set_names() -> Outcome {
+        let dir = folder(&["imagesTr/a.nii", "other/a.nii"])?;
+        let modality = |sub: &str| -> Result<Option<String>, DatasetError> {
+            Ok(DataList::from_folder(&dir.path().join(sub))?.modality)
+        };
+        assert_eq!(modality("imagesTr")?, None);
+        // Regions are no classes, and pre-training has none.
+        let text = r#"{"channel_names": {"0": "MRI"}, "labels": {"whole": [1, 2]}}"#;
+        fs::write(dir.path().join("dataset.json"), text)?;
+        assert_eq!(modality("imagesTr")?.as_deref(), Some("MRI"));
+        assert_eq!(modality("other")?, None);
+        fs::write(dir.path().join("other/dataset.json"), text)?;
+        assert_eq!(modality("other")?.as_deref(), Some("MRI"));
         Ok(())
     }
 

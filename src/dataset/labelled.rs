@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::plan::{Plan, buffer};
 use super::{DatasetError, Draw, VolumeSource};
-use crate::augment::{self, AugmentSettings, Candidates, CropSettings, RandomKey, Stage};
+use crate::augment::{self, AugmentSettings, Candidates, CropSettings, Stage};
 use crate::transform::Labelled;
 
 /// What a batch of fine-tuning is made of.
@@ -71,8 +71,9 @@ impl LabelledBatches {
             draw: settings.draw,
             cases: source.len(),
             batch: settings.batch_volumes,
+            samples: settings.samples_per_volume,
         };
-        let steps_per_epoch = plan.steps_per_epoch(settings.samples_per_volume)?;
+        let steps_per_epoch = plan.steps_per_epoch()?;
         let patch = settings.crop.patch;
         (settings.crop.validate())
             .and_then(|()| settings.augment.validate(patch))
@@ -105,7 +106,6 @@ impl LabelledBatches {
     /// the errors of the volumes and of the augmentation, with the case's name.
     pub fn make(&self, epoch: u64, step: u64) -> Result<LabelledBatch, DatasetError> {
         let cases = self.plan.cases(epoch, step)?;
-        let first = self.plan.key(epoch, step);
         let LabelledSettings {
             crop,
             augment,
@@ -116,25 +116,16 @@ impl LabelledBatches {
         let patches = cases.len().saturating_mul(*samples);
         let mut image = buffer(patches, voxels)?;
         let mut label = buffer(patches, voxels)?;
-        let mut names = Vec::new();
 
-        let mut places = (0..).zip(image.chunks_mut(voxels).zip(label.chunks_mut(voxels)));
-        for case in cases {
-            let volume = self.source.volume(case)?;
-            let name = self.source.name(case);
-            let in_case = |source| DatasetError::Augment {
-                name: name.clone(),
-                source,
-            };
-            let candidates = Candidates::new(&volume.image, &volume.label, crop.image_threshold)
-                .map_err(in_case)?;
-            for (sample, (image, label)) in places.by_ref().take(*samples) {
-                let key = RandomKey { sample, ..first };
-                augment::write_labelled(&candidates, crop, augment, key, image, label)
-                    .map_err(in_case)?;
+        let places = image.chunks_mut(voxels).zip(label.chunks_mut(voxels));
+        let source = self.source.as_ref();
+        let names = (self.plan).fill((epoch, step), source, &cases, places, |case, places| {
+            let candidates = Candidates::new(&case.image, &case.label, crop.image_threshold)?;
+            for (key, (image, label)) in places {
+                augment::write_labelled(&candidates, crop, augment, key, image, label)?;
             }
-            names.push(name);
-        }
+            Ok(())
+        })?;
         Ok(LabelledBatch {
             epoch,
             step,

@@ -71,12 +71,8 @@ fn key(path: &str, left_out: &[&str]) -> String {
     words.join("_")
 }
 
-/// For each image the index of its label map: the only one whose name means the same case. A single image and a single
-/// label map are taken for a pair.
+/// For each image the index of its label map: the only one whose name means the same case.
 pub fn pair_by_name(images: &[&str], labels: &[&str]) -> Vec<Option<usize>> {
-    if let ([_], [_]) = (images, labels) {
-        return vec![Some(0)];
-    }
     let mut pairs = vec![None; images.len()];
     let mut used = vec![false; labels.len()];
     // Nearest names first, so that what is left out of a name never decides between files that differ in it.
@@ -149,8 +145,8 @@ mod tests {
     }
 
     #[test]
-    fn one_of_each_is_a_pair_and_doubtful_names_are_not() {
-        assert_eq!(pair_by_name(&["scan.nii"], &["organs.nii"]), [Some(0)]);
+    fn doubtful_names_are_no_pair() {
+        assert_eq!(pair_by_name(&["scan.nii"], &["organs.nii"]), [None]);
         assert_eq!(pair_by_name(&["a.nii"], &["x/a.nii", "y/a.nii"]), [None]);
         assert_eq!(
             pair_by_name(&["x/a.nii", "y/a.nii"], &["a_seg.nii"]),
@@ -159,6 +155,7 @@ mod tests {
         // Two patients' leftovers are no pair.
         let (images, labels) = (["p_1.nii", "p_4.nii"], ["l/p_1.nii", "l/p_9.nii"]);
         assert_eq!(pair_by_name(&images, &labels), [Some(0), None]);
+        assert_eq!(pair_by_name(&images[1..], &labels[1..]), [None]);
         assert!(pair_by_name(&[], &["a"]).is_empty());
     }
 }

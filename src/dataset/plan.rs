@@ -1,7 +1,7 @@
 //! Which cases make up the batch of a step, and its random key, for both stages.
 
-use super::{DatasetError, Draw};
-use crate::augment::{self, RandomKey, Stage, Transform};
+use super::{DatasetError, Draw, VolumeSource};
+use crate::augment::{self, AugmentError, RandomKey, Stage, Transform};
 
 /// The order of the cases of a run.
 #[derive(Debug, Clone)]
@@ -16,6 +16,8 @@ pub(super) struct Plan {
     pub(super) cases: usize,
     /// Cases a batch.
     pub(super) batch: usize,
+    /// Patches a case.
+    pub(super) samples: usize,
 }
 
 impl Plan {
@@ -23,11 +25,11 @@ impl Plan {
     ///
     /// # Errors
     /// [`DatasetError::NoBatch`] when there is no case, or a batch would hold no patch.
-    pub(super) fn steps_per_epoch(&self, samples: usize) -> Result<u64, DatasetError> {
+    pub(super) fn steps_per_epoch(&self) -> Result<u64, DatasetError> {
         if self.cases == 0 {
             return Err(DatasetError::NoBatch("there is no case"));
         }
-        if self.batch == 0 || samples == 0 {
+        if self.batch == 0 || self.samples == 0 {
             return Err(DatasetError::NoBatch(
                 "volumes a batch and samples a volume must be at least 1",
             ));
@@ -49,6 +51,31 @@ impl Plan {
         let batch = order.chunks(self.batch.max(1)).nth(step);
         let batch = batch.ok_or(DatasetError::NoBatch("the epoch has fewer steps"))?;
         Ok(batch.to_vec())
+    }
+
+    /// Has `cut` write the patches of each of `cases` into its places, each with its key; gives the cases' names.
+    ///
+    /// # Errors
+    /// Those of the volumes, and those of `cut` with the case's name.
+    pub(super) fn fill<T, P>(
+        &self,
+        (epoch, step): (u64, u64),
+        source: &dyn VolumeSource<T>,
+        cases: &[usize],
+        places: impl IntoIterator<Item = P>,
+        mut cut: impl FnMut(&T, &mut dyn Iterator<Item = (RandomKey, P)>) -> Result<(), AugmentError>,
+    ) -> Result<Vec<String>, DatasetError> {
+        let first = self.key(epoch, step);
+        let keys = (0..).map(|sample| RandomKey { sample, ..first });
+        let mut places = keys.zip(places);
+        let mut of_case = |case: &usize| {
+            let (item, name) = (source.volume(*case)?, source.name(*case));
+            match cut(&item, &mut places.by_ref().take(self.samples)) {
+                Ok(()) => Ok(name),
+                Err(source) => Err(DatasetError::Augment { name, source }),
+            }
+        };
+        cases.iter().map(&mut of_case).collect()
     }
 
     /// The key of the first patch of a step. Order and augmentation set its transform themselves.

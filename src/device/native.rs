@@ -120,8 +120,9 @@ async fn adapters_of(api: Api) -> Vec<Adapter> {
     found
 }
 
-/// The device for a choice. `auto` takes a real GPU, one of its own rather than one on the processor, else the CPU; a software adapter is taken only when
-/// its interface was named, and so is OpenGL, whose compute shaders lack what training needs on many drivers.
+/// The device for a choice. `auto` takes a real GPU that opens, one of its own rather than one on the processor, else
+/// the CPU; a software adapter is taken only when its interface was named, and so is OpenGL, whose compute shaders lack
+/// what training needs on many drivers.
 ///
 /// # Errors
 /// [`DeviceError::NoAdapter`] or [`DeviceError::Unusable`].
@@ -131,8 +132,10 @@ pub async fn select(choice: DeviceChoice) -> Result<Selected, DeviceError> {
         DeviceChoice::Auto => {
             for api in [Api::Vulkan, Api::Metal, Api::Dx12] {
                 let found = adapters_of(api).await;
-                if let Some(adapter) = best(&found) {
-                    return open(adapter);
+                match best(&found).map(open) {
+                    Some(Ok(selected)) => return Ok(selected),
+                    Some(Err(error)) => log::warn!("{error}; trying the next device"),
+                    None => {}
                 }
             }
             Ok(cpu())

@@ -112,7 +112,7 @@ pub fn score(
         Some(_) => pair.boxes(),
         None => Vec::new(),
     };
-    let voxel_ml = voxel_ml(pair.spacing());
+    let voxel_ml = pair.spacing().iter().product::<f64>() / 1000.0;
     let labelled: Vec<(u8, Overlap)> = (0..=u8::MAX)
         .zip(overlaps.classes().iter().copied())
         .collect();
@@ -147,25 +147,16 @@ pub fn score(
     })
 }
 
-/// The volume of each of `classes` labels in a label map with `spacing` mm between voxels, mL.
+/// The volume of each of `classes` labels in a label map whose voxels have `voxel_ml` mL, in mL; see
+/// [`Volume::voxel_ml`](crate::volume::Volume::voxel_ml).
 ///
 /// # Errors
-/// As [`Overlaps::new`] and [`Overlaps::add`]; [`MetricError::Spacing`] for distances that are not finite and above 0.
-pub fn volumes_ml(
-    labels: &[u8],
-    classes: usize,
-    spacing: [f64; 3],
-) -> Result<Vec<f64>, MetricError> {
-    super::grid::check_spacing(spacing)?;
+/// As [`Overlaps::new`] and [`Overlaps::add`].
+pub fn volumes_ml(labels: &[u8], classes: usize, voxel_ml: f64) -> Result<Vec<f64>, MetricError> {
     let mut overlaps = Overlaps::new(classes)?;
     overlaps.add(labels, labels)?;
     let voxels = overlaps.classes().iter().map(|class| class.prediction);
-    Ok(voxels.map(|n| n as f64 * voxel_ml(spacing)).collect())
-}
-
-/// Volume of a voxel, mL, from its edges in mm.
-fn voxel_ml(spacing: [f64; 3]) -> f64 {
-    spacing.iter().product::<f64>() / 1000.0
+    Ok(voxels.map(|n| n as f64 * voxel_ml).collect())
 }
 
 #[cfg(test)]
@@ -225,9 +216,8 @@ mod tests {
         let case = scored(&[1; 60], &[2; 60], [3, 4, 5]);
         assert_eq!(case.classes[1].prediction_ml, 0.36);
         assert_eq!(case.classes[2].reference_ml, 0.36);
-        assert_eq!(volumes_ml(&[1, 1, 0], 2, [10.0; 3]), Ok(vec![1.0, 2.0]));
-        assert!(volumes_ml(&[1], 2, [10.0, 0.0, 1.0]).is_err());
-        assert!(volumes_ml(&[2], 2, [10.0; 3]).is_err());
+        assert_eq!(volumes_ml(&[1, 1, 0], 2, 1.0), Ok(vec![1.0, 2.0]));
+        assert!(volumes_ml(&[2], 2, 1.0).is_err());
     }
 
     #[test]

@@ -15,15 +15,18 @@ pub struct AtomicFolder {
 }
 
 impl AtomicFolder {
-    /// Starts a folder that will be `target`. What an interrupted attempt left is removed.
+    /// Starts a folder that will be `target`. What an interrupted attempt left is removed, and what it had moved away
+    /// is brought back.
     ///
     /// # Errors
     /// When the folder cannot be made.
     pub fn create(target: &Path) -> io::Result<Self> {
-        let mut name = target.file_name().unwrap_or_default().to_owned();
-        name.push(".partial");
-        let temporary = target.with_file_name(name);
+        let temporary = beside(target, ".partial");
         remove(&temporary)?;
+        let replaced = beside(target, ".old");
+        if replaced.exists() && !target.exists() {
+            fs::rename(&replaced, target).map_err(with_path("rename", &replaced))?;
+        }
         fs::create_dir_all(&temporary).map_err(with_path("make the folder", &temporary))?;
         Ok(AtomicFolder {
             temporary,
@@ -47,15 +50,14 @@ impl AtomicFolder {
     }
 
     /// Puts the folder in its place. What was there becomes `previous`, or is removed. A crash between the two
-    /// renames leaves `previous` and no target, so a reader looks at both.
+    /// renames leaves `previous` and no target, so a reader looks at both; without `previous` the next
+    /// [`AtomicFolder::create`] brings back what was there.
     ///
     /// # Errors
     /// When a rename fails.
     pub fn commit(mut self, previous: Option<&Path>) -> io::Result<()> {
         sync_folder(&self.temporary).map_err(with_path("sync", &self.temporary))?;
-        let mut name = self.target.file_name().unwrap_or_default().to_owned();
-        name.push(".old");
-        let replaced = self.target.with_file_name(name);
+        let replaced = beside(&self.target, ".old");
         if self.target.exists() {
             let away = previous.unwrap_or(&replaced);
             remove(away)?;
@@ -79,6 +81,13 @@ impl Drop for AtomicFolder {
             let _ = fs::remove_dir_all(&self.temporary);
         }
     }
+}
+
+/// The folder's name with an ending.
+fn beside(target: &Path, ending: &str) -> PathBuf {
+    let mut name = target.file_name().unwrap_or_default().to_owned();
+    name.push(ending);
+    target.with_file_name(name)
 }
 
 fn remove(folder: &Path) -> io::Result<()> {
@@ -111,6 +120,20 @@ mod tests {
         assert_eq!(fs::read_to_string(last.join("a")).unwrap(), "three");
         assert_eq!(fs::read_to_string(previous.join("a")).unwrap(), "two");
         assert_eq!(fs::read_dir(base.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn what_a_crash_left_moved_away_is_brought_back() {
+        let base = tempfile::tempdir().unwrap();
+        let best = base.path().join("best");
+        let mut folder = AtomicFolder::create(&best).unwrap();
+        folder.file("a", b"one").unwrap();
+        folder.commit(None).unwrap();
+        // Between the two renames.
+        fs::rename(&best, base.path().join("best.old")).unwrap();
+        drop(AtomicFolder::create(&best).unwrap());
+        assert_eq!(fs::read_to_string(best.join("a")).unwrap(), "one");
+        assert_eq!(fs::read_dir(base.path()).unwrap().count(), 1);
     }
 
     #[test]

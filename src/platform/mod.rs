@@ -1,6 +1,6 @@
 //! What differs between the native program and the web page: files, clocks, threads.
 //!
-//! Both twins offer the same names, but for `keep_freed_memory` and `FolderLock`, which only the native program has, and
+//! Both twins offer the same names, but for `keep_freed_memory`, `keeping_nohup` and `FolderLock`, which only the native program has, and
 //! `run_constructors`, which only a page's calls. A page's files are in memory ([`memory`]): whoever shows the page keeps
 //! copies.
 
@@ -34,8 +34,8 @@ pub use folder::{AtomicFolder, exists};
 pub use memory::{AppendFile, AtomicFile, AtomicFolder, exists, read, write_atomic};
 #[cfg(not(target_family = "wasm"))]
 pub use native::{
-    AppendFile, AtomicFile, FolderLock, LOCK_FILE, is_temporary, keep_freed_memory, read,
-    write_atomic,
+    AppendFile, AtomicFile, FolderLock, LOCK_FILE, is_temporary, keep_freed_memory, keeping_nohup,
+    read, write_atomic,
 };
 
 pub use parallel::{each_chunk, map_chunks, map_tasks, threads, zip_chunks};

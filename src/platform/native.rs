@@ -2,6 +2,7 @@
 
 mod allocator;
 mod atomic;
+mod hangup;
 mod lock;
 
 use std::fs::{self, File, OpenOptions};
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 pub use allocator::keep_freed_memory;
 pub use atomic::{AtomicFile, is_temporary, write_atomic};
 pub(super) use atomic::{folder_of, sync_folder};
+pub use hangup::keeping_nohup;
 pub use lock::{FolderLock, LOCK_FILE};
 
 /// An [`io::Error`] with the file it is about. The message holds the cause, so it is not offered a

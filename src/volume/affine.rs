@@ -128,14 +128,19 @@ impl Header {
     }
 }
 
+/// Volume between eight neighbouring voxels, mm³.
+pub(super) fn voxel(affine: &Affine) -> f64 {
+    let linear: Matrix3<f64> = affine.fixed_view::<3, 3>(0, 0).into_owned();
+    linear.determinant().abs()
+}
+
 /// Refuses affines that no resampling could invert.
 pub(super) fn check(affine: &Affine) -> Result<(), &'static str> {
     if !affine.iter().all(|value| value.is_finite()) {
         return Err("the affine is not finite");
     }
-    let linear: Matrix3<f64> = affine.fixed_view::<3, 3>(0, 0).into_owned();
     let volume: f64 = spacing(affine).iter().product();
-    if linear.determinant().abs() > 1e-9 * volume {
+    if voxel(affine) > 1e-9 * volume {
         Ok(())
     } else {
         Err("the affine squeezes the volume flat")

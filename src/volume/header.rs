@@ -7,6 +7,10 @@ use super::{Datatype, VolumeError};
 
 /// Bytes of a NIfTI-1 header.
 pub(super) const SIZE_1: usize = 348;
+/// Where the description lies in a NIfTI-1 header.
+pub(super) const DESCRIPTION: usize = 148;
+/// The description of files from here.
+pub(super) const MAKER: &[u8] = b"Hounsfield\0";
 /// Bytes of a NIfTI-2 header.
 pub(super) const SIZE_2: usize = 540;
 
@@ -64,6 +68,8 @@ pub struct Header {
     pub srow: [[f64; 4]; 3],
     /// Units of space and time as stored. Like nibabel, nothing here converts by them.
     pub xyzt_units: u8,
+    /// Whether the description names this program, which wrote the file then.
+    pub made_here: bool,
 }
 
 impl Header {
@@ -113,6 +119,7 @@ impl Header {
             qoffset: raw.qoffset,
             srow: raw.srow,
             xyzt_units: raw.units,
+            made_here: version == Version::One && block[DESCRIPTION..].starts_with(MAKER),
         };
         header.sizes().ok_or_else(|| VolumeError::TooLarge {
             name: name.into(),

@@ -30,7 +30,7 @@ pub use error::VolumeError;
 pub use header::{Header, Scaling, Version};
 pub use labels::looks_like_labels;
 #[cfg(not(target_family = "wasm"))]
-pub use native::{Probe, check_name, probe, read, read_image, write, write_like};
+pub use native::{Probe, check_name, made_here, probe, read, read_image, write, write_like};
 pub use nifti::{NiftiImage, read_nifti, read_nifti_pair};
 pub use region::Region;
 pub use write::{encode_nifti, encode_nifti_like};
@@ -98,6 +98,11 @@ impl Volume {
     pub fn spacing(&self) -> [f64; 3] {
         affine::spacing(&self.affine)
     }
+
+    /// Volume of a voxel, mL, also where the axes are not at right angles (a tilted gantry).
+    pub fn voxel_ml(&self) -> f64 {
+        affine::voxel(&self.affine) / 1000.0
+    }
 }
 
 #[cfg(test)]
@@ -123,5 +128,17 @@ mod tests {
         );
         let volume = Volume::new([0, 0, 0], Vec::new(), affine).unwrap();
         assert_eq!(volume.spacing(), [3.0, 2.0, 5.0]);
+        assert!((volume.voxel_ml() - 0.03).abs() < 1e-15);
+    }
+
+    #[test]
+    fn a_tilted_gantry_makes_voxels_smaller_than_their_edges() {
+        // Slices 5 mm apart along an axis that leans by 3 in 4.
+        let affine = Affine::new(
+            1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 3.0, 0.0, 0.0, 0.0, 4.0, 0.0, 0.0, 0.0, 0.0, 1.0,
+        );
+        let volume = Volume::new([0, 0, 0], Vec::new(), affine).unwrap();
+        assert_eq!(volume.spacing(), [1.0, 1.0, 5.0]);
+        assert!((volume.voxel_ml() - 0.004).abs() < 1e-15);
     }
 }

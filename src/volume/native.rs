@@ -72,6 +72,13 @@ pub fn probe(path: &Path) -> Result<Probe, VolumeError> {
     })
 }
 
+/// Whether a file is an image that this program wrote.
+pub fn made_here(path: &Path) -> bool {
+    let name = path.display().to_string();
+    let header = open(path, &name).and_then(|mut file| file.single_header());
+    header.is_ok_and(|header| header.made_here)
+}
+
 /// Writes a volume as NIfTI-1, `.nii` or `.nii.gz` by the name: beside, synced and renamed, so that no half
 /// file carries the name.
 ///

@@ -7,7 +7,7 @@ use flate2::write::GzEncoder;
 
 use super::affine::{Qform, check};
 use super::error::times;
-use super::header::SIZE_1;
+use super::header::{DESCRIPTION, MAKER, SIZE_1};
 use super::{Datatype, Header, Volume, VolumeError, voxels};
 
 /// Where the voxels begin: after the header and four bytes that say there are no extensions.
@@ -19,7 +19,10 @@ const MILLIMETRES: u8 = 2;
 
 /// The geometry fields of a header.
 struct Geometry {
-    pixdim: [f64; 4],
+    /// How many axes the file has; those after the third have one voxel.
+    axes: usize,
+    /// `pixdim[0..5]`.
+    pixdim: [f64; 5],
     codes: [i16; 2],
     quaternion: [f64; 3],
     qoffset: [f64; 3],
@@ -35,8 +38,10 @@ impl Geometry {
             problem: problem.into(),
         })?;
         let qform = Qform::of(affine);
+        let [handedness, x, y, z] = qform.pixdim;
         Ok(Self {
-            pixdim: qform.pixdim,
+            axes: 3,
+            pixdim: [handedness, x, y, z, 1.0],
             codes: [if qform.complete { ALIGNED } else { 0 }, ALIGNED],
             quaternion: qform.quaternion,
             qoffset: std::array::from_fn(|r| affine[(r, 3)]),
@@ -47,9 +52,9 @@ impl Geometry {
 
     /// The fields as another file had them, so that every reader places both files alike.
     fn like(header: &Header) -> Self {
-        let [handedness, x, y, z, _] = header.pixdim;
         Self {
-            pixdim: [handedness, x, y, z],
+            axes: header.axes,
+            pixdim: header.pixdim,
             codes: [header.qform_code, header.sform_code],
             quaternion: header.quaternion,
             qoffset: header.qoffset,
@@ -122,7 +127,8 @@ fn header(
     let mut block = [0; OFFSET];
     let mut put = |at: usize, bytes: &[u8]| block[at..at + bytes.len()].copy_from_slice(bytes);
     put(0, &(SIZE_1 as i32).to_le_bytes());
-    put(40, &3_i16.to_le_bytes());
+    let axes = i16::try_from(geometry.axes).unwrap_or(3).clamp(3, 7);
+    put(40, &axes.to_le_bytes());
     for (axis, size) in shape.into_iter().enumerate() {
         let size = i16::try_from(size).ok().filter(|n| *n > 0).ok_or_else(|| {
             let shape = times(&shape);
@@ -151,6 +157,7 @@ fn header(
         floats(280 + 16 * row, values);
     }
     put(123, &[geometry.units]);
+    put(DESCRIPTION, MAKER);
     put(252, &geometry.codes[0].to_le_bytes());
     put(254, &geometry.codes[1].to_le_bytes());
     put(344, b"n+1\0");

@@ -143,6 +143,29 @@ fn a_result_lies_on_the_grid_of_its_image() {
 }
 
 #[test]
+fn a_result_of_an_image_with_four_axes_is_placed_by_the_same_form() {
+    // Of three axes the form that agrees with the spacing wins over the one that does not; of four, neither agrees, and
+    // the sform stays.
+    let mut bytes = volume::encode_nifti(&sample(), Datatype::F32, false).unwrap();
+    for row in 0..3 {
+        bytes[280 + 16 * row + 4 * row..][..4].copy_from_slice(&9.5_f32.to_le_bytes());
+    }
+    let three = read_nifti(&bytes, "three").unwrap();
+    bytes[40..42].copy_from_slice(&4_i16.to_le_bytes());
+    let four = read_nifti(&bytes, "four").unwrap();
+    assert_ne!(three.volume.affine(), four.volume.affine());
+    for image in [three, four] {
+        let label = vec![1.0; image.volume.data().len()];
+        let label = Volume::new(image.volume.shape(), label, Affine::identity()).unwrap();
+        let written =
+            volume::encode_nifti_like(&image.header, &label, Datatype::U8, false).unwrap();
+        let back = read_nifti(&written, "back").unwrap();
+        assert_same_place(back.volume.affine(), image.volume.affine());
+        assert_eq!(back.header.axes, image.header.axes);
+    }
+}
+
+#[test]
 fn a_name_that_is_not_nifti_is_not_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.mha");

@@ -1,5 +1,6 @@
 //! A run that is killed and resumed ends with the weights of one that was not.
 
+mod moved;
 mod refusals;
 
 use crate::command::{Done, program, run, texture, words, write_volume};

@@ -228,6 +228,31 @@ fn an_image_is_never_overwritten_by_its_label_map() {
 }
 
 #[test]
+fn a_label_map_that_something_else_wrote_is_replaced_only_when_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    finetuned(folder.path(), "--out run --max-steps 1");
+    let map = folder.path().join("labelsTr/a.nii.gz");
+    std::fs::create_dir(folder.path().join("labelsTr")).unwrap();
+    let mine = data("hippocampus/labels/hippocampus_003.nii.gz");
+    std::fs::copy(&mine, &map).unwrap();
+    let input = data("hippocampus/images/hippocampus_003.nii.gz");
+    let input = input.display().to_string();
+    let call = "predict --weights run --output labelsTr/a.nii.gz --device cpu --overlap 0";
+    let call = words(call, &["--input", &input]);
+    let done = run(folder.path(), &call);
+    assert_eq!(done.code, Some(1), "{}", done.told());
+    assert!(done.stderr.contains("--overwrite"), "{}", done.told());
+    assert_eq!(std::fs::read(&map).unwrap(), std::fs::read(&mine).unwrap());
+    let asked = [&call[..], &["--overwrite"]].concat();
+    run(folder.path(), &asked).succeeded();
+    assert!(read_image(&map).unwrap().header.made_here);
+    // What this program wrote it may write again, and an empty file holds a place.
+    run(folder.path(), &call).succeeded();
+    std::fs::write(&map, b"").unwrap();
+    run(folder.path(), &call).succeeded();
+}
+
+#[test]
 fn label_maps_that_predict_wrote_are_found_by_evaluate() {
     let folder = tempfile::tempdir().unwrap();
     let label = data("hippocampus/labels/hippocampus_003.nii.gz");

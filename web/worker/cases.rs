@@ -23,6 +23,8 @@ pub(crate) struct ImageFile {
     /// The lowest value.
     lowest: f32,
     label_problem: Option<String>,
+    /// Whether its label map, or that it has none, was chosen by hand or by a list: names do not change it then.
+    settled: bool,
     phantom: bool,
 }
 
@@ -107,6 +109,7 @@ impl Cases {
                 spacing: volume.spacing(),
                 lowest: lowest(volume),
                 label_problem: None,
+                settled: false,
                 phantom: false,
             }),
         }
@@ -163,6 +166,7 @@ impl Cases {
             spacing: case.image.spacing(),
             lowest: lowest(&case.image),
             label_problem: None,
+            settled: true,
             phantom: true,
         });
         Ok(self.images.len() - 1)
@@ -174,11 +178,11 @@ impl Cases {
         phantom_seed(&image.name)
     }
 
-    /// Finds label maps for images that have none.
+    /// Finds label maps for images that have none, by their names; a single image and a single label map need none.
     pub(crate) fn pair_new(&mut self) {
         let used: Vec<Option<usize>> = self.images.iter().map(|image| image.label).collect();
         let alone: Vec<usize> = (0..self.images.len())
-            .filter(|i| used[*i].is_none())
+            .filter(|i| used[*i].is_none() && !self.images[*i].settled)
             .collect();
         let free: Vec<usize> = (0..self.labels.len())
             .filter(|l| !used.contains(&Some(*l)))
@@ -188,7 +192,12 @@ impl Cases {
             .map(|i| self.images[*i].name.as_str())
             .collect();
         let labels: Vec<&str> = free.iter().map(|l| self.labels[*l].name.as_str()).collect();
-        let pairs = pair_by_name(&images, &labels);
+        let files = self.images.iter().filter(|image| !image.phantom).count();
+        let phantoms = self.images.len() - files;
+        let pairs = match (&alone[..], &free[..]) {
+            ([_], [_]) if files == 1 && self.labels.len() == phantoms + 1 => vec![Some(0)],
+            _ => pair_by_name(&images, &labels),
+        };
         for (image, label) in alone.into_iter().zip(pairs) {
             if let Some(label) = label {
                 self.pair(image, Some(free[label]));
@@ -196,8 +205,16 @@ impl Cases {
         }
     }
 
+    /// Gives an image the label map that was chosen for it, or none.
+    pub(crate) fn choose(&mut self, image: usize, label: Option<usize>) {
+        self.pair(image, label);
+        if let Some(image) = self.images.get_mut(image) {
+            image.settled = true;
+        }
+    }
+
     /// Gives an image a label map, or none; one that does not fit is refused with a reason that stays with the image.
-    pub(crate) fn pair(&mut self, index: usize, label: Option<usize>) {
+    fn pair(&mut self, index: usize, label: Option<usize>) {
         let problem = label.and_then(|label| self.problem(index, label));
         if let Some(image) = self.images.get_mut(index) {
             image.label = label.filter(|_| problem.is_none());
@@ -317,7 +334,7 @@ impl Cases {
     pub(crate) fn pair_named(&mut self, image: usize, label: &str) {
         let found = the_one(self.labels.iter().map(|label| label.name.as_str()), label);
         if found.is_some() && self.images.get(image).is_some_and(|i| i.label != found) {
-            self.pair(image, found);
+            self.choose(image, found);
         }
     }
 }

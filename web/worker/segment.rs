@@ -41,10 +41,10 @@ pub(crate) async fn segment(
     let image = cases.image(index)?;
     let (case, labelled) = (image.case(), image.label.is_some());
     let read = image.read()?;
-    let (shape, affine, spacing) = (
+    let (shape, affine, voxel_ml) = (
         read.volume.shape(),
         *read.volume.affine(),
-        read.volume.spacing(),
+        read.volume.voxel_ml(),
     );
     let prepared = model.config.transform().image(read.volume);
     let prepared = prepared.map_err(|e| format!("{}: {e}", image.name))?;
@@ -76,7 +76,7 @@ pub(crate) async fn segment(
 
     let classes = model.classes.len();
     let mut lines = legend(&model.classes);
-    let volumes = volumes_ml(&labels, classes, spacing).map_err(|e| e.to_string())?;
+    let volumes = volumes_ml(&labels, classes, voxel_ml).map_err(|e| e.to_string())?;
     for line in &mut lines {
         line.ml = volumes.get(usize::from(line.label)).copied();
     }

@@ -124,7 +124,7 @@ impl Session {
                 self.listing(json!({}))
             }
             Request::Pair { image, label } => {
-                self.cases.borrow_mut().pair(image, label);
+                self.cases.borrow_mut().choose(image, label);
                 self.listing(json!({}))
             }
             Request::Show { image } => {

@@ -6,16 +6,17 @@ mod runs;
 mod trial;
 
 use crate::cli::args::DeviceArgs;
+use crate::cli::model::starting_weights;
 use crate::cli::output::{duration, print, say};
 use crate::cli::run_folder::lock;
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::training::ready_device;
 use crate::config::{Arm, ExperimentPlan, IntensityMode, PretrainConfig, PretrainPlan};
 use crate::dataset::DataList;
-use crate::device::DeviceChoice;
+use crate::device::{self, DeviceChoice};
 use crate::platform::Instant;
 use crate::train::Control;
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Args;
 use runs::{Ended, Runner};
 use std::path::{Path, PathBuf};
@@ -97,6 +98,19 @@ fn go(
     let selected = ready_device(run.device, run.precision)?;
     let out = std::path::absolute(&args.out)?;
     let pretraining = pretraining(plan)?;
+    for (_, config) in &pretraining {
+        ensure!(
+            config.run.device == run.device,
+            "pretrain.run.device is {} and finetune.run.device {}: an experiment has one device",
+            config.run.device,
+            run.device
+        );
+        device::check_precision(&selected, config.run.precision)?;
+    }
+    if let Some(PretrainPlan::Weights(path)) = &plan.pretrain {
+        // Now, not when the first arm that needs them begins.
+        starting_weights(path, &plan.finetune)?;
+    }
     let mut runner = Runner::new(&out, &selected, control, pretraining.len(), trials.len());
     let mut before = Vec::new();
     for (seed, config) in pretraining {
@@ -140,7 +154,9 @@ fn pretraining(plan: &ExperimentPlan) -> anyhow::Result<Vec<(Option<u64>, Pretra
     };
     let mut config = config.as_ref().clone();
     config.data.datalist.clone_from(&plan.data.pretrain);
-    config.data.data_root = Some(plan.data.root.clone());
+    // A folder has no paths that start somewhere.
+    let folder = plan.data.pretrain.as_deref().is_some_and(Path::is_dir);
+    config.data.data_root = (!folder).then(|| plan.data.root.clone());
     config.sampling.intensity = intensity(plan, config.sampling.intensity)?;
     let seeds: Vec<Option<u64>> = match per_seed {
         true => plan.seeds.iter().copied().map(Some).collect(),

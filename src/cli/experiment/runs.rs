@@ -9,7 +9,8 @@ use crate::cli::model::model;
 use crate::cli::output::say;
 use crate::cli::pretrain::Pretrain;
 use crate::cli::progress::{Job, Progress};
-use crate::cli::resumed::{check_finished, check_unchanged, make_absolute, same_cases};
+use crate::cli::resumed::{check_begun, check_finished, make_absolute, same_cases};
+use crate::cli::run_folder::{SUMMARY_FILE, has_checkpoint};
 use crate::cli::training::{Place, Training, carry_out};
 use crate::config::{ExperimentPlan, PretrainConfig, StageConfig};
 use crate::dataset::case_names;
@@ -27,7 +28,6 @@ use std::path::{Path, PathBuf};
 
 /// The scores of a run's test cases; a run that has them is finished.
 const TEST_FILE: &str = "test.json";
-const SUMMARY_FILE: &str = "summary.json";
 
 /// What a run's summary says of it.
 #[derive(Debug, Clone, Deserialize)]
@@ -174,14 +174,10 @@ impl<'a> Runner<'a> {
             }
             return Ok(Some(finished));
         }
-        let checkpoints = folder.join("checkpoints");
-        let begun = ["last", "previous"]
-            .iter()
-            .any(|name| checkpoints.join(name).exists());
-        let place = match begun {
+        let place = match has_checkpoint(folder) {
             true => {
                 let checkpoint = Checkpoint::<C::Config>::latest(folder)?;
-                check_unchanged(folder, &checkpoint.manifest.config, &config)?;
+                check_begun(folder, &checkpoint.manifest.config, &config)?;
                 Place::Old(folder, Box::new(checkpoint))
             }
             false => {

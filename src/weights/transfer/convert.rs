@@ -131,7 +131,8 @@ fn plain(
         used.remove(&name);
         dropped.push(reasoned(name, "convolution that was never used"));
     }
-    if !options.allow_partial {
+    // A U-Net has no encoder of this kind.
+    if !options.allow_partial && network.kind != NetworkKind::Unet {
         check_complete(
             used.iter()
                 .map(|(name, source)| (name.as_str(), source.part)),
