@@ -16,7 +16,6 @@ use anyhow::{Context, bail};
 use indicatif::ProgressBar;
 use rayon::prelude::*;
 use std::num::NonZeroUsize;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -236,10 +235,7 @@ fn prepare<T>(
     };
     warm_up(source, workers, |done, _| {
         bar.set_position(done as u64);
-        match control.stopped() {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
+        control.flow()
     })?;
     bar.finish_and_clear();
     Ok(())

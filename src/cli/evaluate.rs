@@ -18,7 +18,6 @@ use anyhow::{Context, ensure};
 use burn::tensor::Device;
 use indicatif::ProgressBar;
 use std::collections::HashSet;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -202,10 +201,7 @@ fn predicted(
     classes: usize,
     control: &Control,
 ) -> anyhow::Result<Pair> {
-    let mut go_on = |_, _| match control.stopped() {
-        true => ControlFlow::Break(()),
-        false => ControlFlow::Continue(()),
-    };
+    let mut go_on = |_, _| control.flow();
     let transform = model.config.transform();
     let network = &model.network;
     match grid {

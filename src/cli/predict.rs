@@ -22,7 +22,6 @@ use burn::tensor::Device;
 use indicatif::ProgressBar;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -186,10 +185,7 @@ fn one(
         bar.set_length(all as u64);
         bar.set_position(done as u64);
         count = all;
-        match control.stopped() {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
+        control.flow()
     };
     let shape = prepared.image.shape();
     let mut kept = match args.probabilities {

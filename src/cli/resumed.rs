@@ -110,9 +110,7 @@ pub(super) fn check_finished<C: StageConfig>(folder: &Path, wanted: &C) -> anyho
     let text = std::fs::read_to_string(&file)
         .with_context(|| format!("cannot read the settings in {}", file.display()))?;
     let done = C::from_toml(&text, &file.display().to_string())?;
-    refuse(folder, differences(&done, wanted)?, |name| {
-        FREE.contains(&name) || PLACES.contains(&name)
-    })
+    check_begun(folder, &done, wanted)
 }
 
 /// As [`check_finished`], for a run that goes on from a checkpoint with the settings `saved`.

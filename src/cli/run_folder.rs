@@ -3,6 +3,7 @@
 use crate::config::StageConfig;
 use crate::platform::{self, FolderLock, LOCK_FILE};
 use crate::report::metrics::METRICS_FILE;
+use crate::train::newest_checkpoint;
 use anyhow::{Context, bail};
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -56,7 +57,7 @@ impl RunFolder {
         let killed = path.join(LOCK_FILE).exists() && !path.join(SUMMARY_FILE).exists();
         let lock = lock(path)?;
         let begun = path.join(CONFIG_FILE).exists() || path.join("checkpoints").exists();
-        if begun && killed && !has_checkpoint(path) {
+        if begun && killed && newest_checkpoint(path).is_none() {
             // Nothing in it can be gone on with.
             clear(path, &[]);
         } else if begun {
@@ -142,13 +143,6 @@ fn clear(folder: &Path, before: &[OsString]) {
             false => std::fs::remove_file(&path),
         };
     }
-}
-
-/// Whether a run in this folder can be gone on with.
-pub(super) fn has_checkpoint(folder: &Path) -> bool {
-    let checkpoints = folder.join("checkpoints");
-    let mut names = ["last", "previous"].iter();
-    names.any(|name| checkpoints.join(name).exists())
 }
 
 /// Writes the settings of a run into its folder.

@@ -149,10 +149,9 @@ pub struct ExperimentPlan {
 }
 
 /// Settings that a plan sets for every run: section, name, and what says it.
-const SET_BY_PLAN: [(&str, &str, &str); 6] = [
+const SET_BY_PLAN: [(&str, &str, &str); 5] = [
     ("data", "datalist", "[data]"),
     ("data", "data_root", "[data]"),
-    ("data", "limit", "sizes and [data]"),
     ("run", "seed", "seeds"),
     ("start", "pretrained", "arms and [pretrain]"),
     ("decoder", "architecture", "arms"),
@@ -175,6 +174,11 @@ impl ExperimentPlan {
             false => None,
         };
         let finetune: FinetuneConfig = settings(file.finetune, place, "finetune")?;
+        if finetune.data.limit.is_some() {
+            return Err(bad(
+                "finetune.data.limit is set by sizes: remove it".to_owned()
+            ));
+        }
         let mut optimizers = BTreeMap::new();
         for (arm, table) in file.arm {
             if !file.arms.contains(&arm) {

@@ -69,14 +69,17 @@ pub fn compare_methods(
             .collect::<Result<Vec<_>, _>>()?;
         // The first is compared too: its pairing with itself is checked and thrown away.
         let difference = compare(&baseline, &cases, bootstrap)?;
-        let over_seeds = seeds_interval(&first.scores, &method.scores, bootstrap)?;
+        let over_seeds = match index {
+            0 => None,
+            _ => seeds_interval(&first.scores, &method.scores, bootstrap)?,
+        };
         Ok(MethodResult {
             name: method.name.clone(),
             seeds: spread(&seed_means)?,
             seed_means,
             interval: mean_interval(&cases, bootstrap)?,
             difference: (index > 0).then_some(difference),
-            seeds_interval: over_seeds.filter(|_| index > 0),
+            seeds_interval: over_seeds,
         })
     };
     Ok(SizeResult {

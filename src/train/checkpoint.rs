@@ -7,7 +7,7 @@ use crate::train::state::HostState;
 use crate::weights::{ParameterInfo, Values, decode, encode};
 use serde::{Deserialize, Serialize};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Raised when older programs can no longer read what is written.
 const VERSION: u32 = 1;
@@ -249,12 +249,8 @@ impl<C: StageConfig> Checkpoint<C> {
     /// # Errors
     /// [`TrainError::NoCheckpoint`] where there is none, [`TrainError::Damaged`] where it was changed.
     pub fn latest(run: &Path) -> Result<Self, TrainError> {
-        let checkpoints = run.join("checkpoints");
-        for name in ["last", "previous"] {
-            let folder = checkpoints.join(name);
-            if platform::exists(&folder) {
-                return Self::read(&folder);
-            }
+        if let Some(folder) = newest(run) {
+            return Self::read(&folder);
         }
         let reason = if platform::exists(run) {
             "no checkpoints/last in it; name the folder of a run"
@@ -266,6 +262,15 @@ impl<C: StageConfig> Checkpoint<C> {
             reason: reason.to_owned(),
         })
     }
+}
+
+/// The folder of a run's newest checkpoint, if it has one.
+pub fn newest(run: &Path) -> Option<PathBuf> {
+    let checkpoints = run.join("checkpoints");
+    let mut folders = ["last", "previous"]
+        .map(|name| checkpoints.join(name))
+        .into_iter();
+    folders.find(|folder| platform::exists(folder))
 }
 
 fn hash(values: &[f32]) -> String {

@@ -1,6 +1,7 @@
 //! What a run tells those who watch it, and how they stop it.
 
 use crate::train::{TrainError, Validation};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -89,5 +90,13 @@ impl Control {
     /// Whether it was asked to.
     pub fn stopped(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// The same for work that asks between its parts whether to go on.
+    pub fn flow(&self) -> ControlFlow<()> {
+        match self.stopped() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
     }
 }

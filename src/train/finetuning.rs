@@ -18,7 +18,6 @@ use crate::transform::Labelled;
 use crate::weights::{self, Values};
 use burn::Tensor;
 use burn::tensor::Device;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Fine-tuning with its settings, data and weights to start from.
@@ -169,10 +168,7 @@ impl Task for Finetuning {
         for index in 0..self.validation.len() {
             let case = self.validation.volume(index)?;
             let shape = case.image.shape();
-            let mut go_on = |_, _| match control.stopped() {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
-            };
+            let mut go_on = |_, _| control.flow();
             let image = case.image.data();
             let found = segment(
                 network,

@@ -13,7 +13,7 @@ mod scale;
 mod state;
 mod task;
 
-pub use checkpoint::{Checkpoint, Manifest, Progress, StoredTensor};
+pub use checkpoint::{Checkpoint, Manifest, Progress, StoredTensor, newest as newest_checkpoint};
 pub use error::TrainError;
 pub use event::{Control, Event, Observer, StepLosses};
 pub use finetuning::{Finetuning, finetune_step};

@@ -11,7 +11,6 @@ use hounsfield::report::scores::Evaluation;
 use hounsfield::train::Control;
 use hounsfield::transform::check_labels;
 use hounsfield::volume::{Datatype, Header, Volume, encode_nifti_like};
-use std::ops::ControlFlow;
 
 /// A segmentation, kept until the next one.
 pub(crate) struct Segmentation {
@@ -58,10 +57,7 @@ pub(crate) async fn segment(
     let mut go_on = |done: usize, of: usize| {
         let what = "segmenting";
         tell(&Event::Progress { what, done, of }, Vec::new());
-        match control.stopped() {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
+        control.flow()
     };
     let labels = segment_input(
         &model.network,

@@ -100,7 +100,7 @@ fn go(
     let pretraining = pretraining(plan)?;
     for (_, config) in &pretraining {
         ensure!(
-            config.run.device == run.device,
+            [run.device, DeviceChoice::Auto].contains(&config.run.device),
             "pretrain.run.device is {} and finetune.run.device {}: an experiment has one device",
             config.run.device,
             run.device

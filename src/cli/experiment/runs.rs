@@ -10,7 +10,7 @@ use crate::cli::output::say;
 use crate::cli::pretrain::Pretrain;
 use crate::cli::progress::{Job, Progress};
 use crate::cli::resumed::{check_begun, check_finished, make_absolute, same_cases};
-use crate::cli::run_folder::{SUMMARY_FILE, has_checkpoint};
+use crate::cli::run_folder::SUMMARY_FILE;
 use crate::cli::training::{Place, Training, carry_out};
 use crate::config::{ExperimentPlan, PretrainConfig, StageConfig};
 use crate::dataset::case_names;
@@ -21,7 +21,7 @@ use crate::platform::Instant;
 use crate::report::metrics::{self, METRICS_FILE};
 use crate::report::scores::Evaluation;
 use crate::report::summary::write_json;
-use crate::train::{Checkpoint, Control};
+use crate::train::{Checkpoint, Control, newest_checkpoint};
 use anyhow::{Context, ensure};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -174,7 +174,7 @@ impl<'a> Runner<'a> {
             }
             return Ok(Some(finished));
         }
-        let place = match has_checkpoint(folder) {
+        let place = match newest_checkpoint(folder).is_some() {
             true => {
                 let checkpoint = Checkpoint::<C::Config>::latest(folder)?;
                 check_begun(folder, &checkpoint.manifest.config, &config)?;
