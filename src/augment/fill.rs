@@ -47,7 +47,7 @@ pub(super) fn inpaint(
     range: (f32, f32),
 ) {
     for region in boxes {
-        for row in rows(shape, region) {
+        for row in region.row_starts(shape) {
             random.fill_uniform(range.0, range.1, &mut data[row..row + region.size[2]]);
         }
     }
@@ -64,7 +64,7 @@ pub(super) fn outpaint(
 ) {
     random.fill_uniform(range.0, range.1, out);
     for region in boxes {
-        for row in rows(shape, region) {
+        for row in region.row_starts(shape) {
             let row = row..row + region.size[2];
             out[row.clone()].copy_from_slice(&original[row]);
         }
@@ -81,21 +81,13 @@ pub(super) fn shuffle(
     let mut values = Vec::new();
     for region in boxes {
         values.clear();
-        for row in rows(shape, region) {
+        for row in region.row_starts(shape) {
             values.extend_from_slice(&data[row..row + region.size[2]]);
         }
         random.shuffle(&mut values);
-        for (row, values) in rows(shape, region).zip(values.chunks_exact(region.size[2])) {
+        let shuffled = values.chunks_exact(region.size[2]);
+        for (row, values) in region.row_starts(shape).zip(shuffled) {
             data[row..row + region.size[2]].copy_from_slice(values);
         }
     }
-}
-
-/// Where the rows of `region` start in data of `shape`, in C order.
-pub(super) fn rows(shape: [usize; 3], region: &Region) -> impl Iterator<Item = usize> + use<> {
-    let Region { start, size } = *region;
-    let rows = move |i: usize| (start[1]..start[1] + size[1]).map(move |j| (i, j));
-    (start[0]..start[0] + size[0])
-        .flat_map(rows)
-        .map(move |(i, j)| (i * shape[1] + j) * shape[2] + start[2])
 }

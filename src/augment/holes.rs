@@ -99,7 +99,7 @@ mod tests {
                 .map(|step| {
                     covered.fill(false);
                     for region in draw_holes(&mut random(step), PATCH, &spec, true) {
-                        for row in crate::augment::fill::rows(PATCH, &region) {
+                        for row in region.row_starts(PATCH) {
                             covered[row..row + region.size[2]].fill(true);
                         }
                     }

@@ -1,6 +1,5 @@
 //! Random patches of a volume (pipeline specification, section 3.1).
 
-use super::fill::rows;
 use super::{AugmentError, RandomSource};
 use crate::volume::{Region, Volume};
 
@@ -61,8 +60,6 @@ pub(super) fn copy_region<T: Copy>(
             patch,
         });
     }
-    for (target, row) in out.chunks_exact_mut(patch[2]).zip(rows(shape, &region)) {
-        target.copy_from_slice(&data[row..row + patch[2]]);
-    }
+    region.copy(data, shape, out);
     Ok(())
 }

@@ -50,7 +50,7 @@ pub(super) enum Command {
 
 /// Where settings come from.
 #[derive(Debug, Args)]
-pub(super) struct Source {
+pub(super) struct Layers {
     /// Named settings: quickstart, small or tutorial [default: quickstart without a datalist, small with one; bench: tutorial]
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
@@ -70,7 +70,7 @@ pub(super) struct DeviceArgs {
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
     #[command(flatten)]
-    pub source: Source,
+    pub source: Layers,
     /// Folder of the run [default: a new one under runs/]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -183,7 +183,7 @@ pub(super) struct PredictArgs {
     /// Label map to write, or a folder for those of a folder
     #[arg(long, value_name = "PATH")]
     pub output: PathBuf,
-    /// Replace label maps that something else wrote; those of this program are replaced anyway
+    /// Replace label maps that are not as this program wrote them; its own are replaced anyway
     #[arg(long)]
     pub overwrite: bool,
     /// The label map's voxels
@@ -194,7 +194,7 @@ pub(super) struct PredictArgs {
     /// Keep only the largest connected component of each label
     #[arg(long)]
     pub largest_component: bool,
-    /// Folder for the probabilities of every class, a volume each, on the label map's voxels: those of the network's grid, interpolated (labels are the best of interpolated logits, so at edges the two may differ)
+    /// Folder for the probabilities of every class, a volume each, on the label map's voxels: those of the network's grid, interpolated (labels are the best of interpolated logits, so at edges the two may differ); asks every window, as --keep-air does
     #[arg(long, value_name = "DIR")]
     pub probabilities: Option<PathBuf>,
     /// Draw the image with its labels
@@ -271,7 +271,7 @@ pub(super) struct PreviewArgs {
     #[arg(long, value_name = "FILE", default_value = "preview.png")]
     pub out: PathBuf,
     #[command(flatten)]
-    pub source: Source,
+    pub source: Layers,
     #[command(flatten)]
     pub settings: Settings<PretrainConfig>,
 }
@@ -410,7 +410,7 @@ pub(super) fn apply_flags<C: Args>(config: &mut C, flags: &ArgMatches) -> anyhow
 ///
 /// Without a named preset it is `fallback`, or else small with a data list and quickstart without one.
 pub(super) fn layered<C: StageConfig + Args>(
-    source: &Source,
+    source: &Layers,
     flags: &ArgMatches,
     fallback: Option<Preset>,
 ) -> anyhow::Result<(C, Preset)> {
@@ -428,6 +428,7 @@ pub(super) fn layered<C: StageConfig + Args>(
         let text = std::fs::read_to_string(file)
             .with_context(|| format!("cannot read the settings in {place}"))?;
         config = config.overlaid(&text, &place)?;
+        config.unsettle();
     }
     apply_flags(&mut config, flags)?;
     // Presets count steps, which would silence what is given in epochs.

@@ -1,10 +1,11 @@
 //! `convert`: one weights file to another.
 
 use crate::cli::args::ConvertArgs;
-use crate::cli::output::{print, same_file};
+use crate::cli::output::{Inputs, print};
+use crate::config::parse::triple;
 use crate::platform;
 use crate::weights::{ConvertOptions, ConvertReport, OutputFormat, PatchGrids, convert};
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use serde::Serialize;
 use std::path::Path;
 use std::process::ExitCode;
@@ -22,10 +23,9 @@ pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<ExitCode> {
     let output = args.output.display();
     let format = OutputFormat::of_name(&args.output.to_string_lossy())
         .with_context(|| format!("{output} ends in none of .safetensors, .pt and .pth"))?;
-    ensure!(
-        !same_file(&args.input, &args.output),
-        "--input and --output are the same file: name another"
-    );
+    let mut inputs = Inputs::default();
+    inputs.add([&args.input]);
+    inputs.spare(&args.output)?;
     let options = ConvertOptions {
         positions: args.patch_grid.map(|to| PatchGrids {
             from: args.source_grid,
@@ -56,19 +56,9 @@ const MOST_PATCHES: usize = 1 << 18;
 
 /// `4,4,6`, or one number for a cube.
 pub(super) fn patch_grid(text: &str) -> Result<[usize; 3], String> {
-    let numbers: Option<Vec<usize>> = text
-        .split([',', 'x'])
-        .map(|part| part.trim().parse().ok().filter(|n| *n > 0))
-        .collect();
-    let grid = match numbers.as_deref() {
-        Some([all]) => [*all; 3],
-        Some([a, b, c]) => [*a, *b, *c],
-        _ => {
-            return Err(
-                "give the patches on each axis as 4,4,6, or one number for a cube".to_owned(),
-            );
-        }
-    };
+    let grid = triple(text)
+        .filter(|grid: &[usize; 3]| !grid.contains(&0))
+        .ok_or("give the patches on each axis as 4,4,6, or one number for a cube")?;
     let count = grid.iter().try_fold(1usize, |n, edge| n.checked_mul(*edge));
     match count {
         Some(1..=MOST_PATCHES) => Ok(grid),

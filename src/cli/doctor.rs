@@ -40,7 +40,7 @@ pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
         let config: PretrainConfig = preset.settings()?;
         let views = config.views_at_once();
         let estimate = estimate_pretraining(
-            &config.vit(),
+            &config.restorer(),
             views as u64,
             config.optimizer.ema_decay > 0.0,
         );

@@ -3,9 +3,9 @@
 use crate::cli::args::{EvaluateArgs, Grid, ModelArgs, Split};
 use crate::cli::data::listed;
 use crate::cli::model::{Model, model};
-use crate::cli::output::print;
+use crate::cli::output::{Inputs, print};
 use crate::cli::training::ready_device;
-use crate::dataset::{Case, case_name, case_names, check_cases};
+use crate::dataset::{Case, DataList, case_name, case_names, check_cases};
 use crate::infer::{SlidingWindow, segment, segment_input};
 use crate::metric::{LabelPair, SurfaceOptions, score};
 use crate::nn::Precision;
@@ -41,6 +41,9 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
         "the list \"{split}\" is empty: choose another with --split"
     );
     check_cases(cases, true)?;
+    if let Some(file) = &args.csv {
+        inputs(args, &list, cases)?.spare(file)?;
+    }
     let surfaces = SurfaceOptions {
         tolerance_mm: args.tolerance,
     };
@@ -54,7 +57,7 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
                 classes: args.classes,
             };
             let model = model(&wanted, &selected.device)?;
-            Source::Network {
+            Predictions::Network {
                 windows: args.windows.settings(&model.config)?,
                 model: Box::new(model),
                 device: selected.device,
@@ -63,13 +66,13 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
         }
         (None, Some(folder)) => {
             check_predictions(folder, cases)?;
-            Source::Folder(folder)
+            Predictions::Folder(folder)
         }
         (None, None) => anyhow::bail!("give --weights or --predictions"),
     };
     let classes = match &source {
-        Source::Network { model, .. } => model.network.classes(),
-        Source::Folder(_) => args.classes.unwrap_or(list.classes.len()),
+        Predictions::Network { model, .. } => model.network.classes(),
+        Predictions::Folder(_) => args.classes.unwrap_or(list.classes.len()),
     };
     ensure!(
         classes > 1,
@@ -89,6 +92,21 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
         platform::write_atomic(file, report.by_case_and_class().csv().as_bytes())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The files that the scores come from.
+fn inputs(args: &EvaluateArgs, list: &DataList, cases: &[Case]) -> anyhow::Result<Inputs> {
+    let mut inputs = Inputs::default();
+    inputs.add_list(&args.datalist, list);
+    if let Some(weights) = &args.weights {
+        inputs.add_network(weights, args.config.as_deref());
+    }
+    if let Some(folder) = &args.predictions {
+        for case in cases {
+            inputs.add([prediction(folder, &case.image)?]);
+        }
+    }
+    Ok(inputs)
 }
 
 /// Label maps in a folder are told by the names of their images alone: no two cases may have the same one.
@@ -121,7 +139,7 @@ fn prediction(folder: &Path, image: &Path) -> anyhow::Result<PathBuf> {
 /// Scores all cases, or gives none when stopped between two of them. Classes are their number and their names, as
 /// far as there are any.
 pub(super) fn evaluation(
-    source: &Source<'_>,
+    source: &Predictions<'_>,
     cases: &[Case],
     (classes, names): (usize, &[String]),
     surfaces: SurfaceOptions,
@@ -154,7 +172,7 @@ pub(super) fn evaluation(
 }
 
 /// Where label maps come from.
-pub(super) enum Source<'a> {
+pub(super) enum Predictions<'a> {
     Network {
         model: Box<Model>,
         device: Device,
@@ -164,12 +182,12 @@ pub(super) enum Source<'a> {
     Folder(&'a Path),
 }
 
-impl Source<'_> {
+impl Predictions<'_> {
     fn pair(&self, case: &Case, classes: usize, control: &Control) -> anyhow::Result<Pair> {
         let label = case.label.as_deref().context("the case has no label map")?;
         let label = volume::read(label)?;
         match self {
-            Source::Folder(folder) => {
+            Predictions::Folder(folder) => {
                 let found = volume::read(&prediction(folder, &case.image)?)?;
                 Ok(Pair {
                     prediction: check_labels(&label, &found, classes)
@@ -179,7 +197,7 @@ impl Source<'_> {
                     spacing: label.spacing(),
                 })
             }
-            Source::Network {
+            Predictions::Network {
                 model,
                 device,
                 windows,

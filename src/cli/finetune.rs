@@ -14,7 +14,7 @@ use crate::device::estimate_finetuning;
 use crate::report::curves::{Best, Panel};
 use crate::report::metrics::Record;
 use crate::report::summary::write_json;
-use crate::train::{Control, Finetuning, Summary};
+use crate::train::{Control, Finetuning, Outcome};
 use crate::weights::Values;
 use anyhow::ensure;
 use clap::ArgMatches;
@@ -98,7 +98,7 @@ impl Training for Finetune {
         })
     }
 
-    fn scores(records: &[Record], summary: &Summary) -> Scores {
+    fn scores(records: &[Record], summary: &Outcome) -> Scores {
         scores(records, summary, "val/dice", "validation_dice")
     }
 

@@ -4,9 +4,11 @@ use crate::cli::args::ModelArgs;
 use crate::cli::run_folder::CONFIG_FILE;
 use crate::config::{FinetuneConfig, IntensityMode, Preset, StageConfig};
 use crate::nn::{Segmenter, VitConfig};
+use crate::optim::HEAD;
 use crate::platform;
 use crate::weights::{
-    self, Need, PatchGrids, TransferOptions, TransferReport, Values, WeightsFile, transfer,
+    self, Need, PatchGrids, Reasoned, TransferOptions, TransferReport, Values, WeightsFile,
+    transfer,
 };
 use anyhow::{Context, bail};
 use burn::tensor::Device;
@@ -107,7 +109,19 @@ pub(super) fn starting_weights(
         allow_partial: config.start.allow_partial,
         positions: resize.then_some(grids),
     };
-    load(&file, &parameters_of(config)?, &options)
+    let (values, report) = load(&file, &parameters_of(config)?, &options)?;
+    // The last layer may be of other classes.
+    let other_size = |tensor: &&Reasoned| {
+        !tensor.name.starts_with(HEAD) && tensor.reason.contains(" in the file, ")
+    };
+    let decoder = report.random.iter().filter(other_size).count();
+    if decoder > 0 {
+        log::warn!(
+            "{decoder} tensors of the decoder in {} are of another size and stay random: give both the same --feature-size",
+            path.display()
+        );
+    }
+    Ok((values, report))
 }
 
 fn shown(grid: [usize; 3]) -> String {

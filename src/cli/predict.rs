@@ -2,11 +2,11 @@
 
 use crate::cli::args::{Grid, PredictArgs};
 use crate::cli::model::{Model, model};
-use crate::cli::output::{duration, print, same_file, say};
+use crate::cli::output::{Inputs, duration, print, say};
 use crate::cli::preview::{PictureOrientation, picture_of};
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::config::FinetuneConfig;
-use crate::dataset::{Case, DataList, case_name};
+use crate::dataset::{DataList, case_name};
 use crate::device;
 use crate::infer::{
     Connectivity, InferError, Probabilities, SlidingWindow, keep_largest_components, segment,
@@ -45,7 +45,12 @@ struct CaseReport {
 
 pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let jobs = jobs(args)?;
-    for (_, output) in &jobs {
+    let inputs = inputs(args, &jobs);
+    let outputs = || jobs.iter().map(|(_, output)| output);
+    for output in outputs().chain(&args.picture) {
+        inputs.spare(output)?;
+    }
+    for output in outputs() {
         check_targets(args, output)?;
     }
     let control = Control::default();
@@ -56,9 +61,20 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         Ok::<_, device::DeviceError>(selected)
     })?;
     let model = model(&args.model, &selected.device)?;
-    let windows = args.windows.settings(&model.config)?;
+    let mut windows = args.windows.settings(&model.config)?;
     say(&format!("device: {}", selected.description));
     say(&model.report.to_string());
+    if let Some(folder) = &args.probabilities {
+        for output in outputs() {
+            (0..model.network.classes())
+                .try_for_each(|class| inputs.spare(&of_class(folder, output, class)))?;
+        }
+        if windows.skip_air {
+            // A window that nobody looked at has no probabilities.
+            windows.skip_air = false;
+            say("windows around air are asked too, as with --keep-air: --probabilities needs them");
+        }
+    }
     let mut cases = Vec::new();
     let mut failed = 0;
     let single = jobs.len() == 1;
@@ -104,10 +120,6 @@ fn jobs(args: &PredictArgs) -> anyhow::Result<Vec<(PathBuf, PathBuf)>> {
     let (input, output) = (args.input.as_path(), args.output.as_path());
     if !input.is_dir() {
         ensure!(input.exists(), "{}: no such file", input.display());
-        ensure!(
-            !same_file(input, output),
-            "--input and --output are the same file: name another"
-        );
         return Ok(vec![(input.to_owned(), output.to_owned())]);
     }
     ensure!(
@@ -115,19 +127,10 @@ fn jobs(args: &PredictArgs) -> anyhow::Result<Vec<(PathBuf, PathBuf)>> {
         "--picture goes with one image, and {} is a folder",
         input.display()
     );
-    // All of it: the split into training and validation is not meant here.
-    let list = DataList::from_folder(input)?;
-    let mut cases: Vec<Case> = list.training.into_iter().chain(list.validation).collect();
-    cases.sort_by(|a, b| a.image.cmp(&b.image));
     let mut targets = BTreeMap::new();
-    for Case { image, .. } in cases {
+    for image in DataList::volumes_of(input)? {
         let name = image.to_string_lossy();
         let target = output.join(format!("{}.nii.gz", case_name(&name)));
-        ensure!(
-            !same_file(&target, &image),
-            "{} would be overwritten: choose another folder for --output",
-            target.display()
-        );
         if let Some(other) = targets.insert(target, image.clone()) {
             bail!(
                 "{} and {} would both become {}.nii.gz: rename one",
@@ -143,6 +146,14 @@ fn jobs(args: &PredictArgs) -> anyhow::Result<Vec<(PathBuf, PathBuf)>> {
         .collect())
 }
 
+/// The files that the predictions come from.
+fn inputs(args: &PredictArgs, jobs: &[(PathBuf, PathBuf)]) -> Inputs {
+    let mut inputs = Inputs::default();
+    inputs.add(jobs.iter().map(|(input, _)| input));
+    inputs.add_network(&args.model.weights, args.model.config.as_deref());
+    inputs
+}
+
 /// Folders and names that cannot be written to are found before the work, so that it is not in vain.
 fn check_targets(args: &PredictArgs, output: &Path) -> anyhow::Result<()> {
     volume::check_name(output)?;
@@ -150,7 +161,7 @@ fn check_targets(args: &PredictArgs, output: &Path) -> anyhow::Result<()> {
     let there = std::fs::metadata(output).is_ok_and(|file| file.len() > 0);
     ensure!(
         args.overwrite || !there || volume::made_here(output),
-        "{} is there already, and this program did not write it: name another --output, or give --overwrite",
+        "{} is there already, and is not as this program wrote it: name another --output, or give --overwrite",
         output.display()
     );
     let picture = args.picture.as_deref().and_then(Path::parent);
@@ -272,7 +283,13 @@ fn one(
     })
 }
 
-/// Writes a volume per class, named like the label map: `scan_class00.nii.gz` is the background's.
+/// Where a class's probabilities go, named like the label map: `scan_class00.nii.gz` is the background's.
+fn of_class(folder: &Path, output: &Path, class: usize) -> PathBuf {
+    let output = output.to_string_lossy();
+    folder.join(format!("{}_class{class:02}.nii.gz", case_name(&output)))
+}
+
+/// Writes a volume per class.
 fn write_probabilities(
     folder: &Path,
     output: &Path,
@@ -281,10 +298,8 @@ fn write_probabilities(
     prepared: &Prepared,
     header: &Header,
 ) -> anyhow::Result<()> {
-    let output = output.to_string_lossy();
-    let name = case_name(&output);
     for class in 0..kept.classes() {
-        let path = folder.join(format!("{name}_class{class:02}.nii.gz"));
+        let path = of_class(folder, output, class);
         let values = kept.of(class);
         match grid {
             Grid::Input => {

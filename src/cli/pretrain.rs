@@ -9,9 +9,9 @@ use crate::cli::training::{self, Prepared, Training};
 use crate::config::PretrainConfig;
 use crate::dataset::DataList;
 use crate::device::estimate_pretraining;
-use crate::report::curves::{Pretraining as Curves, pretraining};
+use crate::report::curves::{PretrainingSeries, pretraining};
 use crate::report::metrics::Record;
-use crate::train::{Control, Pretraining, Summary};
+use crate::train::{Control, Outcome, Pretraining};
 use clap::ArgMatches;
 use std::path::Path;
 use std::process::ExitCode;
@@ -31,7 +31,7 @@ impl Training for Pretrain {
         by_epoch: true,
         picture: "reconstruction",
         panels: |series| {
-            pretraining(&Curves {
+            pretraining(&PretrainingSeries {
                 x_label: "epoch",
                 total: &series("train/total"),
                 validation_l1: &series("val/l1"),
@@ -56,7 +56,7 @@ impl Training for Pretrain {
 
     fn memory(config: &PretrainConfig) -> u64 {
         let averaged = config.optimizer.ema_decay > 0.0;
-        estimate_pretraining(&config.vit(), config.views_at_once() as u64, averaged).total()
+        estimate_pretraining(&config.restorer(), config.views_at_once() as u64, averaged).total()
     }
 
     fn prepare(
@@ -75,7 +75,7 @@ impl Training for Pretrain {
         })
     }
 
-    fn scores(records: &[Record], summary: &Summary) -> Scores {
+    fn scores(records: &[Record], summary: &Outcome) -> Scores {
         let mut scores = scores(records, summary, "val/l1", "validation_l1");
         let value = |name: &str| scores.get(name).copied().flatten();
         // How much lower the last error is than the first.

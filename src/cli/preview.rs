@@ -3,7 +3,7 @@
 use crate::augment::{RandomKey, Stage, Transform, views};
 use crate::cli::args::{PreviewArgs, layered};
 use crate::cli::data::{data_list, settle_intensity, warn_of_other_scale};
-use crate::cli::output::say;
+use crate::cli::output::{Inputs, say};
 use crate::config::{IntensityMode, PretrainConfig};
 use crate::dataset::phantom::{PhantomSpec, abdomen};
 use crate::dataset::prepare_file;
@@ -13,6 +13,7 @@ use crate::report::image::RgbImage;
 use crate::report::labels::labelled;
 use crate::report::montage::{Display, Row, montage};
 use crate::train::Picture;
+use crate::transform::ras_axes;
 use crate::volume::Affine;
 use clap::ArgMatches;
 use std::process::ExitCode;
@@ -25,9 +26,11 @@ const COLUMNS: usize = 6;
 pub(super) struct PictureOrientation {
     /// The stored axis that runs from foot to head or back, which axial slices are cut across.
     axis: usize,
-    /// Whether the first axis of a slice runs to the patient's right, which is shown on the left.
+    /// Whether the axis between front and back is stored before the one between left and right.
+    transpose: bool,
+    /// Whether the latter runs to the patient's right, which is shown on the left.
     flip_horizontal: bool,
-    /// Whether the second axis of a slice runs to the front, which is shown at the top.
+    /// Whether the former runs to the front, which is shown at the top.
     flip_vertical: bool,
 }
 
@@ -35,25 +38,33 @@ impl PictureOrientation {
     /// Axes that run to the right, to the front and to the head.
     pub(super) const RAS: PictureOrientation = PictureOrientation {
         axis: 2,
+        transpose: false,
         flip_horizontal: true,
         flip_vertical: true,
     };
 
-    /// The orientation of a volume with this affine: the axis nearest to the patient's own is cut across.
+    /// The orientation of a volume with this affine. Every stored axis counts as the patient's axis that it comes closest
+    /// to, so slices are axial whichever way the volume is stored.
     pub(super) fn of(affine: &Affine) -> Self {
-        let share = |world: usize, axis: usize| affine[(world, axis)].abs();
-        let axis = (0..3)
-            .max_by(|a, b| share(2, *a).total_cmp(&share(2, *b)))
-            .unwrap_or(2);
-        let rest: Vec<usize> = (0..3).filter(|a| *a != axis).collect();
-        let (first, second) = match rest[..] {
-            [a, b] => (a, b),
-            _ => (0, 1),
+        // No volume without depth is ever read.
+        let Ok([right, front, head]) = ras_axes(affine) else {
+            return Self::RAS;
         };
         PictureOrientation {
-            axis,
-            flip_horizontal: affine[(0, first)] > 0.0,
-            flip_vertical: affine[(1, second)] > 0.0,
+            axis: head.input,
+            transpose: front.input < right.input,
+            flip_horizontal: !right.flipped,
+            flip_vertical: !front.flipped,
+        }
+    }
+
+    fn display(self) -> Display {
+        Display {
+            axis: self.axis,
+            transpose: self.transpose,
+            flip_horizontal: self.flip_horizontal,
+            flip_vertical: self.flip_vertical,
+            ..Display::axial_ras(COLUMNS)
         }
     }
 }
@@ -101,18 +112,19 @@ pub(super) fn picture_of(
         }
     };
     let (Picture::Reconstruction { shape, .. } | Picture::Segmentation { shape, .. }) = picture;
-    let display = Display {
-        axis: orientation.axis,
-        flip_horizontal: orientation.flip_horizontal,
-        flip_vertical: orientation.flip_vertical,
-        ..Display::axial_ras(COLUMNS)
-    };
-    labelled(&montage(&rows, *shape, &display)?, &[])
+    labelled(&montage(&rows, *shape, &orientation.display())?, &[])
 }
 
 pub(super) fn run(args: &PreviewArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
     let (mut config, _): (PretrainConfig, _) = layered(&args.source, flags, None)?;
     let list = data_list(&config.data, false)?;
+    let mut inputs = Inputs::default();
+    inputs.add(&args.input);
+    inputs.add(&args.source.config);
+    if let (Some(file), Some(list)) = (&config.data.datalist, &list) {
+        inputs.add_list(file, list);
+    }
+    inputs.spare(&args.out)?;
     if let (Some(image), IntensityMode::Auto, None) =
         (&args.input, config.sampling.intensity, &list)
     {
@@ -159,4 +171,78 @@ pub(super) fn run(args: &PreviewArgs, flags: &ArgMatches) -> anyhow::Result<Exit
     ));
     say(&format!("wrote {}", args.out.display()));
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::montage::{Slices, Zoom};
+
+    /// Voxels to the patient's right, to the front and to the head, and one of them.
+    const SIZES: [usize; 3] = [6, 8, 10];
+    const BRIGHT: [usize; 3] = [1, 6, 3];
+
+    /// Checks where a bright voxel is shown. Stored axis `n` runs along axis `order[n]` of the patient, backwards where
+    /// bit `n` is set, and the patient is turned.
+    fn check(order: [usize; 3], backwards: usize, turn: &Affine) {
+        let shape = order.map(|world| SIZES[world]);
+        let mut affine = Affine::zeros();
+        affine[(3, 3)] = 1.0;
+        let mut at = [0; 3];
+        for (axis, world) in order.into_iter().enumerate() {
+            let step = [0.7, 0.9, 3.0][axis];
+            (at[axis], affine[(world, axis)]) = match backwards >> axis & 1 {
+                1 => (SIZES[world] - 1 - BRIGHT[world], -step),
+                _ => (BRIGHT[world], step),
+            };
+        }
+        let mut values = vec![0.0_f32; shape.iter().product()];
+        values[(at[0] * shape[1] + at[1]) * shape[2] + at[2]] = 1.0;
+        let orientation = PictureOrientation::of(&(turn * affine));
+        let display = Display {
+            slices: Slices::At(vec![at[orientation.axis]]),
+            cell: 1,
+            zoom: Zoom::Nearest,
+            ..orientation.display()
+        };
+        let shown = montage(&[("v", values.as_slice()).into()], shape, &display);
+        let image = shown.unwrap().image;
+        let stored = format!("{order:?} {backwards:03b}");
+        // Left and right across, the right on the left; the front at the top.
+        assert_eq!((image.width(), image.height()), (6, 8), "{stored}");
+        assert_eq!(image.get(4, 1), Some([255; 3]), "{stored}");
+    }
+
+    #[test]
+    fn slices_are_axial_and_radiological_however_a_volume_is_stored() {
+        let oblique = Affine::new_rotation(nalgebra::Vector3::new(0.2, -0.15, 0.35));
+        let orders = [
+            [0, 1, 2],
+            [0, 2, 1],
+            [1, 0, 2],
+            [1, 2, 0],
+            [2, 0, 1],
+            [2, 1, 0],
+        ];
+        for turn in [Affine::identity(), oblique] {
+            for order in orders {
+                (0..8).for_each(|backwards| check(order, backwards, &turn));
+            }
+        }
+    }
+
+    #[test]
+    fn a_sagittally_stored_volume_has_its_in_plane_axes_exchanged() {
+        // To the back, to the feet, to the left.
+        let affine = Affine::new(
+            0.0, 0.0, -3.0, 90.0, -0.8, 0.0, 0.0, 120.0, 0.0, -0.8, 0.0, 60.0, 0.0, 0.0, 0.0, 1.0,
+        );
+        let expected = PictureOrientation {
+            axis: 1,
+            transpose: true,
+            flip_horizontal: false,
+            flip_vertical: false,
+        };
+        assert_eq!(PictureOrientation::of(&affine), expected);
+    }
 }

@@ -6,7 +6,6 @@ use crate::config::StageConfig;
 use crate::dataset::{DataList, case_names};
 use crate::platform;
 use anyhow::{Context, bail, ensure};
-use clap::parser::ValueSource;
 use clap::{ArgMatches, Args};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -48,22 +47,7 @@ pub(super) fn resumed_config<C: StageConfig + Args>(
     apply_flags(&mut wanted, flags)?;
     make_absolute(&mut wanted)?;
     wanted.validate()?;
-    // Paths named with --resume may differ: the same volumes may lie elsewhere by now.
-    let named = |flag: &str| flags.value_source(flag) == Some(ValueSource::CommandLine);
-    let mut compared = wanted.clone();
-    if named("datalist") {
-        compared
-            .data_mut()
-            .datalist
-            .clone_from(&saved.data().datalist);
-    }
-    if named("data_root") {
-        compared
-            .data_mut()
-            .data_root
-            .clone_from(&saved.data().data_root);
-    }
-    check_unchanged(folder, saved, &compared)?;
+    check_unchanged(folder, saved, &wanted)?;
     Ok(wanted)
 }
 
@@ -124,10 +108,13 @@ pub(super) fn check_begun<C: StageConfig>(
     })
 }
 
-/// Refuses settings that would change what the run in `folder` computes.
+/// Refuses settings that would change what the run in `folder` computes. The same volumes may lie elsewhere by now;
+/// [`same_cases`] guards that they are the same.
 fn check_unchanged<C: StageConfig>(folder: &Path, saved: &C, wanted: &C) -> anyhow::Result<()> {
+    let listed = |config: &C| config.data().datalist.is_some();
+    let moved = listed(saved) && listed(wanted);
     refuse(folder, differences(saved, wanted)?, |name| {
-        FREE.contains(&name)
+        FREE.contains(&name) || (moved && name.starts_with("data.data"))
     })
 }
 

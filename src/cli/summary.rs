@@ -1,7 +1,7 @@
 //! `summary.json`: a run in a few numbers.
 
 use crate::report::metrics::{Record, series};
-use crate::train::Summary;
+use crate::train::Outcome;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ pub(super) struct RunSummary {
 }
 
 /// First, last and best value of a validation score, `first_<name>` and so on.
-pub(super) fn scores(records: &[Record], summary: &Summary, score: &str, name: &str) -> Scores {
+pub(super) fn scores(records: &[Record], summary: &Outcome, score: &str, name: &str) -> Scores {
     let validation = series(records, score);
     let values = [
         ("first", validation.first().map(|(_, value)| *value)),
@@ -52,7 +52,7 @@ impl RunSummary {
     pub(super) fn with_metrics(
         mut self,
         records: &[Record],
-        summary: &Summary,
+        summary: &Outcome,
         scores: Scores,
     ) -> Self {
         self.scores = scores;

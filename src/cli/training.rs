@@ -15,7 +15,7 @@ use crate::device::{self, DeviceChoice, Selected};
 use crate::nn::Precision;
 use crate::report::metrics::{self, METRICS_FILE, Record};
 use crate::report::summary;
-use crate::train::{Checkpoint, Control, Event, Observer, Run, Summary, Task, TrainError, train};
+use crate::train::{Checkpoint, Control, Event, Observer, Outcome, Run, Task, TrainError, train};
 use clap::{ArgMatches, Args};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -49,7 +49,7 @@ pub(super) trait Training {
     ) -> anyhow::Result<Prepared<Self::Task>>;
 
     /// What the summary says of the scores.
-    fn scores(records: &[Record], summary: &Summary) -> Scores;
+    fn scores(records: &[Record], summary: &Outcome) -> Scores;
 
     /// What the terminal says of the scores.
     fn tell(report: &RunSummary);

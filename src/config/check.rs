@@ -50,12 +50,19 @@ pub(super) fn writable<const N: usize>(
     at_most(values.map(|(name, value)| (name, saturated(value), most)))
 }
 
-/// Shares from 0 to below 1, or to 1 where `closed`.
-pub(super) fn share(name: &'static str, value: f64, closed: bool) -> Result<(), SettingsError> {
-    if (0.0..1.0).contains(&value) || (closed && value == 1.0) {
-        Ok(())
-    } else {
-        Err(SettingsError::Share { name, value })
+/// A share from 0 to below 1.
+pub(super) fn share(name: &'static str, value: f64) -> Result<(), SettingsError> {
+    match (0.0..1.0).contains(&value) {
+        true => Ok(()),
+        false => Err(SettingsError::Share { name, value }),
+    }
+}
+
+/// From 0 to 1.
+pub(super) fn probability(name: &'static str, value: f64) -> Result<(), SettingsError> {
+    match (0.0..=1.0).contains(&value) {
+        true => Ok(()),
+        false => Err(SettingsError::Probability { name, value }),
     }
 }
 
@@ -96,7 +103,8 @@ impl OptimizerConfig {
             ("weight_decay", self.weight_decay),
             ("clip_norm", self.clip_norm),
         ])?;
-        share("ema_decay", self.ema_decay, false)
+        writable([("warmup_steps", self.warmup_steps)])?;
+        share("ema_decay", self.ema_decay)
     }
 }
 

@@ -56,6 +56,14 @@ pub enum SettingsError {
         /// Its value.
         value: f64,
     },
+    /// Must be a probability.
+    #[error("{name} is {value}: it must be from 0 to 1")]
+    Probability {
+        /// The setting.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+    },
     /// An empty intensity window.
     #[error(
         "the intensity window from {low} to {high} is empty: intensity_min must be below intensity_max"
@@ -81,6 +89,9 @@ pub enum SettingsError {
         "mirroring is asked for, but the network was trained without flips (augment.flip_probability 0): it does not know mirrored anatomy, such as a left organ on the right; leave mirroring out"
     )]
     MirrorWithoutFlips,
+    /// A setting of fine-tuning in pre-training.
+    #[error("{0} is given, but pre-training has one learning rate: it belongs to fine-tuning")]
+    FinetuningOnly(&'static str),
     /// Neither epochs nor steps.
     #[error("nothing ends the run: give epochs or max_steps")]
     NoEnd,

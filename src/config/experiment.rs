@@ -5,6 +5,7 @@ use crate::config::{
     FinetuneConfig, OptimizerConfig, Preset, PretrainConfig, SettingsError, StageConfig,
 };
 use crate::metric::Bootstrap;
+use crate::nn::Restoration;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -211,7 +212,7 @@ impl ExperimentPlan {
             .unwrap_or(&self.finetune.optimizer)
     }
 
-    /// Pre-training and fine-tuning must be of the same encoder.
+    /// Pre-training and fine-tuning must be of the same encoder, and of the same decoder where that is trained too.
     fn check_encoders(&self) -> Result<(), String> {
         let Some(PretrainPlan::Run { config, .. }) = &self.pretrain else {
             return Ok(());
@@ -219,6 +220,16 @@ impl ExperimentPlan {
         let (before, mut after) = (config.vit(), self.finetune.unetr().vit);
         if self.finetune.start.resize_positions {
             after.image_size = before.image_size;
+        }
+        let features = (
+            config.decoder.feature_size,
+            self.finetune.decoder.feature_size,
+        );
+        if config.decoder.restoration == Restoration::Unetr && features.0 != features.1 {
+            return Err(format!(
+                "[pretrain] and [finetune] are of different decoders, with feature sizes {} and {}: give both the same decoder.feature_size",
+                features.0, features.1
+            ));
         }
         if before == after {
             return Ok(());
@@ -444,6 +455,11 @@ mod tests {
     fn what_is_wrong_is_named_with_the_file() {
         for (from, to, parts) in [
             ("seeds =", "seed =", "seed"),
+            (
+                "[finetune]\n",
+                "[pretrain.decoder]\nrestoration = \"unetr\"\nfeature_size = 3\n[finetune]\n",
+                "feature sizes 3 and",
+            ),
             ("max_steps", "steps", "steps"),
             ("max_steps = 5", "seed = 5", "finetune.run.seed"),
             (

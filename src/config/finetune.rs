@@ -1,7 +1,7 @@
 //! Settings of fine-tuning. The defaults are the original's numbers.
 
 use crate::augment::AugmentSettings;
-use crate::config::check::{at_most, not_negative, positive, share, window};
+use crate::config::check::{at_most, not_negative, positive, probability, share, window, writable};
 use crate::config::{
     DataConfig, IntensityMode, NetworkConfig, OptimizerConfig, Preset, RunConfig, SettingsError,
     StageConfig, ValidationMode,
@@ -174,7 +174,7 @@ pub struct InferenceConfig {
     pub skip_air: bool,
 }
 
-/// Left out of files where it changes nothing, so that checkpoints of before keep their checksums.
+/// Left out of files where it changes nothing, so that older programs read them.
 fn is_false(value: &bool) -> bool {
     !value
 }
@@ -280,10 +280,7 @@ impl FinetuneConfig {
     /// Crops that pass the network at once.
     pub fn crops_at_once(&self) -> usize {
         let crops = &self.crops;
-        crops
-            .batch_volumes
-            .saturating_mul(crops.samples_per_volume)
-            .div_ceil(crops.accumulation.max(1))
+        crops.crops_per_step().div_ceil(crops.accumulation.max(1))
     }
 
     /// The deterministic transforms.
@@ -347,17 +344,24 @@ impl StageConfig for FinetuneConfig {
             return Err(SettingsError::RandomValidation);
         }
         at_most([("layers", self.network.layers, 1000)])?;
-        positive([("classes", self.decoder.classes.unwrap_or(1) as f64)])?;
+        // The background and one more, or there is nothing to tell apart.
+        if let Some(classes @ ..2) = self.decoder.classes {
+            return Err(SettingsError::TooSmall {
+                name: "classes",
+                value: classes as f64,
+                least: 2.0,
+            });
+        }
         for (name, value) in [
             ("flip_probability", self.augment.flip_probability),
             ("rotate_probability", self.augment.rotate_probability),
             ("shift_probability", self.augment.shift_probability),
         ] {
-            share(name, value, true)?;
+            probability(name, value)?;
         }
         not_negative([("shift_offset", self.augment.shift_offset)])?;
         self.augment.settings().validate(self.crops.roi_size)?;
-        share("overlap", self.inference.overlap, false)
+        share("overlap", self.inference.overlap)
     }
 }
 
@@ -387,6 +391,11 @@ impl FinetuneConfig {
 }
 
 impl CropConfig {
+    /// Crops of a step.
+    pub fn crops_per_step(&self) -> usize {
+        self.batch_volumes.saturating_mul(self.samples_per_volume)
+    }
+
     fn check(&self) -> Result<(), SettingsError> {
         positive([
             ("spacing", self.spacing[0]),
@@ -396,7 +405,8 @@ impl CropConfig {
             ("samples_per_volume", self.samples_per_volume as f64),
             ("accumulation", self.accumulation as f64),
         ])?;
-        let crops = self.batch_volumes.saturating_mul(self.samples_per_volume);
+        let crops = self.crops_per_step();
+        writable([("accumulation", self.accumulation as u64)])?;
         at_most([("batch_volumes times samples_per_volume", crops, 65_536)])?;
         window(self.intensity_min, self.intensity_max)
     }

@@ -2,16 +2,16 @@
 //! beside every checkpoint. Defaults are stated here; presets change some of them.
 
 use crate::augment::CorruptionSpec;
-use crate::nn::VitConfig;
+use crate::nn::{RestorerConfig, VitConfig};
 use crate::transform::PretrainTransform;
-use check::{at_most, not_negative, positive, window};
+use check::{at_most, not_negative, positive, window, writable};
 use serde::{Deserialize, Serialize};
 
 mod check;
 mod error;
 mod experiment;
 mod finetune;
-mod parse;
+pub(crate) mod parse;
 mod preset;
 mod sections;
 mod stage;
@@ -23,8 +23,8 @@ pub use finetune::{
 };
 pub use preset::Preset;
 pub use sections::{
-    DataConfig, IntensityMode, LossConfig, NetworkConfig, OptimizerConfig, RunConfig,
-    SamplingConfig, ValidationMode,
+    DataConfig, IntensityMode, LossConfig, NetworkConfig, OptimizerConfig, RestorationConfig,
+    RunConfig, SamplingConfig, ValidationMode,
 };
 pub use stage::StageConfig;
 
@@ -42,6 +42,10 @@ pub struct PretrainConfig {
     /// Sizes of the network.
     #[cfg_attr(feature = "cli", command(flatten))]
     pub network: NetworkConfig,
+    /// What paints the volume back.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    #[serde(skip_serializing_if = "RestorationConfig::is_default")]
+    pub decoder: RestorationConfig,
     /// Parts of the loss.
     #[cfg_attr(feature = "cli", command(flatten))]
     pub loss: LossConfig,
@@ -64,6 +68,7 @@ impl Default for PretrainConfig {
             data: DataConfig::default(),
             sampling: SamplingConfig::default(),
             network: NetworkConfig::default(),
+            decoder: RestorationConfig::default(),
             loss: LossConfig::default(),
             optimizer: OptimizerConfig::default(),
             // Specification 7.
@@ -83,17 +88,23 @@ impl PretrainConfig {
     /// Whether the contrastive term has nothing to tell apart: a part of a step with one crop compares its two views with
     /// each other alone, and the term is 0.
     pub fn contrasts_nothing(&self) -> bool {
-        let sampling = &self.sampling;
-        let crops = sampling
-            .batch_volumes
-            .saturating_mul(sampling.samples_per_volume);
-        let part = crops.div_ceil(sampling.accumulation.clamp(1, crops.max(1)));
+        let crops = self.sampling.crops_per_step();
+        let part = crops.div_ceil(self.sampling.accumulation.clamp(1, crops.max(1)));
         self.loss.contrastive_weight > 0.0 && part < 2
     }
 
-    /// Sizes of the network for these settings.
+    /// Sizes of the transformer for these settings.
     pub fn vit(&self) -> VitConfig {
         self.network.vit(self.sampling.roi_size)
+    }
+
+    /// Kind and sizes of the network that is trained.
+    pub fn restorer(&self) -> RestorerConfig {
+        RestorerConfig {
+            restoration: self.decoder.restoration,
+            vit: self.vit(),
+            feature_size: self.decoder.feature_size,
+        }
     }
 
     /// The deterministic transforms.
@@ -119,15 +130,12 @@ impl PretrainConfig {
 
     /// Views that pass the network at once.
     pub fn views_at_once(&self) -> usize {
-        let crops = self
-            .sampling
-            .batch_volumes
-            .saturating_mul(self.sampling.samples_per_volume);
         let views = if self.loss.contrastive_weight == 0.0 {
             1
         } else {
             2
         };
+        let crops = self.sampling.crops_per_step();
         crops
             .div_ceil(self.sampling.accumulation.max(1))
             .saturating_mul(views)
@@ -169,11 +177,33 @@ impl StageConfig for PretrainConfig {
         self.corruption = Some(self.corruption());
     }
 
+    fn unsettle(&mut self) {
+        let derived = CorruptionSpec::scaled_to(self.sampling.roi_size);
+        let plain = |spec: CorruptionSpec| CorruptionSpec {
+            ratchet: derived.ratchet,
+            ..spec
+        };
+        if self.corruption.map(plain) == Some(derived) {
+            self.corruption = None;
+        } else if let Some(spec) = self.corruption.as_mut().filter(|_| !self.sampling.ratchet) {
+            // It was the setting that said so, and the setting may change.
+            spec.ratchet = true;
+        }
+    }
+
     fn validate(&self) -> Result<(), SettingsError> {
-        self.vit().validate()?;
+        self.restorer().validate()?;
         self.corruption().validate(self.sampling.roi_size)?;
         self.data.check()?;
         self.optimizer.check()?;
+        for (name, rate) in [
+            ("encoder_rate", self.optimizer.encoder_rate),
+            ("head_rate", self.optimizer.head_rate),
+        ] {
+            if rate != 1.0 {
+                return Err(SettingsError::FinetuningOnly(name));
+            }
+        }
         self.run.check()?;
         let sampling = &self.sampling;
         positive([
@@ -184,11 +214,13 @@ impl StageConfig for PretrainConfig {
             ("samples_per_volume", sampling.samples_per_volume as f64),
             ("accumulation", sampling.accumulation as f64),
         ])?;
-        let crops = sampling
-            .batch_volumes
-            .saturating_mul(sampling.samples_per_volume);
+        writable([("accumulation", sampling.accumulation as u64)])?;
         at_most([
-            ("batch_volumes times samples_per_volume", crops, 65_536),
+            (
+                "batch_volumes times samples_per_volume",
+                sampling.crops_per_step(),
+                65_536,
+            ),
             ("layers", self.network.layers, 1000),
         ])?;
         let temperature = self.loss.temperature;

@@ -2,7 +2,8 @@
 
 use std::str::FromStr;
 
-fn triple<T: FromStr + Copy>(text: &str) -> Option<[T; 3]> {
+/// `a,b,c` or `axbxc`, or one number for all three.
+pub(crate) fn triple<T: FromStr + Copy>(text: &str) -> Option<[T; 3]> {
     let numbers: Vec<T> = text
         .split([',', 'x'])
         .map(|part| part.trim().parse().ok())

@@ -72,6 +72,7 @@ mod tests {
             let before: PretrainConfig = preset.settings().unwrap();
             let after: FinetuneConfig = preset.settings().unwrap();
             assert_eq!(before.vit(), after.unetr().vit, "{}", preset.name());
+            assert_eq!(before.decoder.feature_size, after.decoder.feature_size);
         }
     }
 
@@ -114,6 +115,27 @@ mod tests {
         expected.run.epochs = Some(7);
         expected.sampling.ratchet = false;
         assert_eq!(changed, expected);
+    }
+
+    #[test]
+    fn holes_derived_from_the_crop_follow_it_and_chosen_ones_stay() {
+        use crate::augment::CorruptionSpec;
+        let mut config = Preset::Small.settings::<PretrainConfig>().unwrap();
+        config.sampling.ratchet = false;
+        config.settle();
+        let saved = config.to_toml().unwrap();
+        let again = |text: &str| {
+            let mut config = PretrainConfig::from_toml(text, "saved.toml").unwrap();
+            config.unsettle();
+            config.sampling.roi_size = [96; 3];
+            config.sampling.ratchet = true;
+            config.settle();
+            config.corruption.unwrap()
+        };
+        assert_eq!(again(&saved), CorruptionSpec::scaled_to([96; 3]));
+        let holes = config.corruption.unwrap().inpaint.holes;
+        let chosen = saved.replacen(&format!("holes = {holes}"), "holes = 3", 1);
+        assert_eq!(again(&chosen).inpaint.holes, 3);
     }
 
     #[test]

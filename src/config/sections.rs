@@ -1,7 +1,7 @@
 //! The sections of the settings, each a heading of the flags and a table of the TOML file.
 
 use crate::device::DeviceChoice;
-use crate::nn::{Precision, VitConfig};
+use crate::nn::{Precision, Restoration, UnetrConfig, VitConfig};
 use crate::optim::{AdamConfig, Decay, ScheduleKind};
 use crate::transform::{Intensity, IntensityWindow};
 use serde::{Deserialize, Serialize};
@@ -110,6 +110,47 @@ pub struct NetworkConfig {
     pub heads: usize,
 }
 
+impl SamplingConfig {
+    /// Crops of a step.
+    pub fn crops_per_step(&self) -> usize {
+        self.batch_volumes.saturating_mul(self.samples_per_volume)
+    }
+}
+
+/// What paints the volume back in pre-training (specification 5.3).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "cli",
+    derive(clap::Args),
+    command(next_help_heading = "Decoder")
+)]
+#[serde(default, deny_unknown_fields)]
+pub struct RestorationConfig {
+    /// What paints the volume back: the original's two linear layers, which are thrown away, or UNETR's own decoder, from
+    /// which fine-tuning starts too; for experiments, it has gained nothing so far
+    #[cfg_attr(feature = "cli", arg(long, value_enum))]
+    pub restoration: Restoration,
+    /// Channels of UNETR's decoder at full resolution, doubled at every level below; as in fine-tuning
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub feature_size: usize,
+}
+
+impl RestorationConfig {
+    /// Left out of files where it changes nothing, so that older programs read them.
+    pub(super) fn is_default(&self) -> bool {
+        *self == RestorationConfig::default()
+    }
+}
+
+impl Default for RestorationConfig {
+    fn default() -> Self {
+        RestorationConfig {
+            restoration: Restoration::default(),
+            feature_size: UnetrConfig::TUTORIAL.feature_size,
+        }
+    }
+}
+
 /// Parts of the pre-training loss (specification 6.1).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(
@@ -167,7 +208,7 @@ pub struct OptimizerConfig {
     pub ema_decay: f64,
 }
 
-/// Left out of files where it changes nothing, so that checkpoints of before keep their checksums.
+/// Left out of files where it changes nothing, so that older programs read them.
 fn is_one(value: &f64) -> bool {
     *value == 1.0
 }

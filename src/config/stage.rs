@@ -40,6 +40,9 @@ pub trait StageConfig:
     /// Writes derived settings out, so that what a run saves says what was done and not how it was derived.
     fn settle(&mut self) {}
 
+    /// Takes back what [`Self::settle`] wrote, so that it follows when the settings it came from change.
+    fn unsettle(&mut self) {}
+
     /// Steps of the whole run.
     fn total_steps(&self, steps_per_epoch: u64) -> u64 {
         let steps = self

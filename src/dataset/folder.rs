@@ -33,8 +33,22 @@ pub struct LabelledFolder {
 }
 
 impl DataList {
-    /// Takes every `.nii`, `.nii.gz`, `.hdr` and `.hdr.gz` file of a folder as an unlabelled case, sorted by name.
-    /// Hidden files and sub-folders are left out.
+    /// Every `.nii`, `.nii.gz`, `.hdr` and `.hdr.gz` file of a folder, sorted by name, label maps among them. Hidden
+    /// files and sub-folders are left out.
+    ///
+    /// # Errors
+    /// The folder cannot be read, or holds no volume.
+    pub fn volumes_of(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
+        let found = volumes(folder)?;
+        if found.is_empty() {
+            let folder = folder.to_path_buf();
+            return Err(DatasetError::NoVolumes { folder });
+        }
+        Ok(found)
+    }
+
+    /// Takes every volume of a folder (see [`DataList::volumes_of`]) as an unlabelled case, but for label maps, by
+    /// their names, whose images are there too; a warning counts those.
     ///
     /// About a tenth of the cases, at least one where there are two, is set aside for validation. Which
     /// ones depends on the file names alone, so the split is the same on every machine; it knows
@@ -45,10 +59,10 @@ impl DataList {
     /// # Errors
     /// The folder cannot be read, or holds no volume; `dataset.json` is not readable.
     pub fn from_folder(folder: &Path) -> Result<DataList, DatasetError> {
-        let images = volumes(folder)?;
-        if images.is_empty() {
-            let folder = folder.to_path_buf();
-            return Err(DatasetError::NoVolumes { folder });
+        let (images, labels) = part_labels(Self::volumes_of(folder)?);
+        if let [first, ..] = &labels[..] {
+            let (count, first) = (labels.len(), first.display());
+            log::warn!("label maps beside their images are left out: {count}, such as {first}");
         }
         let unlabelled = |image| Case { image, label: None };
         let cases = images.into_iter().map(unlabelled).collect();
@@ -191,6 +205,31 @@ fn volumes(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     }
     files.sort();
     Ok(files)
+}
+
+/// Parts label maps whose images are there too, by their names, from the other volumes.
+fn part_labels(volumes: Vec<PathBuf>) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let (labels, images): (Vec<String>, Vec<String>) = volumes
+        .iter()
+        .map(|path| name(path))
+        .partition(|file| names_labels(file));
+    let (labels, images) = (views(&labels), views(&images));
+    let pairs = pair_by_name(&images, &labels);
+    let paired: HashSet<usize> = pairs.into_iter().flatten().collect();
+    // Of several label maps of one image none is its only one, so each of them is asked alone.
+    let alone = |label: &str| {
+        let pairs = pair_by_name(&images, &[label]);
+        pairs.iter().any(Option::is_some)
+    };
+    let left_out: HashSet<&str> = labels
+        .iter()
+        .enumerate()
+        .filter(|(index, label)| paired.contains(index) || alone(label))
+        .map(|(_, label)| *label)
+        .collect();
+    volumes
+        .into_iter()
+        .partition(|path| !left_out.contains(name(path).as_str()))
 }
 
 /// What `dataset.json` in the folder says, if it is there.
@@ -349,6 +388,20 @@ mod tests {
         }
         let empty = DataList::from_folder(folder::<&str>(&[])?.path());
         assert!(matches!(empty, Err(DatasetError::NoVolumes { .. })));
+        Ok(())
+    }
+
+    #[test]
+    fn label_maps_beside_their_images_are_no_images() -> Outcome {
+        let scans = ["a.nii", "b.nii", "c_mask.nii"];
+        let labels = ["a_mask.nii", "a_seg.nii", "b_label.nii.gz"];
+        let dir = folder(&[scans, labels].concat())?;
+        let list = DataList::from_folder(dir.path())?;
+        let mut found = [names(&list.training), names(&list.validation)].concat();
+        found.sort();
+        // Nothing tells whose label map the third is, if it is one.
+        assert_eq!(found, scans);
+        assert_eq!(DataList::volumes_of(dir.path())?.len(), 6);
         Ok(())
     }
 

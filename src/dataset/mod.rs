@@ -47,5 +47,5 @@ pub use names::case_names;
 #[cfg(not(target_family = "wasm"))]
 pub use native::check_cases;
 pub use notices::Notice;
-pub use pairing::{case_name, pair_by_name};
+pub use pairing::{case_name, names_labels, pair_by_name};
 pub use source::{MemorySource, VolumeSource};

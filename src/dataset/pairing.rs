@@ -52,8 +52,7 @@ fn words(path: &str) -> Vec<String> {
 }
 
 /// Whether a file's name says that it is a label map.
-#[cfg(not(target_family = "wasm"))]
-pub(super) fn names_labels(path: &str) -> bool {
+pub fn names_labels(path: &str) -> bool {
     let words = words(path);
     words
         .iter()

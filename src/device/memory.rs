@@ -1,6 +1,6 @@
 //! What a training step will need, before it is tried.
 
-use crate::nn::{Architecture, SegmenterConfig, VitConfig};
+use crate::nn::{Architecture, RestorerConfig, SegmenterConfig, VitConfig};
 use serde::Serialize;
 
 /// Estimated peak of device memory in one training step, in bytes.
@@ -22,11 +22,24 @@ impl MemoryEstimate {
 }
 
 /// Estimates a pre-training step that sends `views` crops through the network at once.
-///
+pub fn estimate_pretraining(config: &RestorerConfig, views: u64, averaged: bool) -> MemoryEstimate {
+    match config.unetr() {
+        None => auto_encoder(&config.vit, views, averaged),
+        Some(sizes) => {
+            let architecture = Architecture::Unetr;
+            let segmenter = SegmenterConfig {
+                architecture,
+                sizes,
+            };
+            estimate_finetuning(&segmenter, views, averaged)
+        }
+    }
+}
+
 /// Counts f32 numbers kept per token and block: two norms, queries to values, scores and softmax, the mix, two
 /// residual sums and three widths of the perceptron; and per voxel the input, its patches, the reconstruction, its
 /// coarse stages and the loss. Measured steps stay within a third of it.
-pub fn estimate_pretraining(config: &VitConfig, views: u64, averaged: bool) -> MemoryEstimate {
+fn auto_encoder(config: &VitConfig, views: u64, averaged: bool) -> MemoryEstimate {
     let number = |value: usize| value as u64;
     let (tokens, hidden) = (number(config.tokens()), number(config.hidden_size));
     let (mlp, heads) = (number(config.mlp_dim), number(config.heads));
@@ -70,7 +83,7 @@ pub fn estimate_finetuning(
     let bytes = 4u64;
     // A U-Net's way down is the decoder's like; it has no transformer.
     let (base, ways) = match architecture {
-        Architecture::Unetr => (estimate_pretraining(&config.vit, 1, averaged), 1),
+        Architecture::Unetr => (auto_encoder(&config.vit, 1, averaged), 1),
         Architecture::Unet => (MemoryEstimate::default(), 2),
     };
     let voxels: u64 = config.vit.image_size.iter().map(|n| number(*n)).product();

@@ -13,11 +13,11 @@ pub enum InferError {
     #[error(transparent)]
     Transform(#[from] TransformError),
     /// The device failed.
-    #[error("the device failed: {0}; try --device cpu or a smaller window")]
+    #[error("the device failed: {0}; begin again, or compute on the CPU")]
     Device(String),
     /// The network's numbers overflowed, or its weights are broken.
     #[error(
-        "the network gave numbers that are not finite: its weights are broken, or their products too large for this precision (try precision f32, or --device cpu)"
+        "the network gave numbers that are not finite: its weights are broken, or their products too large for this device; check the weights, or compute on the CPU"
     )]
     NotFinite,
     /// Not enough memory for a slab of windows.

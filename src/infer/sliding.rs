@@ -36,6 +36,7 @@ pub struct SlidingWindow {
     pub mirror: bool,
     /// Whether a window whose [own part](WindowPlan::own_part) has one value throughout, air as a rule, counts as
     /// background unseen: training takes its crops around tissue, and networks find organs in what is nearly all air.
+    /// Where probabilities are kept, ask every window: those of what was not seen mean nothing.
     pub skip_air: bool,
 }
 

@@ -183,7 +183,8 @@ pub fn compare(
 }
 
 /// Interval of the mean difference when seeds are drawn anew as well as cases: how far the difference would move if the
-/// whole experiment were repeated with other seeds. `scores[seed][case]`; the methods' seeds are drawn apart.
+/// fine-tuning were repeated with other seeds. `scores[seed][case]`. The same number of seeds means the same seeds, which
+/// are drawn in pairs: runs of a seed see the same crops. Otherwise each method's are drawn apart.
 ///
 /// `None` when a method has a single seed. With few seeds it is still too narrow: drawing from n of them shows
 /// `(n - 1) / n` of their variance.
@@ -209,17 +210,19 @@ pub fn seeds_interval(
         return Ok(None);
     }
     let differences = drawn(bootstrap, |random| {
-        let cases: Vec<usize> = (0..cases).map(|_| random.integer(0, cases)).collect();
-        let mut of = |seeds: &[Vec<f64>]| {
-            let mut sum = 0.0;
-            for _ in 0..seeds.len() {
-                let seed = &seeds[random.integer(0, seeds.len())];
-                sum += cases.iter().map(|case| seed[*case]).sum::<f64>();
-            }
-            sum / (seeds.len() * cases.len()) as f64
+        let mut among =
+            |count: usize| -> Vec<usize> { (0..count).map(|_| random.integer(0, count)).collect() };
+        let cases = among(cases);
+        let before = among(baseline.len());
+        let after = match method.len() == baseline.len() {
+            true => before.clone(),
+            false => among(method.len()),
         };
-        let before = of(baseline);
-        of(method) - before
+        let of = |scores: &[Vec<f64>], seeds: &[usize]| {
+            let of_seed = |seed: &usize| cases.iter().map(|case| scores[*seed][*case]).sum::<f64>();
+            seeds.iter().map(of_seed).sum::<f64>() / (seeds.len() * cases.len()) as f64
+        };
+        of(method, &after) - of(baseline, &before)
     })?;
     Ok(Some(percentiles(differences, bootstrap.level)))
 }

@@ -1,5 +1,5 @@
 //! The networks, in the order of the papers: linear pieces, attention, transformer block, vision transformer,
-//! auto-encoder, residual block, UNETR, and a U-Net to compare with. One idea a file; activations are channels-last.
+//! auto-encoder, residual block, UNETR, and a U-Net to compare with; the choices of each stage. One idea a file; activations are channels-last.
 //!
 //! Field names are the original's parameter names, so that a path through a network is the name of a tensor in
 //! the original's files (`blocks.0.attn.qkv.weight`). See [`crate::weights`] for the layouts on disk.
@@ -15,6 +15,7 @@ mod norm;
 mod patch_embedding;
 mod precision;
 mod residual_block;
+mod restorer;
 mod segmenter;
 mod unet;
 mod unetr;
@@ -32,6 +33,7 @@ pub use norm::LayerNorm;
 pub use patch_embedding::{PatchEmbedding, PatchProjection};
 pub use precision::Precision;
 pub use residual_block::ResidualBlock;
+pub use restorer::{Restoration, Restorer, RestorerConfig};
 pub use segmenter::{Architecture, Segmenter, SegmenterConfig};
 pub use unet::{DownStage, Unet};
 pub use unetr::{TokenEncoder, Unetr, UnetrConfig, UpBlock, UpStage};

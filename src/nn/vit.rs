@@ -138,6 +138,13 @@ impl VitConfig {
         if !fits(&[self.hidden_size, self.mlp_dim.max(3 * self.hidden_size)]) {
             return Err(ConfigError::TooLarge("the hidden size or the MLP width"));
         }
+        let [patch, hidden] = [self.patch_size, self.hidden_size];
+        if !fits(&[patch, patch, patch, hidden]) {
+            return Err(ConfigError::TooLarge("the patch size or the hidden size"));
+        }
+        if !fits(&[self.tokens(), hidden]) {
+            return Err(ConfigError::TooLarge("the volume or the hidden size"));
+        }
         self.head_kernels().map(|_| ())
     }
 

@@ -24,9 +24,13 @@ impl WeightAverage {
         WeightAverage { decay, values }
     }
 
-    /// Moves every average towards the present weight.
-    pub fn update<M: Named>(&mut self, network: &M) {
-        let keep = self.decay;
+    /// Moves every average towards the present weight, after this many updates of the network, 1 for the first.
+    ///
+    /// In a run's beginning less stays than the decay says, `(1 + n) / (10 + n)` after n updates, or else a short run's
+    /// average would be of its random start.
+    pub fn update<M: Named>(&mut self, network: &M, updates: u64) {
+        let updates = updates as f64;
+        let keep = self.decay.min((1.0 + updates) / (10.0 + updates));
         let values = &mut self.values;
         collect(network, |info, _, _, tensor| {
             if let Some(old) = values.remove(&info.name) {

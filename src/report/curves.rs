@@ -55,7 +55,7 @@ impl Panel {
 
 /// The measurements of a pre-training run, each as (step or epoch, value).
 #[derive(Debug, Clone, Copy)]
-pub struct Pretraining<'a> {
+pub struct PretrainingSeries<'a> {
     /// `step` or `epoch`.
     pub x_label: &'a str,
     /// Sum of both losses.
@@ -69,7 +69,7 @@ pub struct Pretraining<'a> {
 }
 
 /// The four panels of `curves.png` for pre-training, for [`draw`].
-pub fn pretraining(run: &Pretraining<'_>) -> Vec<Panel> {
+pub fn pretraining(run: &PretrainingSeries<'_>) -> Vec<Panel> {
     let panel = |title, points, best| Panel::single(title, run.x_label, points, best);
     vec![
         panel("Training loss, total", run.total, None),
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn four_panels_make_1600_by_1200_pixels() -> Outcome {
         let points = [(1.0, 0.5), (2.0, 0.25)];
-        let run = Pretraining {
+        let run = PretrainingSeries {
             x_label: "step",
             total: &points,
             validation_l1: &points,

@@ -19,14 +19,16 @@ pub enum Zoom {
 }
 
 /// How slices are cut, turned and enlarged. Of the two axes that are not sliced, the first runs
-/// from left to right and the second from top to bottom, before flips.
+/// from left to right and the second from top to bottom, before they are exchanged and flipped.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Display {
     /// The sliced axis: 2 is axial for volumes stored along the body axes.
     pub axis: usize,
-    /// Shows the first axis from right to left.
+    /// Exchanges the two axes.
+    pub transpose: bool,
+    /// Then shows what would run from left to right from right to left.
     pub flip_horizontal: bool,
-    /// Shows the second axis from bottom to top.
+    /// And what would run from top to bottom from bottom to top.
     pub flip_vertical: bool,
     /// Which slices.
     pub slices: Slices,
@@ -47,6 +49,7 @@ impl Display {
     pub fn axial_ras(count: usize) -> Display {
         Display {
             axis: 2,
+            transpose: false,
             flip_horizontal: true,
             flip_vertical: true,
             slices: Slices::Even(count),

@@ -1,7 +1,7 @@
 //! `metrics.jsonl`: the scalars of a run, one JSON object a line, for any tool that reads JSON.
 //!
 //! ```text
-//! {"step":150,"epoch":1,"lr":0.0001,"train/l1":0.0812,"train/total":0.1423}
+//! {"step":150,"epoch":1,"crops_per_second":41.5,"gradient_norm":0.37,"learning_rate":0.0001,"train/l1":0.0812,"train/total":0.1423}
 //! ```
 
 use super::ReportError;
@@ -21,7 +21,7 @@ pub struct Record {
     pub step: u64,
     /// Epochs done since the start of the run.
     pub epoch: u64,
-    /// Values by name, such as `train/total`, `val/l1`, `lr`, `grad_norm`, `volumes_per_s`.
+    /// Values by name, such as `train/total`, `val/l1`, `learning_rate`, `gradient_norm`, `crops_per_second`.
     /// NaN and infinity are written as `null` and read as NaN.
     #[serde(flatten)]
     pub scalars: BTreeMap<String, f64>,

@@ -214,6 +214,22 @@ mod tests {
     }
 
     #[test]
+    fn transposed_slices_have_their_axes_exchanged_before_they_are_flipped() -> Outcome {
+        let volume = volume_with([1, 3, 2]);
+        let display = Display {
+            transpose: true,
+            flip_horizontal: true,
+            slices: Slices::At(vec![2]),
+            cell: 1,
+            ..plain(2)
+        };
+        let shown = montage(&[("v", volume.as_slice()).into()], SHAPE, &display)?;
+        assert_eq!((shown.image.width(), shown.image.height()), (5, 4));
+        assert_eq!(white(&shown.image), (1, 1, 1));
+        Ok(())
+    }
+
+    #[test]
     fn ras_volumes_are_shown_in_the_radiological_view() -> Outcome {
         // The voxel furthest to the patient's left and to the front.
         let volume = volume_with([0, 4, 2]);

@@ -30,7 +30,11 @@ impl Plane {
                 return Err(ReportError::Slice { index, axis, shape });
             }
         };
-        let [width, height, depth] = sizes;
+        let ([mut width, mut height, depth], mut strides) = (sizes, strides);
+        if display.transpose {
+            std::mem::swap(&mut width, &mut height);
+            strides.swap(0, 1);
+        }
         Ok(Plane {
             width,
             height,

@@ -3,6 +3,7 @@
 use crate::config::StageConfig;
 use crate::platform;
 use crate::train::TrainError;
+use crate::train::seal::seal;
 use crate::train::state::HostState;
 use crate::weights::{ParameterInfo, Values, decode, encode};
 use serde::{Deserialize, Serialize};
@@ -38,7 +39,7 @@ pub struct Progress {
 
 /// A tensor of a checkpoint with the hash of its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoredTensor {
+pub struct TensorHash {
     /// File that holds it.
     pub file: String,
     /// Its name in the file.
@@ -66,8 +67,8 @@ pub struct Manifest<C> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss_scale: Option<f32>,
     /// Every tensor with its hash.
-    pub tensors: Vec<StoredTensor>,
-    /// BLAKE3 of the manifest's compact JSON with this field empty, in hexadecimal.
+    pub tensors: Vec<TensorHash>,
+    /// BLAKE3 of the manifest without white space and with this field empty, in hexadecimal.
     pub checksum: String,
 }
 
@@ -75,18 +76,6 @@ pub struct Manifest<C> {
 #[derive(Deserialize)]
 struct Label {
     stage: String,
-}
-
-impl<C: StageConfig> Manifest<C> {
-    fn expected_checksum(&self) -> Result<String, serde_json::Error> {
-        let bare = Manifest {
-            checksum: String::new(),
-            ..self.clone()
-        };
-        Ok(blake3::hash(&serde_json::to_vec(&bare)?)
-            .to_hex()
-            .to_string())
-    }
 }
 
 /// A checkpoint in host memory.
@@ -145,7 +134,7 @@ impl<C: StageConfig> Checkpoint<C> {
                 continue;
             }
             for (info, values) in &tensors {
-                self.manifest.tensors.push(StoredTensor {
+                self.manifest.tensors.push(TensorHash {
                     file: file.to_owned(),
                     name: info.name.clone(),
                     blake3: hash(values),
@@ -153,12 +142,10 @@ impl<C: StageConfig> Checkpoint<C> {
             }
             sink(file, &encode(&tensors, None)?)?;
         }
-        self.manifest.checksum = self
-            .manifest
-            .expected_checksum()
-            .map_err(io::Error::other)?;
-        let manifest = serde_json::to_vec_pretty(&self.manifest).map_err(io::Error::other)?;
-        sink(MANIFEST, &manifest)?;
+        let pretty =
+            |manifest: &Manifest<C>| serde_json::to_vec_pretty(manifest).map_err(io::Error::other);
+        self.manifest.checksum = seal(&pretty(&self.manifest)?, "");
+        sink(MANIFEST, &pretty(&self.manifest)?)?;
         Ok(())
     }
 
@@ -190,7 +177,7 @@ impl<C: StageConfig> Checkpoint<C> {
                 format!("format {version}, this program reads {VERSION}"),
             ));
         }
-        if manifest.expected_checksum().ok().as_ref() != Some(&manifest.checksum) {
+        if seal(&bytes, &manifest.checksum) != manifest.checksum {
             return Err(damaged(MANIFEST, "does not match its checksum".to_owned()));
         }
         let mut state = HostState {

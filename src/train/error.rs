@@ -33,6 +33,22 @@ pub enum TrainError {
     /// The device failed.
     #[error("the device failed: {0}; the last checkpoint is intact, continue with --resume")]
     Device(String),
+    /// Nothing to choose the best weights by.
+    #[error(
+        "no validation case has a voxel of any class but the background, so no weights would score better than others: check the label maps of the validation list"
+    )]
+    Unlabelled,
+    /// The validation's score is not a number.
+    #[error(
+        "the validation at step {step} has a score that is not a number: lower the learning rate, clip the gradients, or train in f32; the last checkpoint is intact"
+    )]
+    Score {
+        /// Where it was.
+        step: u64,
+    },
+    /// A mistake of this program.
+    #[error("this should not happen: {0}; the last checkpoint is intact, please report it")]
+    Internal(&'static str),
     /// The loss was not a number for too long.
     #[error(
         "the loss was not finite for {count} steps in a row, last at step {step}: lower the learning rate or clip the gradients; the last checkpoint is intact"

@@ -9,11 +9,9 @@ use crate::infer::{Blending, InferError, SlidingWindow, segment};
 use crate::loss::segmentation_loss;
 use crate::metric::{Overlaps, mean_of_running_means, mean_of_some};
 use crate::nn::Segmenter;
-use crate::optim::{GradientMap, HEAD, accumulate};
-use crate::train::scale::scaled;
-use crate::train::{
-    BatchMaker, Control, Picture, StepOutput, Task, TrainError, Validation, upload,
-};
+use crate::optim::HEAD;
+use crate::train::parts::{Parts, upload};
+use crate::train::{BatchMaker, Control, Picture, StepOutput, Task, TrainError, Validation};
 use crate::transform::Labelled;
 use crate::weights::{self, Values};
 use burn::Tensor;
@@ -33,7 +31,8 @@ impl Finetuning {
     /// Fine-tuning on prepared cases. `start` holds values by parameter name; what it lacks is drawn from the seed.
     ///
     /// # Errors
-    /// [`TrainError::Settings`] for settings that cannot work, [`TrainError::Data`] for a source without a case.
+    /// [`TrainError::Settings`] for settings that cannot work, [`TrainError::Data`] for training without a case,
+    /// [`TrainError::Unlabelled`] for a validation without a labelled voxel.
     pub fn new(
         config: FinetuneConfig,
         training: Arc<dyn VolumeSource<Labelled>>,
@@ -55,6 +54,9 @@ impl Finetuning {
             augment: config.augment.settings(),
             draw: Draw::EachEpoch,
         };
+        if !any_foreground(validation.as_ref())? {
+            return Err(TrainError::Unlabelled);
+        }
         Ok(Finetuning {
             training: LabelledBatches::new(Arc::clone(&training), settings)?,
             training_cases: training,
@@ -73,6 +75,16 @@ impl Finetuning {
             skip_air: self.config.inference.skip_air,
         }
     }
+}
+
+/// Whether a case has a voxel that is not background.
+fn any_foreground(cases: &dyn VolumeSource<Labelled>) -> Result<bool, DatasetError> {
+    for index in 0..cases.len() {
+        if cases.volume(index)?.label.iter().any(|label| *label != 0) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The logarithm of each class's share of the voxels of some cases; a class that never occurs counts as one voxel.
@@ -133,7 +145,10 @@ impl Task for Finetuning {
             let biases = weights::describe(&zeros).into_iter().map(|p| p.name);
             let last = biases.filter(|name| name.starts_with(HEAD) && name.ends_with("bias"));
             let prior = log_shares(self.training_cases.as_ref(), zeros.classes())?;
-            start.extend(last.map(|name| (name, prior.clone())));
+            for name in last {
+                // The bias of a trained layer belongs to its weights.
+                start.entry(name).or_insert_with(|| prior.clone());
+            }
         }
         Ok(weights::initialise_with(zeros, seed, start)?)
     }
@@ -209,9 +224,7 @@ impl Task for Finetuning {
                 .into_iter()
                 .filter_map(|(name, value)| Some((name.to_owned(), value?))),
         );
-        let picture = picture.ok_or_else(|| {
-            TrainError::Device("there is no validation case to look at".to_owned())
-        })?;
+        let picture = picture.ok_or(TrainError::Internal("there is no validation case"))?;
         Ok(Some(Validation {
             score,
             values,
@@ -240,7 +253,8 @@ impl Task for Finetuning {
     }
 }
 
-/// Forward and backward of a batch, in `accumulation` parts whose gradients are averaged by their size.
+/// Forward and backward of a batch on the tracked device, in `accumulation` parts. The losses are those of
+/// [`Task::loss_names`]; `scale` is `[1]`.
 pub fn finetune_step(
     network: &Segmenter,
     batch: &LabelledBatch,
@@ -249,30 +263,21 @@ pub fn finetune_step(
     scale: Option<&Tensor<1>>,
 ) -> StepOutput {
     let voxels = batch.patch.iter().product::<usize>();
-    let parts = accumulation.clamp(1, batch.patches.max(1));
-    let part = batch.patches.div_ceil(parts).max(1);
-    let mut gradients = GradientMap::new();
-    let mut losses: Option<Tensor<1>> = None;
-    for start in (0..batch.patches).step_by(part) {
-        let count = part.min(batch.patches - start);
-        let range = start * voxels..(start + count) * voxels;
+    let parts = Parts {
+        crops: batch.patches,
+        accumulation,
+        values: 3,
+        device,
+        scale,
+    };
+    parts.run(network, |crops| {
+        let range = crops.start * voxels..crops.end * voxels;
         let image = upload(batch.image[range.clone()].to_vec(), batch.patch, device);
         let labels = batch.label[range].iter().map(|l| f32::from(*l)).collect();
         let labels = upload(labels, batch.patch, device);
         let loss = segmentation_loss(network.forward(image), labels);
-        let share = count as f64 / batch.patches as f64;
-        let mut graph = scaled(loss.total.clone() * share, scale).backward();
-        accumulate(network, &mut graph, &mut gradients);
-        let values = Tensor::cat(vec![loss.total, loss.dice, loss.entropy], 0).inner() * share;
-        losses = Some(match losses {
-            Some(sum) => sum + values,
-            None => values,
-        });
-    }
-    StepOutput {
-        losses: losses.unwrap_or_else(|| Tensor::zeros([3], &device.clone().inner())),
-        gradients,
-    }
+        vec![loss.total, loss.dice, loss.entropy]
+    })
 }
 
 #[cfg(test)]
@@ -302,17 +307,10 @@ mod tests {
     }
 
     /// The network before the first step.
-    fn fresh(class_prior: bool) -> Values {
-        let mut config = FinetuneConfig::default();
-        config.crops.roi_size = [16; 3];
-        config.network.patch_size = 8;
-        (config.network.hidden_size, config.network.mlp_dim) = (8, 8);
-        (config.network.layers, config.network.heads) = (1, 1);
-        config.decoder.feature_size = 2;
-        config.decoder.classes = Some(3);
-        config.start.class_prior = class_prior;
+    fn fresh(class_prior: bool, start: Values) -> Values {
+        let config = config(class_prior);
         let device = Device::flex();
-        let task = Finetuning::new(config.clone(), cases(), cases(), Values::new()).unwrap();
+        let task = Finetuning::new(config.clone(), cases(), cases(), start).unwrap();
         let network = Finetuning::zeros(&config, &device).unwrap();
         let network = task.initial(network).unwrap();
         let found = pollster::block_on(weights::export(&network)).unwrap();
@@ -322,9 +320,22 @@ mod tests {
             .collect()
     }
 
+    /// A network that is made in no time.
+    fn config(class_prior: bool) -> FinetuneConfig {
+        let mut config = FinetuneConfig::default();
+        config.crops.roi_size = [16; 3];
+        config.network.patch_size = 8;
+        (config.network.hidden_size, config.network.mlp_dim) = (8, 8);
+        (config.network.layers, config.network.heads) = (1, 1);
+        config.decoder.feature_size = 2;
+        config.decoder.classes = Some(3);
+        config.start.class_prior = class_prior;
+        config
+    }
+
     #[test]
     fn a_class_prior_starts_from_the_shares_of_the_training_voxels() {
-        let (plain, prior) = (fresh(false), fresh(true));
+        let (plain, prior) = (fresh(false, Values::new()), fresh(true, Values::new()));
         let name = "out.conv.conv.bias";
         let shares = [7.0 / 8.0, 1.0 / 8.0, 1.0 / 1024.0];
         for (bias, share) in prior[name].iter().zip(shares) {
@@ -337,5 +348,35 @@ mod tests {
         };
         assert_eq!(others(&plain), others(&prior));
         assert_ne!(plain[name], prior[name]);
+    }
+
+    #[test]
+    fn a_trained_last_layer_keeps_its_biases() {
+        let name = "out.conv.conv.bias";
+        let trained = vec![1.0, 2.0, 3.0];
+        let start = Values::from([(name.to_owned(), trained.clone())]);
+        assert_eq!(fresh(true, start)[name], trained);
+    }
+
+    #[test]
+    fn a_validation_without_a_labelled_voxel_is_refused() {
+        let volume = |value| Volume::new([8; 3], vec![value; 512], Affine::identity()).unwrap();
+        let mut image = volume(1.0);
+        image.data_mut()[0] = 2.0;
+        let transform = FinetuneTransform {
+            spacing: [1.0; 3],
+            intensity: IntensityWindow { min: 0.0, max: 4.0 }.into(),
+            patch: [8; 3],
+            classes: 3,
+            ..FinetuneTransform::default()
+        };
+        let case = ("a".to_owned(), image, volume(0.0));
+        let empty = MemorySource::prepare_labelled([case], &transform).unwrap();
+        let none = MemorySource::prepare_labelled([], &transform).unwrap();
+        for validation in [empty, none] {
+            let config = config(false);
+            let found = Finetuning::new(config, cases(), Arc::new(validation), Values::new());
+            assert!(matches!(found, Err(TrainError::Unlabelled)));
+        }
     }
 }

@@ -5,15 +5,15 @@ use crate::config::{PretrainConfig, StageConfig, ValidationMode};
 use crate::dataset::{BatchSettings, Batches, Draw, TrainingBatch, VolumeSource};
 use crate::kernels::mean_all;
 use crate::loss::pretrain_loss;
-use crate::nn::ViTAutoEncoder;
-use crate::optim::{GradientMap, accumulate};
+use crate::nn::{Restoration, Restorer};
+use crate::optim::HEAD;
 use crate::platform;
-use crate::train::scale::scaled;
+use crate::train::parts::{Parts, upload};
 use crate::train::task::BatchMaker;
 use crate::train::{Control, Picture, StepOutput, Task, TrainError, Validation};
 use crate::weights;
 use burn::Tensor;
-use burn::tensor::{Device, TensorData, Transaction};
+use burn::tensor::{Device, Transaction};
 use std::sync::Arc;
 
 /// Pre-training with its settings and data.
@@ -58,7 +58,7 @@ impl Pretraining {
     /// `None` if stopped. Only the first view passes the network.
     async fn reconstruction_error(
         &self,
-        network: &ViTAutoEncoder,
+        network: &Restorer,
         epoch: u64,
         device: &Device,
         control: &Control,
@@ -79,7 +79,7 @@ impl Pretraining {
             {
                 platform::yield_now().await;
                 let input = upload(view.to_vec(), batch.patch, device);
-                let output = network.forward(input, false).volume;
+                let output = network.forward(input);
                 let target = upload(target.to_vec(), batch.patch, device);
                 transaction = transaction.register(mean_all((output - target).abs()));
                 crops += 1;
@@ -97,7 +97,7 @@ impl Pretraining {
 
 impl Task for Pretraining {
     type Config = PretrainConfig;
-    type Network = ViTAutoEncoder;
+    type Network = Restorer;
     type Batch = TrainingBatch;
 
     fn config(&self) -> &PretrainConfig {
@@ -125,17 +125,17 @@ impl Task for Pretraining {
         batch.patches
     }
 
-    fn zeros(config: &PretrainConfig, device: &Device) -> Result<ViTAutoEncoder, TrainError> {
-        Ok(ViTAutoEncoder::zeros(&config.vit(), device)?.with_precision(config.run.precision))
+    fn zeros(config: &PretrainConfig, device: &Device) -> Result<Restorer, TrainError> {
+        Ok(Restorer::zeros(&config.restorer(), device)?.with_precision(config.run.precision))
     }
 
-    fn initial(&self, zeros: ViTAutoEncoder) -> Result<ViTAutoEncoder, TrainError> {
+    fn initial(&self, zeros: Restorer) -> Result<Restorer, TrainError> {
         Ok(weights::initialise(zeros, self.config.run.seed)?)
     }
 
     fn forward_backward(
         &self,
-        network: &ViTAutoEncoder,
+        network: &Restorer,
         batch: &TrainingBatch,
         device: &Device,
         scale: Option<&Tensor<1>>,
@@ -145,7 +145,7 @@ impl Task for Pretraining {
 
     async fn validate(
         &self,
-        network: &ViTAutoEncoder,
+        network: &Restorer,
         epoch: u64,
         device: &Device,
         control: &Control,
@@ -169,79 +169,74 @@ impl Task for Pretraining {
         score < than
     }
 
-    /// `encoder.safetensors`, what fine-tuning starts from.
+    /// `encoder.safetensors`, what fine-tuning starts from: the last layer alone stays behind.
     async fn export(
         &self,
-        network: &ViTAutoEncoder,
+        network: &Restorer,
         step: u64,
     ) -> Result<Vec<(String, Vec<u8>)>, TrainError> {
         let mut encoder = weights::export(network).await?;
-        encoder.retain(|(info, _)| !info.name.starts_with("conv3d_transpose"));
-        let about = format!("ViT encoder under the names of MONAI's ViTAutoEnc, step {step}");
+        let what = match self.config.decoder.restoration {
+            Restoration::Linear => {
+                encoder.retain(|(info, _)| !info.name.starts_with("conv3d_transpose"));
+                "ViT encoder under the names of MONAI's ViTAutoEnc"
+            }
+            Restoration::Unetr => {
+                encoder.retain(|(info, _)| !info.name.starts_with(HEAD));
+                "UNETR without its last layer under the names of MONAI's UNETR"
+            }
+        };
+        let about = format!("{what}, step {step}");
         let bytes = weights::encode(&encoder, Some(("about", &about)))?;
         Ok(vec![("encoder.safetensors".to_owned(), bytes)])
     }
-}
-
-/// Host crops `[count, d, h, w]` as a channels-last tensor `[count, d, h, w, 1]`.
-pub fn upload(values: Vec<f32>, patch: [usize; 3], device: &Device) -> Tensor<5> {
-    let [d, h, w] = patch;
-    let count = values.len() / (d * h * w).max(1);
-    Tensor::from_data(TensorData::new(values, [count, d, h, w, 1]), device)
 }
 
 fn lost(error: impl std::fmt::Debug) -> TrainError {
     TrainError::Device(format!("{error:?}"))
 }
 
-/// Forward and backward of a batch, in `accumulation` parts whose gradients are averaged by their size.
+/// Forward and backward of a batch on the tracked device, in `accumulation` parts. The losses are those of
+/// [`Task::loss_names`]; `scale` is `[1]`.
 ///
 /// Both views of a part pass the network as one batch: samples do not see each other, so this equals the
 /// original's two passes.
 pub fn pretrain_step(
-    network: &ViTAutoEncoder,
+    network: &Restorer,
     batch: &TrainingBatch,
     config: &PretrainConfig,
     device: &Device,
     scale: Option<&Tensor<1>>,
 ) -> StepOutput {
     let voxels = batch.patch.iter().product::<usize>();
-    let parts = config.sampling.accumulation.clamp(1, batch.patches.max(1));
-    let part = batch.patches.div_ceil(parts).max(1);
     let weight = config.loss.contrastive_weight;
-    let mut gradients = GradientMap::new();
-    let mut losses: Option<Tensor<1>> = None;
-    for start in (0..batch.patches).step_by(part) {
-        let count = part.min(batch.patches - start);
-        let range = start * voxels..(start + count) * voxels;
+    let parts = Parts {
+        crops: batch.patches,
+        accumulation: config.sampling.accumulation,
+        values: if weight == 0.0 { 2 } else { 3 },
+        device,
+        scale,
+    };
+    parts.run(network, |crops| {
+        let range = crops.start * voxels..crops.end * voxels;
         let mut inputs = batch.view1[range.clone()].to_vec();
         if weight != 0.0 {
             inputs.extend_from_slice(&batch.view2[range.clone()]);
         }
         let inputs = upload(inputs, batch.patch, device);
         let target = upload(batch.target[range].to_vec(), batch.patch, device);
-        let outputs = network.forward(inputs, false).volume;
+        let outputs = network.forward(inputs);
         let loss = pretrain_loss(outputs, target, weight, config.loss.temperature);
-        let share = count as f64 / batch.patches as f64;
-        let mut graph = scaled(loss.total.clone() * share, scale).backward();
-        accumulate(network, &mut graph, &mut gradients);
-        let mut values = vec![loss.total, loss.l1];
-        values.extend(loss.contrastive);
-        let values = Tensor::cat(values, 0).inner() * share;
-        losses = Some(match losses {
-            Some(sum) => sum + values,
-            None => values,
-        });
-    }
-    StepOutput {
-        losses: losses.unwrap_or_else(|| Tensor::zeros([2], &device.clone().inner())),
-        gradients,
-    }
+        [loss.total, loss.l1]
+            .into_iter()
+            .chain(loss.contrastive)
+            .collect()
+    })
 }
 
 /// The first crop of a batch with its views and what the network makes of the first.
 async fn picture(
-    network: &ViTAutoEncoder,
+    network: &Restorer,
     batch: &TrainingBatch,
     device: &Device,
 ) -> Result<Picture, TrainError> {
@@ -249,7 +244,7 @@ async fn picture(
     let first = |values: &[f32]| values.get(..voxels).unwrap_or_default().to_vec();
     let view1 = first(&batch.view1);
     let input = upload(view1.clone(), batch.patch, device);
-    let output = network.forward(input, false).volume;
+    let output = network.forward(input);
     let data = output.into_data_async().await.map_err(lost)?;
     Ok(Picture::Reconstruction {
         shape: batch.patch,

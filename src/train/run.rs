@@ -34,7 +34,7 @@ pub struct Run<T: Task> {
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Summary {
+pub struct Outcome {
     /// How far it came.
     pub progress: Progress,
     /// Steps of the whole run.
@@ -53,7 +53,7 @@ pub async fn train<T: Task>(
     run: Run<T>,
     observer: &mut dyn Observer,
     control: &Control,
-) -> Result<Summary, TrainError> {
+) -> Result<Outcome, TrainError> {
     let mut runner = Runner::new(run, control.clone())?;
     let parameters = describe(&runner.state()?.network)
         .iter()
@@ -79,7 +79,7 @@ pub async fn train<T: Task>(
         step: runner.progress.step,
         complete,
     })?;
-    Ok(Summary {
+    Ok(Outcome {
         progress: runner.progress,
         total_steps: runner.total,
         parameters,
@@ -168,7 +168,7 @@ impl<T: Task> Runner<T> {
     fn state(&self) -> Result<&TrainState<T::Network>, TrainError> {
         self.state
             .as_ref()
-            .ok_or_else(|| TrainError::Device("an update was cut off".to_owned()))
+            .ok_or(TrainError::Internal("an update was cut off"))
     }
 
     /// Whether the last steps were skipped so that the weights may be no good. In half precision single steps are
@@ -230,14 +230,14 @@ impl<T: Task> Runner<T> {
         let state = self
             .state
             .take()
-            .ok_or_else(|| TrainError::Device("an update was cut off".to_owned()))?;
+            .ok_or(TrainError::Internal("an update was cut off"))?;
         let config = self.task.config();
         let tracked = TrainState::<T::Network>::tracked(config, &self.device);
         let scale = state.scale.as_ref().map(LossScale::value);
         let output = (self.task).forward_backward(&state.network, batch, &tracked, scale);
         let clip = config.optimizer().clip_norm;
         let gain = gain(&output.gradients, (clip > 0.0).then_some(clip), scale)
-            .ok_or_else(|| TrainError::Device("no parameter has a gradient".to_owned()))?;
+            .ok_or(TrainError::Internal("no parameter has a gradient"))?;
         let rate = self.schedule.rate(self.progress.step);
         self.state = Some(state.update(output.gradients, &gain.factor, rate));
         self.progress.step += 1;
@@ -337,7 +337,7 @@ impl<T: Task> Runner<T> {
             return Ok(());
         };
         if !found.score.is_finite() {
-            return Err(TrainError::NotFinite { count: 1, step });
+            return Err(TrainError::Score { step });
         }
         let best = self
             .progress

@@ -116,7 +116,7 @@ impl<N: Named> TrainState<N> {
         } = self;
         let network = optimizer.step(network, gradients, factor, rate);
         if let Some(average) = &mut average {
-            average.update(&network);
+            average.update(&network, optimizer.updates);
         }
         TrainState {
             network,

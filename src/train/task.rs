@@ -71,7 +71,7 @@ pub trait Task {
     /// [`TrainError::Weights`] where weights to start from do not fit.
     fn initial(&self, zeros: Self::Network) -> Result<Self::Network, TrainError>;
 
-    /// Forward and backward of a batch. Gradients are those of the loss times `scale`, `[1]`, where there is one; the
+    /// Forward and backward of a batch, on the tracked device. Gradients are those of the loss times `scale`, `[1]`, where there is one; the
     /// losses are not scaled.
     fn forward_backward(
         &self,
@@ -81,7 +81,8 @@ pub trait Task {
         scale: Option<&Tensor<1>>,
     ) -> StepOutput;
 
-    /// Validates, or gives `None` if stopped. `network` is outside the autodiff graph.
+    /// Validates, or gives `None` if stopped. `network` is outside the autodiff graph, and `device` the
+    /// plain one.
     ///
     /// # Errors
     /// [`TrainError`] for a volume that cannot be read or a lost device.

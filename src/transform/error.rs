@@ -65,7 +65,7 @@ pub enum TransformError {
     },
     /// No voxel lies above the window's lower end.
     #[error(
-        "no voxel is above {min}: the volume has no foreground in this intensity window; check its units (Hounsfield) or leave it out of the data list"
+        "no voxel is above {min}: the volume has no foreground in this intensity window; check its units (Hounsfield) and the window, or do without the volume"
     )]
     NoForeground {
         /// Lower end of the intensity window.
@@ -73,12 +73,12 @@ pub enum TransformError {
     },
     /// No voxel has a finite value other than 0.
     #[error(
-        "no voxel has a finite value other than 0: the volume is empty; leave it out of the data list"
+        "no voxel has a finite value other than 0: the volume is empty; export it again from its source, or do without it"
     )]
     Blank,
     /// All voxels but those of 0 have the same value.
     #[error(
-        "(nearly) all voxels other than 0 have the value {value}: such a volume sets no intensity scale; leave it out of the data list or use a fixed intensity range"
+        "(nearly) all voxels other than 0 have the value {value}: such a volume sets no intensity scale; use a fixed intensity range, or do without it"
     )]
     Flat {
         /// The value.

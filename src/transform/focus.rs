@@ -1,6 +1,6 @@
 //! Spacing, intensity and foreground crop in one pass, shared by both stages.
 
-use super::foreground::{Bounds, bounds, row_starts};
+use super::foreground::{Bounds, bounds};
 use super::grid::{Grid, IndexMap, shifted, spacing_grid, zeros};
 use super::spacing::Interpolation;
 use super::{Intensity, TransformError, sampling, separable};
@@ -93,8 +93,8 @@ fn copied(
 ) -> Result<Vec<f32>, TransformError> {
     let mut out = zeros(region.size)?;
     let rows = out.chunks_exact_mut(region.size[2]);
-    for (n, (row, start)) in rows.zip(row_starts(v.shape(), region)).enumerate() {
-        row.copy_from_slice(&v.data()[start..][..region.size[2]]);
+    for (n, (row, stored)) in rows.zip(region.rows(v.data(), v.shape())).enumerate() {
+        row.copy_from_slice(stored);
         finish(n / region.size[1], n % region.size[1], row);
     }
     Ok(out)
@@ -137,7 +137,7 @@ fn compact(data: &mut Vec<f32>, shape: [usize; 3], region: Region) {
     if region.size == shape {
         return;
     }
-    for (n, start) in row_starts(shape, region).enumerate() {
+    for (n, start) in region.row_starts(shape).enumerate() {
         data.copy_within(start..start + region.size[2], n * region.size[2]);
     }
     data.truncate(region.size.iter().product());

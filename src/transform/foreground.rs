@@ -31,19 +31,8 @@ pub(super) fn cut<T: Copy + Default>(
     r: Region,
 ) -> Result<Vec<T>, TransformError> {
     let mut out = zeros(r.size)?;
-    let rows = out.chunks_exact_mut(r.size[2].max(1));
-    for (row, start) in rows.zip(row_starts(shape, r)) {
-        row.copy_from_slice(&data[start..][..r.size[2]]);
-    }
+    r.copy(data, shape, &mut out);
     Ok(out)
-}
-
-/// Where the rows of `r` start in the data of a volume of `shape`, in C order.
-pub(super) fn row_starts(shape: [usize; 3], r: Region) -> impl Iterator<Item = usize> {
-    let rows = move |i: usize| (0..r.size[1]).map(move |j| (i, j));
-    (0..r.size[0])
-        .flat_map(rows)
-        .map(move |(i, j)| ((r.start[0] + i) * shape[1] + r.start[1] + j) * shape[2] + r.start[2])
 }
 
 /// The values that are not foreground: those from `low` to `high`, and NaN.

@@ -28,7 +28,7 @@ pub use foreground::{crop, foreground_box};
 pub use geometry::{Geometry, Space};
 pub use intensity::{Intensity, IntensityWindow, scale_intensity};
 pub use labels::{LabelError, check_labels};
-pub use orientation::orient_ras;
+pub use orientation::{RasAxis, orient_ras, ras_axes};
 pub use pad::pad_to;
 pub use pretrain::PretrainTransform;
 pub use restore::LabelRestorer;

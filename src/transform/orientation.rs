@@ -9,16 +9,18 @@ use crate::volume::{Affine, Region, Volume, reverse_axes};
 /// Voxels along one edge of a block of the transposition: 4 KiB on either side stay in the cache.
 const BLOCK: usize = 32;
 
-/// One output axis: the input axis it comes from, and whether it runs backwards.
+/// The stored axis that follows an axis of the patient, and whether it runs backwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Axis {
-    input: usize,
-    flipped: bool,
+pub struct RasAxis {
+    /// The stored axis.
+    pub input: usize,
+    /// Whether it runs to the left, to the back or to the feet.
+    pub flipped: bool,
 }
 
 /// How the axes of a volume are flipped and permuted; by axis of the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Turn([Axis; 3]);
+pub(super) struct Turn([RasAxis; 3]);
 
 impl Turn {
     /// The turn of a volume with `affine` to RAS+ storage order.
@@ -42,7 +44,7 @@ impl Turn {
     /// Where `region` of an input of `shape` lies in the result.
     pub(super) fn region(&self, shape: [usize; 3], region: Region) -> Region {
         let Region { start, size } = region;
-        let first = |axis: Axis| {
+        let first = |axis: RasAxis| {
             let n = axis.input;
             if axis.flipped {
                 shape[n].saturating_sub(start[n]).saturating_sub(size[n])
@@ -99,7 +101,12 @@ pub fn orient_ras(v: Volume) -> Result<Volume, TransformError> {
     Turn::to_ras(v.affine())?.volume(v)
 }
 
-fn ras_axes(affine: &Affine) -> Result<[Axis; 3], TransformError> {
+/// The stored axes that come closest to the patient's: to the right, to the front and to the head. Each stored axis is one
+/// of them.
+///
+/// # Errors
+/// [`TransformError::SingularAffine`] when the affine does not span three dimensions.
+pub fn ras_axes(affine: &Affine) -> Result<[RasAxis; 3], TransformError> {
     let m = linear_part(affine);
     let lengths = column_norms(&m);
     let error = || singular(&m);
@@ -122,7 +129,7 @@ fn ras_axes(affine: &Affine) -> Result<[Axis; 3], TransformError> {
             .amax()
             .total_cmp(&rotation.column(a).amax())
     });
-    let mut axes = [Axis {
+    let mut axes = [RasAxis {
         input: 0,
         flipped: false,
     }; 3];
@@ -137,7 +144,7 @@ fn ras_axes(affine: &Affine) -> Result<[Axis; 3], TransformError> {
             }
         });
         let world = free.remove(best);
-        axes[world] = Axis {
+        axes[world] = RasAxis {
             input,
             flipped: rotation[(world, input)] < 0.0,
         };
@@ -145,7 +152,7 @@ fn ras_axes(affine: &Affine) -> Result<[Axis; 3], TransformError> {
     Ok(axes)
 }
 
-fn reordered(affine: &Affine, shape: [usize; 3], axes: [Axis; 3]) -> Affine {
+fn reordered(affine: &Affine, shape: [usize; 3], axes: [RasAxis; 3]) -> Affine {
     let mut out = *affine;
     for (output, axis) in axes.iter().enumerate() {
         let column = affine.column(axis.input).into_owned();
@@ -167,7 +174,7 @@ fn reordered(affine: &Affine, shape: [usize; 3], axes: [Axis; 3]) -> Affine {
 fn reorder<T: Copy>(
     input: &[T],
     in_shape: [usize; 3],
-    axes: [Axis; 3],
+    axes: [RasAxis; 3],
     shape: [usize; 3],
     out: &mut [T],
 ) {

@@ -1,7 +1,6 @@
 //! Padding with zeros (pipeline specification, section 2.7).
 
 use super::TransformError;
-use super::foreground::row_starts;
 use super::grid::{shifted, zeros};
 use crate::volume::{Region, Volume};
 
@@ -39,7 +38,7 @@ pub(super) fn padded<T: Copy + Default>(
     }
     let mut out = zeros(shape)?;
     let rows = data.chunks_exact(place.size[2].max(1));
-    for (row, start) in rows.zip(row_starts(shape, place)) {
+    for (row, start) in rows.zip(place.row_starts(shape)) {
         out[start..][..place.size[2]].copy_from_slice(row);
     }
     Ok(out)

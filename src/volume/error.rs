@@ -19,7 +19,7 @@ pub enum VolumeError {
         values: usize,
     },
     /// There is no such file.
-    #[error("{name}: no such file; check the path and the data root")]
+    #[error("{name}: no such file; check the path and the folder that it starts from")]
     Missing {
         /// The file.
         name: String,
@@ -32,7 +32,7 @@ pub enum VolumeError {
     },
     /// One half of a `.hdr`/`.img` pair is not there.
     #[error(
-        "{name}: half of a .hdr/.img pair, the {part} is missing; put it beside it or convert the pair to .nii.gz"
+        "{name}: half of a .hdr/.img pair, the {part} is missing; keep both files together or convert the pair to .nii.gz"
     )]
     MissingPart {
         /// The part that is there.
@@ -139,6 +139,16 @@ pub enum VolumeError {
         name: String,
         /// What is wrong with it.
         problem: &'static str,
+    },
+    /// Lengths in another unit than the millimetre.
+    #[error(
+        "{name}: its header gives lengths in {unit}, and Hounsfield reads millimetres; scale pixdim, srow and the offsets to mm, or set the unit to mm if the numbers are mm already"
+    )]
+    Units {
+        /// The file.
+        name: String,
+        /// The header's unit.
+        unit: &'static str,
     },
     /// Fewer bytes than the header describes.
     #[error(

@@ -2,15 +2,10 @@
 
 use super::error::times;
 use super::layout::Raw;
-use super::signature;
-use super::{Datatype, VolumeError};
+use super::{Datatype, VolumeError, mark, signature};
 
 /// Bytes of a NIfTI-1 header.
 pub(super) const SIZE_1: usize = 348;
-/// Where the description lies in a NIfTI-1 header.
-pub(super) const DESCRIPTION: usize = 148;
-/// The description of files from here.
-pub(super) const MAKER: &[u8] = b"Hounsfield\0";
 /// Bytes of a NIfTI-2 header.
 pub(super) const SIZE_2: usize = 540;
 
@@ -66,10 +61,11 @@ pub struct Header {
     pub qoffset: [f64; 3],
     /// The rows of the sform.
     pub srow: [[f64; 4]; 3],
-    /// Units of space and time as stored. Like nibabel, nothing here converts by them.
+    /// Units of space and time as stored. Like nibabel, nothing here converts by them; metres and micrometres
+    /// are refused.
     pub xyzt_units: u8,
-    /// Whether the description names this program, which wrote the file then.
-    pub made_here: bool,
+    /// The mark of the voxels that this program wrote under this header, where it wrote a label map.
+    pub mark: Option<[u8; 16]>,
 }
 
 impl Header {
@@ -79,7 +75,7 @@ impl Header {
     /// handedness other than 1 and -1 becomes 1, a form code outside 0..=5 becomes 0.
     ///
     /// # Errors
-    /// Anything but a 3D volume of real numbers whose size this machine can address.
+    /// Anything but a 3D volume of real numbers in millimetres whose size this machine can address.
     pub(super) fn parse(
         name: &str,
         block: &[u8; SIZE_2],
@@ -99,6 +95,7 @@ impl Header {
         let datatype = Datatype::from_code(name, raw.datatype)?;
         let axes = raw.dim[0] as usize;
         let shape = three_dimensional(name, &raw.dim[1..=axes])?;
+        check_unit(name, raw.units)?;
         let single_file = match version {
             Version::One => block[344..].starts_with(b"n+"),
             Version::Two => block[4..].starts_with(b"n+"),
@@ -119,7 +116,10 @@ impl Header {
             qoffset: raw.qoffset,
             srow: raw.srow,
             xyzt_units: raw.units,
-            made_here: version == Version::One && block[DESCRIPTION..].starts_with(MAKER),
+            mark: match version {
+                Version::One => mark::found(block),
+                Version::Two => None,
+            },
         };
         header.sizes().ok_or_else(|| VolumeError::TooLarge {
             name: name.into(),
@@ -136,6 +136,20 @@ impl Header {
         (voxels.checked_mul(widest)? <= isize::MAX as usize)
             .then_some((voxels, voxels * self.datatype.bytes()))
     }
+}
+
+/// Lengths taken for millimetres that are none would be resampled to next to nothing, or beyond all memory. Where the
+/// unit is not named, or not by the standard, it is the millimetre, as in every reader.
+fn check_unit(name: &str, units: u8) -> Result<(), VolumeError> {
+    let unit = match units & 7 {
+        1 => "metres",
+        3 => "micrometres",
+        _ => return Ok(()),
+    };
+    Err(VolumeError::Units {
+        name: name.into(),
+        unit,
+    })
 }
 
 /// The first three sizes, if the others are 1.

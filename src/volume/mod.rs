@@ -16,6 +16,7 @@ mod gunzip;
 mod header;
 mod labels;
 mod layout;
+mod mark;
 #[cfg(not(target_family = "wasm"))]
 mod native;
 mod nifti;
@@ -30,7 +31,9 @@ pub use error::VolumeError;
 pub use header::{Header, Scaling, Version};
 pub use labels::looks_like_labels;
 #[cfg(not(target_family = "wasm"))]
-pub use native::{Probe, check_name, made_here, probe, read, read_image, write, write_like};
+pub use native::{
+    Probe, check_name, files_of, made_here, probe, read, read_image, write, write_like,
+};
 pub use nifti::{NiftiImage, read_nifti, read_nifti_pair};
 pub use region::Region;
 pub use write::{encode_nifti, encode_nifti_like};

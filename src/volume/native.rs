@@ -2,11 +2,12 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufReader};
+use std::iter;
 use std::path::{Path, PathBuf};
 
-use super::nifti::Source;
+use super::nifti::NiftiBytes;
 use super::{Affine, Datatype, Header, NiftiImage, Volume, VolumeError};
-use super::{encode_nifti, encode_nifti_like};
+use super::{encode_nifti, encode_nifti_like, mark};
 use crate::platform;
 
 /// Bytes read from the disk at once.
@@ -72,11 +73,29 @@ pub fn probe(path: &Path) -> Result<Probe, VolumeError> {
     })
 }
 
-/// Whether a file is an image that this program wrote.
+/// Whether a file is a label map just as this program wrote it: no voxel has changed since.
 pub fn made_here(path: &Path) -> bool {
     let name = path.display().to_string();
-    let header = open(path, &name).and_then(|mut file| file.single_header());
-    header.is_ok_and(|header| header.made_here)
+    let unchanged = || -> Result<bool, VolumeError> {
+        let mut file = open(path, &name)?;
+        let header = file.single_header()?;
+        match header.mark {
+            // Scaled, the same bytes are other labels.
+            Some(written) if header.scaling.is_none() => {
+                Ok(written == mark::of(&file.voxels(&header)?))
+            }
+            _ => Ok(false),
+        }
+    };
+    unchanged().unwrap_or(false)
+}
+
+/// The files that [`read`] takes an image from: the one named, and the other half of a pair.
+pub fn files_of(path: &Path) -> Vec<PathBuf> {
+    match Pair::of(path, "") {
+        Ok(Some(Pair { header, image })) => iter::once(header).chain(image).collect(),
+        _ => vec![path.to_owned()],
+    }
 }
 
 /// Writes a volume as NIfTI-1, `.nii` or `.nii.gz` by the name: beside, synced and renamed, so that no half
@@ -128,7 +147,7 @@ fn is_gzip_name(path: &Path) -> Result<bool, VolumeError> {
     })
 }
 
-fn open<'a>(path: &Path, name: &'a str) -> Result<Source<'a, BufReader<File>>, VolumeError> {
+fn open<'a>(path: &Path, name: &'a str) -> Result<NiftiBytes<'a, BufReader<File>>, VolumeError> {
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => VolumeError::Missing { name: name.into() },
         _ => VolumeError::Read {
@@ -142,7 +161,7 @@ fn open<'a>(path: &Path, name: &'a str) -> Result<Source<'a, BufReader<File>>, V
         return Err(VolumeError::NotAFile { name: name.into() });
     }
     let file = File::open(path).map_err(failed)?;
-    Source::open(name, BufReader::with_capacity(BLOCK, file), metadata.len())
+    NiftiBytes::open(name, BufReader::with_capacity(BLOCK, file), metadata.len())
 }
 
 /// The two files of a `.hdr`/`.img` pair.

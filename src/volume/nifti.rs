@@ -27,7 +27,7 @@ pub struct NiftiImage {
 /// # Errors
 /// Whatever is wrong with the file. Memory is only taken for bytes that are there.
 pub fn read_nifti(bytes: &[u8], name: &str) -> Result<NiftiImage, VolumeError> {
-    Source::open(name, bytes, bytes.len() as u64)?.single()
+    NiftiBytes::open(name, bytes, bytes.len() as u64)?.single()
 }
 
 /// Reads the bytes of a `.hdr` and its `.img`, each gzip or not; `name` is for messages.
@@ -35,19 +35,19 @@ pub fn read_nifti(bytes: &[u8], name: &str) -> Result<NiftiImage, VolumeError> {
 /// # Errors
 /// Whatever is wrong with either part.
 pub fn read_nifti_pair(header: &[u8], image: &[u8], name: &str) -> Result<NiftiImage, VolumeError> {
-    let header = Source::open(name, header, header.len() as u64)?.header()?;
-    Source::open(name, image, image.len() as u64)?.image(header)
+    let header = NiftiBytes::open(name, header, header.len() as u64)?.header()?;
+    NiftiBytes::open(name, image, image.len() as u64)?.image(header)
 }
 
 /// One file: its name for messages, its bytes, how many are stored and how many were taken.
-pub(super) struct Source<'a, R: BufRead> {
+pub(super) struct NiftiBytes<'a, R: BufRead> {
     name: &'a str,
     stream: Stream<R>,
     length: u64,
     position: u64,
 }
 
-impl<'a, R: BufRead> Source<'a, R> {
+impl<'a, R: BufRead> NiftiBytes<'a, R> {
     /// `length` is the number of bytes stored.
     pub(super) fn open(name: &'a str, reader: R, length: u64) -> Result<Self, VolumeError> {
         let stream = Stream::open(reader).map_err(|source| VolumeError::Read {
@@ -125,7 +125,8 @@ impl<'a, R: BufRead> Source<'a, R> {
         })
     }
 
-    fn voxels(&mut self, header: &Header) -> Result<Vec<u8>, VolumeError> {
+    /// Reads the voxels `header` describes as they are stored.
+    pub(super) fn voxels(&mut self, header: &Header) -> Result<Vec<u8>, VolumeError> {
         self.check(header)?;
         let (_, bytes) = header.sizes().ok_or_else(|| too_large(self.name, header))?;
         let end = header.offset + bytes as u64;

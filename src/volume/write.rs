@@ -7,8 +7,8 @@ use flate2::write::GzEncoder;
 
 use super::affine::{Qform, check};
 use super::error::times;
-use super::header::{DESCRIPTION, MAKER, SIZE_1};
-use super::{Datatype, Header, Volume, VolumeError, voxels};
+use super::header::SIZE_1;
+use super::{Datatype, Header, Volume, VolumeError, mark, voxels};
 
 /// Where the voxels begin: after the header and four bytes that say there are no extensions.
 const OFFSET: usize = SIZE_1 + 4;
@@ -103,8 +103,11 @@ fn encode(
     datatype: Datatype,
     gzip: bool,
 ) -> Result<Vec<u8>, VolumeError> {
-    let header = header(volume.shape(), geometry, datatype)?;
+    let mut header = header(volume.shape(), geometry, datatype)?;
     let stored = stored(volume, datatype)?;
+    // Hashing takes time, and only of label maps it is asked whether they changed.
+    let labels = (datatype == Datatype::U8).then_some(stored.as_slice());
+    mark::put(&mut header, labels);
     let pack = || -> io::Result<Vec<u8>> {
         if gzip {
             let mut out = GzEncoder::new(Vec::new(), Compression::default());
@@ -157,7 +160,6 @@ fn header(
         floats(280 + 16 * row, values);
     }
     put(123, &[geometry.units]);
-    put(DESCRIPTION, MAKER);
     put(252, &geometry.codes[0].to_le_bytes());
     put(254, &geometry.codes[1].to_le_bytes());
     put(344, b"n+1\0");

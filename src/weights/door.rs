@@ -83,6 +83,17 @@ impl Named for crate::nn::Unet {
     }
 }
 
+impl Named for crate::nn::Restorer {
+    /// The names of the network it is.
+    fn parameter_name(path: &str) -> String {
+        match path.split_once('.') {
+            Some(("Linear", path)) => crate::nn::ViTAutoEncoder::parameter_name(path),
+            Some(("Unetr", path)) => crate::nn::Unetr::parameter_name(path),
+            _ => path.to_owned(),
+        }
+    }
+}
+
 impl Named for crate::nn::Segmenter {
     /// The names of the network it is.
     fn parameter_name(path: &str) -> String {

@@ -286,6 +286,37 @@ fn preview_of_a_real_volume_writes_a_picture() {
 }
 
 #[test]
+fn a_preview_does_not_replace_what_it_shows() {
+    let folder = folder();
+    write_volume(&folder.path().join("a.nii"), texture(0));
+    let before = std::fs::read(folder.path().join("a.nii")).unwrap();
+    let call = ["preview", "--input", "a.nii", "--out", "./a.nii"];
+    refused(folder.path(), &call, FAILED, &["a.nii", "overwritten"]);
+    let list = write_list(folder.path(), &["a.nii"]);
+    for out in [list, "a.nii"] {
+        let call = ["preview", "--datalist", list, "--out", out];
+        refused(folder.path(), &call, FAILED, &[out, "overwritten"]);
+    }
+    assert!(std::fs::read(folder.path().join("a.nii")).unwrap() == before);
+}
+
+#[test]
+fn label_maps_beside_their_scans_are_left_out_of_pre_training_and_counted() {
+    let folder = folder();
+    let scans = folder.path().join("scans");
+    std::fs::create_dir(&scans).unwrap();
+    for (number, name) in ["a.nii", "b.nii", "a_seg.nii"].into_iter().enumerate() {
+        write_volume(&scans.join(name), texture(number));
+    }
+    let more = ["--max-steps", "1", "--datalist", "scans", "--out", "run"];
+    let done = run(folder.path(), &words(SMALL_NETWORK, &more)).succeeded();
+    let warned = done.stderr.contains("left out: 1, such as") && done.stderr.contains("a_seg.nii");
+    assert!(warned, "{}", done.told());
+    let counted = done.stderr.contains("1 training and 1 validation");
+    assert!(counted, "{}", done.told());
+}
+
+#[test]
 fn doctor_tells_adapters_memory_and_a_passed_self_test() {
     let report = run(folder().path(), &["doctor", "--json"])
         .succeeded()

@@ -141,6 +141,7 @@ fn an_experiment_leaves_tables_and_pictures_and_refuses_another_plan() {
     assert_eq!(written, found);
     assert_eq!(text("plan.toml"), PLAN);
     assert!(text("results.md").contains("pre-trained, relative improvement"));
+    assert!(text("results.md").contains("start from the same weights"));
     assert_eq!(text("results.csv").lines().count(), 4);
     for name in ["results.png", "curves.png"] {
         let bytes = std::fs::read(at(name)).unwrap();
@@ -223,6 +224,34 @@ fn finished_runs_of_other_settings_or_cases_are_not_taken() {
 }
 
 #[test]
+fn every_seed_may_have_an_encoder_of_its_own_and_test_scans_in_pre_training_are_told() {
+    let folder = prepared();
+    let at = folder.path();
+    let text = PLAN.replacen("[pretrain]\n", "[pretrain]\nper_seed = true\n", 1);
+    let text = text.replacen("pretrain = \"split.json\"", "pretrain = \"before.json\"", 1);
+    let text = text.replacen("\"pretrained\", \"unet\"]", "\"pretrained\"]", 1);
+    std::fs::write(at.join("plan.toml"), text).unwrap();
+    let list = std::fs::read(at.join("phantoms/split.json")).unwrap();
+    let mut list: Value = serde_json::from_slice(&list).unwrap();
+    let test = list["test"][1].clone();
+    list["training"].as_array_mut().unwrap().push(test);
+    std::fs::write(at.join("phantoms/before.json"), list.to_string()).unwrap();
+    let done = call(at);
+    assert!(
+        done.stderr.contains("among those of pre-training"),
+        "{}",
+        done.told()
+    );
+    let encoder = |folder: &str| {
+        std::fs::read(at.join(format!("out/runs/{folder}/encoder.safetensors"))).unwrap()
+    };
+    assert!(encoder("pretrain-seed1") != encoder("pretrain-seed2"));
+    let markdown = std::fs::read_to_string(at.join("out/results.md")).unwrap();
+    assert!(markdown.contains("1 of the test cases"), "{markdown}");
+    assert!(!markdown.contains("the same weights"), "{markdown}");
+}
+
+#[test]
 fn a_plan_that_cannot_work_is_refused_by_file_and_key() {
     let folder = prepared();
     for (from, to, parts) in [
@@ -231,7 +260,7 @@ fn a_plan_that_cannot_work_is_refused_by_file_and_key() {
         (
             "{ 2 = \"split.json\" }",
             "{ 2 = \"none.json\" }",
-            ["none.json", "no"],
+            ["none.json", "does not exist"],
         ),
         ("sizes = [2]", "sizes = [3]", ["plan.toml", "3"]),
     ] {

@@ -166,6 +166,56 @@ fn a_result_of_an_image_with_four_axes_is_placed_by_the_same_form() {
 }
 
 #[test]
+fn a_label_map_is_known_until_a_voxel_changes() {
+    let labels = (0..37 * 5 * 40).map(|n| (n % 14) as f32).collect();
+    let labels = Volume::new(sample().shape(), labels, *sample().affine()).unwrap();
+    let written = volume::encode_nifti(&labels, Datatype::U8, false).unwrap();
+    let mut corrected = written.clone();
+    corrected[400] ^= 1;
+    let mut scaled = written.clone();
+    scaled[112..116].copy_from_slice(&2_f32.to_le_bytes());
+    let gzip = |bytes: &[u8]| {
+        let mut out = GzEncoder::new(Vec::new(), Compression::fast());
+        out.write_all(bytes).unwrap();
+        out.finish().unwrap()
+    };
+    let image = volume::encode_nifti(&sample(), Datatype::F32, false).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.nii.gz");
+    for (what, bytes, known) in [
+        ("compressed", gzip(&written), true),
+        ("written", written, true),
+        ("corrected, compressed", gzip(&corrected), false),
+        ("corrected", corrected, false),
+        ("scaled", scaled, false),
+        ("an image", image, false),
+        ("nothing", Vec::new(), false),
+    ] {
+        fs::write(&path, bytes).unwrap();
+        assert_eq!(volume::made_here(&path), known, "{what}");
+    }
+    assert!(!volume::made_here(&folder.path().join("absent.nii")));
+}
+
+#[test]
+fn lengths_that_are_no_millimetres_are_refused() {
+    let mut bytes = volume::encode_nifti(&sample(), Datatype::F32, false).unwrap();
+    // Units of length, with seconds beside them.
+    for (units, unit) in [(1, "metres"), (3, "micrometres"), (1 | 8, "metres")] {
+        bytes[123] = units;
+        let error = read_nifti(&bytes, "a.nii").unwrap_err();
+        assert!(matches!(error, VolumeError::Units { .. }), "{error}");
+        let message = error.to_string();
+        assert!(message.contains(&format!("in {unit},")), "{message}");
+    }
+    for units in [0, 2, 2 | 8] {
+        bytes[123] = units;
+        let image = read_nifti(&bytes, "a.nii").unwrap();
+        assert_same_place(image.volume.affine(), sample().affine());
+    }
+}
+
+#[test]
 fn a_name_that_is_not_nifti_is_not_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.mha");

@@ -204,7 +204,18 @@ fn clipping_scales_by_the_global_norm_of_all_parameters() {
 fn the_average_follows_the_weights_by_its_decay() {
     let device = cpu();
     let mut average = WeightAverage::new(&single(&[1.0], &device), 0.75);
-    average.update(&single(&[5.0], &device));
+    average.update(&single(&[5.0], &device), 1000);
     let averaged = values(&average.apply(single(&[5.0], &device)));
     assert_eq!(averaged, [2.0]);
+}
+
+#[test]
+fn the_average_of_a_short_run_is_not_of_its_start() {
+    let device = cpu();
+    let mut average = WeightAverage::new(&single(&[1.0], &device), 0.9999);
+    for updates in 1..=100 {
+        average.update(&single(&[5.0], &device), updates);
+    }
+    let averaged = values(&average.apply(single(&[5.0], &device)));
+    assert!((averaged[0] - 5.0).abs() < 1e-3, "{averaged:?}");
 }

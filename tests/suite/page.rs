@@ -3,7 +3,13 @@
 //!
 //! `web/test/drive.mjs` presses the buttons. This side serves the folder, knows what was asked for, and compares.
 
+mod lists;
+// Parts of the page's program that need no browser: their tests run here.
+#[path = "../../web/worker/names.rs"]
+mod names;
 mod native;
+#[path = "../../web/worker/cases/values.rs"]
+mod values;
 
 use crate::site::{ROOT, results, run, serve, target};
 use crate::support::data;
@@ -181,6 +187,8 @@ fn visit(query: &str, device: &str) {
         seen["latency"]
     );
     assert_paused_soon(&seen);
+    let notice = seen["notice"].as_str().unwrap();
+    assert!(notice.contains("values from -160 to 240"), "{notice}");
     let offer = seen["offer"].as_str().unwrap();
     assert!(offer.contains("An earlier fine-tuning"), "{offer}");
     let legend = seen["legend"].as_str().unwrap();

@@ -211,6 +211,10 @@ fn values_that_cannot_work_are_refused_by_name() {
         ("--layers 1000000000", "layers"),
         ("--seed 18446744073709551615", "seed"),
         ("--temperature 1e-10", "temperature"),
+        ("--encoder-rate 0.5", "encoder_rate"),
+        ("--warmup-steps 18446744073709551615", "warmup_steps"),
+        ("--restoration unetr --feature-size 0", "feature size"),
+        ("--patch-size 512 --roi-size 512", "2^31"),
     ] {
         let call = words("pretrain --device cpu --out run", &words(flags, &[]));
         refused(folder.path(), &call, FAILED, &[part]);
@@ -218,6 +222,8 @@ fn values_that_cannot_work_are_refused_by_name() {
     for (flags, part) in [
         ("--validation random", "validation is random"),
         ("--roi-size 32,16,16", "quarter"),
+        ("--flip-probability 1.5", "from 0 to 1"),
+        ("--classes 1", "classes is 1: it must be 2 or more"),
     ] {
         let call = words("finetune --device cpu --out run", &words(flags, &[]));
         refused(folder.path(), &call, FAILED, &[part]);

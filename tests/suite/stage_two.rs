@@ -133,6 +133,58 @@ fn the_encoder_of_pre_training_starts_fine_tuning_and_others_are_refused() {
 }
 
 #[test]
+fn the_decoder_of_pre_training_starts_fine_tuning_too_but_for_the_last_layer() {
+    let folder = tempfile::tempdir().unwrap();
+    let pretrain = "pretrain --phantoms 2 --layers 3 --batch-volumes 1 --epochs 12 \
+                    --restoration unetr --feature-size 4 --learning-rate 3e-3";
+    let done = run(folder.path(), &call(pretrain, "--out before --json")).succeeded();
+    let summary = done.json();
+    let error = |name: &str| summary[name].as_f64().unwrap();
+    let (first, last) = (error("first_validation_l1"), error("last_validation_l1"));
+    assert!(last < 0.8 * first, "{first} to {last}");
+
+    finetuned(folder.path(), "--out run --max-steps 1 --pretrained before");
+    let loaded = std::fs::read(folder.path().join("run/loaded.json")).unwrap();
+    let loaded: serde_json::Value = serde_json::from_slice(&loaded).unwrap();
+    let names = |list: &str, key: Option<&str>| -> Vec<String> {
+        let list = loaded[list].as_array().unwrap().iter();
+        list.map(|entry| {
+            key.map_or(entry, |key| &entry[key])
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect()
+    };
+    assert_eq!(
+        names("random", Some("name")),
+        ["out.conv.conv.weight", "out.conv.conv.bias"]
+    );
+    assert_eq!(loaded["encoder_taken"], loaded["encoder"]);
+    let other = "finetune --phantoms 2 --layers 3 --feature-size 6 --max-steps 1";
+    let done = run(
+        folder.path(),
+        &call(other, "--out other --pretrained before"),
+    )
+    .succeeded();
+    assert!(
+        done.stderr.contains("same --feature-size"),
+        "{}",
+        done.told()
+    );
+    let taken = names("taken", None);
+    for name in [
+        "encoder1.layer.conv1.conv.weight",
+        "decoder2.conv_block.conv2.conv.weight",
+    ] {
+        assert!(
+            taken.iter().any(|taken| taken == name),
+            "{name} of {taken:?}"
+        );
+    }
+}
+
+#[test]
 fn a_prediction_lies_on_the_grid_of_its_input() {
     let folder = tempfile::tempdir().unwrap();
     finetuned(folder.path(), "--out run --max-steps 1");
@@ -204,27 +256,22 @@ fn an_image_is_never_overwritten_by_its_label_map() {
     let source = data("hippocampus/images/hippocampus_003.nii.gz");
     std::fs::create_dir(folder.path().join("images")).unwrap();
     std::fs::copy(&source, folder.path().join("images/a.nii.gz")).unwrap();
-    for (input, output, says) in [
-        (
-            "images/a.nii.gz",
-            "./images/../images/a.nii.gz",
-            "same file",
-        ),
-        ("images", "images/../images", "overwritten"),
+    let share = "shares/out_class01.nii.gz";
+    std::fs::create_dir(folder.path().join("shares")).unwrap();
+    std::fs::copy(&source, folder.path().join(share)).unwrap();
+    for more in [
+        "--input images/a.nii.gz --output ./images/../images/a.nii.gz",
+        "--input images --output images/../images",
+        "--input images/a.nii.gz --output out.nii.gz --picture images/a.nii.gz",
+        "--input images/a.nii.gz --output out.nii.gz --picture run/model.safetensors",
+        "--input shares/out_class01.nii.gz --output out.nii.gz --probabilities shares",
     ] {
-        let args = [
-            "predict",
-            "--weights",
-            "run",
-            "--device",
-            "cpu",
-            "--input",
-            input,
-            "--output",
-            output,
-        ];
-        refused(folder.path(), &args, 1, &[says]);
+        let more: Vec<&str> = more.split_whitespace().collect();
+        let call = words("predict --weights run --device cpu", &more);
+        refused(folder.path(), &call, 1, &["overwritten"]);
     }
+    let kept = std::fs::read(folder.path().join(share)).unwrap();
+    assert_eq!(kept, std::fs::read(&source).unwrap());
 }
 
 #[test]
@@ -245,11 +292,33 @@ fn a_label_map_that_something_else_wrote_is_replaced_only_when_asked() {
     assert_eq!(std::fs::read(&map).unwrap(), std::fs::read(&mine).unwrap());
     let asked = [&call[..], &["--overwrite"]].concat();
     run(folder.path(), &asked).succeeded();
-    assert!(read_image(&map).unwrap().header.made_here);
+    assert!(volume::made_here(&map));
     // What this program wrote it may write again, and an empty file holds a place.
     run(folder.path(), &call).succeeded();
     std::fs::write(&map, b"").unwrap();
     run(folder.path(), &call).succeeded();
+}
+
+#[test]
+fn a_prediction_that_was_corrected_by_hand_is_replaced_only_when_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    finetuned(folder.path(), "--out run --max-steps 1");
+    let input = data("hippocampus/images/hippocampus_003.nii.gz");
+    let input = input.display().to_string();
+    let call = "predict --weights run --output map.nii --device cpu --overlap 0";
+    let call = words(call, &["--input", &input]);
+    run(folder.path(), &call).succeeded();
+    let map = folder.path().join("map.nii");
+    let written = std::fs::read(&map).unwrap();
+    // Programs that save a changed voxel keep the header.
+    let mut corrected = written.clone();
+    *corrected.last_mut().unwrap() ^= 1;
+    std::fs::write(&map, &corrected).unwrap();
+    refused(folder.path(), &call, 1, &["map.nii", "--overwrite"]);
+    assert!(std::fs::read(&map).unwrap() == corrected);
+    std::fs::write(&map, &written).unwrap();
+    run(folder.path(), &call).succeeded();
+    assert!(volume::made_here(&map));
 }
 
 #[test]
@@ -273,6 +342,11 @@ fn label_maps_that_predict_wrote_are_found_by_evaluate() {
     let call = "evaluate --datalist list.json --predictions maps --classes 3 --json";
     let found = run(folder.path(), &words(call, &[])).succeeded().json();
     assert_eq!(found["summary"]["foreground_dice"], 1.0);
+    // Its table replaces none of what it read.
+    for file in ["list.json", "label.nii.gz", "maps/../maps/scan.nii.gz"] {
+        let call = words(call, &["--csv", file]);
+        refused(folder.path(), &call, 1, &["overwritten"]);
+    }
 }
 
 #[test]
@@ -283,7 +357,8 @@ fn probabilities_lie_on_the_same_grid_and_add_up_to_one() {
     let input_text = input.display().to_string();
     let call =
         "predict --weights run --output out.nii.gz --probabilities shares --device cpu --overlap 0";
-    run(folder.path(), &words(call, &["--input", &input_text])).succeeded();
+    let done = run(folder.path(), &words(call, &["--input", &input_text])).succeeded();
+    assert!(done.stderr.contains("--keep-air"), "{}", done.told());
     let read = |name: &str| read_image(&folder.path().join(name)).unwrap().volume;
     let labels = read("out.nii.gz");
     let shares: Vec<_> = (0..14)

@@ -11,10 +11,14 @@ export class Cases {
   images = [];
   labels = [];
   listed = [];
+  // Names of the classes in the list that was dropped.
+  names = [];
   shown = null;
   #uses = new Map();
   // What the user chose, by name: it stays when scans are added.
   #chosen = new Map();
+  // The label map that the user gave to an image, or none, by their names: a worker that is started anew is told again.
+  #paired = new Map();
 
   // `pair(image, label)` corrects a pair; `changed()` is told when uses change.
   constructor(pair, changed) {
@@ -58,12 +62,24 @@ export class Cases {
       const none = element("option", { value: "" }, "no label map");
       const options = this.labels.map((label, at) => element("option", { value: String(at), selected: at === image.label }, label.name));
       const select = element("select", { "aria-label": `Label map of ${image.name}` }, none, ...options);
-      select.addEventListener("change", () => this.pair(index, select.value === "" ? null : Number(select.value)));
+      select.addEventListener("change", () => {
+        const label = select.value === "" ? null : Number(select.value);
+        this.#paired.set(image.name, label === null ? null : this.labels[label].name);
+        this.pair(index, label);
+      });
       const problem = image.label_problem && element("div", { className: "problem", role: "status" }, image.label_problem);
       return element("tr", {}, element("td", {}, image.name, problem || null), element("td", {}, select));
     });
     replace($("pair-list"), element("div", { className: "scroll" }, element("table", { className: "cases" }, ...rows)));
     if (this.images.some((image) => image.label_problem)) $("pairs").open = true;
+  }
+
+  // The pairs that the user chose, as far as their files are at hand.
+  paired() {
+    const place = (files, name) => files.findIndex((file) => file.name === name);
+    return [...this.#paired]
+      .map(([image, label]) => [place(this.images, image), label === null ? null : place(this.labels, label)])
+      .filter(([image, label]) => image >= 0 && label !== -1);
   }
 
   // Cases that can be used in a stage of training.
@@ -111,6 +127,11 @@ export class Cases {
         : element("p", { className: "quiet" }, empty),
     );
     this.changed();
+  }
+
+  // Names of the classes, where the list that gives them has all of these images: those of other scans would be wrong.
+  namesOf(images) {
+    return images.every((index) => typeof this.listed[index] === "string") ? this.names : [];
   }
 
   // Indices of the cases to learn from and to check with; without any of those, the same ones.

@@ -38,7 +38,15 @@ export class Curves {
     return this.#series.get(name)?.points ?? [];
   }
 
+  // For those who do not see the curve: where it has come to.
+  #describe() {
+    const ends = [...this.#series.values()].flatMap(({ points }) => points.slice(-1));
+    const last = ends.map(([step, value]) => `, last ${Number(value.toPrecision(3))} at step ${step}`).join("");
+    this.#canvas.setAttribute("aria-label", `${this.title} against steps${last}`);
+  }
+
   draw() {
+    this.#describe();
     const canvas = this.#canvas;
     const scale = window.devicePixelRatio || 1;
     const [width, height] = [canvas.clientWidth, canvas.clientHeight];

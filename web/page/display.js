@@ -28,8 +28,8 @@ export class Display {
     $("case").value = String(index);
     const answer = await this.#client.call("show", { image: index });
     const [image, label] = answer.buffers;
-    // Air is far below zero in CT only; other scans are shown in their own range.
-    const ct = answer.lowest < -500;
+    // Windows are those of CT; other scans are shown in their own range.
+    const { ct } = answer;
     $("window").disabled = !ct;
     await this.#viewer.show(image, ct ? WINDOWS[$("window").value] ?? FULL_RANGE : null);
     this.#layers.reference = label ? { map: label, classes: answer.classes } : null;

@@ -15,12 +15,15 @@ const FIRST_PHANTOM = 2026;
 const SEEDS = { training: 123, validation: CHECKS + 123 };
 
 const query = new URLSearchParams(location.search);
-// Scans that were opened, for a worker that is started anew.
+// Scans that were opened and phantoms that were made, for a worker that is started anew.
 const opened = [];
+const phantoms = new Set();
 // Bytes of files that the worker can hold: WebAssembly addresses 4 GB, and prepared scans and networks need the rest.
 const MOST = 2.5 * 2 ** 30;
 // Names of what is in phantoms.
 let organs = [];
+// When the crosshair's place is told to screen readers.
+let telling;
 // Deaths of the worker since something was last saved, its restarts, and whether a training shall go on.
 let deaths = 0;
 let restarts = 0;
@@ -31,13 +34,7 @@ const viewer = new Viewer($("canvas"), ({ mm, value, name }) => {
   const place = mm.map((n) => n.toFixed(0)).join(", ");
   $("place").textContent = `${place} mm · ${value === undefined ? "" : Math.round(value)}${name ? ` · ${name}` : ""}`;
 });
-const cases = new Cases(
-  (image, label) => attempt(async () => {
-    cases.update(await client.call("pair", { image, label }));
-    if (image === cases.shown) await display.show(image);
-  })(),
-  () => training?.plan(),
-);
+const cases = new Cases((image, label) => attempt(() => pair(image, label))(), () => training?.plan());
 const display = new Display(client, viewer, cases);
 const networks = new Networks(client, () => training.plan());
 const training = new Training(client, cases, { done: trained, preview: (...check) => display.preview(...check), failed });
@@ -105,7 +102,7 @@ async function takeIn(list) {
     }
   }
   if (scans.length) {
-    const { taken, refused } = await addScans(scans, sizes(opened));
+    const { taken, refused } = await addScans(scans, { held: sizes(opened) });
     refused.forEach(refuse);
     opened.push(...taken);
   }
@@ -114,13 +111,17 @@ async function takeIn(list) {
 
 const sizes = (scans) => scans.reduce((sum, { file }) => sum + file.size, 0);
 
+const isList = ({ path }) => path.toLowerCase().endsWith(".json");
+
 // Gives scans and label maps to the worker, one by one, and shows the first new one; `held` bytes are there already.
-async function addScans(scans, held = 0) {
+// `again`, they were given to a worker before. Lists come first: they say what the others are.
+async function addScans(scans, { held = 0, again = false } = {}) {
+  const ordered = [...scans.filter(isList), ...scans.filter((scan) => !isList(scan))];
   const first = cases.images.length;
   const label = cases.images[cases.shown]?.label;
   const [taken, refused] = [[], []];
-  for (const [index, scan] of scans.entries()) {
-    $("place").textContent = `Reading file ${index + 1} of ${scans.length}…`;
+  for (const [index, scan] of ordered.entries()) {
+    $("place").textContent = `Reading file ${index + 1} of ${ordered.length}…`;
     const { path, file } = scan;
     if (held + file.size > MOST) {
       refused.push({ file: path, why: `the page holds files of ${bytes(MOST)} together at most: open fewer, or use the native program` });
@@ -134,10 +135,12 @@ async function addScans(scans, held = 0) {
       continue;
     }
     const answer = await client.call("add_files", { names: [path] }, [data]);
-    if (answer.classes.length) cases.names = answer.classes;
     refused.push(...answer.refused);
     if (answer.refused.length) continue;
-    if (path.toLowerCase().endsWith(".json")) cases.forgetChoices();
+    if (isList(scan)) {
+      cases.names = answer.classes;
+      if (!again) cases.forgetChoices();
+    }
     held += file.size;
     taken.push(scan);
   }
@@ -147,6 +150,11 @@ async function addScans(scans, held = 0) {
   if (cases.images.length > first) await display.show(first);
   else if (cases.images[cases.shown]?.label !== label) await display.show(cases.shown);
   return { taken, refused };
+}
+
+async function pair(image, label) {
+  cases.update(await client.call("pair", { image, label }));
+  if (image === cases.shown) await display.show(image);
 }
 
 // A run is at hand, from this browser's storage or from files.
@@ -161,12 +169,16 @@ function atHand(found) {
   }
 }
 
+async function addPhantom(seed) {
+  cases.update(await client.call("phantom", { seed }));
+  phantoms.add(seed);
+}
+
 async function morePhantoms() {
-  const add = async (seed) => cases.update(await client.call("phantom", { seed }));
   const have = cases.images.filter(({ phantom }) => phantom).length - 1;
   const [training, validation] = have < 1 ? [4, 1] : [Math.max(4, have), 0];
-  for (let n = 0; n < training; n++) await add(SEEDS.training + (have < 1 ? 0 : have - 1) + n);
-  for (let n = 0; n < validation; n++) await add(SEEDS.validation + n);
+  for (let n = 0; n < training; n++) await addPhantom(SEEDS.training + (have < 1 ? 0 : have - 1) + n);
+  for (let n = 0; n < validation; n++) await addPhantom(SEEDS.validation + n);
 }
 
 function trained(answer) {
@@ -237,10 +249,13 @@ async function reopen() {
   await open();
   await begin();
   await networks.reopen(organs);
-  if (!opened.length) return;
-  const { taken, refused } = await addScans(opened);
-  opened.splice(0, opened.length, ...taken);
-  for (const { file, why } of refused) $("refused").append(element("li", {}, `${file}: ${why}`));
+  for (const seed of phantoms) await addPhantom(seed);
+  if (opened.length) {
+    const { taken, refused } = await addScans(opened, { again: true });
+    opened.splice(0, opened.length, ...taken);
+    for (const { file, why } of refused) $("refused").append(element("li", {}, `${file}: ${why}`));
+  }
+  for (const [image, label] of cases.paired()) await pair(image, label);
 }
 
 async function begin() {
@@ -257,8 +272,8 @@ const restore = attempt(async () => {
 });
 
 const forget = attempt(async () => {
-  await training.forget();
-  say("Removed: the browser keeps no training of this page.");
+  const left = await training.forget();
+  say(`Removed: the browser keeps no training of this page.${left ? " What is paused can go on, but is not kept." : ""}`);
 });
 
 function theme(name) {
@@ -315,6 +330,9 @@ function wire() {
     if (!step) return;
     event.preventDefault();
     viewer.move(...step);
+    // Once, when the key is let go.
+    clearTimeout(telling);
+    telling = setTimeout(() => ($("moved").textContent = $("place").textContent), 300);
   });
   theme(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 }

@@ -105,11 +105,12 @@ export class Training {
   // What to train, as the worker takes it.
   request() {
     const names = $("names").value.split(",").map((name) => name.trim()).filter(Boolean);
+    const used = this.#cases.used();
     return {
       stage: this.stage,
       start: $("start").value,
-      ...this.#cases.used(),
-      classes: names.length ? ["background", ...names] : this.#cases.names ?? [],
+      ...used,
+      classes: names.length ? ["background", ...names] : this.#cases.namesOf([...used.training, ...used.validation]),
       settings: [this.#overlay(), $("toml").value],
     };
   }
@@ -167,7 +168,7 @@ export class Training {
         : crowded
           ? ` Scans, network and run take about ${bytes(plan.held)} more, and a page has 4 GB: leave scans out, choose a larger voxel size or a smaller network, or use the native program.`
           : "";
-      $("estimate").textContent = `Learns from ${request.training.length}, checks with ${request.validation.length}. Needs about ${bytes(plan.memory)} of memory${parts}.${advice}`;
+      $("estimate").textContent = `Learns from ${request.training.length}, checks with ${request.validation.length}. Needs about ${bytes(plan.memory)} of memory${parts}.${advice}${plan.notice ? ` ${plan.notice}` : ""}`;
       $("estimate").classList.remove("problem");
     } catch (error) {
       if (number !== this.#planned) return;
@@ -377,12 +378,13 @@ export class Training {
     $("resume").hidden = false;
   }
 
-  // Removes what this visit or an earlier one left.
+  // Removes what this visit or an earlier one left. Tells whether there is still a run to go on with, which is not kept.
   async forget() {
     await this.#lock.take();
     await this.#client.call("forget");
     if (!this.#unfinished) this.#lock.leave();
     this.#offered = false;
     $("resume").hidden = true;
+    return this.#unfinished;
   }
 }

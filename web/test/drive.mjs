@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { join } from "node:path";
 import { download, drop, latency, open, ready, says, set, tell, text } from "./browser.mjs";
+import { obeysLists } from "./lists.mjs";
 
 const [story, address, folder, data] = process.argv.slice(2);
 const profile = join(folder, "profile");
@@ -19,13 +20,15 @@ const hippocampus = (number) =>
 // Settings of a short run on three scans, checked with a fourth.
 async function prepare(page) {
   await drop(page, ["024", "052", "158", "104"].flatMap(hippocampus));
-  await says(page, "estimate", /Learns from 3, checks with 1/);
+  // The bundled network knows CT.
+  results.notice = await says(page, "estimate", /Learns from 3, checks with 1.*These scans are no CT/);
   await page.evaluate(() => {
     for (const details of document.querySelectorAll("details")) details.open = true;
   });
   // The software GPU of the tests is slow.
   const crop = new URL(address).searchParams.get("device") === "cpu" ? [] : [["crop", 24]];
   for (const [id, value] of [["steps", 20], ["interval", 20], ["crops", 1], ["seed", 7], ...crop]) await set(page, id, value);
+  await says(page, "all-settings", /intensity = "percentile"\n/);
   await says(page, "all-settings", /max_steps = 20\n/);
   await says(page, "all-settings", /seed = 7\n/);
 }
@@ -181,6 +184,22 @@ async function pretrains(page) {
   results.sizes = await says(page, "all-settings", /hidden_size = 24\n/);
   await page.click("#train");
   results.of_another_size = await says(page, "train-state", /Done after step 4 of 4/);
+}
+
+// Removes a paused training from the storage: it goes on to its end, and is not kept again.
+async function forgets(page) {
+  await setTiny(page, 150);
+  await page.click("#train");
+  await says(page, "train-state", /Step \d+ of 150/);
+  await pauses(page);
+  await page.click("#forget");
+  results.removed = await says(page, "banner", /Removed/);
+  await page.click("#continue");
+  await says(page, "train-state", /Done after step 150/);
+  await page.waitForFunction(() => document.getElementById("loss-curve").getAttribute("aria-label").endsWith("at step 150"));
+  await page.reload();
+  await ready(page);
+  results.offered = await page.isVisible("#resume");
 }
 
 // Losses of the training at hand.
@@ -343,6 +362,9 @@ try {
     await pretrains(page);
   } else if (story === "phantom") {
     await resumesPhantom(page);
+  } else if (story === "lists") {
+    Object.assign(results, await obeysLists(page, computing(page), folder, data));
+    await forgets(page);
   } else if (story === "loss") {
     await losesDevice(page);
   } else if (story === "graphics") {

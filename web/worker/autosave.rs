@@ -30,6 +30,8 @@ struct Queue {
     /// Number of the next copy.
     number: Cell<u64>,
     busy: Cell<bool>,
+    /// Whether the user removed the run at hand: it is not stored again.
+    removed: Cell<bool>,
     waiting: RefCell<Option<Mark>>,
     /// Who waits for the queue to be empty.
     settling: RefCell<Option<Waker>>,
@@ -41,8 +43,21 @@ impl Autosave {
         self.0.number.set(number + 1);
     }
 
+    /// Whether the run at hand is stored from now on.
+    pub(crate) fn keep(&self, keep: bool) {
+        self.0.removed.set(!keep);
+    }
+
+    /// Whether it is.
+    pub(crate) fn keeps(&self) -> bool {
+        !self.0.removed.get()
+    }
+
     /// Copies the run as it is when its turn comes.
     pub(crate) fn schedule(&self, mark: Mark) {
+        if !self.keeps() {
+            return;
+        }
         self.0.waiting.replace(Some(mark));
         if self.0.busy.replace(true) {
             return;

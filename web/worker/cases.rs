@@ -1,17 +1,17 @@
 //! The images and label maps at hand. Files stay as they came; they are read anew whenever their voxels are needed.
 
+mod pairs;
+mod values;
+
+use crate::names::Kind;
 use crate::protocol::{ImageLine, LabelLine, Refusal};
 use crate::storage::File;
+use hounsfield::dataset::case_name;
 use hounsfield::dataset::phantom::{PhantomSpec, abdomen};
-use hounsfield::dataset::{case_name, pair_by_name};
-use hounsfield::transform::check_labels;
-use hounsfield::volume::{
-    Datatype, NiftiImage, Volume, encode_nifti, looks_like_labels, read_nifti,
-};
+use hounsfield::volume::{Datatype, NiftiImage, Volume, encode_nifti, read_nifti};
+use pairs::By;
 use std::rc::Rc;
-
-/// The largest number of classes a label map can have.
-const MOST_CLASSES: usize = 256;
+use values::{labels_of, largest_label, lowest};
 
 #[derive(Clone)]
 pub(crate) struct ImageFile {
@@ -23,10 +23,15 @@ pub(crate) struct ImageFile {
     /// The lowest value.
     lowest: f32,
     label_problem: Option<String>,
-    /// Whether its label map, or that it has none, was chosen by hand or by a list: names do not change it then.
-    settled: bool,
+    /// What gave it its label map, or none.
+    by: By,
     phantom: bool,
 }
+
+/// Values below this are air in HU, so the image is CT.
+const AIR: f32 = -500.0;
+/// Images of other scales have no values this low, not even with an overshoot of resampling.
+const LOWEST_OF_OTHER_SCALES: f32 = -100.0;
 
 #[derive(Clone)]
 pub(crate) struct LabelFile {
@@ -52,9 +57,14 @@ impl ImageFile {
         self.spacing
     }
 
-    /// The lowest value.
-    pub(crate) fn lowest(&self) -> f32 {
-        self.lowest
+    /// Whether it looks like CT.
+    pub(crate) fn is_ct(&self) -> bool {
+        self.lowest < AIR
+    }
+
+    /// Whether its values may be HU: fat and air lie below water, which is 0.
+    pub(crate) fn may_be_ct(&self) -> bool {
+        self.lowest <= LOWEST_OF_OTHER_SCALES
     }
 
     /// Millimetres along each axis.
@@ -83,8 +93,14 @@ impl Cases {
         Ok((image.case(), image.read()?, read.volume))
     }
 
-    /// Takes a file in, as an image or as a label map. The words of an error are the reader's.
-    pub(crate) fn add(&mut self, name: String, bytes: Vec<u8>) -> Result<(), Refusal> {
+    /// Takes a file in, as an image or as a label map; `kind` is what a list says it is. The words of an error are the
+    /// reader's.
+    pub(crate) fn add(
+        &mut self,
+        name: String,
+        bytes: Vec<u8>,
+        kind: Option<Kind>,
+    ) -> Result<(), Refusal> {
         let refuse = |why: String| Refusal {
             file: name.clone(),
             why,
@@ -93,9 +109,15 @@ impl Cases {
             return Ok(());
         }
         let read = read_nifti(&bytes, &name).map_err(|e| refuse(e.to_string()))?;
-        let (name, bytes) = (self.free_name(name), Rc::new(bytes));
         let volume = &read.volume;
-        match looks_like_labels(volume) {
+        let labels = match kind {
+            Some(Kind::Image) => None,
+            // What holds no labels is refused where it is paired, with the reason.
+            Some(Kind::Label) => Some(largest_label(volume).unwrap_or(u8::MAX)),
+            None => labels_of(&name, volume),
+        };
+        let (name, bytes) = (self.free_name(name), Rc::new(bytes));
+        match labels {
             Some(largest) => self.labels.push(LabelFile {
                 name,
                 bytes,
@@ -109,27 +131,32 @@ impl Cases {
                 spacing: volume.spacing(),
                 lowest: lowest(volume),
                 label_problem: None,
-                settled: false,
+                by: By::Names,
                 phantom: false,
             }),
         }
         Ok(())
     }
 
-    /// Takes in a file of a stored run. Another file of its name that is here gets a new one: a run finds its cases by
-    /// name.
-    pub(crate) fn add_stored(&mut self, name: String, bytes: Vec<u8>) {
-        if self.has(&name, &bytes) {
-            return;
+    /// Takes in a file of a stored run under its very name, since a run finds its cases by name: another file that has
+    /// the name here gets a new one.
+    pub(crate) fn add_stored(&mut self, name: String, bytes: Vec<u8>, kind: Option<Kind>) {
+        let (other, inside) = (self.free_name(name.clone()), format!("/{name}"));
+        let images = self.images.iter_mut().map(|i| (&mut i.name, &i.bytes));
+        let labels = self.labels.iter_mut().map(|l| (&mut l.name, &l.bytes));
+        let mut here = false;
+        for (have, known) in images.chain(labels) {
+            let named = *have == name || have.ends_with(&inside);
+            if !here && named && **known == bytes {
+                (*have, here) = (name.clone(), true);
+            } else if *have == name {
+                *have = other.clone();
+            }
         }
-        let other = self.free_name(name.clone());
-        let images = self.images.iter_mut().map(|image| &mut image.name);
-        let labels = self.labels.iter_mut().map(|label| &mut label.name);
-        if let Some(taken) = images.chain(labels).find(|have| **have == name) {
-            *taken = other;
+        if !here {
+            // What was accepted once is accepted again.
+            let _ = self.add(name, bytes, kind);
         }
-        // What was accepted once is accepted again.
-        let _ = self.add(name, bytes);
     }
 
     /// This name, or where another file has it the same with a folder of its own before it.
@@ -166,7 +193,7 @@ impl Cases {
             spacing: case.image.spacing(),
             lowest: lowest(&case.image),
             label_problem: None,
-            settled: true,
+            by: By::List,
             phantom: true,
         });
         Ok(self.images.len() - 1)
@@ -178,73 +205,15 @@ impl Cases {
         phantom_seed(&image.name)
     }
 
-    /// Finds label maps for images that have none, by their names; a single image and a single label map need none.
-    pub(crate) fn pair_new(&mut self) {
-        let used: Vec<Option<usize>> = self.images.iter().map(|image| image.label).collect();
-        let alone: Vec<usize> = (0..self.images.len())
-            .filter(|i| used[*i].is_none() && !self.images[*i].settled)
-            .collect();
-        let free: Vec<usize> = (0..self.labels.len())
-            .filter(|l| !used.contains(&Some(*l)))
-            .collect();
-        let images: Vec<&str> = alone
-            .iter()
-            .map(|i| self.images[*i].name.as_str())
-            .collect();
-        let labels: Vec<&str> = free.iter().map(|l| self.labels[*l].name.as_str()).collect();
-        let files = self.images.iter().filter(|image| !image.phantom).count();
-        let phantoms = self.images.len() - files;
-        let pairs = match (&alone[..], &free[..]) {
-            ([_], [_]) if files == 1 && self.labels.len() == phantoms + 1 => vec![Some(0)],
-            _ => pair_by_name(&images, &labels),
-        };
-        for (image, label) in alone.into_iter().zip(pairs) {
-            if let Some(label) = label {
-                self.pair(image, Some(free[label]));
-            }
-        }
-    }
-
-    /// Gives an image the label map that was chosen for it, or none.
-    pub(crate) fn choose(&mut self, image: usize, label: Option<usize>) {
-        self.pair(image, label);
-        if let Some(image) = self.images.get_mut(image) {
-            image.settled = true;
-        }
-    }
-
-    /// Gives an image a label map, or none; one that does not fit is refused with a reason that stays with the image.
-    fn pair(&mut self, index: usize, label: Option<usize>) {
-        let problem = label.and_then(|label| self.problem(index, label));
-        if let Some(image) = self.images.get_mut(index) {
-            image.label = label.filter(|_| problem.is_none());
-            image.label_problem = problem;
-        }
-    }
-
-    fn problem(&self, image: usize, label: usize) -> Option<String> {
-        let (Some(image), Some(label)) = (self.images.get(image), self.labels.get(label)) else {
-            return Some("there is no such file".to_owned());
-        };
-        let check = || -> Result<(), String> {
-            let image = image.read()?;
-            let read = read_nifti(&label.bytes, &label.name).map_err(|e| e.to_string())?;
-            check_labels(&image.volume, &read.volume, MOST_CLASSES)
-                .map_err(|e| format!("{}: {e}", label.name))?;
-            Ok(())
-        };
-        check().err()
-    }
-
     /// Classes, the background included, of the label maps of some images.
     pub(crate) fn classes(&self, images: &[usize]) -> usize {
         let labels = images
             .iter()
             .filter_map(|index| self.labels.get(self.images.get(*index)?.label?));
+        // The background and one more, however empty the label maps are.
         labels
             .map(|label| usize::from(label.largest) + 1)
-            .max()
-            .unwrap_or(2)
+            .fold(2, usize::max)
     }
 
     /// Image and label map as the viewer takes them: checked, and stored plainly.
@@ -324,19 +293,6 @@ impl Cases {
             (have == name || have.ends_with(&inside)) && same.as_slice() == bytes
         })
     }
-
-    /// The image of this name; else the only one whose file has its name, wherever it lies.
-    pub(crate) fn find(&self, name: &str) -> Option<usize> {
-        the_one(self.images.iter().map(|image| image.name.as_str()), name)
-    }
-
-    /// Gives an image the label map of this name, if it is here.
-    pub(crate) fn pair_named(&mut self, image: usize, label: &str) {
-        let found = the_one(self.labels.iter().map(|label| label.name.as_str()), label);
-        if found.is_some() && self.images.get(image).is_some_and(|i| i.label != found) {
-            self.choose(image, found);
-        }
-    }
 }
 
 const PHANTOM: &str = "phantom ";
@@ -344,25 +300,4 @@ const PHANTOM: &str = "phantom ";
 /// The seed in a phantom's name.
 pub(crate) fn phantom_seed(name: &str) -> Option<u64> {
     name.strip_prefix(PHANTOM)?.parse().ok()
-}
-
-fn the_one<'a>(names: impl Iterator<Item = &'a str> + Clone, wanted: &str) -> Option<usize> {
-    if let Some(exact) = names.clone().position(|name| name == wanted) {
-        return Some(exact);
-    }
-    let case = case_name(wanted);
-    let mut alike = names
-        .enumerate()
-        .filter(|(_, name)| case_name(name) == case);
-    let first = alike.next()?;
-    alike.next().is_none().then_some(first.0)
-}
-
-fn lowest(volume: &Volume) -> f32 {
-    let finite = volume
-        .data()
-        .iter()
-        .copied()
-        .filter(|value| value.is_finite());
-    finite.fold(f32::INFINITY, f32::min)
 }

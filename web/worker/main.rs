@@ -9,6 +9,8 @@ mod host;
 #[cfg(target_family = "wasm")]
 mod model;
 #[cfg(target_family = "wasm")]
+mod names;
+#[cfg(target_family = "wasm")]
 mod protocol;
 #[cfg(target_family = "wasm")]
 mod run_files;

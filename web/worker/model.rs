@@ -5,7 +5,7 @@ use burn::tensor::Device;
 use hounsfield::config::{FinetuneConfig, Preset, PretrainConfig, StageConfig};
 use hounsfield::dataset::phantom::{ORGAN_COLOURS, ORGAN_NAMES};
 use hounsfield::device::{Selected, check_precision};
-use hounsfield::nn::{Precision, Segmenter};
+use hounsfield::nn::{Precision, Restoration, Segmenter};
 use hounsfield::report::montage::label_colour;
 use hounsfield::weights::{
     self, Need, TransferError, TransferOptions, TransferReport, Values, WeightsFile, transfer,
@@ -36,10 +36,16 @@ pub(crate) struct Encoder {
 /// Settings of fine-tuning that carry on those of a pre-training.
 pub(crate) fn after(pretraining: PretrainConfig) -> Result<FinetuneConfig, String> {
     let PretrainConfig {
-        network, sampling, ..
+        network,
+        sampling,
+        decoder,
+        ..
     } = pretraining;
     let mut config: FinetuneConfig = Preset::Quickstart.settings().map_err(|e| e.to_string())?;
     config.network = network;
+    if decoder.restoration == Restoration::Unetr {
+        config.decoder.feature_size = decoder.feature_size;
+    }
     config.crops.spacing = sampling.spacing;
     config.crops.intensity = sampling.intensity;
     config.crops.intensity_min = sampling.intensity_min;

@@ -5,8 +5,8 @@ use crate::protocol::{Stage, Start, TrainRequest};
 use crate::settings::{self, DATALIST};
 use crate::training::{RUN, stage, stage_of};
 use hounsfield::config::{DataConfig, FinetuneConfig, PretrainConfig, StageConfig};
-use hounsfield::dataset::Case;
 use hounsfield::dataset::phantom::VALIDATION_SEED;
+use hounsfield::dataset::{Case, DataList};
 use hounsfield::platform::{self, memory};
 use hounsfield::train::Checkpoint;
 use hounsfield::weights::{Archive, ArchiveWriter};
@@ -104,6 +104,14 @@ pub(crate) fn place() -> Result<Place, String> {
     }
 }
 
+/// The list of cases of the run at hand.
+pub(crate) fn list() -> Result<DataList, String> {
+    let bytes = platform::read(&Path::new(RUN).join(DATALIST)).map_err(|_| {
+        "its list of cases: drop the split file with the run, as dataset.json".to_owned()
+    })?;
+    settings::listed(&bytes, DATALIST)
+}
+
 /// The cases of the run at hand: phantoms are made, others looked for by their names. Names of what is missing are
 /// the error.
 pub(crate) fn cases_of(place: &Place, cases: &mut Cases) -> Result<TrainRequest, Vec<String>> {
@@ -126,43 +134,42 @@ pub(crate) fn cases_of(place: &Place, cases: &mut Cases) -> Result<TrainRequest,
         let validation = make(VALIDATION_SEED, place.data.phantoms.div_ceil(4))?;
         return Ok(request(training, validation, Vec::new()));
     }
-    let file = Path::new(RUN).join(DATALIST);
-    let list = platform::read(&file)
-        .map_err(|_| {
-            "its list of cases: drop the split file with the run, as dataset.json".to_owned()
-        })
-        .and_then(|bytes| settings::listed(&bytes, DATALIST))
-        .map_err(|why| vec![why])?;
-    let mut missing = Vec::new();
-    let mut found = |listed: &[Case]| -> Vec<usize> {
-        let mut indices = Vec::new();
-        for case in listed {
-            let image = case.image.to_string_lossy();
-            let index = match phantom_seed(&image) {
-                Some(seed) => cases.add_phantom(seed).ok(),
-                None => cases.find(&image),
-            };
-            match index {
-                Some(index) => {
-                    if let Some(label) = &case.label {
-                        cases.pair_named(index, &label.to_string_lossy());
-                    }
-                    indices.push(index);
-                }
-                None => missing.push(image.into_owned()),
-            }
+    let list = list().map_err(|why| vec![why])?;
+    let listed: Vec<&Case> = list.training.iter().chain(&list.validation).collect();
+    for case in &listed {
+        if let Some(seed) = phantom_seed(&case.image.to_string_lossy()) {
+            // One that cannot be made is missing.
+            let _ = cases.add_phantom(seed);
         }
-        indices
-    };
-    let training = found(&list.training);
-    let validation = match list.validation.is_empty() {
-        true => training.clone(),
-        false => found(&list.validation),
+    }
+    let (mut images, mut missing) = (Vec::new(), Vec::new());
+    for (case, found) in listed.iter().zip(cases.find(&listed)) {
+        let Some(image) = found.image else {
+            missing.push(case.image.to_string_lossy().into_owned());
+            continue;
+        };
+        images.push(image);
+        let has = cases.images.get(image).and_then(|image| image.label);
+        match (&case.label, found.label) {
+            (Some(_), label @ Some(_)) if label != has => cases.choose(image, label),
+            (Some(label), None) if has.is_none() && place.stage == Stage::Finetune => {
+                missing.push(label.to_string_lossy().into_owned());
+            }
+            _ => {}
+        }
+    }
+    if !missing.is_empty() {
+        missing.sort_unstable();
+        missing.dedup();
+        return Err(missing);
+    }
+    // All were found, those to learn from first.
+    let validation = images.split_off(list.training.len());
+    let validation = match validation.is_empty() {
+        true => images.clone(),
+        false => validation,
     };
     let mut classes = list.classes;
     classes.truncate(place.classes);
-    match missing.is_empty() {
-        true => Ok(request(training, validation, classes)),
-        false => Err(missing),
-    }
+    Ok(request(images, validation, classes))
 }

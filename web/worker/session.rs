@@ -1,16 +1,16 @@
 //! What the worker holds, and its answers.
 
 mod download;
+mod files;
 mod runs;
 
 use crate::autosave::Autosave;
 use crate::cases::Cases;
 use crate::host::{console_error, on_message, received, send, tell};
-use crate::model::{Encoder, Model, Weights, legend, names, organs};
-use crate::protocol::{Call, ClassLine, Event, Refusal, Request, TrainRequest};
+use crate::model::{Encoder, Model, Weights, organs};
+use crate::protocol::{Call, Event, Request, TrainRequest};
 use crate::run_files;
 use crate::segment::{Segmentation, segment};
-use crate::settings::{self, use_of};
 use crate::storage;
 use crate::training::Failure;
 use hounsfield::dataset::DataList;
@@ -119,10 +119,7 @@ impl Session {
                 self.listing(json!({ "image": index, "classes": organs() }))
             }
             Request::AddFiles { names } => self.add_files(names, buffers),
-            Request::PairNew => {
-                self.cases.borrow_mut().pair_new();
-                self.listing(json!({}))
-            }
+            Request::PairNew => self.pair_new(),
             Request::Pair { image, label } => {
                 self.cases.borrow_mut().choose(image, label);
                 self.listing(json!({}))
@@ -131,8 +128,8 @@ impl Session {
                 let cases = self.cases.borrow().clone();
                 let buffers = cases.shown(image)?;
                 let classes = self.legend_of(&cases, image);
-                let lowest = cases.image(image)?.lowest();
-                Ok((json!({ "classes": classes, "lowest": lowest }), buffers))
+                let ct = cases.image(image)?.is_ct();
+                Ok((json!({ "classes": classes, "ct": ct }), buffers))
             }
             Request::UseModel {
                 name,
@@ -165,12 +162,15 @@ impl Session {
             Request::Forget => {
                 let (_busy, _) = self.claim()?;
                 storage::forget().await?;
+                // What is paused can go on, and is not stored again.
+                self.autosave.keep(false);
                 plain(json!({}))
             }
             Request::LoadRun { names } => {
                 let (_busy, _) = self.claim()?;
                 run_files::take(names.into_iter().zip(buffers).collect())?;
                 self.brought.set(true);
+                self.autosave.keep(true);
                 self.run_at_hand()
             }
             Request::Download { file } => self.download(file),
@@ -221,69 +221,6 @@ impl Session {
             "notice": notice,
             "seconds": started.elapsed().as_secs_f64(),
         }))
-    }
-
-    /// The cases, beside what else is to be said.
-    fn listing(&self, mut more: Value) -> Answer {
-        let cases = self.cases.borrow();
-        let (images, labels) = cases.lines();
-        let uses: Vec<Option<&str>> = match &*self.list.borrow() {
-            Some(list) => (0..images.len())
-                .map(|image| use_of(list, image, &cases))
-                .collect(),
-            None => Vec::new(),
-        };
-        more["uses"] = json!(uses);
-        more["images"] = json!(images);
-        more["labels"] = json!(labels);
-        plain(more)
-    }
-
-    fn add_files(&self, names: Vec<String>, buffers: Vec<Vec<u8>>) -> Answer {
-        let mut refused: Vec<Refusal> = Vec::new();
-        let mut classes = Vec::new();
-        for (name, bytes) in names.into_iter().zip(buffers) {
-            if name.to_lowercase().ends_with(".json") {
-                match settings::listed(&bytes, &name) {
-                    Ok(list) => {
-                        classes = list.classes.clone();
-                        self.list.replace(Some(list));
-                    }
-                    Err(why) => refused.push(Refusal { file: name, why }),
-                }
-                continue;
-            }
-            let added = self.cases.borrow_mut().add(name, bytes);
-            refused.extend(added.err());
-        }
-        plain(json!({ "refused": refused, "classes": classes }))
-    }
-
-    /// Names and colours of the labels an image shows.
-    fn legend_of(&self, cases: &Cases, image: usize) -> Vec<ClassLine> {
-        let classes = cases.classes(&[image]);
-        let (run, list) = (self.run.borrow(), self.list.borrow());
-        // Names of other scans' labels would be wrong.
-        let of_run = run.as_ref().filter(|run| {
-            let mut all = run.training.iter().chain(&run.validation);
-            all.any(|case| *case == image)
-        });
-        let of_list = list.as_ref();
-        let of_list = of_list.filter(|list| use_of(list, image, cases).is_some());
-        let given = match cases.phantom(image) {
-            Some(_) => organs(),
-            None => [
-                of_run.map(|run| &run.classes),
-                of_list.map(|list| &list.classes),
-            ]
-            .into_iter()
-            .flatten()
-            .find(|names| names.len() >= classes)
-            .cloned()
-            .unwrap_or_default(),
-        };
-        let enough = given.len().max(classes);
-        legend(&names(given, enough))
     }
 
     fn use_model(

@@ -1,7 +1,8 @@
 //! Settings of a run: those of the network at hand, the page's own length, what the data suggests, then the user's.
 
 use crate::cases::Cases;
-use crate::protocol::TrainRequest;
+use crate::names::{Kind, told};
+use crate::protocol::{Start, TrainRequest};
 use hounsfield::config::{
     DataConfig, FinetuneConfig, IntensityMode, Preset, PretrainConfig, RunConfig, SamplingConfig,
     SettingsError, StageConfig, StartConfig,
@@ -10,12 +11,11 @@ use hounsfield::dataset::phantom::VALIDATION_SEED;
 use hounsfield::dataset::{Case, DataList};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::iter::repeat_n;
 use std::path::{Path, PathBuf};
 
 /// Name of the list of cases in the run's folder.
 pub(crate) const DATALIST: &str = "dataset.json";
-/// Values below this are air in HU, so the image is CT.
-const AIR: f32 = -500.0;
 /// Minutes between autosaves.
 const AUTOSAVE: f64 = 0.5;
 
@@ -45,9 +45,54 @@ pub(crate) fn finetuning(
     config.inference.skip_air = true;
     config.decoder.classes = Some(classes(request, cases));
     let suggested = Suggested::of(request, cases, config.crops.spacing, config.crops.roi_size);
-    config.crops.intensity = suggested.intensity;
+    config.crops.intensity = (learned(request, model))
+        .filter(|mode| *mode != IntensityMode::Range || may_be_ct(request, cases))
+        .unwrap_or(suggested.intensity);
     config.crops.spacing = suggested.spacing;
     settled(config, request, cases)
+}
+
+/// How the network that a request starts from scales intensities: with another scale it sees other values than those it
+/// learned from.
+fn learned(request: &TrainRequest, model: Option<&FinetuneConfig>) -> Option<IntensityMode> {
+    let start = model.filter(|_| request.start != Start::Scratch)?;
+    Some(start.crops.intensity).filter(|mode| *mode != IntensityMode::Auto)
+}
+
+/// What is to be said where a network's scale is not what the scans suggest.
+pub(crate) fn intensity_notice(
+    request: &TrainRequest,
+    cases: &Cases,
+    model: Option<&FinetuneConfig>,
+    config: &FinetuneConfig,
+) -> Option<String> {
+    let crops = &config.crops;
+    let known = learned(request, model)?;
+    if known == IntensityMode::Range && crops.intensity != known {
+        if may_be_ct(request, cases) {
+            return None;
+        }
+        let start = model?;
+        return Some(format!(
+            "These scans are no CT, so each is scaled by its own values; the network knows values from {} to {}.",
+            start.crops.intensity_min, start.crops.intensity_max
+        ));
+    }
+    if known != crops.intensity {
+        return None;
+    }
+    match (known, are_ct(request, cases)) {
+        (IntensityMode::Range, false) => Some(format!(
+            "The network knows values from {} to {} and keeps that range, but these scans do not look like CT: start \
+             from nothing, or write intensity = \"percentile\" under [crops] in Advanced.",
+            crops.intensity_min, crops.intensity_max
+        )),
+        (IntensityMode::Percentile | IntensityMode::Zscore, true) => Some(
+            "The network knows scans that are scaled by their own values, and goes on so; these look like CT."
+                .to_owned(),
+        ),
+        _ => None,
+    }
 }
 
 /// Settings of pre-training the encoder of such a network.
@@ -59,6 +104,7 @@ pub(crate) fn pretraining(
     let mut config: PretrainConfig = Preset::Quickstart.settings()?;
     if let Some(model) = model {
         config.network = model.network.clone();
+        config.decoder.feature_size = model.decoder.feature_size;
         let crops = model.crops.clone();
         config.sampling = SamplingConfig {
             spacing: crops.spacing,
@@ -146,15 +192,26 @@ impl Suggested {
                 })
             }
         };
-        let is_ct = images().take(3).all(|image| image.lowest() < AIR);
         Suggested {
-            intensity: match is_ct {
+            intensity: match are_ct(request, cases) {
                 true => IntensityMode::Range,
                 false => IntensityMode::Percentile,
             },
             spacing,
         }
     }
+}
+
+/// Whether the first scans to learn from look like CT.
+fn are_ct(request: &TrainRequest, cases: &Cases) -> bool {
+    let images = request.training.iter().filter_map(|i| cases.image(*i).ok());
+    images.take(3).all(|image| image.is_ct())
+}
+
+/// Whether the first scans to learn from may hold HU at all.
+fn may_be_ct(request: &TrainRequest, cases: &Cases) -> bool {
+    let images = request.training.iter().filter_map(|i| cases.image(*i).ok());
+    images.take(3).all(|image| image.may_be_ct())
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
@@ -207,17 +264,29 @@ pub(crate) fn listed(bytes: &[u8], name: &str) -> Result<DataList, String> {
     DataList::parse(bytes, name, Path::new("")).map_err(|e| e.to_string())
 }
 
-/// What a list has an image for, in the page's words: `learn`, `check`, or nothing for a test case.
-pub(crate) fn use_of(list: &DataList, image: usize, cases: &Cases) -> Option<&'static str> {
-    let holds = |listed: &[Case]| {
-        let mut all = listed.iter();
-        all.any(|case| cases.find(&case.image.to_string_lossy()) == Some(image))
-    };
-    [
-        (&list.test, ""),
-        (&list.validation, "check"),
-        (&list.training, "learn"),
-    ]
-    .into_iter()
-    .find_map(|(listed, says)| holds(listed).then_some(says))
+/// All cases of a list, those for a test first: they are for nothing else.
+pub(crate) fn cases_in(list: &DataList) -> Vec<&Case> {
+    let learnt = list.validation.iter().chain(&list.training);
+    list.test.iter().chain(learnt).collect()
+}
+
+/// What a list says a file is.
+pub(crate) fn kind_in(list: &DataList, file: &str) -> Option<Kind> {
+    told(&cases_in(list), file)
+}
+
+/// What a list has each image for, in the page's words: `learn`, `check`, or nothing for a test case.
+pub(crate) fn uses_of(list: &DataList, cases: &Cases) -> Vec<Option<&'static str>> {
+    let says = repeat_n("", list.test.len())
+        .chain(repeat_n("check", list.validation.len()))
+        .chain(repeat_n("learn", list.training.len()));
+    let mut uses = vec![None; cases.images.len()];
+    for (found, says) in cases.find(&cases_in(list)).into_iter().zip(says) {
+        if let Some(index) = found.image
+            && let Some(of_image) = uses.get_mut(index)
+        {
+            *of_image = of_image.or(Some(says));
+        }
+    }
+    uses
 }

@@ -12,7 +12,7 @@ use hounsfield::config::{FinetuneConfig, PretrainConfig, StageConfig};
 use hounsfield::dataset::{DatasetError, MemorySource};
 use hounsfield::platform::{self, memory};
 use hounsfield::train::{
-    Checkpoint, Control, Finetuning, Pretraining, Run, Summary, Task, TrainError, train,
+    Checkpoint, Control, Finetuning, Outcome, Pretraining, Run, Task, TrainError, train,
 };
 use hounsfield::weights::{Need, PatchGrids, TransferOptions, Values, WeightsError};
 use serde::Deserialize;
@@ -117,7 +117,7 @@ impl Workshop {
         config: FinetuneConfig,
         start: Values,
         resume: Option<Checkpoint<FinetuneConfig>>,
-    ) -> Result<Summary, Failure> {
+    ) -> Result<Outcome, Failure> {
         let transform = config.transform();
         transform.validate().map_err(|e| e.to_string())?;
         let prepare = |index: usize| {
@@ -143,7 +143,7 @@ impl Workshop {
         request: &TrainRequest,
         config: PretrainConfig,
         resume: Option<Checkpoint<PretrainConfig>>,
-    ) -> Result<Summary, Failure> {
+    ) -> Result<Outcome, Failure> {
         let transform = config.transform();
         transform.validate().map_err(|e| e.to_string())?;
         let prepare = |index: usize| {
@@ -185,7 +185,7 @@ impl Workshop {
         task: T,
         resume: Option<Checkpoint<T::Config>>,
         watch: Watch,
-    ) -> Result<Summary, Failure> {
+    ) -> Result<Outcome, Failure> {
         let progress = resume
             .as_ref()
             .map(|checkpoint| checkpoint.manifest.progress);
@@ -214,16 +214,19 @@ pub(crate) fn starting(
     encoder: Option<&Encoder>,
     config: &FinetuneConfig,
 ) -> Result<Values, String> {
-    let (name, bytes) = match (start, model, encoder) {
+    let (name, bytes, trained) = match (start, model, encoder) {
         (Start::Scratch, ..) => return Ok(Values::new()),
-        (Start::Model, Some(model), _) => (model.name.as_str(), model.bytes.as_slice()),
-        (Start::Encoder, _, Some(encoder)) => (encoder.name.as_str(), encoder.bytes.as_slice()),
+        (Start::Model, Some(model), _) => (&model.name, &model.bytes, Some(&model.config)),
+        (Start::Encoder, _, Some(encoder)) => {
+            (&encoder.name, &encoder.bytes, encoder.config.as_ref())
+        }
         (Start::Model, None, _) => return Err("there is no network at hand".to_owned()),
         (Start::Encoder, _, None) => return Err("there is no pre-trained encoder".to_owned()),
     };
     let file = model::open(name, bytes)?;
+    // Of the number of patches alone, other than equal edges cannot be told.
     let grids = PatchGrids {
-        from: None,
+        from: trained.map(|trained| trained.unetr().vit.grid()),
         to: config.unetr().vit.grid(),
     };
     let options = TransferOptions {

@@ -1,6 +1,6 @@
 //! Flags of `bench`.
 
-use crate::cli::args::{DeviceArgs, Settings, Source};
+use crate::cli::args::{DeviceArgs, Layers, Settings};
 use crate::config::PretrainConfig;
 use crate::nn::Precision;
 use clap::{Args, Subcommand};
@@ -76,7 +76,7 @@ pub(in crate::cli) struct BenchInferArgs {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct BenchDataArgs {
     #[command(flatten)]
-    pub source: Source,
+    pub source: Layers,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,

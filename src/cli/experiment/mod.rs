@@ -19,6 +19,7 @@ use crate::train::Control;
 use anyhow::{Context, ensure};
 use clap::Args;
 use runs::{Ended, Runner};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use trial::Trial;
@@ -46,9 +47,16 @@ pub(super) fn run(args: &ExperimentArgs) -> anyhow::Result<ExitCode> {
     stop_on_interrupt(&control, "stopping after this step and saving")?;
     let plan = read_plan(args)?;
     let trials = trial::all(&plan)?;
+    let seen = trial::seen_before(&plan)?;
+    if let Some(first) = seen.first() {
+        log::warn!(
+            "{} test scans, such as {first}, are among those of pre-training: their results say less of new scans",
+            seen.len()
+        );
+    }
     folder::claim(&args.out, &args.plan)?;
     let _lock = lock(&args.out)?;
-    match go(args, &plan, &trials, &control)? {
+    match go(args, &plan, &trials, seen, &control)? {
         Some(results) => {
             if args.json {
                 print(&serde_json::to_string(&results)?)?;
@@ -91,6 +99,7 @@ fn go(
     args: &ExperimentArgs,
     plan: &ExperimentPlan,
     trials: &[Trial],
+    seen: Vec<String>,
     control: &Control,
 ) -> anyhow::Result<Option<results::Results>> {
     let started = Instant::now();
@@ -135,7 +144,7 @@ fn go(
         ended.push((trial.clone(), done));
         results::write_curves(&out, plan, &ended)?;
     }
-    let results = results::Results::new(plan, &selected.description, &before, &ended)?;
+    let results = results::Results::new(plan, &selected.description, &before, &ended, seen)?;
     results.write(&out, &ended)?;
     say(&results.table().text());
     say(&format!(
@@ -176,9 +185,18 @@ fn pretraining(plan: &ExperimentPlan) -> anyhow::Result<Vec<(Option<u64>, Pretra
 /// it means in fine-tuning. An encoder that sees other values there than it learned from is of little use.
 fn intensity(plan: &ExperimentPlan, wanted: IntensityMode) -> anyhow::Result<IntensityMode> {
     let mut modality = None;
+    let mut modes = BTreeSet::new();
     for list in plan.data.finetune.values() {
         modality = DataList::load(list, Some(&plan.data.root))?.modality;
+        let mode = plan.finetune.crops.intensity.settled(modality.as_deref());
+        modes.insert(format!("{mode:?}"));
     }
+    ensure!(
+        modes.len() < 2,
+        "the split files of data.finetune are of different modalities, so that finetune.crops.intensity would mean {}: \
+         give them the same \"modality\", or name the intensity in the plan",
+        Vec::from_iter(modes).join(" and ")
+    );
     let settled = |mode: IntensityMode| mode.settled(modality.as_deref());
     let (before, after) = (settled(wanted), settled(plan.finetune.crops.intensity));
     if before != after {

@@ -3,7 +3,7 @@
 use crate::cli::experiment::runs::Ended;
 use crate::cli::experiment::trial::{Trial, pretraining_folder};
 use crate::cli::resumed::differences;
-use crate::config::{Arm, ExperimentPlan};
+use crate::config::{Arm, ExperimentPlan, PretrainPlan};
 use crate::metric::{CaseScore, Method, SizeResult, Summary, compare_methods};
 use crate::platform;
 use crate::report::bars::{self, learning_curves};
@@ -26,6 +26,10 @@ pub(super) struct Results {
     sizes: Vec<SizeResult>,
     /// Test cases left out of the comparison, because one has no foreground at all.
     left_out: Vec<String>,
+    /// Test cases whose images pre-training has seen, without their labels.
+    seen_in_pretraining: Vec<String>,
+    /// Whether all pre-trained runs start from the same encoder.
+    one_encoder: bool,
     /// Names of the classes by label, the background first.
     classes: Vec<String>,
     /// What is different in the optimisers of arms that have their own, in words.
@@ -69,6 +73,7 @@ impl Results {
         device: &str,
         before: &[(Option<u64>, Ended)],
         ended: &[(Trial, Ended)],
+        seen_in_pretraining: Vec<String>,
     ) -> anyhow::Result<Self> {
         let mut left_out = Vec::new();
         let mut sizes = Vec::new();
@@ -105,6 +110,12 @@ impl Results {
             device: device.to_owned(),
             sizes,
             left_out,
+            seen_in_pretraining,
+            one_encoder: match &plan.pretrain {
+                Some(PretrainPlan::Weights(_)) => true,
+                Some(PretrainPlan::Run { per_seed, .. }) => !per_seed,
+                None => false,
+            },
             classes: classes.unwrap_or_default(),
             optimizers,
             pretraining: pretraining.collect(),
@@ -176,6 +187,18 @@ impl Results {
                 run.seconds / 60.0,
                 run.best_validation_l1
                     .map_or("-".to_owned(), |value| format!("{value:.4}")),
+            ));
+        }
+        if self.one_encoder {
+            text.push_str(
+                "\nAll pre-trained runs start from the same weights: no interval shows how far another pre-training would lie from this one.\n",
+            );
+        }
+        if !self.seen_in_pretraining.is_empty() {
+            text.push_str(&format!(
+                "\n**Seen in pre-training, without labels: {} of the test cases**, so their results say less of new scans: {}.\n",
+                self.seen_in_pretraining.len(),
+                self.seen_in_pretraining.join(", ")
             ));
         }
         for (arm, changes) in &self.optimizers {

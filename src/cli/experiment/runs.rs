@@ -1,7 +1,7 @@
 //! The runs of an experiment, each brought to its end once.
 
 use crate::cli::args::{Grid, ModelArgs};
-use crate::cli::evaluate::{Source, evaluation};
+use crate::cli::evaluate::{Predictions, evaluation};
 use crate::cli::experiment::folder::RUNS;
 use crate::cli::experiment::trial::Trial;
 use crate::cli::finetune::Finetune;
@@ -230,7 +230,7 @@ impl<'a> Runner<'a> {
         };
         let model = model(&wanted, &self.selected.device)?;
         let classes = model.network.classes();
-        let source = Source::Network {
+        let source = Predictions::Network {
             windows: SlidingWindow {
                 window: model.config.crops.roi_size,
                 overlap: plan.scoring.overlap,

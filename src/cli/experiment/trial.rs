@@ -1,9 +1,12 @@
 //! One run of fine-tuning in an experiment.
 
-use crate::config::{Arm, ExperimentPlan, FinetuneConfig};
-use crate::dataset::{DataList, check_cases};
+use crate::cli::data::listed;
+use crate::config::{Arm, ExperimentPlan, FinetuneConfig, PretrainPlan};
+use crate::dataset::{DataList, case_names, check_cases};
 use crate::nn::Architecture;
 use anyhow::{Context, ensure};
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 /// A size, a way to start and a seed.
@@ -79,6 +82,37 @@ pub(super) fn all(plan: &ExperimentPlan) -> anyhow::Result<Vec<Trial>> {
         }
     }
     Ok(trials)
+}
+
+/// Names of the test cases whose images are among those of pre-training, which sees no labels. A result on them says
+/// less of new scans than one on others.
+pub(super) fn seen_before(plan: &ExperimentPlan) -> anyhow::Result<Vec<String>> {
+    let (Some(path), Some(PretrainPlan::Run { config, .. })) =
+        (&plan.data.pretrain, &plan.pretrain)
+    else {
+        return Ok(Vec::new());
+    };
+    let root = (!path.is_dir()).then_some(plan.data.root.as_path());
+    let mut before = listed(path, root, false)?;
+    if let Some(limit) = config.data.limit.and_then(NonZeroUsize::new) {
+        before.limit(limit);
+    }
+    let images: BTreeSet<PathBuf> = (before.training.iter().chain(&before.validation))
+        .map(|case| canonical(&case.image))
+        .collect();
+    let mut seen = BTreeSet::new();
+    for list in plan.data.finetune.values() {
+        let test = DataList::load(list, Some(&plan.data.root))?.test;
+        let names = case_names(&test).into_iter().zip(&test);
+        let names = names.filter(|(_, case)| images.contains(&canonical(&case.image)));
+        seen.extend(names.map(|(name, _)| name));
+    }
+    Ok(seen.into_iter().collect())
+}
+
+/// The file itself, whichever way leads to it.
+fn canonical(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 fn check_list(path: &Path, root: &Path, size: usize) -> anyhow::Result<()> {

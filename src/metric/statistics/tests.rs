@@ -131,11 +131,18 @@ fn an_interval_over_seeds_is_as_wide_as_seeds_disagree() {
         .unwrap()
         .unwrap();
     assert_eq!(over_seeds, again);
-    // Seeds that agree leave what cases say.
-    let same = [cases(0.5), cases(0.5)];
-    let better = [cases(0.51), cases(0.51)];
-    let agreed = seeds_interval(&same, &better, &settings).unwrap().unwrap();
+    // Seeds that differ, but agree about the gain, leave what cases say: they are drawn in pairs.
+    let better = [cases(0.51), cases(0.61)];
+    let agreed = seeds_interval(&baseline, &better, &settings)
+        .unwrap()
+        .unwrap();
     assert!((agreed.low - 0.01).abs() < 1e-9 && (agreed.high - 0.01).abs() < 1e-9);
+    // Of another number of seeds none has a partner.
+    let three = [cases(0.51), cases(0.61), cases(0.56)];
+    let apart = seeds_interval(&baseline, &three, &settings)
+        .unwrap()
+        .unwrap();
+    assert!(apart.low < 0.0 && apart.high > 0.05, "{apart:?}");
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub enum TransferError {
     },
     /// The transformer is not complete.
     #[error(
-        "the weights hold {found} of the encoder's {total} tensors, {first} is missing: use the file of a whole network, or --allow-partial to leave the rest random"
+        "the weights hold {found} of the encoder's {total} tensors, {first} is missing: use the file of a whole network, or let fine-tuning leave the rest random (allow_partial)"
     )]
     Incomplete {
         /// Tensors that are there.
@@ -81,7 +81,7 @@ pub enum TransferError {
     },
     /// Position embeddings of another number of patches.
     #[error(
-        "the position embeddings are for {found} patches and the network has {expected}: choose the patch size and crop the weights were made with, or --resize-positions to interpolate them"
+        "the position embeddings are for {found} patches and the network has {expected}: choose the patch size and crop the weights were made with, or let fine-tuning or convert interpolate them (resize_positions)"
     )]
     Positions {
         /// Patches in the file.

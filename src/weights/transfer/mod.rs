@@ -162,6 +162,9 @@ pub fn transfer(
     Ok((values, report))
 }
 
+/// Where the names of UNETR's last layer begin.
+const LAST_LAYER: &str = "out.";
+
 /// Tensors of the network that are not in the file.
 #[derive(Default)]
 struct Missing {
@@ -177,6 +180,11 @@ impl Missing {
             &mut self.others
         };
         list.push(name.to_owned());
+    }
+
+    /// Whether nothing but the last layer is missing, as where pre-training had a decoder.
+    fn last_layer_alone(&self) -> bool {
+        self.others.iter().all(|name| name.starts_with(LAST_LAYER))
     }
 
     fn check(
@@ -208,7 +216,7 @@ impl Missing {
         match self.others.first().filter(|_| options.need == Need::All) {
             Some(first)
                 if matches!(target.kind, NetworkKind::Unetr | NetworkKind::Unet)
-                    && report.origin.network != target.kind =>
+                    && (report.origin.network != target.kind || self.last_layer_alone()) =>
             {
                 Err(TransferError::WrongStage {
                     kind: report.origin.network.to_string(),

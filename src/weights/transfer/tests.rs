@@ -139,7 +139,14 @@ fn an_encoder_cannot_predict() {
         matches!(error, TransferError::WrongStage { missing: 3, .. }),
         "{error}"
     );
-    let cut = with(vit("vit.", 8), &DECODER[..2]);
+    // With a decoder that was pre-trained too, the last layer alone is missing.
+    let unfinished = with(vit("vit.", 8), &DECODER[..2]);
+    let error = moved(&unfinished, &unetr(), &ALL).unwrap_err();
+    assert!(
+        matches!(error, TransferError::WrongStage { missing: 1, .. }),
+        "{error}"
+    );
+    let cut = with(vit("vit.", 8), &DECODER[1..]);
     let error = moved(&cut, &unetr(), &ALL).unwrap_err();
     assert!(
         matches!(error, TransferError::Parts { missing: 1, .. }),

@@ -1,6 +1,8 @@
 //! What a run is not gone on with.
 
 use super::*;
+use hounsfield::config::PretrainConfig;
+use hounsfield::train::Checkpoint;
 
 /// Resuming fails with one line that holds every part, and the checkpoint stays as it was.
 fn refused(folder: &Path, more: &[&str], parts: &[&str]) {
@@ -97,19 +99,24 @@ fn an_edited_tensor_is_refused_by_its_file() {
 fn an_edited_manifest_is_refused() {
     let folder = stopped();
     let path = file(folder.path(), "checkpoints/last/manifest.json");
-    let whole = manifest(folder.path(), "last");
-    let edits: [(&str, Value); 4] = [
-        ("/progress/step", 3.into()),
-        ("/updates", 3.into()),
-        ("/config/run/seed", 7.into()),
-        ("/tensors", Value::Array(Vec::new())),
-    ];
-    for (place, value) in edits {
-        let mut edited = whole.clone();
-        *edited.pointer_mut(place).expect(place) = value;
-        std::fs::write(&path, edited.to_string()).unwrap();
-        refused(folder.path(), &[], &[]);
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let parsed = manifest(folder.path(), "last");
+    let number = |place: &str| parsed.pointer(place).expect(place).to_string();
+    for (name, place) in [
+        ("step", "/progress/step"),
+        ("updates", "/updates"),
+        ("seed", "/config/run/seed"),
+    ] {
+        let from = format!("\"{name}\": {}", number(place));
+        let edited = whole.replacen(&from, &format!("\"{name}\": 3"), 1);
+        assert_ne!(edited, whole, "{from}");
+        std::fs::write(&path, edited).unwrap();
+        refused(folder.path(), &[], &["manifest.json", "checksum"]);
     }
+    // Another layout is no edit.
+    let flat: String = whole.lines().map(str::trim).collect();
+    std::fs::write(&path, flat).unwrap();
+    Checkpoint::<PretrainConfig>::read(&file(folder.path(), "checkpoints/last")).unwrap();
 }
 
 #[test]

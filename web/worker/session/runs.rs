@@ -5,6 +5,7 @@ use crate::autosave::Mark;
 use crate::cases::{Cases, phantom_seed};
 use crate::host::tell;
 use crate::model::{Encoder, after};
+use crate::names::Kind;
 use crate::protocol::{Event, Stage, Start, TrainRequest};
 use crate::training::{self, Failure, RUN, Workshop, class_names};
 use crate::{run_files, settings, storage};
@@ -12,7 +13,7 @@ use hounsfield::config::{FinetuneConfig, PretrainConfig, SettingsError, StageCon
 use hounsfield::device::{check_precision, estimate_finetuning, estimate_pretraining};
 use hounsfield::platform;
 use hounsfield::report::metrics::METRICS_FILE;
-use hounsfield::train::{Checkpoint, Control, Summary};
+use hounsfield::train::{Checkpoint, Control, Outcome};
 use serde_json::json;
 use std::path::Path;
 use std::rc::Rc;
@@ -26,34 +27,42 @@ type MakeSettings<C> =
 const RUN_FILES: u64 = 16;
 
 impl Session {
+    /// Settings of the network that a request starts from or resembles.
+    fn known(&self, request: &TrainRequest) -> Option<FinetuneConfig> {
+        let (model, encoder) = (self.model.borrow(), self.encoder.borrow());
+        let model = model.as_ref().map(|model| &model.config);
+        let encoder = encoder.as_ref().and_then(|encoder| encoder.config.as_ref());
+        let known = match request.start {
+            Start::Encoder => encoder.or(model),
+            Start::Model | Start::Scratch => model,
+        };
+        known.cloned()
+    }
+
     /// Checked settings of a stage: `make` is the stage's function of [`settings`].
     fn config<C: StageConfig>(
         &self,
         request: &TrainRequest,
         make: MakeSettings<C>,
     ) -> Result<C, Failure> {
-        let model = self.model.borrow().clone();
-        let encoder = self.encoder.borrow().clone();
-        let model = model.as_ref().map(|model| &model.config);
-        let encoder = encoder.as_ref().and_then(|encoder| encoder.config.as_ref());
-        let model = match request.start {
-            Start::Encoder => encoder.or(model),
-            Start::Model | Start::Scratch => model,
-        };
-        let config = make(request, &self.cases.borrow(), model).map_err(words)?;
+        let model = self.known(request);
+        let config = make(request, &self.cases.borrow(), model.as_ref()).map_err(words)?;
         config.validate().map_err(words)?;
         check_precision(&self.selected()?, config.run().precision).map_err(words)?;
         Ok(config)
     }
 
     pub(super) fn plan(&self, request: &TrainRequest) -> Answer {
+        let mut notice = None;
         let (settings, text, memory, names, spacing) = match request.stage {
             Stage::Finetune => {
                 let config = self.config(request, settings::finetuning)?;
                 let averaged = config.optimizer.ema_decay > 0.0;
                 let crops = config.crops_at_once() as u64;
                 let memory = estimate_finetuning(&config.segmenter(), crops, averaged);
-                let names = class_names(request, &self.cases.borrow(), config.unetr().classes);
+                let (known, cases) = (self.known(request), self.cases.borrow());
+                notice = settings::intensity_notice(request, &cases, known.as_ref(), &config);
+                let names = class_names(request, &cases, config.unetr().classes);
                 let spacing = config.crops.spacing;
                 (json!(config), config.to_toml(), memory, names, spacing)
             }
@@ -61,7 +70,7 @@ impl Session {
                 let config = self.config(request, settings::pretraining)?;
                 let averaged = config.optimizer.ema_decay > 0.0;
                 let views = config.views_at_once() as u64;
-                let memory = estimate_pretraining(&config.vit(), views, averaged);
+                let memory = estimate_pretraining(&config.restorer(), views, averaged);
                 let spacing = config.sampling.spacing;
                 (json!(config), config.to_toml(), memory, Vec::new(), spacing)
             }
@@ -77,6 +86,7 @@ impl Session {
             "largest_tensor": memory.largest_tensor,
             "held": cases.saturating_add(memory.state.saturating_mul(RUN_FILES) / 4),
             "classes": names,
+            "notice": notice,
         }))
     }
 
@@ -124,6 +134,7 @@ impl Session {
     async fn keep_data(&self, request: &TrainRequest, cases: &Cases) {
         self.run.replace(Some(request.clone()));
         self.brought.set(false);
+        self.autosave.keep(true);
         if let Err(why) = storage::forget().await {
             return tell(&Event::NotSaved { why }, Vec::new());
         }
@@ -133,7 +144,9 @@ impl Session {
         all.dedup();
         let kept = |index: &&usize| cases.phantom(**index).is_none();
         let own: Vec<usize> = all.iter().filter(kept).copied().collect();
+        let label = |index: &usize| cases.labels.get(cases.images.get(*index)?.label?);
         let about = json!({
+            "labels": own.iter().filter_map(label).map(|label| &label.name).collect::<Vec<_>>(),
             "phantoms": all.iter().filter(|index| !own.contains(index))
                 .filter_map(|index| Some(cases.images.get(*index)?.name.clone()))
                 .collect::<Vec<_>>(),
@@ -162,7 +175,7 @@ impl Session {
         };
         self.run.replace(Some(request.clone()));
         let workshop = self.workshop(&control)?;
-        if self.brought.get() {
+        if self.brought.get() && self.autosave.keeps() {
             self.keep_data(&request, &workshop.cases).await;
             self.autosave.schedule(Mark {
                 stage: place.stage,
@@ -189,7 +202,7 @@ impl Session {
     }
 
     /// Takes over what a run left.
-    fn finish(&self, request: &TrainRequest, ended: Result<Summary, Failure>) -> Answer {
+    fn finish(&self, request: &TrainRequest, ended: Result<Outcome, Failure>) -> Answer {
         let summary = ended?;
         let mut answer = json!({
             "step": summary.progress.step,
@@ -250,9 +263,14 @@ impl Session {
 
     pub(super) async fn restore(&self) -> Answer {
         if let Some(stored) = storage::data().await {
+            let labels = stored.about()["labels"].as_array();
             for place in 0..stored.count() {
                 if let Some((name, bytes)) = stored.file(place).await {
-                    self.cases.borrow_mut().add_stored(name, bytes);
+                    let kind = labels.map(|labels| match labels.iter().any(|l| *l == name) {
+                        true => Kind::Label,
+                        false => Kind::Image,
+                    });
+                    self.cases.borrow_mut().add_stored(name, bytes, kind);
                 }
             }
             for name in stored.about()["phantoms"].as_array().into_iter().flatten() {
@@ -266,6 +284,7 @@ impl Session {
             if storage::load(&stored, Path::new(RUN)).await.is_some() && run_files::place().is_ok()
             {
                 self.brought.set(false);
+                self.autosave.keep(true);
                 return self.run_at_hand();
             }
         }

@@ -1,0 +1,65 @@
+// Scans whose names say nothing, a list that tells which label map is whose, and a person who knows better.
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { join } from "node:path";
+import { drop, says } from "./browser.mjs";
+
+// A label map with nothing in it.
+function emptied(from, to) {
+  const bytes = gunzipSync(readFileSync(from));
+  bytes.fill(0, bytes.readFloatLE(108));
+  writeFileSync(to, gzipSync(bytes));
+}
+
+// `computing` is the page's worker. Gives what was seen.
+export async function obeysLists(page, computing, folder, data) {
+  const seen = {};
+  const file = (kind, number) => join(data, `hippocampus/${kind}/hippocampus_${number}.nii.gz`);
+  const names = () => page.getAttribute("#names", "placeholder");
+  const label = () => page.inputValue("[aria-label='Label map of scans/p1/ct.nii.gz']");
+
+  // As files come from a folder, the list last.
+  const patients = ["024", "052", "158"].map((number, index) => [`p${index + 1}`, number]);
+  const scans = patients.flatMap(([name, number]) => [
+    { name: `scans/${name}/ct.nii.gz`, path: file("images", number) },
+    { name: `scans/${name}/drawn.nii.gz`, path: file("labels", number) },
+  ]);
+  const [p1, p2, p3] = patients.map(([name]) => ({ image: `${name}/ct.nii.gz`, label: `${name}/drawn.nii.gz` }));
+  const list = { name: "list.json", path: join(folder, "list.json") };
+  writeFileSync(list.path, JSON.stringify({ labels: { 0: "background", 1: "front", 2: "back" }, training: [p1, p2], validation: [p3] }));
+  await drop(page, [...scans, list]);
+  await says(page, "estimate", /Learns from 2, checks with 1/);
+  seen.named = await names();
+
+  // A scan outside the list, whose label map holds nothing but is called one.
+  const empty = join(folder, "empty.nii.gz");
+  emptied(file("labels", "104"), empty);
+  await drop(page, [{ name: "new/mr.nii.gz", path: file("images", "104") }, { name: "new/mr_seg.nii.gz", path: empty }]);
+  await says(page, "case", /mr.nii.gz · \S+ · labelled/);
+  await page.selectOption("[aria-label='Use of new/mr.nii.gz']", "learn");
+  await says(page, "estimate", /Learns from 3, checks with 1/);
+  seen.unnamed = await names();
+
+  // What a person chose holds against the list, and in a new worker.
+  await page.evaluate(() => (document.getElementById("pairs").open = true));
+  await page.selectOption("[aria-label='Label map of scans/p1/ct.nii.gz']", "");
+  await says(page, "estimate", /Learns from 2, checks with 1/);
+  await drop(page, [list]);
+  await says(page, "estimate", /Learns from 1, checks with 1/);
+  seen.chosen = [await label()];
+  await page.click("#more-phantoms");
+  await says(page, "case", /for checks/);
+  await computing.evaluate(() => {
+    const fatal = { event: { kind: "fatal", why: "it was told to" } };
+    setTimeout(() => postMessage({ text: JSON.stringify(fatal), buffers: [] }), 100);
+  });
+  await says(page, "banner", /and was started anew/);
+  seen.chosen.push(await label());
+  seen.phantoms = await page.locator("#case option", { hasText: "phantom" }).count();
+
+  await page.focus("#canvas");
+  await page.keyboard.press("ArrowUp");
+  seen.moved = await says(page, "moved", / mm/);
+  return seen;
+}

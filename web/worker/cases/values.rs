@@ -1,0 +1,65 @@
+//! What kind of file the values tell, where its name does not.
+
+use hounsfield::dataset::names_labels;
+use hounsfield::volume::{Volume, looks_like_labels};
+
+/// How far a label may be from a whole number: scaled storage rounds.
+const WHOLE: f32 = 1e-3;
+
+/// The largest label, if a file is a label map: its name decides, and in doubt its values.
+pub(super) fn labels_of(name: &str, volume: &Volume) -> Option<u8> {
+    let folder = name.rsplit(['/', '\\']).nth(1).unwrap_or_default();
+    if names_labels(name) {
+        return largest_label(volume);
+    }
+    // The values of an empty label map tell nothing.
+    let empty = || largest_label(volume).filter(|largest| *largest == 0 && names_labels(folder));
+    looks_like_labels(volume).or_else(empty)
+}
+
+/// The largest of the values, if all of them can be labels.
+pub(super) fn largest_label(volume: &Volume) -> Option<u8> {
+    volume.data().iter().try_fold(0, |largest, value| {
+        let whole = value.round_ties_even();
+        let fits = (value - whole).abs() <= WHOLE && (0.0..256.0).contains(&whole);
+        fits.then_some((whole as u8).max(largest))
+    })
+}
+
+/// The lowest finite value of an image; 0 without any.
+pub(super) fn lowest(volume: &Volume) -> f32 {
+    let finite = volume.data().iter().copied().filter(|v| v.is_finite());
+    finite.reduce(f32::min).unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hounsfield::volume::Affine;
+
+    fn volume(value: impl Fn(usize) -> f32) -> Volume {
+        let data = (0..1000).map(value).collect();
+        Volume::new([10, 10, 10], data, Affine::identity()).unwrap()
+    }
+
+    #[test]
+    fn a_name_tells_a_label_map_and_in_doubt_its_values() {
+        let (empty, organs) = (volume(|_| 0.0), volume(|i| (i / 5 % 14) as f32));
+        assert_eq!(labels_of("p1_seg.nii.gz", &empty), Some(0));
+        assert_eq!(labels_of("Task1/labelsTr/p1.nii.gz", &empty), Some(0));
+        assert_eq!(labels_of("p1.nii.gz", &empty), None);
+        assert_eq!(labels_of("p1.nii.gz", &organs), Some(13));
+        // Values that change from voxel to voxel, and were rounded.
+        let rounded = volume(|i| (i * 37 % 113) as f32 + 5e-4);
+        assert_eq!(labels_of("p1-label.nii", &rounded), Some(112));
+        assert_eq!(labels_of("p1.nii", &rounded), None);
+    }
+
+    #[test]
+    fn a_name_makes_no_labels_of_hounsfield_units() {
+        let ct = volume(|i| (i / 5 % 14) as f32 - 1000.0);
+        assert_eq!(labels_of("labels/p1_mask.nii.gz", &ct), None);
+        assert_eq!(labels_of("p1_mask.nii.gz", &volume(|i| i as f32)), None);
+        assert_eq!(lowest(&ct), -1000.0);
+    }
+}
