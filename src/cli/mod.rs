@@ -18,6 +18,7 @@ mod progress;
 mod recorder;
 mod resumed;
 mod run_folder;
+mod settings;
 mod signal;
 mod summary;
 mod training;

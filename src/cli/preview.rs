@@ -1,9 +1,10 @@
 //! `preview`: the views of a volume, without training; and the picture it shares with training.
 
 use crate::augment::{RandomKey, Stage, Transform, views};
-use crate::cli::args::{PreviewArgs, layered};
+use crate::cli::args::PreviewArgs;
 use crate::cli::data::{data_list, settle_intensity, warn_of_other_scale};
 use crate::cli::output::{Inputs, say};
+use crate::cli::settings::layered;
 use crate::config::{IntensityMode, PretrainConfig};
 use crate::dataset::phantom::{PhantomSpec, abdomen};
 use crate::dataset::prepare_file;

@@ -1,7 +1,7 @@
 //! Settings of a run that goes on, held against those it was started with.
 
-use crate::cli::args::apply_flags;
 use crate::cli::run_folder::{CASES_FILE, CONFIG_FILE};
+use crate::cli::settings::apply_flags;
 use crate::config::StageConfig;
 use crate::dataset::{DataList, case_names};
 use crate::platform;

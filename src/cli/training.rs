@@ -1,12 +1,13 @@
 //! What every command that trains does around the loop: settings, device, folder, observers, summary.
 
-use crate::cli::args::{RunArgs, layered};
+use crate::cli::args::RunArgs;
 use crate::cli::output::{bytes, duration, print, say};
 use crate::cli::preview::PictureOrientation;
 use crate::cli::progress::Progress;
 use crate::cli::recorder::{All, Recorder, StageReport};
 use crate::cli::resumed::{make_absolute, resumed_config, same_cases};
 use crate::cli::run_folder::{RunFolder, SUMMARY_FILE, lock, write_config};
+use crate::cli::settings::layered;
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::summary::{RunSummary, Scores};
 use crate::config::StageConfig;

@@ -11,6 +11,7 @@ mod check;
 mod error;
 mod experiment;
 mod finetune;
+mod intensity;
 pub(crate) mod parse;
 mod preset;
 mod sections;
@@ -21,10 +22,11 @@ pub use experiment::{Arm, ExperimentPlan, PlanData, PlanScoring, PretrainPlan};
 pub use finetune::{
     AugmentConfig, CropConfig, DecoderConfig, FinetuneConfig, InferenceConfig, StartConfig,
 };
+pub use intensity::IntensityMode;
 pub use preset::Preset;
 pub use sections::{
-    DataConfig, IntensityMode, LossConfig, NetworkConfig, OptimizerConfig, RestorationConfig,
-    RunConfig, SamplingConfig, ValidationMode,
+    DataConfig, LossConfig, NetworkConfig, OptimizerConfig, RestorationConfig, RunConfig,
+    SamplingConfig, ValidationMode,
 };
 pub use stage::StageConfig;
 

@@ -1,8 +1,8 @@
 //! Between a network's tensors and host values under the original's names.
 
-use crate::weights::WeightsError;
+use crate::weights::{Named, WeightsError};
 use burn::Tensor;
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::module::{ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{TensorData, Transaction};
 use std::collections::BTreeMap;
 
@@ -26,84 +26,6 @@ pub enum DiskLayout {
 
 /// Host values by name, in the layout of files.
 pub type Values = BTreeMap<String, Vec<f32>>;
-
-/// A network whose parameters have names in files.
-pub trait Named: Module {
-    /// The name in files of the parameter at a path of field names.
-    fn parameter_name(path: &str) -> String {
-        path.to_owned()
-    }
-}
-
-impl Named for crate::nn::VisionTransformer {}
-
-impl Named for crate::nn::ViTAutoEncoder {
-    /// The original keeps the transformer's parameters at the root.
-    fn parameter_name(path: &str) -> String {
-        path.strip_prefix("vit.").unwrap_or(path).to_owned()
-    }
-}
-
-impl Named for crate::nn::Unetr {
-    /// The original numbers its encoders and decoders by level and wraps every convolution in a layer.
-    fn parameter_name(path: &str) -> String {
-        if path.starts_with("vit.") {
-            return path.to_owned();
-        }
-        let mut parts: Vec<String> = path.split('.').map(str::to_owned).collect();
-        match parts.first().map(String::as_str) {
-            Some("encoder1") => parts.insert(1, "layer".to_owned()),
-            Some("out") => parts.insert(1, "conv".to_owned()),
-            Some(list @ ("encoders" | "decoders")) => {
-                let level = parts.get(1).and_then(|n| n.parse().ok()).unwrap_or(0usize) + 2;
-                let name = format!("{}{level}", list.trim_end_matches('s'));
-                parts.splice(..2, [name]);
-            }
-            _ => {}
-        }
-        if parts.get(1).is_some_and(|part| part == "blocks") {
-            match parts.get(3).map(String::as_str) {
-                Some("transp_conv") => parts[3] = "0".to_owned(),
-                Some("conv_block") => parts[3] = "1".to_owned(),
-                _ => {}
-            }
-        }
-        parts.insert(parts.len() - 1, "conv".to_owned());
-        parts.join(".")
-    }
-}
-
-impl Named for crate::nn::Unet {
-    /// Its stages of the way down are its own; the rest is named as in [`crate::nn::Unetr`].
-    fn parameter_name(path: &str) -> String {
-        match path.starts_with("downs.") {
-            true => path.to_owned(),
-            false => crate::nn::Unetr::parameter_name(path),
-        }
-    }
-}
-
-impl Named for crate::nn::Restorer {
-    /// The names of the network it is.
-    fn parameter_name(path: &str) -> String {
-        match path.split_once('.') {
-            Some(("Linear", path)) => crate::nn::ViTAutoEncoder::parameter_name(path),
-            Some(("Unetr", path)) => crate::nn::Unetr::parameter_name(path),
-            _ => path.to_owned(),
-        }
-    }
-}
-
-impl Named for crate::nn::Segmenter {
-    /// The names of the network it is.
-    fn parameter_name(path: &str) -> String {
-        match path.split_once('.') {
-            Some(("Unetr", path)) => crate::nn::Unetr::parameter_name(path),
-            Some(("Unet", path)) => crate::nn::Unet::parameter_name(path),
-            _ => path.to_owned(),
-        }
-    }
-}
 
 impl DiskLayout {
     /// The layout of a parameter, given the struct that holds it.

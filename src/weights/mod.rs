@@ -8,13 +8,15 @@
 mod door;
 mod error;
 mod file;
+mod naming;
 mod source;
 mod transfer;
 
 pub(crate) use door::PathStack;
-pub use door::{DiskLayout, Named, ParameterInfo, Values, collect, describe, export, fill};
+pub use door::{DiskLayout, ParameterInfo, Values, collect, describe, export, fill};
 pub use error::WeightsError;
 pub use file::{decode, encode};
+pub use naming::Named;
 pub use source::{
     Archive, ArchiveWriter, ElementType, FileFormat, ReadError, StoredTensor, WeightsFile,
     encode_pytorch,

@@ -1,6 +1,7 @@
 //! Flags of `bench`.
 
-use crate::cli::args::{DeviceArgs, Layers, Settings};
+use crate::cli::args::{DeviceArgs, Layers};
+use crate::cli::settings::Settings;
 use crate::config::PretrainConfig;
 use crate::nn::Precision;
 use clap::{Args, Subcommand};

@@ -1,10 +1,10 @@
 //! `bench data`: the data path of pre-training.
 
 use crate::augment::{RandomKey, Stage, Transform, views};
-use crate::cli::args::layered;
 use crate::cli::bench::args::BenchDataArgs;
 use crate::cli::data::data_list;
 use crate::cli::output::print;
+use crate::cli::settings::layered;
 use crate::config::{Preset, PretrainConfig};
 use crate::dataset::prepare_file;
 use crate::platform::Instant;

@@ -1,0 +1,123 @@
+//! Settings as flags, over those of a file, over those of a preset.
+
+use crate::cli::args::Layers;
+use crate::config::{Preset, StageConfig};
+use anyhow::Context;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, FromArgMatches};
+use std::marker::PhantomData;
+
+/// The settings as flags. Clap's own values are never used: a flag counts only where it was given, see [`layered`].
+#[derive(Debug, Clone)]
+pub(super) struct Settings<C>(PhantomData<C>);
+
+impl<C: StageConfig + Args> Args for Settings<C> {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        with_defaults::<C>(C::augment_args_for_update(command))
+    }
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        with_defaults::<C>(C::augment_args_for_update(command))
+    }
+}
+
+impl<C> FromArgMatches for Settings<C> {
+    fn from_arg_matches(_: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Settings(PhantomData))
+    }
+    fn update_from_arg_matches(&mut self, _: &ArgMatches) -> Result<(), clap::Error> {
+        Ok(())
+    }
+}
+
+/// Says in the help of each setting what it is where its flag is not given. A number below zero is a value, so that
+/// it is refused by the setting's name and not as a flag of its own.
+fn with_defaults<C: StageConfig>(command: clap::Command) -> clap::Command {
+    let presets: Vec<(&str, toml::Table)> = Preset::ALL
+        .into_iter()
+        .filter_map(|preset| {
+            let table = toml::Table::try_from(preset.settings::<C>().ok()?).ok()?;
+            Some((preset.name(), table))
+        })
+        .collect();
+    command.mut_args(|arg| {
+        let name = arg.get_id().as_str();
+        let values: Vec<(&str, String)> = presets
+            .iter()
+            .filter_map(|(preset, table)| {
+                let value = table.values().find_map(|section| section.get(name))?;
+                Some((*preset, shown(value)))
+            })
+            .collect();
+        let Some((_, first)) = values.first() else {
+            return arg;
+        };
+        let defaults = if values.iter().all(|(_, value)| value == first) {
+            format!("default: {first}")
+        } else {
+            let each = |(preset, value): &(&str, String)| format!("{preset}: {value}");
+            values.iter().map(each).collect::<Vec<_>>().join(", ")
+        };
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        arg.help(format!("{help} [{defaults}]"))
+            .allow_negative_numbers(true)
+    })
+}
+
+/// A setting's value as it is given on the command line.
+fn shown(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text.clone(),
+        toml::Value::Array(values) => {
+            let mut shown: Vec<String> = values.iter().map(self::shown).collect();
+            // Three equal sizes are given as one.
+            if shown.windows(2).all(|pair| pair[0] == pair[1]) {
+                shown.truncate(1);
+            }
+            shown.join(",")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Changes settings by the flags that were given.
+pub(super) fn apply_flags<C: Args>(config: &mut C, flags: &ArgMatches) -> anyhow::Result<()> {
+    Ok(config.update_from_arg_matches(flags)?)
+}
+
+/// Settings of the preset, changed by the file, changed by the flags; checked. Also the name of the preset.
+///
+/// Without a named preset it is `fallback`, or else small with a data list and quickstart without one.
+pub(super) fn layered<C: StageConfig + Args>(
+    source: &Layers,
+    flags: &ArgMatches,
+    fallback: Option<Preset>,
+) -> anyhow::Result<(C, Preset)> {
+    let mut given = C::default();
+    apply_flags(&mut given, flags)?;
+    let preset = match (&source.preset, fallback, &given.data().datalist) {
+        (Some(name), _, _) => name.parse()?,
+        (None, Some(fallback), _) => fallback,
+        (None, None, Some(_)) => Preset::Small,
+        (None, None, None) => Preset::Quickstart,
+    };
+    let mut config: C = preset.settings()?;
+    if let Some(file) = &source.config {
+        let place = file.display().to_string();
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read the settings in {place}"))?;
+        config = config.overlaid(&text, &place)?;
+        config.unsettle();
+    }
+    apply_flags(&mut config, flags)?;
+    // Presets count steps, which would silence what is given in epochs.
+    let given = |flag: &str| flags.value_source(flag) == Some(ValueSource::CommandLine);
+    if given("validation_interval") && !given("validation_steps") {
+        config.run_mut().validation_steps = 0;
+    }
+    if given("epochs") && !given("max_steps") {
+        config.run_mut().max_steps = None;
+    }
+    config.validate()?;
+    config.settle();
+    Ok((config, preset))
+}

@@ -1,0 +1,94 @@
+//! What input values mean: HU, or whatever a volume's own values say.
+
+use crate::transform::{Intensity, IntensityWindow};
+use serde::{Deserialize, Serialize};
+
+/// How input values become the network's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "lowercase")]
+pub enum IntensityMode {
+    /// Range for CT, percentile for a split file that says that it is something else.
+    #[default]
+    Auto,
+    /// From intensity_min and intensity_max to 0 and 1: the original's.
+    Range,
+    /// From the 0.5th and 99.5th percentile of each volume's foreground to 0 and 1.
+    Percentile,
+    /// Mean 0 and deviation 1 over each volume's foreground.
+    Zscore,
+}
+
+impl IntensityMode {
+    /// The transform, with the window of the range.
+    pub fn transform(self, min: f32, max: f32) -> Intensity {
+        match self {
+            IntensityMode::Auto | IntensityMode::Range => {
+                Intensity::Range(IntensityWindow { min, max })
+            }
+            IntensityMode::Percentile => Intensity::Percentile,
+            IntensityMode::Zscore => Intensity::Zscore,
+        }
+    }
+
+    /// What `auto` means for images of a modality.
+    pub fn settled(self, modality: Option<&str>) -> Self {
+        match (self, modality) {
+            (IntensityMode::Auto, Some(modality)) if !is_ct(modality) => IntensityMode::Percentile,
+            (IntensityMode::Auto, _) => IntensityMode::Range,
+            (mode, _) => mode,
+        }
+    }
+}
+
+/// Whether a data set's word for what made its images means values in HU. PET/CT may mean either, and its PET is not.
+fn is_ct(modality: &str) -> bool {
+    let upper = modality.to_uppercase();
+    let mut words = upper.split(|c: char| !c.is_alphanumeric());
+    let named =
+        |word: &str| word.starts_with("CT") || word == "CBCT" || word.ends_with("TOMOGRAPHY");
+    !upper.contains("PET") && !upper.contains("POSITRON") && words.any(named)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_call_ct_by_many_names() {
+        for name in [
+            "CT",
+            "ct",
+            "CTA",
+            "CT angiography",
+            "CBCT",
+            "Computed Tomography",
+            "cone-beam CT",
+        ] {
+            assert_eq!(
+                IntensityMode::Auto.settled(Some(name)),
+                IntensityMode::Range,
+                "{name}"
+            );
+        }
+        for name in [
+            "MRI",
+            "T1",
+            "PET/CT",
+            "positron emission tomography",
+            "US",
+            "sector scan",
+        ] {
+            assert_eq!(
+                IntensityMode::Auto.settled(Some(name)),
+                IntensityMode::Percentile,
+                "{name}"
+            );
+        }
+        assert_eq!(IntensityMode::Auto.settled(None), IntensityMode::Range);
+        assert_eq!(
+            IntensityMode::Zscore.settled(Some("CT")),
+            IntensityMode::Zscore
+        );
+    }
+}
