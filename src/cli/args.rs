@@ -49,7 +49,7 @@ pub(super) enum Command {
 
 /// Where settings come from.
 #[derive(Debug, Args)]
-pub(super) struct Layers {
+pub(super) struct SettingsSource {
     /// Named settings: quickstart, small or tutorial [default: quickstart without a datalist, small with one; bench: tutorial]
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
@@ -69,7 +69,7 @@ pub(super) struct DeviceArgs {
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
     #[command(flatten)]
-    pub source: Layers,
+    pub source: SettingsSource,
     /// Folder of the run [default: a new one under runs/]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -270,7 +270,7 @@ pub(super) struct PreviewArgs {
     #[arg(long, value_name = "FILE", default_value = "preview.png")]
     pub out: PathBuf,
     #[command(flatten)]
-    pub source: Layers,
+    pub source: SettingsSource,
     #[command(flatten)]
     pub settings: Settings<PretrainConfig>,
 }

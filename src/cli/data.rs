@@ -2,7 +2,9 @@
 
 use crate::cli::output::say;
 use crate::cli::preview::PictureOrientation;
-use crate::config::{DataConfig, FinetuneConfig, IntensityMode, PretrainConfig};
+use crate::config::{
+    DataConfig, FinetuneConfig, IntensityMode, LOWEST_OF_OTHER_SCALES, PretrainConfig,
+};
 use crate::dataset::phantom::{PhantomCase, PhantomSpec, VALIDATION_SEED, abdomen};
 use crate::dataset::{
     Cache, Case, DataList, FileSource, MemorySource, Preparation, VolumeSource, class_notices,
@@ -69,9 +71,6 @@ fn labelled_folder(folder: &Path) -> anyhow::Result<DataList> {
     }
     Ok(found.list)
 }
-
-/// CT in HU has air in it, far below this; MR and CT of another scale have not.
-const LOWEST_OF_OTHER_SCALES: f32 = -100.0;
 
 /// Settles what `auto` means by the list's modality. Where the list names none and the first image is not in HU, a
 /// warning tells what to do: the window of CT makes little of other images.

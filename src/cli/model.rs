@@ -4,11 +4,10 @@ use crate::cli::args::ModelArgs;
 use crate::cli::run_folder::CONFIG_FILE;
 use crate::config::{FinetuneConfig, IntensityMode, Preset, StageConfig};
 use crate::nn::{Segmenter, VitConfig};
-use crate::optim::HEAD;
 use crate::platform;
 use crate::weights::{
-    self, Need, PatchGrids, Reasoned, TransferOptions, TransferReport, Values, WeightsFile,
-    transfer,
+    self, ENCODER, HEAD, Need, NetworkKind, PatchGrids, Reasoned, TransferOptions, TransferReport,
+    Values, WeightsFile, transfer,
 };
 use anyhow::{Context, bail};
 use burn::tensor::Device;
@@ -111,11 +110,13 @@ pub(super) fn starting_weights(
     };
     let (values, report) = load(&file, &parameters_of(config)?, &options)?;
     // The last layer may be of other classes.
-    let other_size = |tensor: &&Reasoned| {
-        !tensor.name.starts_with(HEAD) && tensor.reason.contains(" in the file, ")
+    let decoder = |tensor: &&Reasoned| {
+        ![ENCODER, HEAD]
+            .iter()
+            .any(|part| tensor.name.starts_with(part))
     };
-    let decoder = report.random.iter().filter(other_size).count();
-    if decoder > 0 {
+    let decoder = report.random.iter().filter(decoder).count();
+    if decoder > 0 && report.origin.network == NetworkKind::Unetr {
         log::warn!(
             "{decoder} tensors of the decoder in {} are of another size and stay random: give both the same --feature-size",
             path.display()

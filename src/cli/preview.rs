@@ -178,6 +178,7 @@ pub(super) fn run(args: &PreviewArgs, flags: &ArgMatches) -> anyhow::Result<Exit
 mod tests {
     use super::*;
     use crate::report::montage::{Slices, Zoom};
+    use crate::transform::AXIS_ORDERS;
 
     /// Voxels to the patient's right, to the front and to the head, and one of them.
     const SIZES: [usize; 3] = [6, 8, 10];
@@ -217,16 +218,8 @@ mod tests {
     #[test]
     fn slices_are_axial_and_radiological_however_a_volume_is_stored() {
         let oblique = Affine::new_rotation(nalgebra::Vector3::new(0.2, -0.15, 0.35));
-        let orders = [
-            [0, 1, 2],
-            [0, 2, 1],
-            [1, 0, 2],
-            [1, 2, 0],
-            [2, 0, 1],
-            [2, 1, 0],
-        ];
         for turn in [Affine::identity(), oblique] {
-            for order in orders {
+            for order in AXIS_ORDERS {
                 (0..8).for_each(|backwards| check(order, backwards, &turn));
             }
         }

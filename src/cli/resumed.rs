@@ -86,7 +86,9 @@ pub(super) fn same_cases(folder: &Path, list: &DataList) -> anyhow::Result<()> {
 }
 
 /// Settings that say where files lie. What matters of them is which cases they give, which the names of the cases hold.
-const PLACES: [&str; 3] = ["data.datalist", "data.data_root", "start.pretrained"];
+const PLACES: [&str; 2] = ["data.datalist", "data.data_root"];
+/// What a run started from is in its weights by now.
+const START: &str = "start.pretrained";
 
 /// Refuses to count a finished run as done when it was made with other settings than are wanted now.
 pub(super) fn check_finished<C: StageConfig>(folder: &Path, wanted: &C) -> anyhow::Result<()> {
@@ -104,7 +106,7 @@ pub(super) fn check_begun<C: StageConfig>(
     wanted: &C,
 ) -> anyhow::Result<()> {
     refuse(folder, differences(saved, wanted)?, |name| {
-        FREE.contains(&name) || PLACES.contains(&name)
+        FREE.contains(&name) || PLACES.contains(&name) || name == START
     })
 }
 
@@ -114,7 +116,7 @@ fn check_unchanged<C: StageConfig>(folder: &Path, saved: &C, wanted: &C) -> anyh
     let listed = |config: &C| config.data().datalist.is_some();
     let moved = listed(saved) && listed(wanted);
     refuse(folder, differences(saved, wanted)?, |name| {
-        FREE.contains(&name) || (moved && name.starts_with("data.data"))
+        FREE.contains(&name) || (moved && PLACES.contains(&name))
     })
 }
 

@@ -1,6 +1,6 @@
 //! Settings as flags, over those of a file, over those of a preset.
 
-use crate::cli::args::Layers;
+use crate::cli::args::SettingsSource;
 use crate::config::{Preset, StageConfig};
 use anyhow::Context;
 use clap::parser::ValueSource;
@@ -88,7 +88,7 @@ pub(super) fn apply_flags<C: Args>(config: &mut C, flags: &ArgMatches) -> anyhow
 ///
 /// Without a named preset it is `fallback`, or else small with a data list and quickstart without one.
 pub(super) fn layered<C: StageConfig + Args>(
-    source: &Layers,
+    source: &SettingsSource,
     flags: &ArgMatches,
     fallback: Option<Preset>,
 ) -> anyhow::Result<(C, Preset)> {

@@ -221,14 +221,13 @@ impl ExperimentPlan {
         if self.finetune.start.resize_positions {
             after.image_size = before.image_size;
         }
-        let features = (
+        let [size, wanted] = [
             config.decoder.feature_size,
             self.finetune.decoder.feature_size,
-        );
-        if config.decoder.restoration == Restoration::Unetr && features.0 != features.1 {
+        ];
+        if config.decoder.restoration == Restoration::Unetr && size != wanted {
             return Err(format!(
-                "[pretrain] and [finetune] are of different decoders, with feature sizes {} and {}: give both the same decoder.feature_size",
-                features.0, features.1
+                "[pretrain] and [finetune] are of different decoders, with feature sizes {size} and {wanted}: give both the same decoder.feature_size"
             ));
         }
         if before == after {

@@ -3,6 +3,9 @@
 use crate::transform::{Intensity, IntensityWindow};
 use serde::{Deserialize, Serialize};
 
+/// CT in HU has air in it, far below this; MR and CT of another scale have not, not even with an overshoot of resampling.
+pub const LOWEST_OF_OTHER_SCALES: f32 = -100.0;
+
 /// How input values become the network's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]

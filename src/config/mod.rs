@@ -22,7 +22,7 @@ pub use experiment::{Arm, ExperimentPlan, PlanData, PlanScoring, PretrainPlan};
 pub use finetune::{
     AugmentConfig, CropConfig, DecoderConfig, FinetuneConfig, InferenceConfig, StartConfig,
 };
-pub use intensity::IntensityMode;
+pub use intensity::{IntensityMode, LOWEST_OF_OTHER_SCALES};
 pub use preset::Preset;
 pub use sections::{
     DataConfig, LossConfig, NetworkConfig, OptimizerConfig, RestorationConfig, RunConfig,

@@ -84,6 +84,13 @@ pub struct SamplingConfig {
     pub ratchet: bool,
 }
 
+impl SamplingConfig {
+    /// Crops of a step.
+    pub fn crops_per_step(&self) -> usize {
+        self.batch_volumes.saturating_mul(self.samples_per_volume)
+    }
+}
+
 /// Sizes of the vision transformer (specification 5).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(
@@ -108,13 +115,6 @@ pub struct NetworkConfig {
     /// Attention heads
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub heads: usize,
-}
-
-impl SamplingConfig {
-    /// Crops of a step.
-    pub fn crops_per_step(&self) -> usize {
-        self.batch_volumes.saturating_mul(self.samples_per_volume)
-    }
 }
 
 /// What paints the volume back in pre-training (specification 5.3).

@@ -4,7 +4,7 @@
 use crate::kernels::{self, AdamStep, is_cpu};
 use crate::optim::GradientMap;
 use crate::platform::zip_chunks;
-use crate::weights::{Named, PathStack};
+use crate::weights::{ENCODER, HEAD, Named, PathStack};
 use burn::Tensor;
 use burn::module::{ModuleMapper, Param};
 use burn::tensor::TensorData;
@@ -42,12 +42,6 @@ pub struct AdamConfig {
     /// The same for the last layer of a segmentation network, whose names begin with `out.`.
     pub head_rate: f64,
 }
-
-/// Where the names of a network's pre-trained part begin.
-pub const ENCODER: &str = "vit.";
-
-/// Where the names of the last layer of a segmentation network begin.
-pub const HEAD: &str = "out.";
 
 impl Default for AdamConfig {
     fn default() -> Self {

@@ -7,7 +7,7 @@ mod average;
 mod gradients;
 mod schedule;
 
-pub use adam::{Adam, AdamConfig, Decay, ENCODER, HEAD, Moments};
+pub use adam::{Adam, AdamConfig, Decay, Moments};
 pub use average::WeightAverage;
 pub use gradients::{Gain, GradientMap, accumulate, gain};
 pub use schedule::{Schedule, ScheduleKind};

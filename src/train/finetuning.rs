@@ -9,11 +9,10 @@ use crate::infer::{Blending, InferError, SlidingWindow, segment};
 use crate::loss::segmentation_loss;
 use crate::metric::{Overlaps, mean_of_running_means, mean_of_some};
 use crate::nn::Segmenter;
-use crate::optim::HEAD;
 use crate::train::parts::{Parts, upload};
 use crate::train::{BatchMaker, Control, Picture, StepOutput, Task, TrainError, Validation};
 use crate::transform::Labelled;
-use crate::weights::{self, Values};
+use crate::weights::{self, HEAD, Values};
 use burn::Tensor;
 use burn::tensor::Device;
 use std::sync::Arc;
@@ -287,6 +286,16 @@ mod tests {
     use crate::transform::{FinetuneTransform, IntensityWindow};
     use crate::volume::{Affine, Volume};
 
+    fn transform() -> FinetuneTransform {
+        FinetuneTransform {
+            spacing: [1.0; 3],
+            intensity: IntensityWindow { min: 0.0, max: 4.0 }.into(),
+            patch: [8; 3],
+            classes: 3,
+            ..FinetuneTransform::default()
+        }
+    }
+
     /// Two cases of 8^3 voxels: one voxel in eight has label 1, none has label 2.
     fn cases() -> Arc<dyn VolumeSource<Labelled>> {
         let case = |name: &str| {
@@ -295,14 +304,7 @@ mod tests {
             let volume = |data| Volume::new([8; 3], data, Affine::identity()).unwrap();
             (name.to_owned(), volume(image), volume(label))
         };
-        let transform = FinetuneTransform {
-            spacing: [1.0; 3],
-            intensity: IntensityWindow { min: 0.0, max: 4.0 }.into(),
-            patch: [8; 3],
-            classes: 3,
-            ..FinetuneTransform::default()
-        };
-        let cases = MemorySource::prepare_labelled([case("a"), case("b")], &transform);
+        let cases = MemorySource::prepare_labelled([case("a"), case("b")], &transform());
         Arc::new(cases.unwrap())
     }
 
@@ -363,16 +365,9 @@ mod tests {
         let volume = |value| Volume::new([8; 3], vec![value; 512], Affine::identity()).unwrap();
         let mut image = volume(1.0);
         image.data_mut()[0] = 2.0;
-        let transform = FinetuneTransform {
-            spacing: [1.0; 3],
-            intensity: IntensityWindow { min: 0.0, max: 4.0 }.into(),
-            patch: [8; 3],
-            classes: 3,
-            ..FinetuneTransform::default()
-        };
         let case = ("a".to_owned(), image, volume(0.0));
-        let empty = MemorySource::prepare_labelled([case], &transform).unwrap();
-        let none = MemorySource::prepare_labelled([], &transform).unwrap();
+        let empty = MemorySource::prepare_labelled([case], &transform()).unwrap();
+        let none = MemorySource::prepare_labelled([], &transform()).unwrap();
         for validation in [empty, none] {
             let config = config(false);
             let found = Finetuning::new(config, cases(), Arc::new(validation), Values::new());

@@ -28,6 +28,8 @@ pub use foreground::{crop, foreground_box};
 pub use geometry::{Geometry, Space};
 pub use intensity::{Intensity, IntensityWindow, scale_intensity};
 pub use labels::{LabelError, check_labels};
+#[cfg(test)]
+pub(crate) use orientation::AXIS_ORDERS;
 pub use orientation::{RasAxis, orient_ras, ras_axes};
 pub use pad::pad_to;
 pub use pretrain::PretrainTransform;

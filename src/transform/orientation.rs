@@ -211,6 +211,17 @@ fn reorder<T: Copy>(
     }
 }
 
+/// Every order in which a volume's axes can be stored.
+#[cfg(test)]
+pub(crate) const AXIS_ORDERS: [[usize; 3]; 6] = [
+    [0, 1, 2],
+    [0, 2, 1],
+    [1, 0, 2],
+    [1, 2, 0],
+    [2, 0, 1],
+    [2, 1, 0],
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -236,15 +247,7 @@ mod tests {
     #[test]
     fn every_voxel_keeps_its_world_position() -> Result<(), TransformError> {
         let shape = [3, 37, 41];
-        let permutations = [
-            [0, 1, 2],
-            [0, 2, 1],
-            [1, 0, 2],
-            [1, 2, 0],
-            [2, 0, 1],
-            [2, 1, 0],
-        ];
-        for permutation in permutations {
+        for permutation in AXIS_ORDERS {
             for signs in 0..8 {
                 let axes = std::array::from_fn(|w| {
                     let sign = if signs >> w & 1 == 1 { -1.0 } else { 1.0 };

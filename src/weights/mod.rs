@@ -16,7 +16,7 @@ pub(crate) use door::PathStack;
 pub use door::{DiskLayout, ParameterInfo, Values, collect, describe, export, fill};
 pub use error::WeightsError;
 pub use file::{decode, encode};
-pub use naming::Named;
+pub use naming::{ENCODER, HEAD, Named};
 pub use source::{
     Archive, ArchiveWriter, ElementType, FileFormat, ReadError, StoredTensor, WeightsFile,
     encode_pytorch,

@@ -3,6 +3,12 @@
 use crate::nn::{Restorer, Segmenter, Unet, Unetr, ViTAutoEncoder, VisionTransformer};
 use burn::module::Module;
 
+/// Where the names of UNETR's transformer begin, which pre-training gives.
+pub const ENCODER: &str = "vit.";
+
+/// Where the names of the last layer of a segmentation network begin.
+pub const HEAD: &str = "out.";
+
 /// A network whose parameters have names in files.
 pub trait Named: Module {
     /// The name in files of the parameter at a path of field names.

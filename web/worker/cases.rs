@@ -6,6 +6,7 @@ mod values;
 use crate::names::Kind;
 use crate::protocol::{ImageLine, LabelLine, Refusal};
 use crate::storage::File;
+use hounsfield::config::LOWEST_OF_OTHER_SCALES;
 use hounsfield::dataset::case_name;
 use hounsfield::dataset::phantom::{PhantomSpec, abdomen};
 use hounsfield::volume::{Datatype, NiftiImage, Volume, encode_nifti, read_nifti};
@@ -30,8 +31,6 @@ pub(crate) struct ImageFile {
 
 /// Values below this are air in HU, so the image is CT.
 const AIR: f32 = -500.0;
-/// Images of other scales have no values this low, not even with an overshoot of resampling.
-const LOWEST_OF_OTHER_SCALES: f32 = -100.0;
 
 #[derive(Clone)]
 pub(crate) struct LabelFile {

@@ -1,6 +1,6 @@
 //! Flags of `bench`.
 
-use crate::cli::args::{DeviceArgs, Layers};
+use crate::cli::args::{DeviceArgs, SettingsSource};
 use crate::cli::settings::Settings;
 use crate::config::PretrainConfig;
 use crate::nn::Precision;
@@ -77,7 +77,7 @@ pub(in crate::cli) struct BenchInferArgs {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct BenchDataArgs {
     #[command(flatten)]
-    pub source: Layers,
+    pub source: SettingsSource,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,

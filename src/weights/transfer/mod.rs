@@ -21,7 +21,7 @@ pub use report::{Origin, Reasoned, TransferReport};
 pub use unused::MonaiVersion;
 
 use crate::weights::source::WeightsFile;
-use crate::weights::{ParameterInfo, Values};
+use crate::weights::{HEAD, ParameterInfo, Values};
 use names::{Part, Recognised, is_unused_convolution, recognise};
 use plan::{Fitted, Sorted, sort};
 use report::reasoned;
@@ -162,9 +162,6 @@ pub fn transfer(
     Ok((values, report))
 }
 
-/// Where the names of UNETR's last layer begin.
-const LAST_LAYER: &str = "out.";
-
 /// Tensors of the network that are not in the file.
 #[derive(Default)]
 struct Missing {
@@ -184,7 +181,7 @@ impl Missing {
 
     /// Whether nothing but the last layer is missing, as where pre-training had a decoder.
     fn last_layer_alone(&self) -> bool {
-        self.others.iter().all(|name| name.starts_with(LAST_LAYER))
+        self.others.iter().all(|name| name.starts_with(HEAD))
     }
 
     fn check(
