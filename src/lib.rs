@@ -2,10 +2,12 @@
 //! Metal, DX12 or WebGPU and on CPUs, from one crate.
 //!
 //! A 3D vision transformer learns from unlabelled CT by undoing in-painting, out-painting and local shuffling, with
-//! a contrastive term between two views. The way of the data, each room knowing only those before it:
+//! a contrastive term between two views. The way of the data:
 //!
 //! [`volume`] → [`transform`] → [`dataset`] (cache) → [`augment`] → [`nn`] → [`loss`] → [`optim`] → [`train`] →
 //! [`report`].
+//!
+//! Which room may know which is the order of the table in `ARCHITECTURE.md`.
 //!
 //! `volume`, `transform`, `augment`, `dataset` and [`metric`] work on plain slices and are exact to the original
 //! recipe; everything from [`nn`] on works on [`burn`] tensors on a device chosen at run time ([`mod@device`]).

@@ -30,9 +30,21 @@ const withoutZarr = {
   },
 };
 
+const worker = join(out, "worker_bg.wasm");
+const program = readFileSync(worker);
+if (program.includes(".command_export")) {
+  throw new Error("each call into the worker's program would run all constructors: main must begin with run_constructors()");
+}
+if (process.env.TRUNK_PROFILE === "release") writeFileSync(worker, slim(program));
+
+// A page that is open while the server gets a new version tells the new worker from its own by this.
+const version = createHash("sha256").update(program).digest("hex");
+const define = { VERSION: JSON.stringify(version) };
+
 await build({
   entryPoints: [join(here, "page/main.js")],
   outfile: join(out, "page.js"),
+  define,
   bundle: true,
   format: "esm",
   target: "es2022",
@@ -42,19 +54,20 @@ await build({
   logLevel: "warning",
 });
 
-for (const file of ["page.css", "icon.svg", "worker_start.js"]) cpSync(join(here, "page", file), join(out, file));
+await build({
+  entryPoints: [join(here, "page/worker_start.js")],
+  outfile: join(out, "worker_start.js"),
+  define,
+  minify: true,
+  logLevel: "warning",
+});
+
+for (const file of ["page.css", "icon.svg"]) cpSync(join(here, "page", file), join(out, file));
 const model = join(here, "model");
 if (existsSync(model)) {
   mkdirSync(join(out, "model"), { recursive: true });
   cpSync(model, join(out, "model"), { recursive: true });
 }
-
-const worker = join(out, "worker_bg.wasm");
-const program = readFileSync(worker);
-if (program.includes(".command_export")) {
-  throw new Error("each call into the worker's program would run all constructors: main must begin with run_constructors()");
-}
-if (process.env.TRUNK_PROFILE === "release") writeFileSync(worker, slim(program));
 
 // Last, when all files are there. The list holds a mark of their content, so that a new version is fetched anew.
 const files = readdirSync(out, { recursive: true }).filter((file) => statSync(join(out, file)).isFile()).map((file) => file.replaceAll("\\", "/"));

@@ -79,6 +79,21 @@ pub enum AugmentError {
         /// The value given.
         offset: f64,
     },
+    /// A turn or a scaling that is out of range.
+    #[error(
+        "a turn of up to {angle} degrees and a scaling by up to {scale} are not usable: give an angle from 0 to 180 and a scale from 0 to 1"
+    )]
+    InvalidAffine {
+        /// The angle given, in degrees.
+        angle: f64,
+        /// The scale given.
+        scale: f64,
+    },
+    /// A transform that the original does not have, in the chain that replays it.
+    #[error(
+        "the original does not turn or scale by any amount: set the affine probability to 0 here"
+    )]
+    AffineInExactChain,
     /// Quarter turns of a patch that is not square.
     #[error(
         "a patch of {patch:?} voxels cannot be turned by a quarter: make its first two axes equal or set the rotation probability to 0"

@@ -43,7 +43,7 @@ impl ExactLabelledChain {
     /// The chain of a composition seeded with `compose_seed`.
     ///
     /// # Errors
-    /// When a setting is out of range.
+    /// When a setting is out of range, or turns and scales by any amount, which the original does not.
     pub fn new(
         compose_seed: u32,
         crop: CropSettings,
@@ -51,6 +51,9 @@ impl ExactLabelledChain {
     ) -> Result<Self, AugmentError> {
         crop.validate()?;
         augment.validate(crop.patch)?;
+        if augment.affine.probability > 0.0 {
+            return Err(AugmentError::AffineInExactChain);
+        }
         let mut compose = Mt19937::new(compose_seed);
         let seeds = [(); 6].map(|()| compose.next_u32());
         let [centres, first, second, third, turn, shift] = seeds;

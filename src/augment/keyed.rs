@@ -51,6 +51,8 @@ pub enum Transform {
     Shift = 13,
     /// Drawing of cases with replacement.
     Resample = 14,
+    /// Turn and scaling by any amount.
+    Affine = 15,
 }
 
 /// What a generator is for. Equal keys give equal numbers, different keys unrelated ones.

@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::affine::copy_turned;
 use super::patch::{copy_region, voxels};
 use super::rigid::{flip, rotate90, shift_intensity};
 use super::{
-    AugmentError, Candidates, CropSettings, RandomKey, RandomSource, Transform, patch_around,
+    AffineSettings, AugmentError, Candidates, CropSettings, RandomKey, RandomSource, Transform,
+    patch_around,
 };
 
 /// How the patches of fine-tuning are varied.
@@ -20,6 +22,8 @@ pub struct AugmentSettings {
     pub shift_offset: f64,
     /// Probability that a number is added to the image.
     pub shift_probability: f64,
+    /// Turns by any angle and changes of size.
+    pub affine: AffineSettings,
 }
 
 impl Default for AugmentSettings {
@@ -30,6 +34,7 @@ impl Default for AugmentSettings {
             rotate_probability: 0.1,
             shift_offset: 0.1,
             shift_probability: 0.5,
+            affine: AffineSettings::NONE,
         }
     }
 }
@@ -41,6 +46,7 @@ impl AugmentSettings {
         rotate_probability: 0.0,
         shift_offset: 0.0,
         shift_probability: 0.0,
+        affine: AffineSettings::NONE,
     };
 
     /// Checks the settings for patches of `patch` voxels.
@@ -63,6 +69,7 @@ impl AugmentSettings {
                 offset: self.shift_offset,
             });
         }
+        self.affine.validate()?;
         if self.rotate_probability > 0.0 && patch[0] != patch[1] {
             return Err(AugmentError::NotSquare { patch });
         }
@@ -112,8 +119,13 @@ pub fn write_labelled(
         crop,
     );
     let region = patch_around(centre, shape, patch)?;
-    copy_region(volume.data(), shape, region, image)?;
-    copy_region(labels, shape, region, label)?;
+    let mut random = key.with(Transform::Affine).random();
+    if let Some(matrix) = augment.affine.draw(&mut random, volume.spacing()) {
+        copy_turned(volume, labels, region, &matrix, image, label)?;
+    } else {
+        copy_region(volume.data(), shape, region, image)?;
+        copy_region(labels, shape, region, label)?;
+    }
 
     let mut random = key.with(Transform::Flip).random();
     let flips = [(); 3].map(|()| random.uniform() < augment.flip_probability);
@@ -226,6 +238,24 @@ mod tests {
         let mut expected = vec![0; 384];
         copy_region(&labels, volume.shape(), region, &mut expected)?;
         assert_eq!(made(&AugmentSettings::NONE, key(3))?.1, expected);
+        Ok(())
+    }
+
+    #[test]
+    fn turned_patches_are_a_function_of_their_key_too() -> TestResult {
+        let turning = AugmentSettings {
+            affine: AffineSettings {
+                probability: 1.0,
+                angle: 15.0,
+                scale: 0.2,
+            },
+            ..AugmentSettings::NONE
+        };
+        let first = made(&turning, key(0))?;
+        assert_eq!(first, made(&turning, key(0))?);
+        assert_ne!(first, made(&AugmentSettings::NONE, key(0))?);
+        assert_ne!(first, made(&turning, key(1))?);
+        assert!(first.1.iter().all(|&label| label < 5));
         Ok(())
     }
 

@@ -10,6 +10,7 @@
 //!
 //! Patches are `[p0, p1, p2]` in C order and always copies: no sample shares memory with another.
 
+mod affine;
 mod candidates;
 mod corruption;
 mod error;
@@ -25,6 +26,7 @@ mod random;
 mod rigid;
 mod views;
 
+pub use affine::AffineSettings;
 pub use candidates::{Candidates, CropSettings, patch_around};
 pub use corruption::{CorruptionSpec, DropoutSpec, ShuffleSpec};
 pub use error::AugmentError;

@@ -12,7 +12,7 @@ use anyhow::ensure;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
-/// Pre-train 3D vision transformers on unlabelled medical volumes, on any GPU or the CPU.
+/// Pre-train 3D vision transformers on unlabelled medical volumes, fine-tune them on few labelled ones, segment and score, on any GPU or the CPU.
 #[derive(Debug, Parser)]
 #[command(version, about, propagate_version = true, infer_subcommands = true)]
 pub(super) struct Cli {
@@ -167,7 +167,7 @@ pub(super) struct ModelArgs {
     /// TOML file with settings, over those of the preset
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Classes with background, where the settings do not say
+    /// Classes with background, instead of those of the settings
     #[arg(long, value_name = "N")]
     pub classes: Option<usize>,
 }
@@ -222,7 +222,7 @@ pub(super) struct EvaluateArgs {
     /// Folder of a fine-tuning run, or a weights file: safetensors or PyTorch
     #[arg(long, value_name = "PATH", required_unless_present = "predictions")]
     pub weights: Option<PathBuf>,
-    /// Folder of label maps named as the images, instead of a network
+    /// Folder of label maps, named as the images or CASE.nii.gz, instead of a network
     #[arg(long, value_name = "DIR", conflicts_with_all = ["weights", "preset", "config", "grid", "overlap", "blending", "mirror", "keep_air", "parity", "device"])]
     pub predictions: Option<PathBuf>,
     /// Sizes and transforms of a weights file without settings beside it: quickstart, small or tutorial
@@ -231,7 +231,7 @@ pub(super) struct EvaluateArgs {
     /// TOML file with settings, over those of the preset
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Classes with background, where neither settings nor split file say
+    /// Classes with background, instead of those of the settings or, with --predictions, of the split file
     #[arg(long, value_name = "N")]
     pub classes: Option<usize>,
     /// Split file (JSON, Medical Segmentation Decathlon layout), or a folder of images and label maps

@@ -1,7 +1,8 @@
 //! `convert`: one weights file to another.
 
 use crate::cli::args::ConvertArgs;
-use crate::cli::output::{Inputs, print};
+use crate::cli::inputs::Inputs;
+use crate::cli::output::print;
 use crate::config::parse::triple;
 use crate::platform;
 use crate::weights::{ConvertOptions, ConvertReport, OutputFormat, PatchGrids, convert};
@@ -25,7 +26,7 @@ pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("{output} ends in none of .safetensors, .pt and .pth"))?;
     let mut inputs = Inputs::default();
     inputs.add([&args.input]);
-    inputs.spare(&args.output)?;
+    inputs.refuse_overwriting(&args.output)?;
     let options = ConvertOptions {
         positions: args.patch_grid.map(|to| PatchGrids {
             from: args.source_grid,

@@ -1,7 +1,6 @@
 //! The volumes of a run: listed, checked and prepared before training starts.
 
 use crate::cli::output::say;
-use crate::cli::preview::PictureOrientation;
 use crate::config::{
     DataConfig, FinetuneConfig, IntensityMode, LOWEST_OF_OTHER_SCALES, PretrainConfig,
 };
@@ -10,7 +9,6 @@ use crate::dataset::{
     Cache, Case, DataList, FileSource, MemorySource, Preparation, VolumeSource, class_notices,
     warm_up,
 };
-use crate::platform;
 use crate::train::Control;
 use crate::transform::Labelled;
 use crate::volume::{self, Volume};
@@ -111,11 +109,10 @@ pub(super) fn warn_of_other_scale(image: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prepared volumes, and how their pictures are turned.
+/// Prepared volumes.
 pub(super) struct Sources<T> {
     pub training: Arc<dyn VolumeSource<T>>,
     pub validation: Arc<dyn VolumeSource<T>>,
-    pub orientation: PictureOrientation,
 }
 
 /// Training and validation volumes for pre-training.
@@ -126,17 +123,7 @@ pub(super) fn image_sources(
     control: &Control,
 ) -> anyhow::Result<Sources<Volume>> {
     match list {
-        Some(list) => {
-            let orientation = first_orientation(&list)?;
-            file_sources(
-                &config.data,
-                list,
-                config.transform(),
-                orientation,
-                folder,
-                control,
-            )
-        }
+        Some(list) => file_sources(&config.data, list, config.transform(), folder, control),
         None => phantom_sources(&config.data, config.run.seed, control, |cases| {
             let images = cases.into_iter().map(|(name, case)| (name, case.image));
             Ok(MemorySource::prepare(images, &config.transform())?)
@@ -156,21 +143,13 @@ pub(super) fn labelled_sources(
         .as_ref()
         .map_or_else(Vec::new, |list| list.classes.clone());
     let sources = match list {
-        // Prepared cases are turned to RAS.
-        Some(list) => {
-            let orientation = PictureOrientation::RAS;
-            file_sources(&config.data, list, transform, orientation, folder, control)?
-        }
-        None => {
-            let mut sources = phantom_sources(&config.data, config.run.seed, control, |cases| {
-                let cases = cases
-                    .into_iter()
-                    .map(|(name, case)| (name, case.image, case.label));
-                Ok(MemorySource::prepare_labelled(cases, &transform)?)
-            })?;
-            sources.orientation = PictureOrientation::RAS;
-            sources
-        }
+        Some(list) => file_sources(&config.data, list, transform, folder, control)?,
+        None => phantom_sources(&config.data, config.run.seed, control, |cases| {
+            let cases = cases
+                .into_iter()
+                .map(|(name, case)| (name, case.image, case.label));
+            Ok(MemorySource::prepare_labelled(cases, &transform)?)
+        })?,
     };
     for notice in class_notices(sources.training.as_ref(), transform.classes, &classes)? {
         log::warn!("training: {notice}");
@@ -178,16 +157,10 @@ pub(super) fn labelled_sources(
     Ok(sources)
 }
 
-fn first_orientation(list: &DataList) -> anyhow::Result<PictureOrientation> {
-    let first = list.training.first().context("the list is empty")?;
-    Ok(PictureOrientation::of(&volume::probe(&first.image)?.affine))
-}
-
 fn file_sources<P: Preparation + Copy + 'static>(
     data: &DataConfig,
     mut list: DataList,
     preparation: P,
-    orientation: PictureOrientation,
     folder: &Path,
     control: &Control,
 ) -> anyhow::Result<Sources<P::Item>> {
@@ -195,10 +168,10 @@ fn file_sources<P: Preparation + Copy + 'static>(
         say("no validation volumes in the list: validating on those of training");
         list.validation.clone_from(&list.training);
     }
-    let cache_folder = data.cache_dir.clone().unwrap_or_else(|| {
-        let beside: PathBuf = folder.parent().map_or_else(PathBuf::new, Path::to_owned);
-        beside.join("cache")
-    });
+    let cache_folder = match &data.cache_dir {
+        Some(folder) => folder.clone(),
+        None => cache_beside(folder)?,
+    };
     let memory = data.cache_memory.saturating_mul(1 << 20);
     let cache = Arc::new(Cache::new(memory, Some(&cache_folder)));
     let source = |cases: &[Case]| FileSource::new(cases, preparation, Arc::clone(&cache));
@@ -210,29 +183,33 @@ fn file_sources<P: Preparation + Copy + 'static>(
         cache_folder.display()
     ));
     for (what, source) in [("training", &training), ("validation", &validation)] {
-        prepare(what, source, data.workers, control)?;
+        prepare(what, source, data.threads(), control)?;
     }
     Ok(Sources {
         training: Arc::new(training),
         validation: Arc::new(validation),
-        orientation,
     })
+}
+
+/// The folder of prepared copies beside that of a run, never in it: runs are handed on, and patients' data are not.
+fn cache_beside(run: &Path) -> anyhow::Result<PathBuf> {
+    // The path alone does not tell what `.` and `..` lie in.
+    let run = run
+        .canonicalize()
+        .with_context(|| format!("cannot find {}", run.display()))?;
+    Ok(run.parent().unwrap_or(&run).join("cache"))
 }
 
 /// Goes through all volumes once, so that a broken one is named before the first step.
 fn prepare<T>(
     what: &str,
     source: &dyn VolumeSource<T>,
-    workers: usize,
+    threads: usize,
     control: &Control,
 ) -> anyhow::Result<()> {
     let bar =
         ProgressBar::new(source.len() as u64).with_message(format!("preparing {what} volumes"));
-    let workers = match workers {
-        0 => platform::threads(),
-        workers => workers,
-    };
-    warm_up(source, workers, |done, _| {
+    warm_up(source, threads, |done, _| {
         bar.set_position(done as u64);
         control.flow()
     })?;
@@ -265,10 +242,25 @@ fn phantom_sources<T: Send + Sync + 'static>(
             .collect::<anyhow::Result<Vec<_>>>()?;
         Ok(Arc::new(prepare(cases)?))
     };
-    let first = abdomen(seed, &PhantomSpec::quickstart())?;
     Ok(Sources {
         training: make(0, training)?,
         validation: make(VALIDATION_SEED, validation)?,
-        orientation: PictureOrientation::of(first.image.affine()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prepared_copies_lie_beside_a_run_however_its_folder_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().canonicalize().unwrap();
+        std::fs::create_dir_all(at.join("run/checkpoints")).unwrap();
+        for name in ["run", "run/", "run/.", "run/checkpoints/.."] {
+            let found = cache_beside(&at.join(name)).unwrap();
+            assert_eq!(found, at.join("cache"), "{name}");
+        }
+        assert!(cache_beside(&at.join("absent")).is_err());
+    }
 }

@@ -2,8 +2,9 @@
 
 use crate::cli::args::{EvaluateArgs, Grid, ModelArgs, Split};
 use crate::cli::data::listed;
+use crate::cli::inputs::Inputs;
 use crate::cli::model::{Model, model};
-use crate::cli::output::{Inputs, print};
+use crate::cli::output::print;
 use crate::cli::training::ready_device;
 use crate::dataset::{Case, DataList, case_name, case_names, check_cases};
 use crate::infer::{SlidingWindow, segment, segment_input};
@@ -27,6 +28,7 @@ struct Pair {
     reference: Vec<u8>,
     shape: [usize; 3],
     spacing: [f64; 3],
+    voxel_ml: f64,
 }
 
 pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
@@ -42,7 +44,7 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     );
     check_cases(cases, true)?;
     if let Some(file) = &args.csv {
-        inputs(args, &list, cases)?.spare(file)?;
+        inputs(args, &list, cases)?.refuse_overwriting(file)?;
     }
     let surfaces = SurfaceOptions {
         tolerance_mm: args.tolerance,
@@ -157,6 +159,7 @@ pub(super) fn evaluation(
         }
         let pair = pair.with_context(|| case.image.display().to_string())?;
         let grid = LabelPair::new(&pair.prediction, &pair.reference, pair.shape, pair.spacing)?;
+        let grid = grid.with_voxel_ml(pair.voxel_ml);
         scores.push(score(&name, &grid, classes, Some(surfaces))?);
         bar.inc(1);
     }
@@ -195,6 +198,7 @@ impl Predictions<'_> {
                     reference: check_labels(&label, &label, classes)?,
                     shape: label.shape(),
                     spacing: label.spacing(),
+                    voxel_ml: label.voxel_ml(),
                 })
             }
             Predictions::Network {
@@ -232,6 +236,7 @@ fn predicted(
                 reference,
                 shape: label.shape(),
                 spacing: label.spacing(),
+                voxel_ml: label.voxel_ml(),
             })
         }
         Grid::Model => {
@@ -244,6 +249,7 @@ fn predicted(
                 reference: case.label,
                 shape,
                 spacing: case.image.spacing(),
+                voxel_ml: case.image.voxel_ml(),
             })
         }
     }

@@ -12,8 +12,8 @@ use crate::config::FinetuneConfig;
 use crate::dataset::DataList;
 use crate::device::estimate_finetuning;
 use crate::report::curves::{Best, Panel};
+use crate::report::json::write_json;
 use crate::report::metrics::Record;
-use crate::report::summary::write_json;
 use crate::train::{Control, Finetuning, Outcome};
 use crate::weights::Values;
 use anyhow::ensure;
@@ -51,9 +51,10 @@ impl Training for Finetune {
         },
     };
     const WEIGHTS: (&'static str, &'static str) = ("model", "model.safetensors");
+    const LABELLED: bool = true;
 
     fn list(config: &mut FinetuneConfig) -> anyhow::Result<Option<DataList>> {
-        let list = data_list(&config.data, true)?;
+        let list = data_list(&config.data, Self::LABELLED)?;
         settle_intensity(&mut config.crops.intensity, list.as_ref())?;
         let named = list.as_ref().map_or(0, |list| list.classes.len());
         if config.decoder.classes.is_none() && (named > 0 || list.is_none()) {
@@ -84,16 +85,15 @@ impl Training for Finetune {
     ) -> anyhow::Result<Prepared<Finetuning>> {
         let mut start = Values::new();
         if let (Some(path), true) = (&config.start.pretrained, fresh) {
-            let (values, report) = starting_weights(path, &config)?;
-            say(&report.to_string());
-            write_json(&folder.join(LOADED_FILE), &report)?;
+            let (values, loaded) = starting_weights(path, &config)?;
+            say(&loaded.report.to_string());
+            write_json(&folder.join(LOADED_FILE), &loaded)?;
             start = values;
         }
         let sources = labelled_sources(&config, list, folder, control)?;
         Ok(Prepared {
             training_volumes: sources.training.len(),
             validation_volumes: sources.validation.len(),
-            orientation: sources.orientation,
             task: Finetuning::new(config, sources.training, sources.validation, start)?,
         })
     }

@@ -8,6 +8,8 @@ mod doctor;
 mod evaluate;
 mod experiment;
 mod finetune;
+mod inputs;
+mod loaded;
 mod model;
 mod output;
 mod phantom;

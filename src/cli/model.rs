@@ -1,6 +1,7 @@
 //! Weights by what a user names: a run's folder, safetensors, a PyTorch file.
 
 use crate::cli::args::ModelArgs;
+use crate::cli::loaded::Loaded;
 use crate::cli::run_folder::CONFIG_FILE;
 use crate::config::{FinetuneConfig, IntensityMode, Preset, StageConfig};
 use crate::nn::{Segmenter, VitConfig};
@@ -81,13 +82,17 @@ fn compare_intensities(settings: &toml::Table, path: &Path, config: &FinetuneCon
     }
 }
 
+/// The file of the encoder to start fine-tuning from.
+pub(super) fn starting_file(path: &Path) -> anyhow::Result<PathBuf> {
+    weights_file(path, &["encoder.safetensors", "model.safetensors"])
+}
+
 /// The encoder to start fine-tuning from, with a report of what was taken.
 pub(super) fn starting_weights(
     path: &Path,
     config: &FinetuneConfig,
-) -> anyhow::Result<(Values, TransferReport)> {
-    let names = ["encoder.safetensors", "model.safetensors"];
-    let file = weights_file(path, &names)?;
+) -> anyhow::Result<(Values, Loaded)> {
+    let file = starting_file(path)?;
     let settings = trained_with(path);
     if let Some(settings) = &settings {
         compare_intensities(settings, path, config);
@@ -108,7 +113,8 @@ pub(super) fn starting_weights(
         allow_partial: config.start.allow_partial,
         positions: resize.then_some(grids),
     };
-    let (values, report) = load(&file, &parameters_of(config)?, &options)?;
+    let bytes = read_weights(&file)?;
+    let (values, report) = take(&bytes, &file, &parameters_of(config)?, &options)?;
     // The last layer may be of other classes.
     let decoder = |tensor: &&Reasoned| {
         ![ENCODER, HEAD]
@@ -122,7 +128,7 @@ pub(super) fn starting_weights(
             path.display()
         );
     }
-    Ok((values, report))
+    Ok((values, Loaded::new(report, &bytes)))
 }
 
 fn shown(grid: [usize; 3]) -> String {
@@ -137,13 +143,17 @@ fn parameters_of(config: &FinetuneConfig) -> anyhow::Result<Vec<weights::Paramet
     )?))
 }
 
-fn load(
+fn read_weights(file: &Path) -> anyhow::Result<Vec<u8>> {
+    platform::read(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+fn take(
+    bytes: &[u8],
     file: &Path,
     parameters: &[weights::ParameterInfo],
     options: &TransferOptions,
 ) -> anyhow::Result<(Values, TransferReport)> {
-    let bytes = platform::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let opened = WeightsFile::open(&bytes)
+    let opened = WeightsFile::open(bytes)
         .with_context(|| format!("cannot read weights from {}", file.display()))?;
     transfer(&opened, parameters, options)
         .with_context(|| format!("cannot use the weights in {}", file.display()))
@@ -191,7 +201,8 @@ pub(super) fn model(args: &ModelArgs, device: &Device) -> anyhow::Result<Model> 
         positions: None,
     };
     let network = Segmenter::zeros(&config.segmenter(), device)?;
-    let (values, report) = load(&file, &weights::describe(&network), &options)?;
+    let parameters = weights::describe(&network);
+    let (values, report) = take(&read_weights(&file)?, &file, &parameters, &options)?;
     Ok(Model {
         network: weights::fill(network, &values)?,
         config,

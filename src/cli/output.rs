@@ -1,13 +1,8 @@
 //! Where messages go.
 
-use crate::cli::run_folder::CONFIG_FILE;
-use crate::dataset::DataList;
-use crate::volume;
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use log::LevelFilter;
-use std::collections::HashSet;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 
 /// Logs to standard error: warnings, with `-v` the program's own messages, with `-vv` those of libraries.
 pub(super) fn init_log(verbose: u8) {
@@ -77,54 +72,6 @@ pub(super) fn bytes(count: u64) -> String {
     }
 }
 
-/// The files that a call reads, which it must not replace.
-#[derive(Debug, Default)]
-pub(super) struct Inputs(HashSet<PathBuf>);
-
-impl Inputs {
-    /// Adds files, and of images that are pairs both halves.
-    pub(super) fn add<P: AsRef<Path>>(&mut self, files: impl IntoIterator<Item = P>) {
-        for file in files {
-            let files = volume::files_of(file.as_ref());
-            self.0.extend(files.iter().map(|file| real(file)));
-        }
-    }
-
-    /// Adds a network's weights and settings, in a run's folder or beside each other.
-    pub(super) fn add_network(&mut self, weights: &Path, config: Option<&Path>) {
-        self.add([weights, &weights.with_file_name(CONFIG_FILE)]);
-        self.add(["model.safetensors", CONFIG_FILE].map(|name| weights.join(name)));
-        self.add(config);
-    }
-
-    /// Adds a split file, or a folder's description, with the cases it lists.
-    pub(super) fn add_list(&mut self, file: &Path, list: &DataList) {
-        self.add([file, &file.join("dataset.json")]);
-        for case in [&list.training, &list.validation, &list.test]
-            .into_iter()
-            .flatten()
-        {
-            self.add([&case.image]);
-            self.add(&case.label);
-        }
-    }
-
-    /// Refuses to write over one of them, however the path is spelt.
-    pub(super) fn spare(&self, output: &Path) -> anyhow::Result<()> {
-        ensure!(
-            !self.0.contains(&real(output)),
-            "{} is read by this command and would be overwritten: name another output",
-            output.display()
-        );
-        Ok(())
-    }
-}
-
-/// A path without links and detours; as it is where there is nothing.
-fn real(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| path.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,32 +83,6 @@ mod tests {
         assert_eq!(one_line(&named), "cannot write a: the disk is full");
         let bare = anyhow::Error::new(cause()).context("cannot write a");
         assert_eq!(one_line(&bare), "cannot write a: the disk is full");
-    }
-
-    #[test]
-    fn no_input_is_written_over_however_it_is_spelt() {
-        let dir = tempfile::tempdir().unwrap();
-        let at = |name: &str| dir.path().join(name);
-        std::fs::create_dir(at("run")).unwrap();
-        for name in ["scan.nii", "pair.hdr", "pair.img", "run/model.safetensors"] {
-            std::fs::write(at(name), b"").unwrap();
-        }
-        let mut inputs = Inputs::default();
-        inputs.add([at("scan.nii"), at("pair.hdr"), at("absent.nii")]);
-        inputs.add_network(&at("run"), None);
-        for name in [
-            "scan.nii",
-            "run/../scan.nii",
-            "pair.img",
-            "absent.nii",
-            "run/model.safetensors",
-        ] {
-            assert!(inputs.spare(&at(name)).is_err(), "{name}");
-        }
-        std::fs::write(at("other.nii"), b"").unwrap();
-        for name in ["other.nii", "new.nii", "run/labels.nii"] {
-            assert!(inputs.spare(&at(name)).is_ok(), "{name}");
-        }
     }
 
     #[test]

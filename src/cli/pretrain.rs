@@ -41,9 +41,10 @@ impl Training for Pretrain {
         },
     };
     const WEIGHTS: (&'static str, &'static str) = ("encoder", "encoder.safetensors");
+    const LABELLED: bool = false;
 
     fn list(config: &mut PretrainConfig) -> anyhow::Result<Option<DataList>> {
-        let list = data_list(&config.data, false)?;
+        let list = data_list(&config.data, Self::LABELLED)?;
         settle_intensity(&mut config.sampling.intensity, list.as_ref())?;
         if config.contrasts_nothing() {
             log::warn!(
@@ -70,7 +71,6 @@ impl Training for Pretrain {
         Ok(Prepared {
             training_volumes: sources.training.len(),
             validation_volumes: sources.validation.len(),
-            orientation: sources.orientation,
             task: Pretraining::new(config, sources.training, sources.validation)?,
         })
     }

@@ -1,10 +1,10 @@
 //! Writes what a run leaves behind: metrics, TensorBoard events, curves, pictures.
 
-use crate::cli::preview::{PictureOrientation, picture_of};
 use crate::platform;
 use crate::report::ReportError;
 use crate::report::curves::{self, Panel};
 use crate::report::image::RgbImage;
+use crate::report::labels::labelled_picture;
 use crate::report::metrics::{self, METRICS_FILE, MetricsWriter, Record};
 use crate::report::run_records::{covered, of_step, of_validation};
 use crate::report::tensorboard::EventWriter;
@@ -36,7 +36,6 @@ pub(super) struct Recorder {
     metrics: MetricsWriter,
     events: EventWriter,
     steps_per_epoch: u64,
-    orientation: PictureOrientation,
     stage: StageReport,
 }
 
@@ -45,7 +44,6 @@ impl Recorder {
     pub(super) fn open(
         folder: &Path,
         resumed: Option<&Progress>,
-        orientation: PictureOrientation,
         stage: StageReport,
     ) -> Result<Self, ReportError> {
         let file = folder.join(METRICS_FILE);
@@ -61,7 +59,6 @@ impl Recorder {
             metrics,
             events,
             steps_per_epoch: 1,
-            orientation,
             stage,
         })
     }
@@ -111,7 +108,7 @@ impl Recorder {
                 step, epoch, found, ..
             } => {
                 self.record(&of_validation(*step, *epoch, found))?;
-                let image = picture_of(&found.picture, self.orientation)?;
+                let image = labelled_picture(&found.picture)?;
                 let name = self.stage.picture;
                 self.write(&image, &format!("{name}.png"))?;
                 self.events.image(*step, name, &image)?;

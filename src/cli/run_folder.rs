@@ -3,8 +3,8 @@
 use crate::config::StageConfig;
 use crate::platform::{self, FolderLock, LOCK_FILE};
 use crate::report::metrics::METRICS_FILE;
-use crate::train::newest_checkpoint;
-use anyhow::{Context, bail};
+use crate::train::{Checkpoint, newest_checkpoint};
+use anyhow::{Context, anyhow, bail};
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ pub(super) struct RunFolder {
     disposable: bool,
     /// What was in it before, or none where this process made it.
     before: Option<Vec<OsString>>,
-    /// Held from before the first look into the folder.
+    /// Held from before anything in the folder is touched.
     lock: Option<FolderLock>,
 }
 
@@ -29,6 +29,8 @@ pub(super) const LOADED_FILE: &str = "loaded.json";
 pub(super) const SUMMARY_FILE: &str = "summary.json";
 /// Names of a run's cases.
 pub(super) const CASES_FILE: &str = "cases.json";
+/// What a run goes on from, and its best weights.
+const CHECKPOINTS: &str = "checkpoints";
 
 impl RunFolder {
     /// Claims `out`, or the first free `runs/<command>-<name>-<number>`, and writes the settings into it. No other
@@ -53,18 +55,20 @@ impl RunFolder {
         let was_there = path.exists();
         std::fs::create_dir_all(path)
             .with_context(|| format!("cannot make the run's folder {}", path.display()))?;
-        // A run leaves its lock's file, and a summary at its end; settings alone may be a user's own.
-        let killed = path.join(LOCK_FILE).exists() && !path.join(SUMMARY_FILE).exists();
+        // A run leaves its lock's file, and a summary at its end; settings alone may be a user's own, and then no lock
+        // may stay that would make them a run's.
+        let of_a_run = path.join(LOCK_FILE).exists();
+        if !of_a_run && begun(path) {
+            return Err(taken(path));
+        }
         let lock = lock(path)?;
-        let begun = path.join(CONFIG_FILE).exists() || path.join("checkpoints").exists();
-        if begun && killed && newest_checkpoint(path).is_none() {
+        if begun(path) {
+            let killed = of_a_run && !path.join(SUMMARY_FILE).exists();
+            if !killed || !nothing_saved(path) {
+                return Err(taken(path));
+            }
             // Nothing in it can be gone on with.
             clear(path, &[]);
-        } else if begun {
-            bail!(
-                "{0} holds a run already: go on with it by --resume {0}, or choose another --out",
-                path.display()
-            );
         }
         let mut before = was_there.then(|| names(path)).transpose()?;
         if let Some(before) = &mut before {
@@ -121,13 +125,31 @@ impl Drop for RunFolder {
             return;
         }
         clear(&self.path, self.before.as_deref().unwrap_or_default());
-        self.lock = None;
-        // Where a locked file cannot be removed.
-        let _ = std::fs::remove_file(self.path.join(LOCK_FILE));
+        // Before the folder, and before anybody else is let into it.
+        let _ = self.lock.take().map(FolderLock::remove);
         if self.before.is_none() {
             let _ = std::fs::remove_dir(&self.path);
         }
     }
+}
+
+/// Whether a folder holds what a run begins with, or what is called so.
+fn begun(folder: &Path) -> bool {
+    folder.join(CONFIG_FILE).exists() || folder.join(CHECKPOINTS).exists()
+}
+
+/// Whether there is no checkpoint, not even the best weights alone, but for those in the making.
+fn nothing_saved(folder: &Path) -> bool {
+    let checkpoints = folder.join(CHECKPOINTS);
+    let in_the_making = |name: &OsString| name.to_string_lossy().ends_with(".partial");
+    !checkpoints.exists() || names(&checkpoints).is_ok_and(|all| all.iter().all(in_the_making))
+}
+
+fn taken(folder: &Path) -> anyhow::Error {
+    anyhow!(
+        "{0} holds a run already: go on with it by --resume {0}, or choose another --out",
+        folder.display()
+    )
 }
 
 /// Removes what a run leaves before its first checkpoint, but for what was there `before`, and the lock. What fails is
@@ -170,6 +192,16 @@ pub(super) fn lock(folder: &Path) -> anyhow::Result<FolderLock> {
     })
 }
 
+/// A run to go on with: its folder's lock and then its newest checkpoint, which whoever has the lock may be replacing.
+pub(super) fn reopen<C: StageConfig>(folder: &Path) -> anyhow::Result<(FolderLock, Checkpoint<C>)> {
+    if newest_checkpoint(folder).is_none() {
+        // Says what is missing, and no lock's file is left where no run is.
+        Checkpoint::<C>::latest(folder)?;
+    }
+    let lock = lock(folder)?;
+    Ok((lock, Checkpoint::latest(folder)?))
+}
+
 /// Whether a run leaves files or folders of this name before its first checkpoint.
 fn is_of_a_run(name: &OsString) -> bool {
     let name = name.to_string_lossy();
@@ -177,7 +209,7 @@ fn is_of_a_run(name: &OsString) -> bool {
         CONFIG_FILE,
         CASES_FILE,
         METRICS_FILE,
-        "checkpoints",
+        CHECKPOINTS,
         LOADED_FILE,
         LOCK_FILE,
     ]

@@ -47,30 +47,12 @@ pub(super) fn scores(records: &[Record], summary: &Outcome, score: &str, name: &
 
 pub(super) type Scores = BTreeMap<String, Option<f64>>;
 
-impl RunSummary {
-    /// Fills in what the metrics tell.
-    pub(super) fn with_metrics(
-        mut self,
-        records: &[Record],
-        summary: &Outcome,
-        scores: Scores,
-    ) -> Self {
-        self.scores = scores;
-        let speeds = series(records, "crops_per_second");
-        // Of all crops in all the time: the harmonic mean, for steps of equal size.
-        let seconds: f64 = speeds.iter().map(|(_, speed)| speed.recip()).sum();
-        self.crops_per_second = if seconds > 0.0 {
-            speeds.len() as f64 / seconds
-        } else {
-            0.0
-        };
-        self.parameters = summary.parameters;
-        self.steps = summary.progress.step;
-        self.total_steps = summary.total_steps;
-        self.complete = summary.complete;
-        self.skipped_steps = summary.progress.skipped;
-        self.seconds = summary.progress.seconds;
-        self.best_step = summary.progress.best_step;
-        self
+/// Crops of all steps in all their time: the harmonic mean of the speeds, for steps of equal size; 0 without a step.
+pub(super) fn crops_per_second(records: &[Record]) -> f64 {
+    let speeds = series(records, "crops_per_second");
+    let seconds: f64 = speeds.iter().map(|(_, speed)| speed.recip()).sum();
+    match seconds > 0.0 {
+        true => speeds.len() as f64 / seconds,
+        false => 0.0,
     }
 }

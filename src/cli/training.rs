@@ -2,20 +2,20 @@
 
 use crate::cli::args::RunArgs;
 use crate::cli::output::{bytes, duration, print, say};
-use crate::cli::preview::PictureOrientation;
 use crate::cli::progress::Progress;
 use crate::cli::recorder::{All, Recorder, StageReport};
 use crate::cli::resumed::{make_absolute, resumed_config, same_cases};
-use crate::cli::run_folder::{RunFolder, SUMMARY_FILE, lock, write_config};
+use crate::cli::run_folder::{RunFolder, SUMMARY_FILE, reopen, write_config};
 use crate::cli::settings::layered;
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
-use crate::cli::summary::{RunSummary, Scores};
+use crate::cli::summary::{RunSummary, Scores, crops_per_second};
 use crate::config::StageConfig;
 use crate::dataset::DataList;
 use crate::device::{self, DeviceChoice, Selected};
 use crate::nn::Precision;
+use crate::platform::FolderLock;
+use crate::report::json::write_json;
 use crate::report::metrics::{self, METRICS_FILE, Record};
-use crate::report::summary;
 use crate::train::{Checkpoint, Control, Event, Observer, Outcome, Run, Task, TrainError, train};
 use clap::{ArgMatches, Args};
 use std::collections::BTreeMap;
@@ -33,6 +33,8 @@ pub(super) trait Training {
     const REPORT: StageReport;
     /// Files a run leaves beside its checkpoints: key in the summary, and name.
     const WEIGHTS: (&'static str, &'static str);
+    /// Whether it learns from label maps.
+    const LABELLED: bool;
 
     /// Lists and checks the volumes, before anything slow; none for phantoms. May complete the settings.
     fn list(config: &mut Self::Config) -> anyhow::Result<Option<DataList>>;
@@ -61,7 +63,6 @@ pub(super) struct Prepared<T> {
     pub task: T,
     pub training_volumes: usize,
     pub validation_volumes: usize,
-    pub orientation: PictureOrientation,
 }
 
 pub(super) fn run<C: Training>(args: &RunArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
@@ -69,10 +70,10 @@ pub(super) fn run<C: Training>(args: &RunArgs, flags: &ArgMatches) -> anyhow::Re
     stop_on_interrupt(&control, "stopping after this step and saving")?;
     match &args.resume {
         Some(folder) => {
-            let checkpoint = Checkpoint::<C::Config>::latest(folder)?;
+            let (lock, checkpoint) = reopen::<C::Config>(folder)?;
             let config = resumed_config(folder, &checkpoint.manifest.config, flags)?;
             say(&format!("going on with {}", folder.display()));
-            let place = Place::Old(folder, Box::new(checkpoint));
+            let place = Place::Old(folder, lock, Box::new(checkpoint));
             start::<C>(args, config, "resumed", place, &control)
         }
         None => {
@@ -100,8 +101,8 @@ impl Observer for Keeper {
 pub(super) enum Place<'a, C> {
     /// In this folder, or the first free one under `runs/`.
     New(Option<&'a Path>),
-    /// Where it was stopped.
-    Old(&'a Path, Box<Checkpoint<C>>),
+    /// Where it was stopped, as [`reopen`] found it.
+    Old(&'a Path, FolderLock, Box<Checkpoint<C>>),
 }
 
 /// A device that passed its test and computes in this precision.
@@ -183,14 +184,13 @@ pub(super) fn carry_out<C: Training>(
             let folder = claimed.path().to_owned();
             (Some(claimed), None, folder, None)
         }
-        Place::Old(folder, checkpoint) => {
-            let lock = lock(folder)?;
+        Place::Old(folder, lock, checkpoint) => {
             (None, Some(lock), folder.to_owned(), Some(*checkpoint))
         }
     };
     let mut keeper = Keeper(claimed);
     if let Some(list) = &list {
-        same_cases(&folder, list)?;
+        same_cases(&folder, list, C::LABELLED)?;
     }
     if resume.is_some() {
         // The volumes may lie elsewhere from now on.
@@ -203,7 +203,7 @@ pub(super) fn carry_out<C: Training>(
     let prepared = prepared?;
 
     let resumed = resume.as_ref().map(|c| &c.manifest.progress);
-    let mut recorder = Recorder::open(&folder, resumed, prepared.orientation, C::REPORT)?;
+    let mut recorder = Recorder::open(&folder, resumed, C::REPORT)?;
     let counts = (prepared.training_volumes, prepared.validation_volumes);
     let run = Run {
         task: prepared.task,
@@ -221,20 +221,18 @@ pub(super) fn carry_out<C: Training>(
         });
     })?;
     let records = metrics::read(&folder.join(METRICS_FILE))?;
-    let report = blank_summary::<C>(preset, selected, counts, &folder).with_metrics(
-        &records,
-        &ended,
-        C::scores(&records, &ended),
-    );
-    summary::write_json(&folder.join(SUMMARY_FILE), &report)?;
+    let report = summary_of::<C>(preset, selected, counts, &folder, (&records, &ended));
+    write_json(&folder.join(SUMMARY_FILE), &report)?;
     Ok(Some(report))
 }
 
-fn blank_summary<C: Training>(
+/// A run in a few numbers, from what it left.
+fn summary_of<C: Training>(
     preset: &str,
     selected: &Selected,
     (training_volumes, validation_volumes): (usize, usize),
     folder: &Path,
+    (records, ended): (&[Record], &Outcome),
 ) -> RunSummary {
     let (key, file) = C::WEIGHTS;
     RunSummary {
@@ -244,15 +242,15 @@ fn blank_summary<C: Training>(
         device: selected.description.clone(),
         training_volumes,
         validation_volumes,
-        parameters: 0,
-        steps: 0,
-        total_steps: 0,
-        complete: false,
-        skipped_steps: 0,
-        seconds: 0.0,
-        crops_per_second: 0.0,
-        best_step: 0,
-        scores: Scores::new(),
+        parameters: ended.parameters,
+        steps: ended.progress.step,
+        total_steps: ended.total_steps,
+        complete: ended.complete,
+        skipped_steps: ended.progress.skipped,
+        seconds: ended.progress.seconds,
+        crops_per_second: crops_per_second(records),
+        best_step: ended.progress.best_step,
+        scores: C::scores(records, ended),
         folder: folder.display().to_string(),
         weights: BTreeMap::from([(key, folder.join(file).display().to_string())]),
     }

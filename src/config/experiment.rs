@@ -1,49 +1,15 @@
 //! The plan of an experiment: training sizes, ways to start, seeds, and the settings they share.
 
-use crate::config::stage::one_line;
-use crate::config::{
-    FinetuneConfig, OptimizerConfig, Preset, PretrainConfig, SettingsError, StageConfig,
-};
+mod arm;
+mod parse;
+
+pub use arm::Arm;
+
+use crate::config::{FinetuneConfig, OptimizerConfig, PretrainConfig};
 use crate::metric::Bootstrap;
-use crate::nn::Restoration;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-
-/// A way to start fine-tuning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Arm {
-    /// From random weights: what the others are compared with.
-    Random,
-    /// From the pre-trained encoder; all else as [`Arm::Random`].
-    Pretrained,
-    /// A small U-Net from random weights, with the settings of the others: what convolutions alone make of the data.
-    Unet,
-}
-
-impl Arm {
-    /// The name in a plan and in names of folders.
-    pub fn key(self) -> &'static str {
-        match self {
-            Arm::Random => "random",
-            Arm::Pretrained => "pretrained",
-            Arm::Unet => "unet",
-        }
-    }
-}
-
-/// The name in tables and pictures.
-impl fmt::Display for Arm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Arm::Random => "random",
-            Arm::Pretrained => "pre-trained",
-            Arm::Unet => "U-Net, random",
-        })
-    }
-}
 
 /// Split files and the folder their paths start from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -95,34 +61,6 @@ pub enum PretrainPlan {
     },
 }
 
-/// A plan as it stands in its file.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    name: String,
-    sizes: Vec<usize>,
-    arms: Vec<Arm>,
-    seeds: Vec<u64>,
-    data: PlanData,
-    #[serde(default)]
-    pretrain: toml::Table,
-    #[serde(default)]
-    finetune: toml::Table,
-    #[serde(default)]
-    arm: BTreeMap<Arm, ArmTable>,
-    #[serde(default)]
-    scoring: PlanScoring,
-    #[serde(default)]
-    bootstrap: Bootstrap,
-}
-
-/// What an arm may have of its own. Anything more, and the arms would differ in what is compared.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ArmTable {
-    optimizer: toml::Table,
-}
-
 /// Everything that defines an experiment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExperimentPlan {
@@ -149,93 +87,12 @@ pub struct ExperimentPlan {
     pub bootstrap: Bootstrap,
 }
 
-/// Settings that a plan sets for every run: section, name, and what says it.
-const SET_BY_PLAN: [(&str, &str, &str); 5] = [
-    ("data", "datalist", "[data]"),
-    ("data", "data_root", "[data]"),
-    ("run", "seed", "seeds"),
-    ("start", "pretrained", "arms and [pretrain]"),
-    ("decoder", "architecture", "arms"),
-];
-
 impl ExperimentPlan {
-    /// Reads a plan. `place` is named in errors.
-    ///
-    /// # Errors
-    /// [`SettingsError::Toml`] names file and key; [`SettingsError`] for settings that cannot work.
-    pub fn from_toml(text: &str, place: &str) -> Result<Self, SettingsError> {
-        let bad = |reason: String| SettingsError::Toml {
-            place: place.to_owned(),
-            reason,
-        };
-        let mut file: File = toml::from_str(text).map_err(|e| bad(one_line(&e, text)))?;
-        check_lists(&file).map_err(bad)?;
-        let pretrain = match file.arms.contains(&Arm::Pretrained) {
-            true => Some(pretrain(&mut file, place)?),
-            false => None,
-        };
-        let finetune: FinetuneConfig = settings(file.finetune, place, "finetune")?;
-        if finetune.data.limit.is_some() {
-            return Err(bad(
-                "finetune.data.limit is set by sizes: remove it".to_owned()
-            ));
-        }
-        let mut optimizers = BTreeMap::new();
-        for (arm, table) in file.arm {
-            if !file.arms.contains(&arm) {
-                return Err(bad(format!("arm.{} is not one of arms", arm.key())));
-            }
-            optimizers.insert(arm, own_optimizer(&finetune, arm, table, place)?);
-        }
-        let plan = ExperimentPlan {
-            finetune,
-            optimizers,
-            name: file.name,
-            sizes: file.sizes,
-            arms: file.arms,
-            seeds: file.seeds,
-            data: file.data,
-            pretrain,
-            scoring: file.scoring,
-            bootstrap: file.bootstrap,
-        };
-        plan.check_encoders().map_err(bad)?;
-        let mirror = plan.finetune.check_mirror(plan.scoring.mirror);
-        mirror.map_err(|e| bad(format!("scoring.mirror: {e}")))?;
-        Ok(plan)
-    }
-
     /// The optimiser of an arm: its own, or that of `finetune`.
     pub fn optimizer(&self, arm: Arm) -> &OptimizerConfig {
         self.optimizers
             .get(&arm)
             .unwrap_or(&self.finetune.optimizer)
-    }
-
-    /// Pre-training and fine-tuning must be of the same encoder, and of the same decoder where that is trained too.
-    fn check_encoders(&self) -> Result<(), String> {
-        let Some(PretrainPlan::Run { config, .. }) = &self.pretrain else {
-            return Ok(());
-        };
-        let (before, mut after) = (config.vit(), self.finetune.unetr().vit);
-        if self.finetune.start.resize_positions {
-            after.image_size = before.image_size;
-        }
-        let [size, wanted] = [
-            config.decoder.feature_size,
-            self.finetune.decoder.feature_size,
-        ];
-        if config.decoder.restoration == Restoration::Unetr && size != wanted {
-            return Err(format!(
-                "[pretrain] and [finetune] are of different decoders, with feature sizes {size} and {wanted}: give both the same decoder.feature_size"
-            ));
-        }
-        if before == after {
-            return Ok(());
-        }
-        Err(format!(
-            "[pretrain] and [finetune] are of different encoders: {before:?} and {after:?}; give both the same [network] and roi_size (or start.resize_positions)"
-        ))
     }
 
     /// The same with all paths from the folder `plan`, or the data from `root` where it is given.
@@ -257,186 +114,10 @@ impl ExperimentPlan {
     }
 }
 
-fn check_lists(file: &File) -> Result<(), String> {
-    fn check<T: Ord + fmt::Debug>(name: &str, values: &[T]) -> Result<(), String> {
-        if values.is_empty() {
-            return Err(format!("{name} is empty: give at least one"));
-        }
-        let mut seen = BTreeSet::new();
-        match values.iter().find(|value| !seen.insert(*value)) {
-            Some(twice) => Err(format!("{name} holds {twice:?} twice")),
-            None => Ok(()),
-        }
-    }
-    check("sizes", &file.sizes)?;
-    check("arms", &file.arms)?;
-    check("seeds", &file.seeds)?;
-    for size in &file.sizes {
-        if !file.data.finetune.contains_key(&size.to_string()) {
-            return Err(format!(
-                "data.finetune names no split file for {size} of sizes: give {size} = \"FILE\""
-            ));
-        }
-    }
-    let known = |key: &&String| file.sizes.iter().any(|size| size.to_string() == **key);
-    if let Some(key) = file.data.finetune.keys().find(|key| !known(key)) {
-        return Err(format!("data.finetune.{key} is not one of sizes"));
-    }
-    let PlanScoring {
-        overlap, tolerance, ..
-    } = file.scoring;
-    if !(0.0..1.0).contains(&overlap) {
-        return Err(format!("scoring.overlap is {overlap}: give 0 to below 1"));
-    }
-    if !(tolerance.is_finite() && tolerance >= 0.0) {
-        return Err(format!("scoring.tolerance is {tolerance}: give 0 or more"));
-    }
-    let Bootstrap {
-        resamples, level, ..
-    } = file.bootstrap;
-    if resamples == 0 || !(level > 0.0 && level < 1.0) {
-        return Err(format!(
-            "bootstrap has {resamples} resamples and level {level}: give 1 or more, and a level between 0 and 1"
-        ));
-    }
-    Ok(())
-}
-
-/// `[pretrain]`: weights, or a preset with changes and `per_seed`.
-fn pretrain(file: &mut File, place: &str) -> Result<PretrainPlan, SettingsError> {
-    let bad = |reason: &str| SettingsError::Toml {
-        place: place.to_owned(),
-        reason: reason.to_owned(),
-    };
-    let mut table = std::mem::take(&mut file.pretrain);
-    let per_seed = match table.remove("per_seed") {
-        None => false,
-        Some(toml::Value::Boolean(value)) => value,
-        Some(_) => return Err(bad("pretrain.per_seed is neither true nor false")),
-    };
-    match table.remove("weights") {
-        None if file.data.pretrain.is_none() => Err(bad(
-            "the arm \"pretrained\" needs data.pretrain (a split file or folder) or pretrain.weights",
-        )),
-        None => Ok(PretrainPlan::Run {
-            config: Box::new(settings(table, place, "pretrain")?),
-            per_seed,
-        }),
-        Some(toml::Value::String(path)) if table.is_empty() => {
-            Ok(PretrainPlan::Weights(PathBuf::from(path)))
-        }
-        Some(toml::Value::String(_)) => Err(bad(
-            "[pretrain] holds weights and settings: with weights nothing is pre-trained",
-        )),
-        Some(_) => Err(bad("pretrain.weights is not a path in quotes")),
-    }
-}
-
-/// A preset by its name, changed by the rest of the table; checked.
-fn settings<C: StageConfig>(
-    mut table: toml::Table,
-    place: &str,
-    section: &str,
-) -> Result<C, SettingsError> {
-    let bad = |reason: String| SettingsError::Toml {
-        place: place.to_owned(),
-        reason,
-    };
-    let base: C = match table.remove("preset") {
-        None => C::default(),
-        Some(toml::Value::String(name)) => name
-            .parse::<Preset>()
-            .and_then(Preset::settings)
-            .map_err(|e| bad(format!("{section}.preset: {e}")))?,
-        Some(_) => return Err(bad(format!("{section}.preset is not a name in quotes"))),
-    };
-    for (group, name, by) in SET_BY_PLAN {
-        if table.get(group).and_then(|group| group.get(name)).is_some() {
-            return Err(bad(format!(
-                "{section}.{group}.{name} is set by {by} of the plan: remove it"
-            )));
-        }
-    }
-    changed(&base, table, format!("{place}, [{section}]"))
-}
-
-/// Settings with those of a table over them; checked.
-fn changed<C: StageConfig>(base: &C, over: toml::Table, place: String) -> Result<C, SettingsError> {
-    let config = base.overlaid_by(over, &place)?;
-    config.validate().map_err(|e| SettingsError::Toml {
-        place,
-        reason: e.to_string(),
-    })?;
-    Ok(config)
-}
-
-/// The optimiser of fine-tuning, changed by the table of an arm; checked.
-fn own_optimizer(
-    finetune: &FinetuneConfig,
-    arm: Arm,
-    table: ArmTable,
-    place: &str,
-) -> Result<OptimizerConfig, SettingsError> {
-    let over = toml::Table::from_iter([("optimizer".to_owned(), table.optimizer.into())]);
-    let place = format!("{place}, [arm.{}]", arm.key());
-    Ok(changed(finetune, over, place)?.optimizer)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const PLAN: &str = "name = \"n\"\nsizes = [6]\narms = [\"random\", \"pretrained\"]\nseeds = [1, 2]\n\
-        [data]\nroot = \"d\"\npretrain = \"p.json\"\nfinetune = { 6 = \"f.json\" }\n\
-        [pretrain]\npreset = \"small\"\n[finetune]\npreset = \"small\"\n[finetune.run]\nmax_steps = 5\n";
-
-    fn message(text: &str) -> String {
-        match ExperimentPlan::from_toml(text, "plan.toml") {
-            Ok(plan) => format!("accepted: {plan:?}"),
-            Err(error) => error.to_string(),
-        }
-    }
-
-    #[test]
-    fn a_plan_is_presets_with_changes() {
-        let plan = ExperimentPlan::from_toml(PLAN, "plan.toml").unwrap();
-        let mut expected: FinetuneConfig = Preset::Small.settings().unwrap();
-        expected.run.max_steps = Some(5);
-        assert_eq!(plan.finetune, expected);
-        assert!(matches!(
-            plan.pretrain,
-            Some(PretrainPlan::Run {
-                per_seed: false,
-                ..
-            })
-        ));
-    }
-
-    #[test]
-    fn an_arm_may_have_an_optimizer_of_its_own_and_nothing_else() {
-        let own = |text: &str| format!("{PLAN}[arm.pretrained{text}\n");
-        let text = own(".optimizer]\nencoder_rate = 0.02");
-        let plan = ExperimentPlan::from_toml(&text, "plan.toml").unwrap();
-        let mut expected = plan.finetune.optimizer.clone();
-        expected.encoder_rate = 0.02;
-        assert_ne!(expected, plan.finetune.optimizer);
-        assert_eq!(plan.optimizer(Arm::Pretrained), &expected);
-        assert_eq!(plan.optimizer(Arm::Random), &plan.finetune.optimizer);
-        for (text, part) in [
-            (".run]\nmax_steps = 9", "run"),
-            (".optimizer]\nencoder_rate = -1.0", "[arm.pretrained]: "),
-            (".optimizer]\nrate = 1.0", "rate"),
-        ] {
-            let text = message(&own(text));
-            assert!(
-                text.starts_with("plan.toml") && text.contains(part),
-                "{text}"
-            );
-        }
-        let absent = PLAN.replace("\"random\", \"pretrained\"", "\"random\"");
-        let text = message(&format!("{absent}[arm.unet.optimizer]\n"));
-        assert!(text.contains("arm.unet is not one of arms"), "{text}");
-    }
+    use crate::config::experiment::parse::tests::PLAN;
 
     #[test]
     fn paths_start_from_the_plan_or_from_another_root() {
@@ -448,51 +129,5 @@ mod tests {
             there.data.pretrain.as_deref(),
             Some(Path::new("/data/p.json"))
         );
-    }
-
-    #[test]
-    fn what_is_wrong_is_named_with_the_file() {
-        for (from, to, parts) in [
-            ("seeds =", "seed =", "seed"),
-            (
-                "[finetune]\n",
-                "[pretrain.decoder]\nrestoration = \"unetr\"\nfeature_size = 3\n[finetune]\n",
-                "feature sizes 3 and",
-            ),
-            ("max_steps", "steps", "steps"),
-            ("max_steps = 5", "seed = 5", "finetune.run.seed"),
-            (
-                "[finetune.run]\n",
-                "[finetune.decoder]\narchitecture = \"unet\"\n[finetune.run]\n",
-                "finetune.decoder.architecture",
-            ),
-            ("[6]", "[6, 12]", "12"),
-            ("[6]", "[]", "sizes"),
-            ("[1, 2]", "[1, 1]", "seeds"),
-            ("max_steps = 5", "max_steps = 0", "max_steps"),
-            (
-                "[finetune.run]\n",
-                "[finetune.data]\nlimit = 4\n[finetune.run]\n",
-                "finetune.data.limit",
-            ),
-            ("\"small\"", "\"large\"", "large"),
-            ("pretrain = \"p.json\"\n", "", "data.pretrain"),
-            (
-                "[finetune.run]\n",
-                "[scoring]\nmirror = true\n[finetune.augment]\nflip_probability = 0.0\n[finetune.run]\n",
-                "scoring.mirror",
-            ),
-            (
-                "[finetune]\n",
-                "[finetune.network]\nlayers = 5\n[finetune]\n",
-                "encoders",
-            ),
-        ] {
-            let text = message(&PLAN.replacen(from, to, 1));
-            assert!(
-                text.starts_with("plan.toml") && text.contains(parts) && !text.contains('\n'),
-                "{text}"
-            );
-        }
     }
 }

@@ -1,9 +1,9 @@
-//! The sections of the settings, each a heading of the flags and a table of the TOML file.
+//! The sections of the settings that both stages have, each a heading of the flags and a table of the TOML file.
 
-use crate::config::IntensityMode;
 use crate::device::DeviceChoice;
-use crate::nn::{Precision, Restoration, UnetrConfig, VitConfig};
+use crate::nn::{Precision, VitConfig};
 use crate::optim::{AdamConfig, Decay, ScheduleKind};
+use crate::platform;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -28,7 +28,7 @@ pub struct DataConfig {
     /// Phantoms to make for training when there is no datalist; a quarter as many more for validation
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub phantoms: usize,
-    /// Prepared volumes kept in memory, in MiB; what does not fit goes to the cache folder
+    /// Prepared volumes also kept in memory, in MiB; copies of all of them lie in the cache folder
     #[cfg_attr(feature = "cli", arg(long, value_name = "MIB"))]
     pub cache_memory: u64,
     /// Folder for prepared volumes [default: cache/ beside the run's folder]
@@ -37,58 +37,6 @@ pub struct DataConfig {
     /// Threads that prepare data; 0 for one a core
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub workers: usize,
-}
-
-/// How volumes become crops and views (specification 3).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(
-    feature = "cli",
-    derive(clap::Args),
-    command(next_help_heading = "Sampling")
-)]
-#[serde(default, deny_unknown_fields)]
-pub struct SamplingConfig {
-    /// Voxel size after resampling in mm, one number or three
-    #[cfg_attr(feature = "cli", arg(long, value_name = "MM", value_parser = crate::config::parse::spacing))]
-    pub spacing: [f64; 3],
-    /// How input values become the network's: a fixed range, or one that each volume sets
-    #[cfg_attr(feature = "cli", arg(long, value_enum))]
-    pub intensity: IntensityMode,
-    /// Intensity that becomes 0, in HU for CT
-    #[cfg_attr(
-        feature = "cli",
-        arg(long, value_name = "HU", allow_negative_numbers = true)
-    )]
-    pub intensity_min: f32,
-    /// Intensity that becomes 1
-    #[cfg_attr(
-        feature = "cli",
-        arg(long, value_name = "HU", allow_negative_numbers = true)
-    )]
-    pub intensity_max: f32,
-    /// Edge of the crops in voxels, one number or three
-    #[cfg_attr(feature = "cli", arg(long, value_name = "VOXELS", value_parser = crate::config::parse::size))]
-    pub roi_size: [usize; 3],
-    /// Volumes a step
-    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
-    pub batch_volumes: usize,
-    /// Crops from each volume
-    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
-    pub samples_per_volume: usize,
-    /// Parts a step's crops are sent through the network in, to save memory; crops of different parts are not
-    /// contrasted with each other
-    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
-    pub accumulation: usize,
-    /// Let hole sizes only grow from hole to hole of a crop, as the original does
-    #[cfg_attr(feature = "cli", arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set))]
-    pub ratchet: bool,
-}
-
-impl SamplingConfig {
-    /// Crops of a step.
-    pub fn crops_per_step(&self) -> usize {
-        self.batch_volumes.saturating_mul(self.samples_per_volume)
-    }
 }
 
 /// Sizes of the vision transformer (specification 5).
@@ -115,57 +63,6 @@ pub struct NetworkConfig {
     /// Attention heads
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub heads: usize,
-}
-
-/// What paints the volume back in pre-training (specification 5.3).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(
-    feature = "cli",
-    derive(clap::Args),
-    command(next_help_heading = "Decoder")
-)]
-#[serde(default, deny_unknown_fields)]
-pub struct RestorationConfig {
-    /// What paints the volume back: the original's two linear layers, which are thrown away, or UNETR's own decoder, from
-    /// which fine-tuning starts too; for experiments, it has gained nothing so far
-    #[cfg_attr(feature = "cli", arg(long, value_enum))]
-    pub restoration: Restoration,
-    /// Channels of UNETR's decoder at full resolution, doubled at every level below; as in fine-tuning
-    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
-    pub feature_size: usize,
-}
-
-impl RestorationConfig {
-    /// Left out of files where it changes nothing, so that older programs read them.
-    pub(super) fn is_default(&self) -> bool {
-        *self == RestorationConfig::default()
-    }
-}
-
-impl Default for RestorationConfig {
-    fn default() -> Self {
-        RestorationConfig {
-            restoration: Restoration::default(),
-            feature_size: UnetrConfig::TUTORIAL.feature_size,
-        }
-    }
-}
-
-/// Parts of the pre-training loss (specification 6.1).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(
-    feature = "cli",
-    derive(clap::Args),
-    command(next_help_heading = "Loss")
-)]
-#[serde(default, deny_unknown_fields)]
-pub struct LossConfig {
-    /// Temperature of the contrastive term
-    #[cfg_attr(feature = "cli", arg(long, value_name = "T"))]
-    pub temperature: f64,
-    /// Weight w in total = l1 (1 + w contrastive); 0 leaves plain reconstruction and halves the work
-    #[cfg_attr(feature = "cli", arg(long, value_name = "W"))]
-    pub contrastive_weight: f64,
 }
 
 /// Optimiser and learning rate (specification 6.2).
@@ -260,7 +157,7 @@ pub struct RunConfig {
     /// Minutes between checkpoints
     #[cfg_attr(feature = "cli", arg(long, value_name = "MINUTES"))]
     pub checkpoint_minutes: f64,
-    /// Steps in a row whose loss is not finite before the run stops
+    /// Steps in a row whose gradients are not finite before the run stops
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub max_skipped: u64,
     /// Type of matrix products and convolutions: f32, or f16 with loss scaling on a GPU that has it
@@ -285,23 +182,6 @@ impl Default for DataConfig {
     }
 }
 
-/// The original's numbers (specification 3).
-impl Default for SamplingConfig {
-    fn default() -> Self {
-        SamplingConfig {
-            spacing: [2.0; 3],
-            intensity: IntensityMode::Auto,
-            intensity_min: -57.0,
-            intensity_max: 164.0,
-            roi_size: [96; 3],
-            batch_volumes: 4,
-            samples_per_volume: 2,
-            accumulation: 1,
-            ratchet: true,
-        }
-    }
-}
-
 /// The original's numbers (specification 5.3).
 impl Default for NetworkConfig {
     fn default() -> Self {
@@ -319,6 +199,16 @@ impl Default for NetworkConfig {
             mlp_dim,
             layers,
             heads,
+        }
+    }
+}
+
+impl DataConfig {
+    /// Threads that prepare data: at least one.
+    pub fn threads(&self) -> usize {
+        match self.workers {
+            0 => platform::threads(),
+            workers => workers,
         }
     }
 }
@@ -346,16 +236,6 @@ impl OptimizerConfig {
             encoder_rate: self.encoder_rate,
             head_rate: self.head_rate,
             ..AdamConfig::default()
-        }
-    }
-}
-
-/// The original's numbers (specification 6.1).
-impl Default for LossConfig {
-    fn default() -> Self {
-        LossConfig {
-            temperature: 0.05,
-            contrastive_weight: 1.0,
         }
     }
 }

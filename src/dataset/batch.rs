@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::plan::{Plan, buffer};
 use super::{DatasetError, VolumeSource};
 use crate::augment::{self, CorruptionSpec, Stage};
+use crate::volume::Volume;
 
 /// What a batch is made of.
 #[derive(Debug, Clone)]
@@ -101,6 +102,15 @@ impl Batches {
     /// Steps of an epoch, the short last one included.
     pub fn steps_per_epoch(&self) -> u64 {
         self.steps_per_epoch
+    }
+
+    /// The volume that the first patches of a step of an epoch are cut from, both from 0.
+    ///
+    /// # Errors
+    /// [`DatasetError::NoBatch`] when the epoch has no such step; the errors of the volume.
+    pub fn first_volume(&self, epoch: u64, step: u64) -> Result<Arc<Volume>, DatasetError> {
+        let cases = self.plan.cases(epoch, step)?;
+        self.source.volume(cases.first().copied().unwrap_or(0))
     }
 
     /// The batch of a step counted over all epochs, from 0.

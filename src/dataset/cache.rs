@@ -1,4 +1,4 @@
-//! Prepared volumes, computed once: kept in memory up to a budget, then in a folder.
+//! Prepared volumes, computed once: all of them kept in a folder, and in memory too up to a budget.
 //!
 //! What the folder holds is found by content: the key of an entry is a hash of the source files'
 //! bytes, of the settings and of the format, so a changed file or setting is not answered with an old

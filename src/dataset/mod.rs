@@ -43,7 +43,7 @@ pub use folder::LabelledFolder;
 pub use labelled::{LabelledBatch, LabelledBatches, LabelledSettings};
 pub use list::{Case, DataList};
 pub use loader::{Prefetch, WorkerPanic, default_workers, warm_up};
-pub use names::case_names;
+pub use names::{case_names, label_names};
 #[cfg(not(target_family = "wasm"))]
 pub use native::check_cases;
 pub use notices::Notice;

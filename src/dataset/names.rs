@@ -8,8 +8,21 @@ use super::Case;
 /// A name for each case: that of its image file, with as many of its folders before it as it takes to tell cases apart.
 /// The same image listed twice has the same name.
 pub fn case_names(cases: &[Case]) -> Vec<String> {
-    let parts: Vec<Vec<String>> = cases.iter().map(|case| components(&case.image)).collect();
-    let mut taken = vec![1; cases.len()];
+    told_apart(cases.iter().map(|case| case.image.as_path()))
+}
+
+/// A name for the label map of each case, made as [`case_names`] makes those of images; empty where there is none.
+pub fn label_names(cases: &[Case]) -> Vec<String> {
+    told_apart(
+        cases
+            .iter()
+            .map(|case| case.label.as_deref().unwrap_or(Path::new(""))),
+    )
+}
+
+fn told_apart<'a>(paths: impl Iterator<Item = &'a Path>) -> Vec<String> {
+    let parts: Vec<Vec<String>> = paths.map(components).collect();
+    let mut taken = vec![1; parts.len()];
     loop {
         let names: Vec<String> = parts
             .iter()
@@ -73,5 +86,15 @@ mod tests {
         assert_eq!(names(&["/d/a.nii", "/d/a.nii"]), ["a.nii", "a.nii"]);
         assert_eq!(names(&["ct.nii", "p/ct.nii"]), ["ct.nii", "p/ct.nii"]);
         assert!(names(&[]).is_empty());
+    }
+
+    #[test]
+    fn label_maps_are_named_by_their_own_files() {
+        let case = |label: Option<&str>| Case {
+            image: Path::new("/d/ct.nii").to_path_buf(),
+            label: label.map(|label| Path::new(label).to_path_buf()),
+        };
+        let cases = [case(Some("/d/l/a.nii")), case(None), case(Some("b.nii"))];
+        assert_eq!(label_names(&cases), ["a.nii", "", "b.nii"]);
     }
 }

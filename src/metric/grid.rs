@@ -10,10 +10,12 @@ pub struct LabelPair<'a> {
     reference: &'a [u8],
     shape: [usize; 3],
     spacing: [f64; 3],
+    voxel_ml: f64,
 }
 
 impl<'a> LabelPair<'a> {
-    /// Two label maps of `shape`, C order, with `spacing` in mm between voxels.
+    /// Two label maps of `shape`, C order, with `spacing` in mm between voxels, along axes at right angles unless
+    /// [`LabelPair::with_voxel_ml`] says otherwise.
     ///
     /// # Errors
     /// [`MetricError::Shape`] unless both have one label per voxel, [`MetricError::Spacing`] unless all distances
@@ -38,7 +40,15 @@ impl<'a> LabelPair<'a> {
             reference,
             shape,
             spacing,
+            voxel_ml: spacing.iter().product::<f64>() / 1000.0,
         })
+    }
+
+    /// The same maps with voxels of `voxel_ml` mL. Along axes that are not at right angles, as those of a tilted gantry,
+    /// they are smaller than their spacing says; see [`Volume::voxel_ml`](crate::volume::Volume::voxel_ml).
+    #[must_use]
+    pub fn with_voxel_ml(self, voxel_ml: f64) -> Self {
+        Self { voxel_ml, ..self }
     }
 
     /// The labels that are judged, C order.
@@ -59,6 +69,11 @@ impl<'a> LabelPair<'a> {
     /// Distance between neighbouring voxels per axis, mm.
     pub fn spacing(&self) -> [f64; 3] {
         self.spacing
+    }
+
+    /// Volume of a voxel, mL.
+    pub fn voxel_ml(&self) -> f64 {
+        self.voxel_ml
     }
 
     /// For each of the 256 labels the smallest box that holds it in both maps.

@@ -112,7 +112,7 @@ pub fn score(
         Some(_) => pair.boxes(),
         None => Vec::new(),
     };
-    let voxel_ml = pair.spacing().iter().product::<f64>() / 1000.0;
+    let voxel_ml = pair.voxel_ml();
     let labelled: Vec<(u8, Overlap)> = (0..=u8::MAX)
         .zip(overlaps.classes().iter().copied())
         .collect();
@@ -216,6 +216,10 @@ mod tests {
         let case = scored(&[1; 60], &[2; 60], [3, 4, 5]);
         assert_eq!(case.classes[1].prediction_ml, 0.36);
         assert_eq!(case.classes[2].reference_ml, 0.36);
+        // Slices that lean, of a tilted gantry.
+        let pair = LabelPair::new(&[1; 60], &[2; 60], [3, 4, 5], [1.0, 1.0, 5.0]).unwrap();
+        let case = score("case", &pair.with_voxel_ml(0.004), 3, None).unwrap();
+        assert_eq!(case.classes[1].prediction_ml, 0.24);
         assert_eq!(volumes_ml(&[1, 1, 0], 2, 1.0), Ok(vec![1.0, 2.0]));
         assert!(volumes_ml(&[2], 2, 1.0).is_err());
     }

@@ -43,13 +43,6 @@ pub struct Interval {
     pub high: f64,
 }
 
-impl Interval {
-    /// Whether 0 lies outside, so that the sign is settled at the interval's level.
-    pub fn excludes_zero(&self) -> bool {
-        self.low > 0.0 || self.high < 0.0
-    }
-}
-
 /// How far some numbers lie apart.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Spread {

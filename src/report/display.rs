@@ -1,5 +1,8 @@
 //! How slices of a volume are shown.
 
+use crate::transform::ras_axes;
+use crate::volume::Affine;
+
 /// Which slices of a volume are shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Slices {
@@ -60,12 +63,96 @@ impl Display {
         }
     }
 
-    /// The same view of volumes stored LPS+, which needs no flips.
-    pub fn axial_lps(count: usize) -> Display {
+    /// The same view of volumes stored with this affine. Every stored axis counts as the patient's axis that it comes
+    /// closest to, so slices are axial whichever way a volume is stored.
+    pub fn axial(affine: &Affine, count: usize) -> Display {
+        let ras = Display::axial_ras(count);
+        // No volume without depth is ever read.
+        let Ok([right, front, head]) = ras_axes(affine) else {
+            return ras;
+        };
         Display {
+            axis: head.input,
+            transpose: front.input < right.input,
+            flip_horizontal: !right.flipped,
+            flip_vertical: !front.flipped,
+            ..ras
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::montage::montage;
+    use crate::transform::AXIS_ORDERS;
+
+    /// Voxels to the patient's right, to the front and to the head, and one of them.
+    const SIZES: [usize; 3] = [6, 8, 10];
+    const BRIGHT: [usize; 3] = [1, 6, 3];
+
+    /// Checks where a bright voxel is shown. Stored axis `n` runs along axis `order[n]` of the patient, backwards where
+    /// bit `n` is set, and the patient is turned.
+    fn check(order: [usize; 3], backwards: usize, turn: &Affine) {
+        let shape = order.map(|world| SIZES[world]);
+        let mut affine = Affine::zeros();
+        affine[(3, 3)] = 1.0;
+        let mut at = [0; 3];
+        for (axis, world) in order.into_iter().enumerate() {
+            let step = [0.7, 0.9, 3.0][axis];
+            (at[axis], affine[(world, axis)]) = match backwards >> axis & 1 {
+                1 => (SIZES[world] - 1 - BRIGHT[world], -step),
+                _ => (BRIGHT[world], step),
+            };
+        }
+        let mut values = vec![0.0_f32; shape.iter().product()];
+        values[(at[0] * shape[1] + at[1]) * shape[2] + at[2]] = 1.0;
+        let axial = Display::axial(&(turn * affine), 1);
+        let display = Display {
+            slices: Slices::At(vec![at[axial.axis]]),
+            cell: 1,
+            zoom: Zoom::Nearest,
+            ..axial
+        };
+        let shown = montage(&[("v", values.as_slice()).into()], shape, &display);
+        let image = shown.unwrap().image;
+        let stored = format!("{order:?} {backwards:03b}");
+        // Left and right across, the right on the left; the front at the top.
+        assert_eq!((image.width(), image.height()), (6, 8), "{stored}");
+        assert_eq!(image.get(4, 1), Some([255; 3]), "{stored}");
+    }
+
+    #[test]
+    fn slices_are_axial_and_radiological_however_a_volume_is_stored() {
+        let oblique = Affine::new_rotation(nalgebra::Vector3::new(0.2, -0.15, 0.35));
+        for turn in [Affine::identity(), oblique] {
+            for order in AXIS_ORDERS {
+                (0..8).for_each(|backwards| check(order, backwards, &turn));
+            }
+        }
+    }
+
+    #[test]
+    fn a_sagittally_stored_volume_has_its_in_plane_axes_exchanged() {
+        // To the back, to the feet, to the left.
+        let affine = Affine::new(
+            0.0, 0.0, -3.0, 90.0, -0.8, 0.0, 0.0, 120.0, 0.0, -0.8, 0.0, 60.0, 0.0, 0.0, 0.0, 1.0,
+        );
+        let expected = Display {
+            axis: 1,
+            transpose: true,
             flip_horizontal: false,
             flip_vertical: false,
-            ..Display::axial_ras(count)
-        }
+            ..Display::axial_ras(4)
+        };
+        assert_eq!(Display::axial(&affine, 4), expected);
+    }
+
+    #[test]
+    fn a_volume_stored_along_the_body_axes_needs_no_turn() {
+        assert_eq!(
+            Display::axial(&Affine::identity(), 4),
+            Display::axial_ras(4)
+        );
     }
 }

@@ -1,10 +1,11 @@
-//! Names beside the slices of a montage: rows at the left, slice numbers at the top, and a legend
-//! of the labels below.
+//! Names beside the slices of a montage: rows at the left, slice numbers at the top.
 
 use super::ReportError;
-use super::canvas::{Anchor, Canvas, Font, paint};
+use super::canvas::{Anchor, Font, paint};
 use super::image::RgbImage;
-use super::montage::{BACKGROUND, Montage, label_colour};
+use super::montage::{BACKGROUND, Montage};
+use super::picture::picture_montage;
+use crate::train::Picture;
 
 const NAME: Font = Font {
     size: 23.0,
@@ -16,18 +17,26 @@ const NUMBER: Font = Font {
 };
 /// Space around everything.
 const MARGIN: usize = 20;
-/// Height of the line of slice numbers, and of a line of the legend.
+/// Height of the line of slice numbers.
 const LINE: usize = 32;
-/// Side of a colour sample in the legend.
-const SAMPLE: f64 = 14.0;
+/// Slices in a row of a picture.
+const SLICES: usize = 6;
+/// Least length of a slice's longer side in pixels.
+const CELL: usize = 192;
 
-/// Puts a montage into a frame with the names of its rows and the numbers of its slices. `legend`
-/// explains the colours of labels, as many as fit in a line and the rest in further lines; it may be
-/// empty.
+/// A case to look at as axial slices, with their names.
+///
+/// # Errors
+/// When the voxels do not fill the picture's shape, the picture would be too large or the drawing library fails.
+pub fn labelled_picture(picture: &Picture) -> Result<RgbImage, ReportError> {
+    labelled(&picture_montage(picture, SLICES, CELL)?)
+}
+
+/// Puts a montage into a frame with the names of its rows and the numbers of its slices.
 ///
 /// # Errors
 /// When the picture would be too large or the drawing library fails.
-pub fn labelled(montage: &Montage, legend: &[(u8, &str)]) -> Result<RgbImage, ReportError> {
+pub fn labelled(montage: &Montage) -> Result<RgbImage, ReportError> {
     let names = montage.rows.iter().map(String::as_str);
     let column = widest(NAME, names)?.ceil() as usize + 2 * MARGIN;
     let width = montage
@@ -35,16 +44,8 @@ pub fn labelled(montage: &Montage, legend: &[(u8, &str)]) -> Result<RgbImage, Re
         .width()
         .saturating_add(column)
         .saturating_add(MARGIN);
-    let item = widest(NUMBER, legend.iter().map(|entry| entry.1))? + SAMPLE + 38.0;
-    let across = ((montage.image.width() as f64 / item) as usize).max(1);
-    let lines = legend.len().div_ceil(across);
-    let below = if lines == 0 {
-        0
-    } else {
-        lines * LINE + MARGIN / 2
-    };
     let top = LINE + MARGIN / 2;
-    let height = montage.image.height().saturating_add(top + MARGIN + below);
+    let height = montage.image.height().saturating_add(top + MARGIN);
 
     let mut image = paint(width, height, BACKGROUND, |canvas| {
         for (row, name) in montage.rows.iter().enumerate() {
@@ -61,24 +62,10 @@ pub fn labelled(montage: &Montage, legend: &[(u8, &str)]) -> Result<RgbImage, Re
             let at = (middle, top as f64 - 16.0);
             canvas.text(at, Anchor::Middle, NUMBER, &format!("slice {slice}"))?;
         }
-        for (index, entry) in legend.iter().enumerate() {
-            let x = column as f64 + (index % across) as f64 * item;
-            let y = (top + montage.image.height() + MARGIN + 6 + index / across * LINE) as f64;
-            draw_entry(canvas, (x, y), *entry)?;
-        }
         Ok(())
     })?;
     image.paste(&montage.image, column, top);
     Ok(image)
-}
-
-fn draw_entry(canvas: &Canvas<'_>, at: (f64, f64), entry: (u8, &str)) -> Result<(), ReportError> {
-    let (x, y) = at;
-    let (label, name) = entry;
-    let half = SAMPLE / 2.0;
-    let colour = label_colour(label).unwrap_or(BACKGROUND);
-    canvas.rectangle((x, y - half), (x + SAMPLE, y + half), colour)?;
-    canvas.text((x + SAMPLE + 10.0, y), Anchor::Left, NUMBER, name)
 }
 
 /// Distance of the middle of a row (axis 1) or a column (axis 0) from the montage's corner.
@@ -111,7 +98,7 @@ mod tests {
         let row = Row::from(("original", volume.as_slice()));
         let slices = montage(&[row, row], [2; 3], &Display::axial_ras(2))?;
         let bare = slices.image.clone();
-        let image = labelled(&slices, &[])?;
+        let image = labelled(&slices)?;
         let white = |image: &RgbImage| {
             image
                 .pixels()
@@ -124,8 +111,6 @@ mod tests {
         assert!(left > 80 && top > 40, "{left} {top}");
         let margin = |x: usize| (0..image.height()).any(|y| image.get(x, y) != Some(BACKGROUND));
         assert!((0..80).any(margin), "no text at the left");
-        let explained = labelled(&slices, &[(1, "spleen"), (2, "liver")])?;
-        assert!(explained.height() > image.height());
         Ok(())
     }
 }

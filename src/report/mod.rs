@@ -7,20 +7,21 @@
 //! | `metrics.jsonl` | [`metrics::MetricsWriter`] |
 //! | `events.out.tfevents.*` | [`tensorboard::EventWriter`] |
 //! | `curves.png` | `curves::draw` (feature `cli`) |
-//! | `reconstruction.png`, `prediction.png` | [`montage::montage`], `labels::labelled` (feature `cli`) |
-//! | `summary.json` | [`summary::write_json`] |
+//! | `reconstruction.png`, `prediction.png` | [`picture::picture_montage`], `labels::labelled_picture` (feature `cli`) |
+//! | `summary.json` and other results | [`json::write_json`] |
 //! | `results.png` | `bars::draw` (feature `cli`) |
 //! | tables in text, Markdown and CSV | [`table`], [`scores`], [`results`] |
 
 mod display;
 pub mod image;
+pub mod json;
 pub mod metrics;
 pub mod montage;
+pub mod picture;
 pub mod results;
 pub mod run_records;
 pub mod scores;
 mod slice;
-pub mod summary;
 pub mod table;
 pub mod tensorboard;
 mod tfrecord;

@@ -182,7 +182,9 @@ mod tests {
             cell: 10,
             zoom: Zoom::Nearest,
             gap: 1,
-            ..Display::axial_lps(0)
+            flip_horizontal: false,
+            flip_vertical: false,
+            ..Display::axial_ras(0)
         }
     }
 

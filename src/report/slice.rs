@@ -128,7 +128,9 @@ mod tests {
     fn interpolation_keeps_the_ends_and_passes_through_the_middle() -> Result<(), ReportError> {
         let display = Display {
             zoom: Zoom::Bilinear,
-            ..Display::axial_lps(1)
+            flip_horizontal: false,
+            flip_vertical: false,
+            ..Display::axial_ras(1)
         };
         let plane = Plane::new([2, 1, 1], &display)?;
         let row = ("v", [0.0, 1.0].as_slice()).into();

@@ -3,7 +3,7 @@
 use crate::config::StageConfig;
 use crate::platform;
 use crate::train::TrainError;
-use crate::train::seal::seal;
+use crate::train::checksum::checksum_of;
 use crate::train::state::HostState;
 use crate::weights::{ParameterInfo, Values, decode, encode};
 use serde::{Deserialize, Serialize};
@@ -144,7 +144,7 @@ impl<C: StageConfig> Checkpoint<C> {
         }
         let pretty =
             |manifest: &Manifest<C>| serde_json::to_vec_pretty(manifest).map_err(io::Error::other);
-        self.manifest.checksum = seal(&pretty(&self.manifest)?, "");
+        self.manifest.checksum = checksum_of(&pretty(&self.manifest)?, "");
         sink(MANIFEST, &pretty(&self.manifest)?)?;
         Ok(())
     }
@@ -177,7 +177,7 @@ impl<C: StageConfig> Checkpoint<C> {
                 format!("format {version}, this program reads {VERSION}"),
             ));
         }
-        if seal(&bytes, &manifest.checksum) != manifest.checksum {
+        if checksum_of(&bytes, &manifest.checksum) != manifest.checksum {
             return Err(damaged(MANIFEST, "does not match its checksum".to_owned()));
         }
         let mut state = HostState {

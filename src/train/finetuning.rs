@@ -5,14 +5,15 @@ use crate::config::FinetuneConfig;
 use crate::dataset::{
     DatasetError, Draw, LabelledBatch, LabelledBatches, LabelledSettings, VolumeSource,
 };
-use crate::infer::{Blending, InferError, SlidingWindow, segment};
+use crate::infer::{Blending, SlidingWindow};
 use crate::loss::segmentation_loss;
-use crate::metric::{Overlaps, mean_of_running_means, mean_of_some};
 use crate::nn::Segmenter;
+use crate::train::class_prior::add_class_prior;
 use crate::train::parts::{Parts, upload};
-use crate::train::{BatchMaker, Control, Picture, StepOutput, Task, TrainError, Validation};
+use crate::train::segmentation_validation::validate_segmentation;
+use crate::train::{BatchMaker, Control, StepOutput, Task, TrainError, Validation};
 use crate::transform::Labelled;
-use crate::weights::{self, HEAD, Values};
+use crate::weights::{self, Values};
 use burn::Tensor;
 use burn::tensor::Device;
 use std::sync::Arc;
@@ -86,27 +87,6 @@ fn any_foreground(cases: &dyn VolumeSource<Labelled>) -> Result<bool, DatasetErr
     Ok(false)
 }
 
-/// The logarithm of each class's share of the voxels of some cases; a class that never occurs counts as one voxel.
-///
-/// As biases of the last layer they make a network without other knowledge predict these shares, so that the first steps
-/// do not push every small class towards 0, from where a softmax does not bring it back (the prior of Lin et al., 2017).
-fn log_shares(
-    cases: &dyn VolumeSource<Labelled>,
-    classes: usize,
-) -> Result<Vec<f32>, DatasetError> {
-    let mut counts = vec![0_u64; classes];
-    for index in 0..cases.len() {
-        for label in &cases.volume(index)?.label {
-            if let Some(count) = counts.get_mut(usize::from(*label)) {
-                *count += 1;
-            }
-        }
-    }
-    let all = counts.iter().sum::<u64>().max(1) as f64;
-    let share = |count: u64| count.max(1) as f64 / all;
-    Ok(counts.into_iter().map(|n| share(n).ln() as f32).collect())
-}
-
 impl Task for Finetuning {
     type Config = FinetuneConfig;
     type Network = Segmenter;
@@ -138,18 +118,15 @@ impl Task for Finetuning {
     }
 
     fn initial(&self, zeros: Segmenter) -> Result<Segmenter, TrainError> {
-        let seed = self.config.run.seed;
         let mut start = self.start.clone();
         if self.config.start.class_prior {
-            let biases = weights::describe(&zeros).into_iter().map(|p| p.name);
-            let last = biases.filter(|name| name.starts_with(HEAD) && name.ends_with("bias"));
-            let prior = log_shares(self.training_cases.as_ref(), zeros.classes())?;
-            for name in last {
-                // The bias of a trained layer belongs to its weights.
-                start.entry(name).or_insert_with(|| prior.clone());
-            }
+            add_class_prior(&mut start, &zeros, self.training_cases.as_ref())?;
         }
-        Ok(weights::initialise_with(zeros, seed, start)?)
+        Ok(weights::initialise_with(
+            zeros,
+            self.config.run.seed,
+            start,
+        )?)
     }
 
     fn forward_backward(
@@ -176,59 +153,8 @@ impl Task for Finetuning {
         control: &Control,
     ) -> Result<Option<Validation>, TrainError> {
         let device = device.clone().inner();
-        let classes = network.classes();
-        let (mut foreground, mut whole) = (Vec::new(), Vec::new());
-        let mut picture = None;
-        for index in 0..self.validation.len() {
-            let case = self.validation.volume(index)?;
-            let shape = case.image.shape();
-            let mut go_on = |_, _| control.flow();
-            let image = case.image.data();
-            let found = segment(
-                network,
-                image,
-                shape,
-                &self.windows(),
-                &device,
-                None,
-                &mut go_on,
-            )
-            .await;
-            let prediction = match found {
-                Ok(prediction) => prediction,
-                Err(InferError::Stopped) => return Ok(None),
-                Err(error) => return Err(error.into()),
-            };
-            let mut overlaps = Overlaps::new(classes)?;
-            overlaps.add(&prediction, &case.label)?;
-            let dice = overlaps.dice();
-            foreground.push(mean_of_some(dice.iter().skip(1).copied()));
-            whole.push(mean_of_some(dice));
-            picture.get_or_insert_with(|| Picture::Segmentation {
-                shape,
-                image: case.image.data().to_vec(),
-                labels: case.label.clone(),
-                prediction,
-            });
-        }
-        let score = mean_of_some(foreground).unwrap_or(0.0);
-        let mut values = vec![("val/dice".to_owned(), score)];
-        let others = [
-            ("val/dice_with_background", mean_of_some(whole.clone())),
-            // What the original's script reports (specification 9.2).
-            ("val/dice_original", mean_of_running_means(&whole)),
-        ];
-        values.extend(
-            others
-                .into_iter()
-                .filter_map(|(name, value)| Some((name.to_owned(), value?))),
-        );
-        let picture = picture.ok_or(TrainError::Internal("there is no validation case"))?;
-        Ok(Some(Validation {
-            score,
-            values,
-            picture,
-        }))
+        let cases = self.validation.as_ref();
+        validate_segmentation(network, cases, &self.windows(), &device, control).await
     }
 
     fn better(score: f64, than: f64) -> bool {
@@ -280,7 +206,7 @@ pub fn finetune_step(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::dataset::MemorySource;
     use crate::transform::{FinetuneTransform, IntensityWindow};
@@ -297,7 +223,7 @@ mod tests {
     }
 
     /// Two cases of 8^3 voxels: one voxel in eight has label 1, none has label 2.
-    fn cases() -> Arc<dyn VolumeSource<Labelled>> {
+    pub(in crate::train) fn cases() -> Arc<dyn VolumeSource<Labelled>> {
         let case = |name: &str| {
             let label: Vec<f32> = (0..512).map(|n| f32::from(u8::from(n % 8 == 3))).collect();
             let image = label.iter().map(|label| label + 1.0).collect();
@@ -308,22 +234,8 @@ mod tests {
         Arc::new(cases.unwrap())
     }
 
-    /// The network before the first step.
-    fn fresh(class_prior: bool, start: Values) -> Values {
-        let config = config(class_prior);
-        let device = Device::flex();
-        let task = Finetuning::new(config.clone(), cases(), cases(), start).unwrap();
-        let network = Finetuning::zeros(&config, &device).unwrap();
-        let network = task.initial(network).unwrap();
-        let found = pollster::block_on(weights::export(&network)).unwrap();
-        found
-            .into_iter()
-            .map(|(info, values)| (info.name, values))
-            .collect()
-    }
-
     /// A network that is made in no time.
-    fn config(class_prior: bool) -> FinetuneConfig {
+    pub(in crate::train) fn config() -> FinetuneConfig {
         let mut config = FinetuneConfig::default();
         config.crops.roi_size = [16; 3];
         config.network.patch_size = 8;
@@ -331,33 +243,7 @@ mod tests {
         (config.network.layers, config.network.heads) = (1, 1);
         config.decoder.feature_size = 2;
         config.decoder.classes = Some(3);
-        config.start.class_prior = class_prior;
         config
-    }
-
-    #[test]
-    fn a_class_prior_starts_from_the_shares_of_the_training_voxels() {
-        let (plain, prior) = (fresh(false, Values::new()), fresh(true, Values::new()));
-        let name = "out.conv.conv.bias";
-        let shares = [7.0 / 8.0, 1.0 / 8.0, 1.0 / 1024.0];
-        for (bias, share) in prior[name].iter().zip(shares) {
-            assert!((bias - f32::ln(share)).abs() < 1e-3, "{:?}", prior[name]);
-        }
-        let others = |values: &Values| {
-            let mut values = values.clone();
-            values.remove(name);
-            values
-        };
-        assert_eq!(others(&plain), others(&prior));
-        assert_ne!(plain[name], prior[name]);
-    }
-
-    #[test]
-    fn a_trained_last_layer_keeps_its_biases() {
-        let name = "out.conv.conv.bias";
-        let trained = vec![1.0, 2.0, 3.0];
-        let start = Values::from([(name.to_owned(), trained.clone())]);
-        assert_eq!(fresh(true, start)[name], trained);
     }
 
     #[test]
@@ -369,8 +255,7 @@ mod tests {
         let empty = MemorySource::prepare_labelled([case], &transform()).unwrap();
         let none = MemorySource::prepare_labelled([], &transform()).unwrap();
         for validation in [empty, none] {
-            let config = config(false);
-            let found = Finetuning::new(config, cases(), Arc::new(validation), Values::new());
+            let found = Finetuning::new(config(), cases(), Arc::new(validation), Values::new());
             assert!(matches!(found, Err(TrainError::Unlabelled)));
         }
     }

@@ -2,16 +2,19 @@
 //! never blocks on the device.
 
 mod checkpoint;
+mod checksum;
+mod class_prior;
 mod error;
 mod event;
 mod finetuning;
 mod parts;
 mod picture;
 mod pretraining;
+mod readings;
 mod run;
 mod saving;
 mod scale;
-mod seal;
+mod segmentation_validation;
 mod state;
 mod task;
 

@@ -1,5 +1,7 @@
 //! What a validation shows.
 
+use crate::volume::Affine;
+
 /// A case to look at, on the host in C order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Picture {
@@ -7,6 +9,8 @@ pub enum Picture {
     Reconstruction {
         /// Voxels on each axis.
         shape: [usize; 3],
+        /// The affine of the volume that the crop is cut from: how its axes lie in the patient, not where it lies.
+        affine: Affine,
         /// The clean crop.
         original: Vec<f32>,
         /// First view.
@@ -20,6 +24,8 @@ pub enum Picture {
     Segmentation {
         /// Voxels on each axis.
         shape: [usize; 3],
+        /// From voxels to the patient's RAS+ millimetres.
+        affine: Affine,
         /// Intensities from 0 to 1.
         image: Vec<f32>,
         /// The reference; empty where there is none.

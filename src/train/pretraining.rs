@@ -10,6 +10,7 @@ use crate::platform;
 use crate::train::parts::{Parts, upload};
 use crate::train::task::BatchMaker;
 use crate::train::{Control, Picture, StepOutput, Task, TrainError, Validation};
+use crate::volume::Affine;
 use crate::weights::{self, HEAD};
 use burn::Tensor;
 use burn::tensor::{Device, Transaction};
@@ -157,10 +158,11 @@ impl Task for Pretraining {
             return Ok(None);
         };
         let batch = self.validation.make(epoch, 0)?;
+        let affine = *self.validation.first_volume(epoch, 0)?.affine();
         Ok(Some(Validation {
             score,
             values: vec![("val/l1".to_owned(), score)],
-            picture: picture(network, &batch, &device).await?,
+            picture: picture(network, &batch, affine, &device).await?,
         }))
     }
 
@@ -233,10 +235,11 @@ pub fn pretrain_step(
     })
 }
 
-/// The first crop of a batch with its views and what the network makes of the first.
+/// The first crop of a batch with its views and what the network makes of the first. `affine` is that of its volume.
 async fn picture(
     network: &Restorer,
     batch: &TrainingBatch,
+    affine: Affine,
     device: &Device,
 ) -> Result<Picture, TrainError> {
     let voxels = batch.patch.iter().product::<usize>();
@@ -247,6 +250,7 @@ async fn picture(
     let data = output.into_data_async().await.map_err(lost)?;
     Ok(Picture::Reconstruction {
         shape: batch.patch,
+        affine,
         original: first(&batch.target),
         view1,
         view2: first(&batch.view2),

@@ -1,24 +1,18 @@
-//! The loop of every stage: steps, readings of the losses, validations, checkpoints (specification 7, 9).
+//! The loop of every stage: steps, validations, checkpoints (specification 7, 9).
 
 use crate::config::StageConfig;
 use crate::dataset::Prefetch;
-use crate::device;
 use crate::optim::{Schedule, gain};
 use crate::platform::{self, Instant};
+use crate::train::readings::{Pending, Readings};
 use crate::train::saving::{save_best, save_last};
 use crate::train::{
-    Checkpoint, Control, Event, LossScale, Observer, Progress, StepLosses, Task, TrainError,
-    TrainState,
+    Checkpoint, Control, Event, LossScale, Observer, Progress, Task, TrainError, TrainState,
 };
 use crate::weights::describe;
 use burn::Tensor;
-use burn::tensor::{Device, Transaction};
+use burn::tensor::Device;
 use std::path::PathBuf;
-
-/// Most steps between readings of the losses on a GPU: each waits until all that was asked for is computed.
-const GPU_LOG_EVERY: usize = 10;
-/// Seconds between readings on a GPU, where that takes no more steps.
-const GPU_LOG_SECONDS: f64 = 1.0;
 
 /// What a run works on.
 pub struct Run<T: Task> {
@@ -87,15 +81,6 @@ pub async fn train<T: Task>(
     })
 }
 
-/// Losses of a step that have not been read back.
-struct Pending {
-    step: u64,
-    rate: f64,
-    crops: usize,
-    /// The losses, then the gradient norm.
-    values: Tensor<1>,
-}
-
 /// Batches made ahead: one of the original's size is 85 MB, and machines have many cores.
 const MOST_AHEAD: usize = 8;
 
@@ -106,16 +91,11 @@ struct Runner<T: Task> {
     schedule: Schedule,
     total: u64,
     per_epoch: u64,
-    /// Steps between readings of the losses.
-    log_every: usize,
-    /// Whether that follows the time a step takes.
-    adapts: bool,
     control: Control,
     /// Taken out only while an update consumes it.
     state: Option<TrainState<T::Network>>,
     progress: Progress,
-    pending: Vec<Pending>,
-    read_at: Instant,
+    readings: Readings,
     saved_at: Instant,
     counted_at: Instant,
 }
@@ -132,8 +112,6 @@ impl<T: Task> Runner<T> {
         config.validate()?;
         let per_epoch = task.steps_per_epoch();
         let total = config.total_steps(per_epoch);
-        let log_every = config.run().log_every;
-        let adapts = log_every == 0 && !device::is_cpu(&device);
         let zeros = T::zeros(config, &TrainState::<T::Network>::tracked(config, &device))?;
         let (state, progress) = match resume {
             Some(checkpoint) => (
@@ -148,17 +126,14 @@ impl<T: Task> Runner<T> {
         let now = Instant::now();
         Ok(Runner {
             schedule: config.schedule(total),
+            readings: Readings::new(config.run().log_every, &device),
             device,
             folder,
             total,
             per_epoch,
-            log_every: usize::try_from(log_every).unwrap_or(usize::MAX).max(1),
-            adapts,
             control,
             state: Some(state),
             progress,
-            pending: Vec::new(),
-            read_at: now,
             saved_at: now,
             counted_at: now,
             task,
@@ -169,6 +144,11 @@ impl<T: Task> Runner<T> {
         self.state
             .as_ref()
             .ok_or(TrainError::Internal("an update was cut off"))
+    }
+
+    /// The epoch, from 0, of a step, from 1.
+    fn epoch_of(&self, step: u64) -> u64 {
+        (step - 1) / self.per_epoch
     }
 
     /// Whether the last steps were skipped so that the weights may be no good. In half precision single steps are
@@ -200,10 +180,7 @@ impl<T: Task> Runner<T> {
         if self.progress.step == 0 {
             self.save(observer).await?;
         }
-        let workers = match self.task.config().data().workers {
-            0 => platform::threads(),
-            workers => workers,
-        };
+        let workers = self.task.config().data().threads();
         let steps = self.progress.step..self.total;
         let depth = workers.saturating_add(1).min(MOST_AHEAD);
         let loader = Prefetch::new(workers.min(depth), depth, steps, self.task.batches());
@@ -213,7 +190,7 @@ impl<T: Task> Runner<T> {
                 break;
             }
             self.step(&batch?)?;
-            if self.validation_due() || self.pending.len() >= self.log_every {
+            if self.validation_due() || self.readings.due() {
                 self.read_losses(observer).await?;
             }
             self.validate_if_due(observer).await?;
@@ -241,8 +218,10 @@ impl<T: Task> Runner<T> {
         let rate = self.schedule.rate(self.progress.step);
         self.state = Some(state.update(output.gradients, &gain.factor, rate));
         self.progress.step += 1;
-        self.pending.push(Pending {
+        let epoch = self.epoch_of(self.progress.step);
+        self.readings.push(Pending {
             step: self.progress.step,
+            epoch,
             rate,
             crops: T::crops(batch),
             values: Tensor::cat(vec![output.losses, gain.norm], 0),
@@ -250,53 +229,21 @@ impl<T: Task> Runner<T> {
         Ok(())
     }
 
-    /// Reads all pending losses in one transfer, reports them, and stops a run that only skips.
+    /// Reads the losses that wait, reports them, and stops a run that only skips.
     async fn read_losses(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
-        if self.pending.is_empty() {
+        let Some(reading) = self.readings.read(self.task.loss_names()).await? else {
             return Ok(());
-        }
-        let pending = std::mem::take(&mut self.pending);
-        let mut transaction = Transaction::default();
-        for step in &pending {
-            transaction = transaction.register(step.values.clone());
-        }
-        let data = transaction
-            .execute_async()
-            .await
-            .map_err(|e| TrainError::Device(format!("{e:?}")))?;
-        let names = self.task.loss_names();
-        let mut losses = Vec::with_capacity(pending.len());
-        for (step, data) in pending.iter().zip(data) {
-            let values: Vec<f32> = data.iter::<f32>().collect();
-            let (norm, values) = values
-                .split_last()
-                .filter(|(_, values)| values.len() == names.len())
-                .ok_or_else(|| TrainError::Device("the losses could not be read".to_owned()))?;
-            let skipped = !norm.is_finite();
-            self.progress.skipped += u64::from(skipped);
-            self.progress.skipped_in_a_row = match skipped {
+        };
+        for step in &reading.losses {
+            self.progress.skipped += u64::from(step.skipped);
+            self.progress.skipped_in_a_row = match step.skipped {
                 true => self.progress.skipped_in_a_row + 1,
                 false => 0,
             };
-            losses.push(StepLosses {
-                step: step.step,
-                epoch: (step.step - 1) / self.per_epoch,
-                losses: names.iter().copied().zip(values.iter().copied()).collect(),
-                gradient_norm: *norm,
-                learning_rate: step.rate,
-                skipped,
-            });
         }
-        let seconds = self.read_at.elapsed().as_secs_f64().max(1e-9);
-        self.read_at = Instant::now();
-        if self.adapts {
-            let steps = pending.len() as f64 * GPU_LOG_SECONDS / seconds;
-            self.log_every = (steps as usize).clamp(1, GPU_LOG_EVERY);
-        }
-        let crops = pending.iter().map(|step| step.crops).sum::<usize>();
         observer.event(&Event::Steps {
-            losses: &losses,
-            crops_per_second: crops as f64 / seconds,
+            losses: &reading.losses,
+            crops_per_second: reading.crops_per_second,
         })?;
         if self.broken() {
             return Err(TrainError::NotFinite {
@@ -318,7 +265,7 @@ impl<T: Task> Runner<T> {
         if run.validation_steps > 0 {
             return step.is_multiple_of(run.validation_steps);
         }
-        let epoch = (step - 1) / self.per_epoch;
+        let epoch = self.epoch_of(step);
         step.is_multiple_of(self.per_epoch) && epoch.is_multiple_of(run.validation_interval)
     }
 
@@ -327,7 +274,7 @@ impl<T: Task> Runner<T> {
         if !self.validation_due() || self.progress.validated == step {
             return Ok(());
         }
-        let epoch = (step - 1) / self.per_epoch;
+        let epoch = self.epoch_of(step);
         let network = self.state()?.evaluated();
         let found = self
             .task
@@ -357,7 +304,7 @@ impl<T: Task> Runner<T> {
             found: &found,
             best,
         })?;
-        self.read_at = Instant::now();
+        self.readings.restart_clock();
         Ok(())
     }
 

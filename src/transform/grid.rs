@@ -13,6 +13,9 @@ const CORNER_TOLERANCE: f64 = 1e-8;
 const SEPARABLE_TOLERANCE: f64 = 1e-9;
 /// Largest result: 2^31 voxels are 8 GiB of `f32`.
 const MAX_VOXELS: usize = 1 << 31;
+/// Longest axis of a resampled volume, some ten times that of any scan: tables of its coordinates take more room than
+/// voxels.
+const MAX_AXIS: usize = 1 << 16;
 
 /// Maps an index of the output grid to a position in the input grid: `linear * o + offset`.
 #[derive(Debug, Clone, PartialEq)]
@@ -159,7 +162,7 @@ fn corner_extents(shape: [usize; 3], z: &Matrix3<f64>, step: [f64; 3]) -> [(f64,
 }
 
 fn checked_shape(size: [f64; 3]) -> Result<[usize; 3], TransformError> {
-    let fits = size.iter().all(|s| *s >= 1.0 && *s <= MAX_VOXELS as f64);
+    let fits = size.iter().all(|s| *s >= 1.0 && *s <= MAX_AXIS as f64);
     let shape = size.map(|s| s as usize);
     if fits && voxel_count(shape).is_some() {
         Ok(shape)

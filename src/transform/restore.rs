@@ -10,27 +10,16 @@ use super::{Geometry, TransformError};
 use crate::platform;
 
 impl Geometry {
-    /// Labels of the prepared volume on the voxels of the input: those of the nearest voxels, 0
-    /// outside the foreground's box.
-    ///
-    /// # Errors
-    /// [`TransformError::ValueCount`], and when a grid has no voxels or cannot be inverted.
-    pub fn restore_labels(&self, labels: &[u8]) -> Result<Vec<u8>, TransformError> {
-        let [_, n1, n2] = self.prepared.shape;
-        self.restore(labels, 0, |place| {
-            let [i, j, k] = place.map(|s| s.round_ties_even() as usize);
-            labels[(i * n1 + j) * n2 + k]
-        })
-    }
-
     /// Values of the prepared volume, for example a class's probabilities, interpolated onto the
     /// voxels of the input; `outside` outside the foreground's box.
     ///
     /// # Errors
-    /// As [`restore_labels`](Self::restore_labels).
+    /// [`TransformError::ValueCount`], and when a grid has no voxels or cannot be inverted.
     pub fn restore_values(&self, values: &[f32], outside: f32) -> Result<Vec<f32>, TransformError> {
+        let places = Places::new(self)?;
+        check_count(values.len(), self.prepared.shape, 1)?;
         let [_, n1, n2] = self.prepared.shape;
-        self.restore(values, outside, |place| {
+        let read = |place| {
             let ([i, j, k], f) = neighbours(place);
             let at = (i * n1 + j) * n2 + k;
             let steps = [n1 * n2, n2, 1];
@@ -40,22 +29,12 @@ impl Geometry {
             let along_k = |at: usize| (1.0 - f[2]) * value(at) + f[2] * value(at + step[2]);
             let along_j = |at: usize| (1.0 - f[1]) * along_k(at) + f[1] * along_k(at + step[1]);
             ((1.0 - f[0]) * along_j(at) + f[0] * along_j(at + step[0])) as f32
-        })
-    }
-
-    fn restore<T: Copy + Default + Send + Sync>(
-        &self,
-        values: &[T],
-        outside: T,
-        read: impl Fn([f64; 3]) -> T + Sync,
-    ) -> Result<Vec<T>, TransformError> {
-        let places = Places::new(self)?;
-        check_count(values.len(), self.prepared.shape, 1)?;
-        let [_, n1, n2] = self.input.shape;
+        };
+        let [_, m1, m2] = self.input.shape;
         let mut out = zeros(self.input.shape)?;
-        platform::each_chunk(&mut out, n1 * n2, |i, plane: &mut [T]| {
+        platform::each_chunk(&mut out, m1 * m2, |i, plane: &mut [f32]| {
             for (n, value) in plane.iter_mut().enumerate() {
-                *value = places.of(i, n / n2, n % n2).map_or(outside, &read);
+                *value = places.of(i, n / m2, n % m2).map_or(outside, read);
             }
         });
         Ok(out)

@@ -33,8 +33,8 @@ pub fn resample_spacing(
     }
 }
 
-/// Resamples `v` onto the grid of `shape` voxels with `affine`, for example a prediction back onto
-/// the voxels of its input. Positions outside `v` get its border value.
+/// Resamples `v` onto the grid of `shape` voxels with `affine`. Positions outside `v` get its border
+/// value.
 ///
 /// # Errors
 /// When an axis has no voxels, an affine is not finite or cannot be inverted, or the result would
@@ -170,6 +170,10 @@ mod tests {
         }
         let huge = Volume::new([2, 2, 2], vec![0.0; 8], diagonal([1e9, 1e9, 1e300]))?;
         let result = resample_spacing(&huge, [1.0; 3], linear);
+        assert!(matches!(result, Err(TransformError::TooLarge { .. })));
+        // Few enough voxels in all, on a single axis.
+        let long = Volume::new([2, 1, 1], vec![0.0; 2], diagonal([3e9, 1.0, 1.0]))?;
+        let result = resample_spacing(&long, [1.5, 1.0, 1.0], linear);
         assert!(matches!(result, Err(TransformError::TooLarge { .. })));
         for steps in [
             [0.0, 1.0, 1.0],

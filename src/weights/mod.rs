@@ -5,17 +5,18 @@
 //! [`WeightsFile`] reads files of other programs, [`transfer()`] takes what a network needs from them, and
 //! [`convert`] writes them anew; none of the three knows tensors.
 
-mod door;
 mod error;
 mod file;
+mod init;
+mod layout;
 mod naming;
 mod source;
 mod transfer;
 
-pub(crate) use door::PathStack;
-pub use door::{DiskLayout, ParameterInfo, Values, collect, describe, export, fill};
 pub use error::WeightsError;
 pub use file::{decode, encode};
+pub(crate) use layout::PathStack;
+pub use layout::{DiskLayout, ParameterInfo, Values, collect, describe, export, fill};
 pub use naming::{ENCODER, HEAD, Named};
 pub use source::{
     Archive, ArchiveWriter, ElementType, FileFormat, ReadError, StoredTensor, WeightsFile,
@@ -26,7 +27,7 @@ pub use transfer::{
     PatchGrids, Reasoned, TransferError, TransferOptions, TransferReport, convert, transfer,
 };
 
-use crate::nn::initial_value;
+use init::initial_value;
 
 /// Fills a network with the initial values of specification 5.6.
 ///

@@ -169,6 +169,20 @@ fn an_experiment_leaves_tables_and_pictures_and_refuses_another_plan() {
     let again = run(folder.path(), &words(CALL, &["--json"])).succeeded();
     assert_eq!(again.json(), found);
 
+    // Runs that began with another encoder than the one that is there now are no part of the same experiment.
+    let encoder = at("runs/pretrain/encoder.safetensors");
+    let trained = std::fs::read(&encoder).unwrap();
+    let mut other = trained.clone();
+    *other.last_mut().unwrap() ^= 1;
+    std::fs::write(&encoder, other).unwrap();
+    refused(
+        folder.path(),
+        &words(CALL, &[]),
+        FAILED,
+        &["002-pretrained-seed1", "other weights"],
+    );
+    std::fs::write(&encoder, trained).unwrap();
+
     // Words that change nothing are no other plan; numbers are.
     let plan = folder.path().join("plan.toml");
     std::fs::write(&plan, format!("# A remark.\n{PLAN}")).unwrap();

@@ -189,12 +189,8 @@ fn all_storage_orders_map_back_exactly() -> Outcome {
             );
             let expected = labels_of(&label);
             assert!(
-                made.geometry.restore_labels(&made.label)? == expected,
-                "{what}: nearest"
-            );
-            assert!(
                 restored(&made.label, &made.geometry, 5, 9)? == expected,
-                "{what}: highest score"
+                "{what}: labels on the file's own grid"
             );
             let back = made.geometry.restore_values(made.image.data(), -1.0)?;
             for (back, x) in back.iter().zip(image.data()) {
@@ -228,8 +224,7 @@ fn organs_of_real_ct_survive_the_way_there_and_back() -> Outcome {
         };
         let expected = check_labels(&image, &label, classes)?;
         let made = transform.labelled(image, &label)?;
-        let nearest = made.geometry.restore_labels(&made.label)?;
-        let scored = restored(&made.label, &made.geometry, classes, 31)?;
+        let back = restored(&made.label, &made.geometry, classes, 31)?;
         let mut sizes = vec![0_usize; classes];
         expected.iter().for_each(|&l| sizes[usize::from(l)] += 1);
         let mut seen = 0;
@@ -239,16 +234,12 @@ fn organs_of_real_ct_survive_the_way_there_and_back() -> Outcome {
             }
             seen += 1;
             let label = u8::try_from(label)?;
-            for (how, back) in [("nearest", &nearest), ("highest score", &scored)] {
-                let dice = dice(back, &expected, label);
-                assert!(dice > 0.97, "label {label} of {classes}, {how}: {dice}");
-            }
+            let dice = dice(&back, &expected, label);
+            assert!(dice > 0.97, "label {label} of {classes}: {dice}");
         }
         assert!(seen >= 4, "{seen} labels");
-        let same = |back: &[u8]| back.iter().zip(&expected).filter(|(a, b)| a == b).count();
-        for back in [&nearest, &scored] {
-            assert!(same(back) as f64 > 0.999 * expected.len() as f64);
-        }
+        let same = back.iter().zip(&expected).filter(|(a, b)| a == b).count();
+        assert!(same as f64 > 0.999 * expected.len() as f64);
     }
     Ok(())
 }

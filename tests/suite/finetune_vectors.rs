@@ -2,8 +2,8 @@
 //! windows.
 
 use hounsfield::augment::{
-    AugmentSettings, Candidates, CropSettings, ExactLabelledChain, Mt19937, RandomSource,
-    copy_patch, patch_around, rotate90,
+    AugmentError, AugmentSettings, Candidates, CropSettings, ExactLabelledChain, Mt19937,
+    RandomSource, copy_patch, patch_around, rotate90,
 };
 use hounsfield::infer::WindowPlan;
 use hounsfield::volume::{Affine, Region, Volume};
@@ -122,6 +122,14 @@ fn the_exact_chain_of_fine_tuning_replays_the_reference() {
             .sum();
         assert_near("the labels", weighted, &expected["label_weighted_sum"]);
     }
+}
+
+#[test]
+fn the_exact_chain_refuses_what_the_original_lacks() {
+    let mut settings = AugmentSettings::default();
+    settings.affine.probability = 0.5;
+    let refused = ExactLabelledChain::new(0, CropSettings::default(), settings);
+    assert_eq!(refused.err(), Some(AugmentError::AffineInExactChain));
 }
 
 #[test]

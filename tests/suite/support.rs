@@ -1,8 +1,14 @@
 //! Where the tests find the specification's vectors, the real volumes, and devices.
 
+use burn::Tensor;
 use burn::tensor::Device;
 use hounsfield::device::{AdapterKind, adapters, select};
+use hounsfield::optim::{GradientMap, accumulate};
+use hounsfield::weights::Named;
 use std::path::{Path, PathBuf};
+
+/// Gradient norms in float32, relative.
+const GRADIENT: f64 = 1e-4;
 
 fn beside(rel: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -155,6 +161,29 @@ pub(crate) fn assert_matches(
         assert!(
             (found - value).abs() <= tolerance * rms,
             "{what}: {name} is {found}, should be {value}"
+        );
+    }
+}
+
+/// Compares the L2 norm of a loss's gradient by each parameter, of a network on a tracked device, with that of the
+/// vectors: `slack` more than the relative tolerance may be off.
+pub(crate) fn assert_gradients_match<N: Named>(
+    network: &N,
+    loss: Tensor<1>,
+    expected: &serde_json::Value,
+    slack: f64,
+) {
+    let mut gradients = GradientMap::new();
+    accumulate(network, &mut loss.backward(), &mut gradients);
+    let norms = expected.as_object().expect("norms by name");
+    assert_eq!(gradients.len(), norms.len(), "parameters with a gradient");
+    for (name, norm) in norms {
+        let gradient: Vec<f32> = gradients[name].clone().into_data().try_into_vec().unwrap();
+        let squares = gradient.iter().map(|g| f64::from(*g).powi(2));
+        let (found, value) = (squares.sum::<f64>().sqrt(), norm.as_f64().unwrap());
+        assert!(
+            (found - value).abs() <= GRADIENT * value.abs() + slack,
+            "gradient of {name}: {found}, not {value}"
         );
     }
 }

@@ -1,19 +1,18 @@
 //! UNETR and its loss against the original's outputs and gradients, on the CPU and on software Vulkan (WGSL).
 
-use crate::support::{assert_matches, cpu, fill, numbers, software_vulkan, spec, vectors};
+use crate::support::{
+    assert_gradients_match, assert_matches, cpu, fill, numbers, software_vulkan, spec, vectors,
+};
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 use hounsfield::loss::segmentation_loss;
 use hounsfield::nn::{Unetr, UnetrConfig, VitConfig};
-use hounsfield::optim::{GradientMap, accumulate};
 use hounsfield::weights;
 
 /// Section 16: float32 forward, relative to the tensor's RMS.
 const FORWARD: f64 = 1e-4;
 /// Section 16: losses.
 const LOSS: f64 = 1e-5;
-/// Gradient norms in float32, relative.
-const GRADIENT: f64 = 1e-4;
 /// Where a convolution of one channel meets an instance norm its gradient would be zero but for the norm's epsilon: what
 /// is left of sums of order one after cancellation cannot be known to more than their rounding.
 const CANCELLATION: f64 = 2e-8;
@@ -84,23 +83,7 @@ fn small_network_matches(device: &Device, recompute: bool) {
         let value = expected[key].as_f64().unwrap();
         assert!((found - value).abs() < LOSS, "{key}: {found}, not {value}");
     }
-    let mut gradients = GradientMap::new();
-    accumulate(&network, &mut loss.total.backward(), &mut gradients);
-    let norms = expected["grad_l2"].as_object().unwrap();
-    assert_eq!(gradients.len(), norms.len(), "parameters with a gradient");
-    for (name, norm) in norms {
-        let gradient = host(gradients[name].clone());
-        let found = gradient
-            .iter()
-            .map(|g| f64::from(*g).powi(2))
-            .sum::<f64>()
-            .sqrt();
-        let value = norm.as_f64().unwrap();
-        assert!(
-            (found - value).abs() <= GRADIENT * value.abs() + CANCELLATION,
-            "gradient of {name}: {found}, not {value}"
-        );
-    }
+    assert_gradients_match(&network, loss.total, &expected["grad_l2"], CANCELLATION);
 }
 
 #[test]

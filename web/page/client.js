@@ -8,17 +8,18 @@ export class Client {
   #ready = null;
   #refuse = null;
 
-  // `onEvent(event, buffers)` for what the worker tells unasked; `onDeath(why)` when it cannot go on.
-  constructor(onEvent, onDeath) {
+  // `onEvent(event, buffers)` for what the worker tells unasked; `onDeath(why)` when it cannot go on. `version` is that of
+  // the program the page was made for, where there is only one.
+  constructor(onEvent, onDeath, version = null) {
     this.onEvent = onEvent;
     this.onDeath = onDeath;
+    this.version = version;
   }
 
   // Starts the worker, or a new one in the place of the old; resolves when it can be spoken to.
   start() {
     this.#worker?.terminate();
-    for (const { reject } of this.#waiting.values()) reject(new Error("the worker was started anew"));
-    this.#waiting.clear();
+    this.#rejectAll(Object.assign(new Error("the worker was started anew"), { dead: true }));
     // From a blob, so that the page's content-security policy holds in the worker too.
     const program = `import ${JSON.stringify(new URL("worker_start.js", document.baseURI).href)};`;
     const blob = URL.createObjectURL(new Blob([program], { type: "text/javascript" }));
@@ -50,22 +51,35 @@ export class Client {
     const { event, id, ok, error, device } = message;
     if (event?.kind === "ready") return ready(event);
     if (event?.kind === "fatal") return this.#died(this.#worker, event.why);
+    if (event?.kind === "version") return this.#compare(event.version);
     if (event) return this.onEvent(event, buffers);
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
     if (error === undefined) return waiting?.resolve({ ...ok, buffers });
-    waiting?.reject(Object.assign(new Error(error), { device }));
+    if (waiting) return waiting.reject(Object.assign(new Error(error), { device }));
+    // A question that the worker cannot read has no number in its answer: any of those that wait may be the one.
+    this.#rejectAll(new Error(`The computing part does not understand this page (${error}): reload the page`));
+  }
+
+  // A page that was open when the server got a new version starts that version's worker.
+  #compare(version) {
+    if (!this.version || version === this.version) return;
+    this.#refuse(new Error("the server has a new version of this page by now: reload it"));
+  }
+
+  #rejectAll(error) {
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { reject } of waiting) reject(error);
   }
 
   #died(worker, why) {
     if (worker !== this.#worker) return;
     worker.terminate();
     this.#worker = null;
-    const waiting = [...this.#waiting.values()];
-    this.#waiting.clear();
     const reason = Object.assign(new Error(why), { dead: true });
     this.#refuse(reason);
-    for (const { reject } of waiting) reject(reason);
+    this.#rejectAll(reason);
     this.onDeath(why);
   }
 }

@@ -5,6 +5,9 @@ import { WINDOWS } from "./viewer.js";
 import * as legend from "./legend.js";
 
 const FULL_RANGE = [-1024, 3071];
+const SCORES = ["scores_csv", "scores_json"];
+
+const withoutScores = (classes) => classes.map((line) => ({ ...line, dice: null, reference_ml: null }));
 
 export class Display {
   // Whether a scan was chosen since the training began: whoever reads it goes on reading it.
@@ -16,11 +19,33 @@ export class Display {
   #layers = { reference: null, prediction: null };
   // The scan that the segmentation belongs to.
   #predicted = null;
+  // The scan that the scores to be saved are of, and the label map they are against.
+  #scored = null;
 
   constructor(client, viewer, cases) {
     this.#client = client;
     this.#viewer = viewer;
     this.#cases = cases;
+  }
+
+  // Takes over the worker's list of cases; the scan that is shown is drawn anew where it has another label map.
+  async list(answer) {
+    const { shown } = this.#cases;
+    const label = this.#cases.images[shown]?.label;
+    this.#cases.update(answer);
+    this.#unscore();
+    if (this.#cases.images[shown]?.label !== label) await this.show(shown);
+  }
+
+  // Scores against a label map that the scan no longer has are gone.
+  #unscore() {
+    if (!this.#scored || this.#cases.images[this.#scored.image]?.label === this.#scored.label) return;
+    for (const file of SCORES) enable(file, false);
+    if (this.#scored.image === this.#predicted) {
+      this.#layers.prediction.classes = withoutScores(this.#layers.prediction.classes);
+      $("segment-result").textContent = "The label map of this scan changed: segment it again for its Dice.";
+    }
+    this.#scored = null;
   }
 
   async show(index) {
@@ -68,16 +93,21 @@ export class Display {
     $("segment-result").textContent = "";
     try {
       const image = this.#cases.shown;
+      const { label } = this.#cases.images[image];
       const answer = await this.#client.call("segment", { image, overlap: 0.5, mirror: $("mirror").checked });
       enable("labels");
-      for (const file of ["scores_csv", "scores_json"]) enable(file, answer.dice !== null);
+      // It may have got another label map meanwhile.
+      const scored = answer.dice !== null && this.#cases.images[image].label === label;
+      this.#scored = scored ? { image, label } : null;
+      for (const file of SCORES) enable(file, scored);
       if (this.#cases.shown !== image) {
         $("segment-result").textContent = `${this.#cases.title(image)} is segmented; its label map can be saved below.`;
         return;
       }
-      const dice = answer.dice === null ? "" : ` Mean Dice against the label map: ${answer.dice.toFixed(3)}.`;
+      const dice = scored ? ` Mean Dice against the label map: ${answer.dice.toFixed(3)}.` : "";
+      const classes = scored ? answer.classes : withoutScores(answer.classes);
       const notice = answer.notice ? ` (${answer.notice})` : "";
-      await this.#predict(image, answer.buffers[0], answer.classes, `Segmented in ${duration(answer.seconds)}.${dice}${notice}`);
+      await this.#predict(image, answer.buffers[0], classes, `Segmented in ${duration(answer.seconds)}.${dice}${notice}`);
     } finally {
       button.disabled = false;
       $("segment-stop").hidden = $("segment-progress").hidden = true;
@@ -99,7 +129,8 @@ export class Display {
       await this.show(image);
     }
     // What can be saved is what is seen: a check lies on the network's grid and is not kept.
-    for (const file of ["labels", "scores_csv", "scores_json"]) enable(file, false);
+    this.#scored = null;
+    for (const file of ["labels", ...SCORES]) enable(file, false);
     await this.#predict(image, buffer, classes, "Shown: the last check of the training. Segment the scan to save its label map.");
   }
 

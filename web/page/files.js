@@ -30,22 +30,35 @@ export function chosen(input) {
 
 const MANIFEST = "checkpoints/last/manifest.json";
 
-// What a set of files is: a run, weights with their settings, cases. Hidden files are left out.
+const AFTER = "not read, for a run came with it: open it by itself";
+const ALONE = "settings are of use with their weights only: open both together";
+
+// What a set of files is: a run with the network it ended in, or weights with their settings; cases; and what is left
+// over, with the reason. Hidden files are left out.
 export function sorted(files) {
   const visible = files.filter(({ path }) => !path.split("/").some((part) => part.startsWith(".")));
   const ends = (...endings) => visible.filter(({ path }) => endings.some((e) => path.toLowerCase().endsWith(e)));
   const scans = ends(".nii", ".nii.gz");
+  const others = visible.filter((file) => !scans.includes(file));
+  const besides = (run) => others.filter((file) => !run.includes(file)).map(({ path }) => ({ path, why: AFTER }));
   const [manifest] = ends(MANIFEST).sort((a, b) => a.path.length - b.path.length);
   if (manifest) {
     const root = manifest.path.slice(0, -MANIFEST.length);
-    return { run: visible.filter((file) => file.path.startsWith(root) && !scans.includes(file)), cases: scans };
+    const run = others.filter(({ path }) => path.startsWith(root));
+    const made = (...names) => run.filter(({ path }) => names.includes(path.slice(root.length)));
+    const [settings] = made("config.toml");
+    return { run, weights: made("model.safetensors", "encoder.safetensors"), settings, cases: scans, left: besides(run) };
   }
   const archive = ends(".zip");
-  if (archive.length) return { run: archive.slice(0, 1), cases: scans };
+  if (archive.length) {
+    const run = archive.slice(0, 1);
+    return { run, weights: [], cases: scans, left: besides(run) };
+  }
   const weights = ends(".safetensors", ".pt", ".pth", ".ckpt", ".bin");
-  const settings = ends(".toml")[0];
+  const [settings] = ends(".toml");
   const rest = visible.filter((file) => !weights.includes(file) && file !== settings);
-  return { weights, settings, cases: rest };
+  const left = settings && !weights.length ? [{ path: settings.path, why: ALONE }] : [];
+  return { weights, settings, cases: rest, left };
 }
 
 export async function bytes(files) {

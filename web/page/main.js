@@ -1,10 +1,11 @@
 // The page: puts viewer, cases, segmentation, training and files together.
 
-import { $, bytes, element, enable } from "./dom.js";
+import { $, element, enable } from "./dom.js";
 import { Client } from "./client.js";
 import { Viewer, WINDOWS } from "./viewer.js";
 import { CHECKS, Cases } from "./cases.js";
 import { Display } from "./display.js";
+import { Intake } from "./intake.js";
 import { Networks } from "./networks.js";
 import { Training } from "./train.js";
 import * as files from "./files.js";
@@ -15,11 +16,8 @@ const FIRST_PHANTOM = 2026;
 const SEEDS = { training: 123, validation: CHECKS + 123 };
 
 const query = new URLSearchParams(location.search);
-// Scans that were opened and phantoms that were made, for a worker that is started anew.
-const opened = [];
+// Phantoms that were made, for a worker that is started anew.
 const phantoms = new Set();
-// Bytes of files that the worker can hold: WebAssembly addresses 4 GB, and prepared scans and networks need the rest.
-const MOST = 2.5 * 2 ** 30;
 // Names of what is in phantoms.
 let organs = [];
 // When the crosshair's place is told to screen readers.
@@ -29,15 +27,26 @@ let deaths = 0;
 let restarts = 0;
 let goOn = false;
 
-const client = new Client(onEvent, onDeath);
-const viewer = new Viewer($("canvas"), ({ mm, value, name }) => {
-  const place = mm.map((n) => n.toFixed(0)).join(", ");
-  $("place").textContent = `${place} mm · ${value === undefined ? "" : Math.round(value)}${name ? ` · ${name}` : ""}`;
-});
+// bundle.mjs puts in the version of the worker's program.
+const client = new Client(onEvent, onDeath, VERSION);
+const viewer = new Viewer($("canvas"), showPlace, showPicture);
 const cases = new Cases((image, label) => attempt(() => pair(image, label))(), () => training?.plan());
 const display = new Display(client, viewer, cases);
 const networks = new Networks(client, () => training.plan());
 const training = new Training(client, cases, { done: trained, preview: (...check) => display.preview(...check), failed });
+const intake = new Intake(client, cases, display, networks, { mayReplace: () => training.mayReplace(), atHand });
+
+function showPlace({ mm, value, name }) {
+  const place = mm.map((n) => n.toFixed(0)).join(", ");
+  $("place").textContent = `${place} mm · ${value === undefined ? "" : Math.round(value)}${name ? ` · ${name}` : ""}`;
+}
+
+// `why` there is no picture, or "".
+function showPicture(why) {
+  $("no-picture").textContent = why;
+  $("no-picture").hidden = !why;
+  $("picture").disabled = Boolean(why);
+}
 
 function say(why) {
   $("banner").textContent = why;
@@ -84,82 +93,13 @@ async function open() {
   }
 }
 
-// One drop after the other.
-let taking = Promise.resolve();
-const take = (list) => (taking = taking.catch(() => {}).then(() => takeIn(list)));
-
-// Takes in whatever was dropped or chosen.
-async function takeIn(list) {
-  const { run, weights = [], settings, cases: scans = [] } = files.sorted(list);
-  $("refused").replaceChildren();
-  if (run && !training.mayReplace()) return;
-  const refuse = ({ file, why }) => $("refused").append(element("li", {}, why.includes(file) ? why : `${file}: ${why}`));
-  for (const weight of weights) {
-    try {
-      await networks.use(weight, settings);
-    } catch (error) {
-      refuse({ file: weight.path, why: error.message });
-    }
-  }
-  if (scans.length) {
-    const { taken, refused } = await addScans(scans, { held: sizes(opened) });
-    refused.forEach(refuse);
-    opened.push(...taken);
-  }
-  if (run) atHand(await client.call("load_run", { names: run.map(({ path }) => path) }, await files.bytes(run)));
-}
-
-const sizes = (scans) => scans.reduce((sum, { file }) => sum + file.size, 0);
-
-const isList = ({ path }) => path.toLowerCase().endsWith(".json");
-
-// Gives scans and label maps to the worker, one by one, and shows the first new one; `held` bytes are there already.
-// `again`, they were given to a worker before. Lists come first: they say what the others are.
-async function addScans(scans, { held = 0, again = false } = {}) {
-  const ordered = [...scans.filter(isList), ...scans.filter((scan) => !isList(scan))];
-  const first = cases.images.length;
-  const label = cases.images[cases.shown]?.label;
-  const [taken, refused] = [[], []];
-  for (const [index, scan] of ordered.entries()) {
-    $("place").textContent = `Reading file ${index + 1} of ${ordered.length}…`;
-    const { path, file } = scan;
-    if (held + file.size > MOST) {
-      refused.push({ file: path, why: `the page holds files of ${bytes(MOST)} together at most: open fewer, or use the native program` });
-      continue;
-    }
-    let data;
-    try {
-      data = await file.arrayBuffer();
-    } catch (error) {
-      refused.push({ file: path, why: `the browser cannot read it: ${error.message}` });
-      continue;
-    }
-    const answer = await client.call("add_files", { names: [path] }, [data]);
-    refused.push(...answer.refused);
-    if (answer.refused.length) continue;
-    if (isList(scan)) {
-      cases.names = answer.classes;
-      if (!again) cases.forgetChoices();
-    }
-    held += file.size;
-    taken.push(scan);
-  }
-  $("place").textContent = "";
-  // Pairs are found when all are there: a single scan and a single label map belong together whatever their names.
-  cases.update(await client.call("pair_new"));
-  if (cases.images.length > first) await display.show(first);
-  else if (cases.images[cases.shown]?.label !== label) await display.show(cases.shown);
-  return { taken, refused };
-}
-
 async function pair(image, label) {
-  cases.update(await client.call("pair", { image, label }));
-  if (image === cases.shown) await display.show(image);
+  await display.list(await client.call("pair", { image, label }));
 }
 
 // A run is at hand, from this browser's storage or from files.
-function atHand(found) {
-  cases.update(found);
+async function atHand(found) {
+  await display.list(found);
   training.recall(found.stage, found.metrics);
   enable("run");
   enable("metrics");
@@ -196,6 +136,8 @@ function onEvent(event, buffers) {
     }
   } else if (event.kind === "not_saved") {
     say(`This training is not kept for another visit: ${event.why}`);
+  } else if (event.kind === "scans_not_saved") {
+    say(`The scans of this training are not kept, so open them again on the next visit: ${event.why}`);
   } else {
     if (event.kind === "autosaved") deaths = 0;
     if (event.kind === "started") display.reading = false;
@@ -225,7 +167,7 @@ async function onDeath(reason, again = training.running && !training.halting) {
     if (goOn && run) {
       goOn = false;
       const found = await client.call("restore");
-      atHand(found);
+      await atHand(found);
       if (found.missing.length) return;
       say(`The computing part stopped (${why}) and was started anew; training goes on from the last autosave. If this happens again, choose smaller crops.`);
       await training.goOn();
@@ -238,7 +180,8 @@ async function onDeath(reason, again = training.running && !training.halting) {
   } catch (error) {
     // Another death, and another restart.
     if (mine !== restarts) return;
-    say(`The computing part cannot be started again: ${error.message}. Reload the page.`);
+    const remedy = /reload/.test(error.message) ? "" : " Reload the page.";
+    say(`The computing part cannot be started again: ${error.message}.${remedy}`);
   }
 }
 
@@ -250,11 +193,7 @@ async function reopen() {
   await begin();
   await networks.reopen(organs);
   for (const seed of phantoms) await addPhantom(seed);
-  if (opened.length) {
-    const { taken, refused } = await addScans(opened, { again: true });
-    opened.splice(0, opened.length, ...taken);
-    for (const { file, why } of refused) $("refused").append(element("li", {}, `${file}: ${why}`));
-  }
+  await intake.again();
   for (const [image, label] of cases.paired()) await pair(image, label);
 }
 
@@ -267,7 +206,7 @@ async function begin() {
 
 const restore = attempt(async () => {
   const found = await client.call("restore");
-  atHand(found);
+  await atHand(found);
   if (!found.missing.length) await training.goOn();
 });
 
@@ -302,20 +241,22 @@ function wire() {
       const list = files.chosen($(input));
       // So that the same files can be chosen again.
       $(input).value = "";
-      await take(list);
+      await intake.take(list);
     }));
   }
+  // Before the viewer, which keeps what is dropped on it from the page.
+  const capture = true;
   addEventListener("dragover", (event) => {
     event.preventDefault();
     document.body.classList.add("dragging");
-  });
+  }, { capture });
   addEventListener("dragleave", (event) => event.relatedTarget ?? document.body.classList.remove("dragging"));
   addEventListener("drop", (event) => {
     event.preventDefault();
     document.body.classList.remove("dragging");
     const list = files.dropped(event.dataTransfer);
-    attempt(async () => take(await list))();
-  });
+    attempt(async () => intake.take(await list))();
+  }, { capture });
   for (const button of document.querySelectorAll("[data-file]")) {
     button.addEventListener("click", attempt(async () => {
       const { name, buffers } = await client.call("download", { file: button.dataset.file });
@@ -348,7 +289,7 @@ async function keep() {
 
 async function main() {
   wire();
-  await viewer.attach();
+  await viewer.begin();
   await open();
   await begin();
   await networks.useBundled(organs);

@@ -1,11 +1,12 @@
 // The networks at hand: the one that comes with the page, and weights that were opened.
 
 import { $, enable } from "./dom.js";
+import { refuse } from "./refused.js";
 
 export class Networks {
   #client;
   #changed;
-  // The last weights that were opened, by what they were.
+  // The last weights that were opened, with the settings they were taken with, by what they were.
   #opened = new Map();
 
   // `changed()` is told of a new network.
@@ -25,21 +26,23 @@ export class Networks {
       const [weights, settings] = await Promise.all([get("model.safetensors"), get("config.toml")]);
       await this.#use("phantom organs", await weights.arrayBuffer(), await settings.text(), names);
     } catch (error) {
+      if (error.dead) throw error;
       $("model").textContent = `No network is bundled with this page (${error.message}): drop the weights of one, or teach one.`;
     }
   }
 
-  // Gives weights to the worker; tells whether they were a whole network or an encoder.
+  // Gives weights to the worker; the answer has the network or the encoder that they are, and its settings.
   async #use(name, weights, settings = null, classes = []) {
     const answer = await this.#client.call("use_model", { name, settings, classes }, [weights]);
     this.tell(answer);
-    return answer.model ? "model" : "encoder";
+    return answer;
   }
 
-  // Weights that the user opened.
+  // Weights that the user opened. The settings are kept as the worker found them: those of the network it had before may
+  // have been the ones that fit.
   async use(weight, settings) {
-    const kind = await this.#use(weight.path, await weight.file.arrayBuffer(), settings ? await settings.file.text() : null);
-    this.#opened.set(kind, [weight, settings]);
+    const answer = await this.#use(weight.path, await weight.file.arrayBuffer(), settings ? await settings.file.text() : null);
+    this.#opened.set(answer.model ? "model" : "encoder", { weight, settings: answer.settings });
   }
 
   // Says which network or encoder the worker has now.
@@ -61,11 +64,19 @@ export class Networks {
     this.#changed();
   }
 
-  // For a worker that is started anew.
+  // For a worker that is started anew. A file may be gone from the disk meanwhile.
   async reopen(names) {
     $("start").querySelector("[value=encoder]").disabled = true;
     if ($("start").value === "encoder") $("start").value = "model";
     await this.useBundled(names);
-    for (const [weight, settings] of this.#opened.values()) await this.use(weight, settings);
+    for (const [kind, { weight, settings }] of this.#opened) {
+      try {
+        await this.#use(weight.path, await weight.file.arrayBuffer(), settings);
+      } catch (error) {
+        if (error.dead) throw error;
+        this.#opened.delete(kind);
+        refuse(weight.path, `no longer in use, open it again: ${error.message}`);
+      }
+    }
   }
 }

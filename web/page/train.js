@@ -27,11 +27,13 @@ class TrainingLock {
   async take() {
     if (this.#release || !navigator.locks) return;
     await new Promise((taken, refused) => {
-      navigator.locks.request("hounsfield-training", { ifAvailable: true }, (lock) => {
+      const held = navigator.locks.request("hounsfield-training", { ifAvailable: true }, (lock) => {
         if (!lock) return refused(new Error("Another tab of this page trains or is paused, and both keep their training in the same place: wait for it, or close it."));
         taken();
         return new Promise((release) => (this.#release = release));
       });
+      // A browser that denies locks is as one that has none.
+      held.catch(taken);
     });
   }
 

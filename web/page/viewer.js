@@ -31,7 +31,8 @@ export class Viewer {
   #lookup = null;
   #view = VIEWS.all;
 
-  constructor(canvas, onPlace) {
+  // `onPlace(place)` for where the crosshair is; `onPicture(why)` for why there is no picture, or "" where there is one.
+  constructor(canvas, onPlace, onPicture) {
     this.#nv = new Niivue({
       dragAndDropEnabled: false,
       isColorbar: false,
@@ -54,7 +55,18 @@ export class Viewer {
     });
     this.#nv.onLocationChange = (place) => onPlace(this.#described(place));
     this.canvas = canvas;
+    this.onPicture = onPicture;
     this.#survive();
+  }
+
+  // Begins to draw; where the browser cannot, only the picture is missing.
+  async begin() {
+    try {
+      await this.attach();
+    } catch (error) {
+      console.info(`The viewer cannot draw: ${error.message}`);
+      this.#rest("No picture: this browser gives no WebGL2. Segmenting and training work all the same.");
+    }
   }
 
   // `again`, NiiVue listens to the canvas already: twice, every turn of the wheel would count twice.
@@ -66,19 +78,25 @@ export class Viewer {
     this.#nv.setSliceType(this.#view);
   }
 
-  // A browser short of graphics memory takes the canvas's context away, and may give it back. In between nothing can be
-  // drawn, and every attempt would be an error.
+  // Nothing can be drawn, and every attempt would be an error.
+  #rest(why) {
+    this.#nv.drawScene = () => {};
+    this.#nv.updateGLVolume = () => {};
+    this.onPicture(why);
+  }
+
+  // A browser short of graphics memory takes the canvas's context away, and may give it back.
   #survive() {
     this.canvas.addEventListener("webglcontextlost", (event) => {
       event.preventDefault();
-      this.#nv.drawScene = () => {};
-      this.#nv.updateGLVolume = () => {};
+      this.#rest("No picture for now: the browser took the graphics memory away, and may give it back. Segmenting and training go on.");
     });
     this.canvas.addEventListener("webglcontextrestored", async () => {
       delete this.#nv.drawScene;
       delete this.#nv.updateGLVolume;
       await this.attach(true);
       if (this.#image) this.#nv.updateGLVolume();
+      this.onPicture("");
     });
   }
 
@@ -159,7 +177,8 @@ export class Viewer {
 
   // Moves the crosshair by voxels of the image: right, front, head.
   move(x, y, z) {
-    this.#nv.moveCrosshairInVox(x, y, z);
+    // What was never drawn has no crosshair.
+    if (this.#nv.volumeObject3D) this.#nv.moveCrosshairInVox(x, y, z);
   }
 
   resize() {

@@ -3,6 +3,9 @@
 
 const fatal = (why) => postMessage({ text: JSON.stringify({ event: { kind: "fatal", why } }), buffers: [] });
 
+// bundle.mjs puts in the version of the program.
+postMessage({ text: JSON.stringify({ event: { kind: "version", version: VERSION } }), buffers: [] });
+
 const request = self.GPUAdapter?.prototype.requestDevice;
 if (request) {
   GPUAdapter.prototype.requestDevice = async function (...given) {

@@ -65,18 +65,21 @@ export async function says(page, id, pattern) {
   return text(page, id);
 }
 
-// Drops files onto the page, as a user does.
-export async function drop(page, paths) {
+// Drops files onto an element of the page, as a user does.
+export async function drop(page, paths, place = "canvas") {
   const files = paths.map((path) => ({ name: typeof path === "string" ? basename(path) : path.name, data: readFileSync(typeof path === "string" ? path : path.path).toString("base64") }));
-  await page.evaluate((files) => {
+  await page.evaluate(([files, place]) => {
     const transfer = new DataTransfer();
     for (const { name, data } of files) {
       const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
       transfer.items.add(new File([bytes], name));
     }
-    const event = new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: transfer });
-    document.body.dispatchEvent(event);
-  }, files);
+    for (const kind of ["dragover", "drop"]) {
+      const event = new DragEvent(kind, { bubbles: true, cancelable: true, dataTransfer: transfer });
+      document.getElementById(place).dispatchEvent(event);
+    }
+    if (document.body.classList.contains("dragging")) throw new Error("the hint stays over the scan after a drop");
+  }, [files, place]);
 }
 
 // Presses a button that gives a file, and keeps the file.

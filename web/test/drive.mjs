@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { join } from "node:path";
 import { download, drop, latency, open, ready, says, set, tell, text } from "./browser.mjs";
+import { losesGraphics, worksWithLess } from "./graphics.mjs";
 import { obeysLists } from "./lists.mjs";
 
 const [story, address, folder, data] = process.argv.slice(2);
@@ -41,6 +42,14 @@ async function segmentsPhantom(page) {
   results.segmented = await says(page, "segment-result", /Segmented in/);
   results.labels = await download(page, "[data-file=labels]", folder);
   await download(page, "[data-file=scores_json]", folder);
+}
+
+// Scores against a label map that the scan no longer has are gone.
+async function unpairs(page) {
+  await page.evaluate(() => (document.getElementById("pairs").open = true));
+  await page.selectOption("[aria-label='Label map of phantom 2026']", "");
+  await says(page, "segment-result", /The label map of this scan changed/);
+  if (await page.isEnabled("[data-file=scores_json]")) throw new Error("scores against a former label map can be saved");
 }
 
 async function pauses(page) {
@@ -83,8 +92,10 @@ async function continuesNative(page) {
     name: `run/checkpoints/last/${name}`,
     path: join(folder, "native/checkpoints/last", name),
   }));
-  await drop(page, [...native, { name: "run/dataset.json", path: join(folder, "dataset.json") }]);
+  const list = join(folder, "dataset.json");
+  await drop(page, [...native, { name: "run/dataset.json", path: list }, { name: "other/dataset.json", path: list }]);
   await says(page, "train-state", /At step \d+/);
+  await says(page, "refused", /other\/dataset.json: .*open it by itself/);
   await page.click("#continue");
   results.done = await says(page, "train-state", /Done after step 20 of 20/);
   await download(page, "[data-file=metrics]", folder);
@@ -120,6 +131,9 @@ async function refusesFiles(page) {
     await drop(page, [{ name, path }]);
     results.refused[name] = await says(page, "refused", new RegExp(name.replaceAll(".", "\\.")));
   }
+  writeFileSync(join(folder, "alone.toml"), TINY);
+  await drop(page, [{ name: "alone.toml", path: join(folder, "alone.toml") }]);
+  await says(page, "refused", /alone.toml: .*open both together/);
 }
 
 // [run] is a table of the form too.
@@ -327,26 +341,6 @@ async function pictures(page) {
   await shot("page-narrow-light", 390, "light", true);
 }
 
-// The viewer's graphics are taken away and given back; what is asked for in between is there afterwards.
-async function losesGraphics(page) {
-  const picture = async () => readFileSync(await download(page, "#picture", folder), "base64");
-  const view = (name) => page.selectOption("#view", name);
-  await view("axial");
-  const before = await picture();
-  await view("coronal");
-  const other = await picture();
-  await page.evaluate(() => {
-    globalThis.graphics = document.getElementById("canvas").getContext("webgl2").getExtension("WEBGL_lose_context");
-    globalThis.graphics.loseContext();
-  });
-  await page.waitForTimeout(300);
-  await view("axial");
-  await page.evaluate(() => globalThis.graphics.restoreContext());
-  await page.waitForTimeout(2000);
-  const after = await picture();
-  results.graphics = { different: before !== other, restored: before === after, bytes: before.length };
-}
-
 const { context, page, watched } = await open(address, profile, story === "loss" ? KEEP_DEVICES : "");
 try {
   results.device = await text(page, "device");
@@ -354,6 +348,7 @@ try {
   loaded = watched.requests.length;
   if (story === "visit") {
     await segmentsPhantom(page);
+    await unpairs(page);
     await refusesFiles(page);
     await trainsWithPause(page);
   } else if (story === "native") {
@@ -368,7 +363,8 @@ try {
   } else if (story === "loss") {
     await losesDevice(page);
   } else if (story === "graphics") {
-    await losesGraphics(page);
+    results.graphics = await losesGraphics(page, folder);
+    await worksWithLess(context, address, setTiny);
   } else if (story === "pictures") {
     await pictures(page);
   } else {

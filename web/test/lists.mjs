@@ -3,13 +3,51 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { join } from "node:path";
-import { drop, says } from "./browser.mjs";
+import { download, drop, says } from "./browser.mjs";
 
 // A label map with nothing in it.
 function emptied(from, to) {
   const bytes = gunzipSync(readFileSync(from));
   bytes.fill(0, bytes.readFloatLE(108));
   writeFileSync(to, gzipSync(bytes));
+}
+
+// Weights that are gone from the disk when the worker needs them again.
+async function losesWeights(page, folder) {
+  const path = await download(page, "[data-file=weights]", folder);
+  await drop(page, [{ name: "own.safetensors", path }], "segment-step");
+  await says(page, "model", /Network: own.safetensors/);
+  await page.evaluate(() => {
+    File.prototype.arrayBuffer = function () {
+      return this.name === "own.safetensors" ? Promise.reject(new Error("it was moved")) : Blob.prototype.arrayBuffer.call(this);
+    };
+  });
+}
+
+// The worker stops at one of two files: the other one is there in the next worker, and this one is named.
+async function stopsAtFile(page, computing, path) {
+  await computing.evaluate(() => {
+    const answer = self.onmessage;
+    const fatal = { event: { kind: "fatal", why: "it was told to" } };
+    self.onmessage = (event) => {
+      if (event.data.text.includes("last.nii.gz")) postMessage({ text: JSON.stringify(fatal), buffers: [] });
+      else answer(event);
+    };
+  });
+  await drop(page, ["first.nii.gz", "last.nii.gz"].map((name) => ({ name, path })));
+  await says(page, "banner", /and was started anew/);
+  await says(page, "refused", /last.nii.gz: the computing part stopped while reading it/);
+  await says(page, "refused", /own.safetensors: no longer in use, open it again: it was moved/);
+  await says(page, "case", /first.nii.gz/);
+}
+
+// Of files that are opened again only what changed is told of.
+async function opensAgain(page, scans, changed) {
+  const other = `2/${changed.name}`;
+  await drop(page, [...scans, changed]);
+  await says(page, "refused", new RegExp(`another ${changed.name} is here already, so this one is called ${other}`));
+  const told = await page.locator("#refused li").allInnerTexts();
+  if (told.length > 1) throw new Error(`more than the other label map is refused: ${told}`);
 }
 
 // `computing` is the page's worker. Gives what was seen.
@@ -50,13 +88,11 @@ export async function obeysLists(page, computing, folder, data) {
   seen.chosen = [await label()];
   await page.click("#more-phantoms");
   await says(page, "case", /for checks/);
-  await computing.evaluate(() => {
-    const fatal = { event: { kind: "fatal", why: "it was told to" } };
-    setTimeout(() => postMessage({ text: JSON.stringify(fatal), buffers: [] }), 100);
-  });
-  await says(page, "banner", /and was started anew/);
+  await losesWeights(page, folder);
+  await stopsAtFile(page, computing, file("images", "104"));
   seen.chosen.push(await label());
   seen.phantoms = await page.locator("#case option", { hasText: "phantom" }).count();
+  await opensAgain(page, scans, { name: scans[3].name, path: file("labels", "104") });
 
   await page.focus("#canvas");
   await page.keyboard.press("ArrowUp");

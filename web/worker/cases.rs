@@ -39,6 +39,14 @@ pub(crate) struct LabelFile {
     largest: u8,
 }
 
+/// What became of a file that was taken in.
+pub(crate) enum Added {
+    /// It is new, and has this name here.
+    New(String),
+    /// This very file was here already.
+    Known,
+}
+
 /// Everything that was dropped or made, in this order.
 #[derive(Clone, Default)]
 pub(crate) struct Cases {
@@ -99,13 +107,13 @@ impl Cases {
         name: String,
         bytes: Vec<u8>,
         kind: Option<Kind>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Added, Refusal> {
         let refuse = |why: String| Refusal {
             file: name.clone(),
             why,
         };
         if self.has(&name, &bytes) {
-            return Ok(());
+            return Ok(Added::Known);
         }
         let read = read_nifti(&bytes, &name).map_err(|e| refuse(e.to_string()))?;
         let volume = &read.volume;
@@ -116,6 +124,7 @@ impl Cases {
             None => labels_of(&name, volume),
         };
         let (name, bytes) = (self.free_name(name), Rc::new(bytes));
+        let added = Added::New(name.clone());
         match labels {
             Some(largest) => self.labels.push(LabelFile {
                 name,
@@ -134,7 +143,7 @@ impl Cases {
                 phantom: false,
             }),
         }
-        Ok(())
+        Ok(added)
     }
 
     /// Takes in a file of a stored run under its very name, since a run finds its cases by name: another file that has

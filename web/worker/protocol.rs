@@ -20,7 +20,8 @@ pub(crate) enum Request {
     Open { device: String },
     /// Make a phantom case.
     Phantom { seed: u64 },
-    /// Take in image files, label maps and lists of cases.
+    /// Take in image files, label maps and lists of cases; the answer tells which were refused, which are here already and
+    /// which have another name here.
     AddFiles { names: Vec<String> },
     /// Find label maps for images that have none; the answer lists all cases.
     PairNew,
@@ -28,7 +29,8 @@ pub(crate) enum Request {
     Pair { image: usize, label: Option<usize> },
     /// An image and its label map, to be shown.
     Show { image: usize },
-    /// Take in a segmentation network: a weights file, and its settings where there are any.
+    /// Take in a segmentation network: a weights file, and its settings where there are any; the answer has those that
+    /// fitted.
     UseModel {
         name: String,
         settings: Option<String>,
@@ -143,6 +145,13 @@ pub(crate) struct Refusal {
     pub(crate) why: String,
 }
 
+/// A file whose name another one has, and the name it got.
+#[derive(Debug, Serialize)]
+pub(crate) struct Renamed {
+    pub(crate) file: String,
+    pub(crate) name: String,
+}
+
 #[derive(Debug, Serialize)]
 pub(crate) struct ModelLine {
     pub(crate) name: String,
@@ -196,6 +205,10 @@ pub(crate) enum Event {
     },
     /// The browser's private storage cannot be used.
     NotSaved {
+        why: String,
+    },
+    /// It does not take the scans of a run, though it may take the run.
+    ScansNotSaved {
         why: String,
     },
     Ended {

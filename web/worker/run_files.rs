@@ -81,7 +81,8 @@ pub(crate) struct Place {
     pub(crate) total_steps: Option<u64>,
     data: DataConfig,
     seed: u64,
-    classes: usize,
+    /// Classes of the network, the background included.
+    pub(crate) classes: usize,
 }
 
 /// Reads the newest checkpoint of the run at hand and checks it.

@@ -111,6 +111,7 @@ fn compared(
     let reference = check_labels(&image.volume, &label, classes).map_err(|e| e.to_string())?;
     let (shape, spacing) = (image.volume.shape(), image.volume.spacing());
     let pair = LabelPair::new(labels, &reference, shape, spacing).map_err(|e| e.to_string())?;
+    let pair = pair.with_voxel_ml(image.volume.voxel_ml());
     score(&case, &pair, classes, None).map_err(|e| e.to_string())
 }
 

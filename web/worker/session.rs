@@ -13,6 +13,7 @@ use crate::run_files;
 use crate::segment::{Segmentation, segment};
 use crate::storage;
 use crate::training::Failure;
+use hounsfield::config::StageConfig;
 use hounsfield::dataset::DataList;
 use hounsfield::device::{self, DeviceChoice, Selected, check_precision, is_cpu};
 use hounsfield::nn::Precision;
@@ -246,14 +247,16 @@ impl Session {
             &selected,
         )? {
             Weights::Model(model) => {
-                let line = model.line();
+                let (line, settings) = (model.line(), model.config.to_toml().map_err(words)?);
                 self.model.replace(Some(Rc::from(model)));
-                plain(json!({ "model": line }))
+                plain(json!({ "model": line, "settings": settings }))
             }
             Weights::Encoder(encoder) => {
                 let name = encoder.name.clone();
+                let settings = encoder.config.as_ref().map(StageConfig::to_toml);
+                let settings = settings.transpose().map_err(words)?;
                 self.encoder.replace(Some(encoder));
-                plain(json!({ "encoder": name }))
+                plain(json!({ "encoder": name, "settings": settings }))
             }
         }
     }

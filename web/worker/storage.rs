@@ -89,9 +89,14 @@ impl StoredData {
     }
 }
 
-/// Keeps the cases of a run.
+/// Keeps the cases of a run, all of them or none: a part is of no use and would take the room that the run needs.
 pub(crate) async fn save_data(files: &[File], about: serde_json::Value) -> Result<(), String> {
-    write(DATA, 0, files, about).await
+    let written = write(DATA, 0, files, about).await;
+    if written.is_err() {
+        // What cannot be removed now goes when the next run begins.
+        let _ = Folder::remove(DATA).await;
+    }
+    written
 }
 
 /// The cases of the stored run.

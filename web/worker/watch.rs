@@ -6,14 +6,16 @@ use crate::model::legend;
 use crate::protocol::{Event as Told, Stage, StepLine};
 use hounsfield::report::ReportError;
 use hounsfield::report::metrics::{METRICS_FILE, MetricsWriter, Record};
-use hounsfield::report::montage::{Display, Row, montage};
+use hounsfield::report::picture::picture_montage;
 use hounsfield::report::run_records::{covered, of_step, of_validation};
 use hounsfield::train::{Event, Observer, Picture, Progress, TrainError};
 use hounsfield::volume::{Affine, Datatype, Volume, encode_nifti};
 use std::path::Path;
 
-/// Slices of a picture.
-const COLUMNS: usize = 5;
+/// Slices in a row of a picture.
+const SLICES: usize = 5;
+/// Least length of a slice's longer side in pixels.
+const CELL: usize = 96;
 
 pub(crate) struct Watch {
     stage: Stage,
@@ -148,24 +150,8 @@ impl Watch {
                     .and_then(|map| encode_nifti(&map, Datatype::U8, false).ok());
                 Ok((map, false))
             }
-            Picture::Reconstruction {
-                shape,
-                original,
-                view1,
-                view2,
-                reconstruction,
-            } => {
-                let rows: [Row<'_>; 4] = [
-                    ("original", original.as_slice()).into(),
-                    ("view 1", view1.as_slice()).into(),
-                    ("view 2", view2.as_slice()).into(),
-                    ("reconstruction", reconstruction.as_slice()).into(),
-                ];
-                let display = Display {
-                    cell: 96,
-                    ..Display::axial_ras(COLUMNS)
-                };
-                let image = montage(&rows, *shape, &display)?.image;
+            Picture::Reconstruction { .. } => {
+                let image = picture_montage(picture, SLICES, CELL)?.image;
                 Ok((Some(image.encode_png()?), true))
             }
         }

@@ -42,7 +42,7 @@ pub(in crate::cli) struct BenchKernelsArgs {
     /// Also time burn's own convolution
     #[arg(long)]
     pub burn: bool,
-    /// Measurements of each operation, after two to warm up; the shortest counts
+    /// Measurements of each operation, after one to warm up and one to set the clock by; the shortest of all but the first counts
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub repeats: usize,
     /// Print the result as JSON
@@ -66,7 +66,7 @@ pub(in crate::cli) struct BenchInferArgs {
     pub preset: Option<String>,
     #[command(flatten)]
     pub device: DeviceArgs,
-    /// Measurements, after two to warm up; the shortest counts
+    /// Measurements, after one to warm up and one to set the clock by; the shortest of all but the first counts
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub repeats: usize,
     /// Print the result as JSON

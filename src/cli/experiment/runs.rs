@@ -5,12 +5,13 @@ use crate::cli::evaluate::{Predictions, evaluation};
 use crate::cli::experiment::folder::RUNS;
 use crate::cli::experiment::trial::Trial;
 use crate::cli::finetune::Finetune;
+use crate::cli::loaded::same_start;
 use crate::cli::model::model;
 use crate::cli::output::say;
 use crate::cli::pretrain::Pretrain;
 use crate::cli::progress::{Job, Progress};
 use crate::cli::resumed::{check_begun, check_finished, make_absolute, same_cases};
-use crate::cli::run_folder::SUMMARY_FILE;
+use crate::cli::run_folder::{SUMMARY_FILE, reopen};
 use crate::cli::training::{Place, Training, carry_out};
 use crate::config::{ExperimentPlan, PretrainConfig, StageConfig};
 use crate::dataset::case_names;
@@ -18,10 +19,10 @@ use crate::device::Selected;
 use crate::infer::{Blending, SlidingWindow};
 use crate::metric::SurfaceOptions;
 use crate::platform::Instant;
+use crate::report::json::write_json;
 use crate::report::metrics::{self, METRICS_FILE};
 use crate::report::scores::Evaluation;
-use crate::report::summary::write_json;
-use crate::train::{Checkpoint, Control, newest_checkpoint};
+use crate::train::{Control, newest_checkpoint};
 use anyhow::{Context, ensure};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -108,7 +109,7 @@ impl<'a> Runner<'a> {
             label,
             following: None,
         };
-        let finished = self.bring_to_end::<Pretrain>(&folder, config, job)?;
+        let finished = self.bring_to_end::<Pretrain>(&folder, config, None, job)?;
         Ok(finished.map(|finished| Ended {
             finished,
             curve: Vec::new(),
@@ -136,9 +137,10 @@ impl<'a> Runner<'a> {
                 (known > 0.0).then(|| self.seconds.iter().sum::<f64>() / known),
             )),
         };
-        let config = trial.config(plan, start);
+        let config = trial.config(plan, start.clone());
         let (started, whole) = (Instant::now(), !folder.exists());
-        let Some(finished) = self.bring_to_end::<Finetune>(&folder, config, job)? else {
+        let ended = self.bring_to_end::<Finetune>(&folder, config, start.as_deref(), job)?;
+        let Some(finished) = ended else {
             return Ok(None);
         };
         let Some(test) = self.test(&folder, trial, plan)? else {
@@ -157,28 +159,32 @@ impl<'a> Runner<'a> {
         }))
     }
 
-    /// A run from where it is: finished, begun, or not begun.
+    /// A run from where it is: finished, begun, or not begun. It starts from the weights under the path `start`.
     fn bring_to_end<C: Training>(
         &self,
         folder: &Path,
         mut config: C::Config,
+        start: Option<&Path>,
         job: Job,
     ) -> anyhow::Result<Option<Finished>> {
         config.settle();
         make_absolute(&mut config)?;
         let list = C::list(&mut config)?;
+        let same_weights = || start.map_or(Ok(()), |start| same_start(folder, start));
         if let Some(finished) = finished(folder)? {
             check_finished(folder, &config)?;
+            same_weights()?;
             if let Some(list) = &list {
-                same_cases(folder, list)?;
+                same_cases(folder, list, C::LABELLED)?;
             }
             return Ok(Some(finished));
         }
         let place = match newest_checkpoint(folder).is_some() {
             true => {
-                let checkpoint = Checkpoint::<C::Config>::latest(folder)?;
+                let (lock, checkpoint) = reopen::<C::Config>(folder)?;
                 check_begun(folder, &checkpoint.manifest.config, &config)?;
-                Place::Old(folder, Box::new(checkpoint))
+                same_weights()?;
+                Place::Old(folder, lock, Box::new(checkpoint))
             }
             false => {
                 // What a run that was killed before its first checkpoint left cannot be gone on with.

@@ -1,6 +1,7 @@
 //! One run of fine-tuning in an experiment.
 
 use crate::cli::data::listed;
+use crate::cli::inputs::canonical;
 use crate::config::{Arm, ExperimentPlan, FinetuneConfig, PretrainPlan};
 use crate::dataset::{DataList, case_names, check_cases};
 use crate::nn::Architecture;
@@ -108,11 +109,6 @@ pub(super) fn seen_before(plan: &ExperimentPlan) -> anyhow::Result<Vec<String>> 
         seen.extend(names.map(|(name, _)| name));
     }
     Ok(seen.into_iter().collect())
-}
-
-/// The file itself, whichever way leads to it.
-fn canonical(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 fn check_list(path: &Path, root: &Path, size: usize) -> anyhow::Result<()> {

@@ -30,8 +30,11 @@ pub(super) struct Place<'a> {
     disk: &'a Disk,
     key: Key,
     path: PathBuf,
-    sources: Vec<(PathBuf, Stamp)>,
+    sources: Vec<Source>,
 }
+
+/// A file, and the stamp that shows whether it changed, where one does.
+type Source = (PathBuf, Option<Stamp>);
 
 impl Disk {
     /// Makes the folder where needed; `None`, with a warning, where that fails.
@@ -70,7 +73,7 @@ impl Disk {
     }
 
     /// The place of a key, for what is made from `sources`.
-    pub(super) fn at(&self, key: Key, sources: Vec<(PathBuf, Stamp)>) -> Place<'_> {
+    pub(super) fn at(&self, key: Key, sources: Vec<Source>) -> Place<'_> {
         let name = blake3::Hash::from(key).to_hex();
         let path = self.folder.join(name.as_str());
         Place {
@@ -120,11 +123,10 @@ impl Place<'_> {
         item.inspect_err(|error| self.warn_unusable(error)).ok()
     }
 
-    /// Stores the item, unless a source file changed since its hash was taken: the item may then be of
+    /// Stores the item, unless a source file changed since its hash was taken, or may have: the item may then be of
     /// the new content.
     pub(super) fn store(&self, item: &impl Entry) {
-        let unchanged =
-            |(path, stamp): &(PathBuf, Stamp)| Stamp::of(path).is_ok_and(|now| now == *stamp);
+        let unchanged = |(path, stamp): &Source| stamp.is_some() && Stamp::of(path).ok() == *stamp;
         if !self.disk.writable.load(Ordering::Relaxed) || !self.sources.iter().all(unchanged) {
             return;
         }

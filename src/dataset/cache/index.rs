@@ -96,27 +96,30 @@ impl Index {
         }
     }
 
-    /// The blake3 hash of a file's content, and the stamp it had before it was read.
-    pub(super) fn content(&self, path: &Path) -> io::Result<(blake3::Hash, Stamp)> {
+    /// The blake3 hash of a file's content, and the stamp it had before it was read; none where the file was changed so
+    /// shortly before that the stamp would not show another change.
+    pub(super) fn content(&self, path: &Path) -> io::Result<(blake3::Hash, Option<Stamp>)> {
         let stamp = Stamp::of(path)?;
+        // Now: reading a large file takes longer than it takes to settle.
+        let settled = stamp.settled();
         // A path that is no text cannot stand in the index; its file is hashed each time.
         let absolute = std::path::absolute(path)?.to_str().map(str::to_owned);
         if let Some(path) = &absolute
             && let Some((known, hash)) = lock(&self.known).get(path)
             && *known == stamp
         {
-            return Ok((*hash, stamp));
+            return Ok((*hash, Some(stamp)));
         }
         let mut hasher = blake3::Hasher::new();
         hasher.update_reader(fs::File::open(path)?)?;
         let hash = hasher.finalize();
         if let Some(absolute) = absolute
-            && stamp.settled()
+            && settled
             && Stamp::of(path)? == stamp
         {
             self.remember(absolute, stamp, hash);
         }
-        Ok((hash, stamp))
+        Ok((hash, settled.then_some(stamp)))
     }
 
     fn remember(&self, path: String, stamp: Stamp, hash: blake3::Hash) {

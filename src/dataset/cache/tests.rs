@@ -144,6 +144,18 @@ fn a_file_changed_a_moment_ago_is_hashed_again() -> Outcome {
 }
 
 #[test]
+fn a_volume_of_a_file_changed_a_moment_ago_is_not_stored() -> Outcome {
+    let fixture = Fixture::new()?;
+    // Changed again within the same tick, it would be another volume under the hash of the old content.
+    for (age, entries) in [(Duration::ZERO, 0), (HOUR, 1)] {
+        let source = fixture.source("a", "content", age)?;
+        fixture.cache(0).get(&[&source], "s", || volume(1.0))?;
+        assert_eq!(fixture.entries()?.len(), entries, "{age:?}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_damaged_index_is_ignored_and_used_further() -> Outcome {
     let fixture = Fixture::new()?;
     let source = fixture.source("a", "content", HOUR)?;

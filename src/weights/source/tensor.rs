@@ -3,7 +3,7 @@
 use crate::weights::source::{ElementType, ReadError};
 
 /// Most axes a tensor may have.
-const MAX_AXES: usize = 16;
+pub(super) const MAX_AXES: usize = 16;
 
 /// A tensor whose numbers are still bytes of the file.
 #[derive(Debug, Clone)]

@@ -31,8 +31,8 @@ fn a_run_goes_on_with_moved_volumes_and_then_without_being_told_again() {
 fn a_run_killed_while_its_volumes_were_prepared_begins_anew() {
     let folder = workplace();
     let path = folder.path();
-    // What such a run leaves.
-    std::fs::create_dir(path.join("run")).unwrap();
+    // What such a run leaves, or one killed in its first checkpoint.
+    std::fs::create_dir_all(file(path, "checkpoints/last.partial")).unwrap();
     for name in ["config.toml", "cases.json", ".lock"] {
         std::fs::write(file(path, name), "").unwrap();
     }
@@ -40,18 +40,35 @@ fn a_run_killed_while_its_volumes_were_prepared_begins_anew() {
     run(path, &words(START, &[])).succeeded();
     assert_equal_runs(uninterrupted().path(), path);
     assert_eq!(std::fs::read(file(path, "notes.txt")).unwrap(), b"mine");
-    // A run that can be gone on with is kept, and so are settings that no run left.
+    // A run that can be gone on with is kept.
     let kept = run(path, &words(START, &[]));
     assert_eq!(kept.code, Some(1), "{}", kept.told());
-    let other = workplace();
-    std::fs::create_dir(other.path().join("run")).unwrap();
-    std::fs::write(file(other.path(), "config.toml"), "mine").unwrap();
-    let kept = run(other.path(), &words(START, &[]));
-    assert_eq!(kept.code, Some(1), "{}", kept.told());
-    assert_eq!(
-        std::fs::read(file(other.path(), "config.toml")).unwrap(),
-        b"mine"
-    );
+}
+
+#[test]
+fn what_no_run_left_is_kept_however_often_a_run_is_started_there() {
+    let folder = workplace();
+    let path = folder.path();
+    std::fs::create_dir_all(file(path, "checkpoints/step_100")).unwrap();
+    std::fs::write(file(path, "config.toml"), "mine").unwrap();
+    for _ in 0..2 {
+        let call = words(START, &[]);
+        crate::command::refused(path, &call, 1, &["run holds a run already"]);
+    }
+    let config = std::fs::read(file(path, "config.toml")).unwrap();
+    assert_eq!(config, b"mine");
+}
+
+#[test]
+fn the_best_weights_of_a_killed_run_are_kept_though_it_cannot_be_gone_on_with() {
+    let folder = workplace();
+    let path = folder.path();
+    std::fs::create_dir_all(file(path, "checkpoints/best")).unwrap();
+    for name in ["config.toml", ".lock"] {
+        std::fs::write(file(path, name), "").unwrap();
+    }
+    let call = words(START, &[]);
+    crate::command::refused(path, &call, 1, &["run holds a run already"]);
 }
 
 /// How a run ends whose terminal goes away after its first steps; `trap` is what the shell does about it.

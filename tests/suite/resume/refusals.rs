@@ -119,11 +119,27 @@ fn an_edited_manifest_is_refused() {
     Checkpoint::<PretrainConfig>::read(&file(folder.path(), "checkpoints/last")).unwrap();
 }
 
+/// What is read while another process replaces it is not what either wrote.
+#[cfg(unix)]
+#[test]
+fn a_checkpoint_is_not_read_while_another_process_may_write_it() {
+    let folder = stopped();
+    let path = folder.path();
+    std::fs::write(file(path, "checkpoints/last/manifest.json"), "").unwrap();
+    let lock = std::fs::File::create(file(path, ".lock")).unwrap();
+    lock.lock().unwrap();
+    refused(path, &[], &["another process works in run"]);
+    drop(lock);
+    refused(path, &[], &["manifest.json"]);
+}
+
 #[test]
 fn a_folder_that_is_no_run_is_refused() {
     let folder = workplace();
     std::fs::create_dir(folder.path().join("run")).unwrap();
     refused(folder.path(), &[], &["run", "no usable checkpoint"]);
+    // A lock's file would make a killed run of it.
+    assert!(!folder.path().join("run/.lock").exists());
     std::fs::remove_dir(folder.path().join("run")).unwrap();
     refused(folder.path(), &[], &["run", "no such folder"]);
 }

@@ -1,10 +1,10 @@
 //! Scans, label maps and lists that are taken in, and what is said of them.
 
 use super::{Answer, Session, plain};
-use crate::cases::Cases;
+use crate::cases::{Added, Cases};
 use crate::model::{legend, names, organs};
 use crate::names::Kind;
-use crate::protocol::{ClassLine, Refusal};
+use crate::protocol::{ClassLine, Refusal, Renamed};
 use crate::run_files;
 use crate::settings::{self, cases_in, kind_in, uses_of};
 use hounsfield::dataset::DataList;
@@ -27,6 +27,7 @@ impl Session {
 
     pub(super) fn add_files(&self, names: Vec<String>, buffers: Vec<Vec<u8>>) -> Answer {
         let mut refused: Vec<Refusal> = Vec::new();
+        let (mut known, mut renamed) = (Vec::new(), Vec::new());
         let mut classes = Vec::new();
         for (name, bytes) in names.into_iter().zip(buffers) {
             if name.to_lowercase().ends_with(".json") {
@@ -40,10 +41,21 @@ impl Session {
                 continue;
             }
             let kind = self.kind(&name);
-            let added = self.cases.borrow_mut().add(name, bytes, kind);
-            refused.extend(added.err());
+            let added = self.cases.borrow_mut().add(name.clone(), bytes, kind);
+            let file = name;
+            match added {
+                Ok(Added::New(name)) if name != file => renamed.push(Renamed { file, name }),
+                Ok(Added::New(_)) => {}
+                Ok(Added::Known) => known.push(file),
+                Err(refusal) => refused.push(refusal),
+            }
         }
-        plain(json!({ "refused": refused, "classes": classes }))
+        plain(json!({
+            "refused": refused,
+            "known": known,
+            "renamed": renamed,
+            "classes": classes,
+        }))
     }
 
     /// What the list that was dropped says a file is, or that of a run which waits for its scans.

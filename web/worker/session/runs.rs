@@ -152,7 +152,7 @@ impl Session {
                 .collect::<Vec<_>>(),
         });
         if let Err(why) = storage::save_data(&cases.files(&own), about).await {
-            tell(&Event::NotSaved { why }, Vec::new());
+            tell(&Event::ScansNotSaved { why }, Vec::new());
         }
     }
 
@@ -168,11 +168,15 @@ impl Session {
         let (_busy, control) = self.claim()?;
         let place = run_files::place()?;
         let known = self.run.borrow().clone();
-        let request = match known {
+        let mut request = match known {
             Some(request) => request,
             None => run_files::cases_of(&place, &mut self.cases.borrow_mut())
                 .map_err(|missing| words(format!("the run needs {}", missing.join(", "))))?,
         };
+        if place.stage == Stage::Finetune {
+            // A run of phantoms has no list of names, and a list need not name every class.
+            request.classes = class_names(&request, &self.cases.borrow(), place.classes);
+        }
         self.run.replace(Some(request.clone()));
         let workshop = self.workshop(&control)?;
         if self.brought.get() && self.autosave.keeps() {
@@ -285,6 +289,8 @@ impl Session {
             {
                 self.brought.set(false);
                 self.autosave.keep(true);
+                // Another tab may have stored it since this one asked.
+                self.autosave.after(stored.number);
                 return self.run_at_hand();
             }
         }

@@ -1,11 +1,13 @@
 //! The objects of a pickle, in one list: they refer to each other by number, so that nothing recurses.
 
 use super::globals::Global;
-use crate::weights::source::tensor::Placement;
+use crate::weights::source::tensor::{MAX_AXES, Placement};
 use crate::weights::source::{ElementType, ReadError};
 
 /// Most objects of a pickle. A checkpoint with its optimiser has some ten thousand.
 pub(super) const MAX_OBJECTS: usize = 1 << 20;
+/// Most entries of the dictionaries and shapes that calls copy. A call of a few bytes may copy a list of any length.
+const MAX_COPIED: usize = 4 * MAX_OBJECTS;
 
 /// Number of an object.
 pub(super) type Id = usize;
@@ -46,7 +48,11 @@ pub(super) struct Tensor<'a> {
 
 /// All objects of a pickle.
 #[derive(Debug, Default)]
-pub(super) struct Nodes<'a>(Vec<Node<'a>>);
+pub(super) struct Nodes<'a> {
+    all: Vec<Node<'a>>,
+    /// Entries that calls copied so far.
+    copied: usize,
+}
 
 fn wrong(what: &str) -> ReadError {
     ReadError::Damaged(format!("its pickle has {what}"))
@@ -58,26 +64,26 @@ impl<'a> Nodes<'a> {
     /// # Errors
     /// [`ReadError::Excessive`] beyond [`MAX_OBJECTS`].
     pub(super) fn add(&mut self, node: Node<'a>) -> Result<Id, ReadError> {
-        if self.0.len() >= MAX_OBJECTS {
+        if self.all.len() >= MAX_OBJECTS {
             return Err(ReadError::Excessive(format!(
                 "more than {MAX_OBJECTS} objects"
             )));
         }
-        self.0.push(node);
-        Ok(self.0.len() - 1)
+        self.all.push(node);
+        Ok(self.all.len() - 1)
     }
 
     pub(super) fn get(&self, id: Id) -> &Node<'a> {
-        self.0.get(id).unwrap_or(&Node::None)
+        self.all.get(id).unwrap_or(&Node::None)
     }
 
     pub(super) fn get_mut(&mut self, id: Id) -> Option<&mut Node<'a>> {
-        self.0.get_mut(id)
+        self.all.get_mut(id)
     }
 
     /// Every storage that is named.
     pub(super) fn storages(&self) -> impl Iterator<Item = Storage<'a>> {
-        self.0.iter().filter_map(|node| match node {
+        self.all.iter().filter_map(|node| match node {
             Node::Storage(storage) => Some(*storage),
             _ => None,
         })
@@ -107,7 +113,10 @@ impl<'a> Nodes<'a> {
     }
 
     fn sizes(&self, id: Id) -> Result<Vec<usize>, ReadError> {
-        self.tuple(id)?.iter().map(|id| self.size(*id)).collect()
+        match self.tuple(id)? {
+            sizes if sizes.len() <= MAX_AXES => sizes.iter().map(|id| self.size(*id)).collect(),
+            _ => Err(wrong("a tensor with too many axes")),
+        }
     }
 
     /// The storage a persistent id names: `("storage", class, key, location, count)`.
@@ -121,7 +130,8 @@ impl<'a> Nodes<'a> {
         else {
             return Err(wrong("a storage that is not described"));
         };
-        if rest.iter().any(|id| !matches!(self.get(*id), Node::None)) {
+        // Only the next, for a list of any length may follow.
+        if (rest.first()).is_some_and(|id| !matches!(self.get(*id), Node::None)) {
             return Err(ReadError::Unsupported {
                 what: "the PyTorch file has storages within storages, as before version 0.4".into(),
                 remedy: "load it and save it anew with a PyTorch of today",
@@ -135,7 +145,31 @@ impl<'a> Nodes<'a> {
     }
 
     /// The object that a call makes.
-    pub(super) fn call(&self, function: Id, arguments: Id) -> Result<Node<'a>, ReadError> {
+    ///
+    /// # Errors
+    /// [`ReadError::Excessive`] where it and the ones before copy more than [`MAX_COPIED`].
+    pub(super) fn call(&mut self, function: Id, arguments: Id) -> Result<Node<'a>, ReadError> {
+        let made = self.made(function, arguments)?;
+        let entries = match &made {
+            Node::Dict(pairs) => pairs.len(),
+            Node::Tensor(tensor) => tensor.placement.shape.len() + tensor.placement.strides.len(),
+            _ => 0,
+        };
+        self.check_copying(entries)?;
+        self.copied += entries;
+        Ok(made)
+    }
+
+    fn check_copying(&self, entries: usize) -> Result<(), ReadError> {
+        match self.copied.saturating_add(entries) {
+            ..=MAX_COPIED => Ok(()),
+            _ => Err(ReadError::Excessive(format!(
+                "calls that copy more than {MAX_COPIED} entries"
+            ))),
+        }
+    }
+
+    fn made(&self, function: Id, arguments: Id) -> Result<Node<'a>, ReadError> {
         let Node::Global(global) = self.get(function) else {
             return Err(wrong("a call of something that is no function"));
         };
@@ -195,6 +229,7 @@ impl<'a> Nodes<'a> {
             },
             _ => Err(wrong("a pair that is none")),
         };
+        self.check_copying(pairs.len())?;
         pairs
             .iter()
             .map(pair)

@@ -3,7 +3,7 @@
 use super::machine::Pickle;
 use super::node::{Id, Node, Tensor};
 use crate::weights::source::ReadError;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Names under which programs put the weights beside other things, the surest first.
 const WRAPPERS: [&str; 8] = [
@@ -39,8 +39,9 @@ pub(super) struct StateDict<'p, 'a> {
 pub(super) fn find<'p, 'a>(pickle: &'p Pickle<'a>) -> Result<StateDict<'p, 'a>, ReadError> {
     let mut wrappers = Vec::new();
     let mut ignored = Vec::new();
-    let mut dict =
+    let root =
         entries(pickle, pickle.root).ok_or_else(|| ReadError::Empty("no dictionary".to_owned()))?;
+    let mut dict = distinct(root)?;
     while let Some((name, inner)) = wrapped(pickle, &dict)? {
         if wrappers.len() == MAX_WRAPPERS {
             let nested = format!("more than {MAX_WRAPPERS} dictionaries within each other");
@@ -52,16 +53,15 @@ pub(super) fn find<'p, 'a>(pickle: &'p Pickle<'a>) -> Result<StateDict<'p, 'a>, 
                 .filter(|other| *other != name),
         );
         wrappers.push(name);
-        dict = inner;
+        dict = distinct(inner)?;
     }
 
     let mut tensors = Vec::new();
-    let mut names = BTreeSet::new();
     for (name, id) in dict {
-        if name.chars().any(char::is_control) || !names.insert(name) {
+        if name.chars().any(char::is_control) {
             let name = name.escape_debug();
             return Err(ReadError::damaged(format!(
-                "two tensors named {name}, or no name"
+                "a name with control characters, {name}"
             )));
         }
         match pickle.nodes.get(id) {
@@ -93,6 +93,19 @@ fn entries<'a>(pickle: &Pickle<'a>, id: Id) -> Option<Vec<(&'a str, Id)>> {
     Some(entries.iter().filter_map(text).collect())
 }
 
+/// The entries, each of another name, as in every dictionary of Python: a short file could name one long name often.
+fn distinct(dict: Entries<'_>) -> Result<Entries<'_>, ReadError> {
+    let mut names = BTreeSet::new();
+    let mut all = dict.iter().map(|(name, _)| *name);
+    match all.find(|name| !names.insert(*name)) {
+        Some(name) => Err(ReadError::damaged(format!(
+            "two entries named {} in a dictionary",
+            name.escape_debug()
+        ))),
+        None => Ok(dict),
+    }
+}
+
 fn has_tensors(pickle: &Pickle<'_>, dict: &[(&str, Id)]) -> bool {
     let is_tensor = |(_, id): &(&str, Id)| matches!(pickle.nodes.get(*id), Node::Tensor(_));
     dict.iter().any(is_tensor)
@@ -118,16 +131,17 @@ fn wrapped<'a>(
     if has_tensors(pickle, dict) {
         return Ok(None);
     }
+    // Many names may share a dictionary: each is looked through once.
+    let mut known = BTreeMap::new();
+    let of_tensors = |id: Id| entries(pickle, id).is_some_and(|inner| has_tensors(pickle, &inner));
     let mut candidates = dict
         .iter()
-        .filter_map(|(name, id)| Some((*name, entries(pickle, *id)?)))
-        .filter(|(_, inner)| has_tensors(pickle, inner));
+        .filter(|(_, id)| *known.entry(*id).or_insert_with(|| of_tensors(*id)));
     match (candidates.next(), candidates.next()) {
-        (found, None) => Ok(found),
         (Some((first, _)), Some((second, _))) => Err(ReadError::Empty(format!(
             "several dictionaries of tensors, {first} and {second} among them"
         ))),
-        _ => Ok(None),
+        (found, _) => Ok(found.and_then(|(name, id)| Some((*name, entries(pickle, *id)?)))),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Hand-made checkpoints: what is read, and what hostile ones get.
 
+mod repetition;
+
 use super::encode_pytorch;
 use super::zip_write::ArchiveWriter;
 use crate::weights::ParameterInfo;

@@ -13,7 +13,7 @@ const POSITION_SIGMA: f64 = 0.02;
 /// Weights and biases of linear layers and convolutions are uniform within `1 / sqrt(F)`, where F is the number
 /// of inputs one output sees (numbers in the weight divided by its first axis); norms are 1 and 0; position
 /// embeddings are normal with deviation 0.02. A value depends on the seed and the parameter's name alone.
-pub fn initial_value(parameters: &[ParameterInfo], seed: u64) -> Vec<Vec<f32>> {
+pub(super) fn initial_value(parameters: &[ParameterInfo], seed: u64) -> Vec<Vec<f32>> {
     let fans: BTreeMap<&str, f64> = parameters
         .iter()
         .filter(|p| p.shape.len() > 1)

@@ -3,7 +3,7 @@
 
 /// BLAKE3, in hexadecimal, of a JSON object without white space between its parts and with `checksum` taken out of its
 /// field of that name.
-pub(super) fn seal(json: &[u8], checksum: &str) -> String {
+pub(super) fn checksum_of(json: &[u8], checksum: &str) -> String {
     let compact = without_spaces(json);
     let field = format!("\"checksum\":\"{checksum}\"");
     let mut hasher = blake3::Hasher::new();
@@ -51,14 +51,14 @@ mod tests {
         let pretty = b"{\n  \"a\": \"x \\\" y\",\n  \"n\": 1.5,\n  \"checksum\": \"00\"\n}\n";
         let expected = blake3::hash(br#"{"a":"x \" y","n":1.5,"checksum":""}"#);
         let expected = expected.to_hex().to_string();
-        assert_eq!(seal(compact, "00"), expected);
-        assert_eq!(seal(pretty, "00"), expected);
+        assert_eq!(checksum_of(compact, "00"), expected);
+        assert_eq!(checksum_of(pretty, "00"), expected);
         for other in [
             r#"{"a":"x \"  y","n":1.5,"checksum":"00"}"#,
             r#"{"a":"x \" y","n":1.25,"checksum":"00"}"#,
             r#"{"a":"x \" y","n":1.5,"new":0,"checksum":"00"}"#,
         ] {
-            assert_ne!(seal(other.as_bytes(), "00"), expected, "{other}");
+            assert_ne!(checksum_of(other.as_bytes(), "00"), expected, "{other}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A run's summary: one JSON file, all or nothing.
+//! Results as JSON files, all or nothing.
 
 use super::ReportError;
 use crate::platform;

@@ -1,0 +1,34 @@
+//! The classes' probabilities as files.
+
+use super::grid::OutputGrid;
+use crate::dataset::case_name;
+use crate::infer::Probabilities;
+use crate::transform::Prepared;
+use crate::volume::Datatype;
+use std::path::{Path, PathBuf};
+
+/// Where a class's probabilities go, named like the label map: `scan_class00.nii.gz` is the background's.
+pub(super) fn of_class(folder: &Path, output: &Path, class: usize) -> PathBuf {
+    let output = output.to_string_lossy();
+    folder.join(format!("{}_class{class:02}.nii.gz", case_name(&output)))
+}
+
+/// Writes a volume per class. `kept` are the probabilities on the grid of the prepared image.
+pub(super) fn write_probabilities(
+    folder: &Path,
+    output: &Path,
+    kept: &Probabilities,
+    prepared: &Prepared,
+    grid: &OutputGrid,
+) -> anyhow::Result<()> {
+    for class in 0..kept.classes() {
+        let mut values = kept.of(class);
+        if grid.is_input() {
+            // Nothing but background was left out of the network's sight.
+            let outside = if class == 0 { 1.0 } else { 0.0 };
+            values = prepared.geometry.restore_values(&values, outside)?;
+        }
+        grid.write(&of_class(folder, output, class), values, Datatype::F32)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,270 @@
+//! The sections of the settings that fine-tuning alone has.
+
+use crate::augment::{AffineSettings, AugmentSettings};
+use crate::config::check::{at_most, not_negative, positive, probability, window, writable};
+use crate::config::{IntensityMode, SettingsError};
+use crate::nn::{Architecture, UnetrConfig};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// How volumes become crops (specification 4).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "cli",
+    derive(clap::Args),
+    command(next_help_heading = "Crops")
+)]
+#[serde(default, deny_unknown_fields)]
+pub struct CropConfig {
+    /// Voxel size after resampling in mm, one number or three
+    #[cfg_attr(feature = "cli", arg(long, value_name = "MM", value_parser = crate::config::parse::spacing))]
+    pub spacing: [f64; 3],
+    /// How input values become the network's: a fixed range, or one that each volume sets
+    #[cfg_attr(feature = "cli", arg(long, value_enum))]
+    pub intensity: IntensityMode,
+    /// Intensity that becomes 0, in HU for CT
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "HU", allow_negative_numbers = true)
+    )]
+    pub intensity_min: f32,
+    /// Intensity that becomes 1
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "HU", allow_negative_numbers = true)
+    )]
+    pub intensity_max: f32,
+    /// Edge of the crops and windows in voxels, one number or three
+    #[cfg_attr(feature = "cli", arg(long, value_name = "VOXELS", value_parser = crate::config::parse::size))]
+    pub roi_size: [usize; 3],
+    /// Volumes a step
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub batch_volumes: usize,
+    /// Crops from each volume
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub samples_per_volume: usize,
+    /// Parts a step's crops are sent through the network in, to save memory; the result is the same
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub accumulation: usize,
+}
+
+/// Random changes of a crop (specification 4.2).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "cli",
+    derive(clap::Args),
+    command(next_help_heading = "Augmentation")
+)]
+#[serde(default, deny_unknown_fields)]
+pub struct AugmentConfig {
+    /// Probability of a flip, for each axis
+    #[cfg_attr(feature = "cli", arg(long, value_name = "P"))]
+    pub flip_probability: f64,
+    /// Probability of a turn by a multiple of 90 degrees in the plane of the first two axes
+    #[cfg_attr(feature = "cli", arg(long, value_name = "P"))]
+    pub rotate_probability: f64,
+    /// Probability of a shift of all intensities
+    #[cfg_attr(feature = "cli", arg(long, value_name = "P"))]
+    pub shift_probability: f64,
+    /// Largest shift, in the scale from 0 to 1
+    #[cfg_attr(feature = "cli", arg(long, value_name = "SHIFT"))]
+    pub shift_offset: f64,
+    /// Probability of a turn by any angle and a change of size, which the original does not have [default: 0]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "P"))]
+    #[serde(skip_serializing_if = "is_zero")]
+    pub affine_probability: f64,
+    /// Largest such turn about each axis, in degrees [default: 15]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "DEGREES"))]
+    #[serde(skip_serializing_if = "is_default_angle")]
+    pub affine_angle: f64,
+    /// Largest such change of size, a share: 0.15 for 1 / 1.15 to 1.15 times [default: 0.15]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE"))]
+    #[serde(skip_serializing_if = "is_default_scale")]
+    pub affine_scale: f64,
+}
+
+/// Sizes of UNETR's convolutional half (specification 5.4).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "cli",
+    derive(clap::Args),
+    command(next_help_heading = "Decoder")
+)]
+#[serde(default, deny_unknown_fields)]
+pub struct DecoderConfig {
+    /// Channels at full resolution, doubled at every level below
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub feature_size: usize,
+    /// Classes with background [default: those of the split file, 14 for phantoms]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    pub classes: Option<usize>,
+    /// What feeds the decoder: the transformer, or residual blocks that make it a small U-Net, a baseline that is trained
+    /// from scratch [default: unetr]
+    #[cfg_attr(feature = "cli", arg(long, value_enum))]
+    #[serde(skip_serializing_if = "Architecture::is_default")]
+    pub architecture: Architecture,
+}
+
+/// Weights to start from (specification 8).
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "cli",
+    derive(clap::Args),
+    command(next_help_heading = "Start")
+)]
+#[serde(default, deny_unknown_fields)]
+pub struct StartConfig {
+    /// Pre-trained weights: safetensors, a PyTorch file of the original, or the folder of a run [default: random]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "PATH"))]
+    pub pretrained: Option<PathBuf>,
+    /// Go on when the file does not hold the whole encoder
+    #[cfg_attr(feature = "cli", arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set))]
+    pub allow_partial: bool,
+    /// Resize position embeddings that were trained for another grid of patches
+    #[cfg_attr(feature = "cli", arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set))]
+    pub resize_positions: bool,
+    /// Start from the classes' shares of the training voxels: the last layer's biases are their logarithms, so that no small structure is unlearned while the network learns that most is background [default: false]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set))]
+    #[serde(skip_serializing_if = "is_false")]
+    pub class_prior: bool,
+}
+
+/// Sliding windows (specification 9.1).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "cli",
+    derive(clap::Args),
+    command(next_help_heading = "Inference")
+)]
+#[serde(default, deny_unknown_fields)]
+pub struct InferenceConfig {
+    /// Share of a window that the next one covers again
+    #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE"))]
+    pub overlap: f64,
+    /// Whether validation takes what lies around air for background unseen, as `predict` does and the original does not [default: false]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set))]
+    #[serde(skip_serializing_if = "is_false")]
+    pub skip_air: bool,
+}
+
+/// Left out of files where it changes nothing, so that older programs read them; the next two too.
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
+}
+
+fn is_default_angle(value: &f64) -> bool {
+    *value == AugmentConfig::default().affine_angle
+}
+
+fn is_default_scale(value: &f64) -> bool {
+    *value == AugmentConfig::default().affine_scale
+}
+
+/// Left out of files where it changes nothing, so that older programs read them.
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl Default for CropConfig {
+    fn default() -> Self {
+        CropConfig {
+            spacing: [1.5, 1.5, 2.0],
+            intensity: IntensityMode::Auto,
+            intensity_min: -175.0,
+            intensity_max: 250.0,
+            roi_size: [96; 3],
+            batch_volumes: 1,
+            samples_per_volume: 4,
+            accumulation: 1,
+        }
+    }
+}
+
+impl Default for AugmentConfig {
+    fn default() -> Self {
+        AugmentConfig {
+            flip_probability: 0.1,
+            rotate_probability: 0.1,
+            shift_probability: 0.5,
+            shift_offset: 0.1,
+            affine_probability: 0.0,
+            affine_angle: 15.0,
+            affine_scale: 0.15,
+        }
+    }
+}
+
+impl Default for DecoderConfig {
+    fn default() -> Self {
+        DecoderConfig {
+            feature_size: UnetrConfig::TUTORIAL.feature_size,
+            classes: None,
+            architecture: Architecture::default(),
+        }
+    }
+}
+
+impl Default for InferenceConfig {
+    fn default() -> Self {
+        InferenceConfig {
+            overlap: 0.25,
+            skip_air: false,
+        }
+    }
+}
+
+impl AugmentConfig {
+    pub(super) fn check(&self, roi_size: [usize; 3]) -> Result<(), SettingsError> {
+        for (name, value) in [
+            ("flip_probability", self.flip_probability),
+            ("rotate_probability", self.rotate_probability),
+            ("shift_probability", self.shift_probability),
+            ("affine_probability", self.affine_probability),
+        ] {
+            probability(name, value)?;
+        }
+        not_negative([
+            ("shift_offset", self.shift_offset),
+            ("affine_angle", self.affine_angle),
+            ("affine_scale", self.affine_scale),
+        ])?;
+        Ok(self.settings().validate(roi_size)?)
+    }
+
+    /// As the transforms take it.
+    pub(crate) fn settings(&self) -> AugmentSettings {
+        AugmentSettings {
+            flip_probability: self.flip_probability,
+            rotate_probability: self.rotate_probability,
+            shift_offset: self.shift_offset,
+            shift_probability: self.shift_probability,
+            affine: AffineSettings {
+                probability: self.affine_probability,
+                angle: self.affine_angle,
+                scale: self.affine_scale,
+            },
+        }
+    }
+}
+
+impl CropConfig {
+    /// Crops of a step.
+    pub fn crops_per_step(&self) -> usize {
+        self.batch_volumes.saturating_mul(self.samples_per_volume)
+    }
+
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
+        positive([
+            ("spacing", self.spacing[0]),
+            ("spacing", self.spacing[1]),
+            ("spacing", self.spacing[2]),
+            ("batch_volumes", self.batch_volumes as f64),
+            ("samples_per_volume", self.samples_per_volume as f64),
+            ("accumulation", self.accumulation as f64),
+        ])?;
+        let crops = self.crops_per_step();
+        writable([("accumulation", self.accumulation as u64)])?;
+        at_most([("batch_volumes times samples_per_volume", crops, 65_536)])?;
+        window(self.intensity_min, self.intensity_max)
+    }
+}

@@ -1,0 +1,191 @@
+//! Settings of pre-training. The defaults are the original's numbers.
+
+use crate::augment::CorruptionSpec;
+use crate::config::check::at_most;
+use crate::config::{
+    DataConfig, LossConfig, NetworkConfig, OptimizerConfig, Preset, RestorationConfig, RunConfig,
+    SamplingConfig, SettingsError, StageConfig,
+};
+use crate::nn::{RestorerConfig, VitConfig};
+use crate::transform::PretrainTransform;
+use serde::{Deserialize, Serialize};
+
+/// Everything that defines a pre-training run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
+#[serde(default, deny_unknown_fields)]
+pub struct PretrainConfig {
+    /// Which volumes.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub data: DataConfig,
+    /// How volumes become crops and views.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub sampling: SamplingConfig,
+    /// Sizes of the network.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub network: NetworkConfig,
+    /// What paints the volume back.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    #[serde(skip_serializing_if = "RestorationConfig::is_default")]
+    pub decoder: RestorationConfig,
+    /// Parts of the loss.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub loss: LossConfig,
+    /// Optimiser and schedule.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub optimizer: OptimizerConfig,
+    /// Length of the run, validation, checkpoints.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub run: RunConfig,
+    /// Holes and shuffles of the two views (specification 3.2 to 3.4); none for the original's sizes in proportion
+    /// to the crop.
+    #[cfg_attr(feature = "cli", arg(skip))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub corruption: Option<CorruptionSpec>,
+}
+
+impl Default for PretrainConfig {
+    fn default() -> Self {
+        PretrainConfig {
+            data: DataConfig::default(),
+            sampling: SamplingConfig::default(),
+            network: NetworkConfig::default(),
+            decoder: RestorationConfig::default(),
+            loss: LossConfig::default(),
+            optimizer: OptimizerConfig::default(),
+            // Specification 7.
+            run: RunConfig {
+                epochs: Some(500),
+                ..RunConfig::default()
+            },
+            corruption: None,
+        }
+    }
+}
+
+impl PretrainConfig {
+    /// Whether the contrastive term has nothing to tell apart: a part of a step with one crop compares its two views with
+    /// each other alone, and the term is 0.
+    pub fn contrasts_nothing(&self) -> bool {
+        let crops = self.sampling.crops_per_step();
+        let part = crops.div_ceil(self.sampling.accumulation.clamp(1, crops.max(1)));
+        self.loss.contrastive_weight > 0.0 && part < 2
+    }
+
+    /// Sizes of the transformer for these settings.
+    pub fn vit(&self) -> VitConfig {
+        self.network.vit(self.sampling.roi_size)
+    }
+
+    /// Kind and sizes of the network that is trained.
+    pub fn restorer(&self) -> RestorerConfig {
+        RestorerConfig {
+            restoration: self.decoder.restoration,
+            vit: self.vit(),
+            feature_size: self.decoder.feature_size,
+        }
+    }
+
+    /// The deterministic transforms.
+    pub fn transform(&self) -> PretrainTransform {
+        PretrainTransform {
+            spacing: self.sampling.spacing,
+            intensity: (self.sampling.intensity)
+                .transform(self.sampling.intensity_min, self.sampling.intensity_max),
+            patch: self.sampling.roi_size,
+        }
+    }
+
+    /// How the views are corrupted.
+    pub fn corruption(&self) -> CorruptionSpec {
+        let spec = self
+            .corruption
+            .unwrap_or_else(|| CorruptionSpec::scaled_to(self.sampling.roi_size));
+        CorruptionSpec {
+            ratchet: spec.ratchet && self.sampling.ratchet,
+            ..spec
+        }
+    }
+
+    /// Views that pass the network at once.
+    pub fn views_at_once(&self) -> usize {
+        let views = if self.loss.contrastive_weight == 0.0 {
+            1
+        } else {
+            2
+        };
+        let crops = self.sampling.crops_per_step();
+        crops
+            .div_ceil(self.sampling.accumulation.max(1))
+            .saturating_mul(views)
+    }
+}
+
+impl StageConfig for PretrainConfig {
+    const STAGE: &'static str = "pretrain";
+
+    fn preset_text(preset: Preset) -> &'static str {
+        match preset {
+            Preset::Quickstart => include_str!("../../presets/pretrain/quickstart.toml"),
+            Preset::Small => include_str!("../../presets/pretrain/small.toml"),
+            Preset::Tutorial => include_str!("../../presets/pretrain/tutorial.toml"),
+        }
+    }
+
+    fn data(&self) -> &DataConfig {
+        &self.data
+    }
+
+    fn data_mut(&mut self) -> &mut DataConfig {
+        &mut self.data
+    }
+
+    fn optimizer(&self) -> &OptimizerConfig {
+        &self.optimizer
+    }
+
+    fn run(&self) -> &RunConfig {
+        &self.run
+    }
+
+    fn run_mut(&mut self) -> &mut RunConfig {
+        &mut self.run
+    }
+
+    fn settle(&mut self) {
+        self.corruption = Some(self.corruption());
+    }
+
+    fn unsettle(&mut self) {
+        let derived = CorruptionSpec::scaled_to(self.sampling.roi_size);
+        let plain = |spec: CorruptionSpec| CorruptionSpec {
+            ratchet: derived.ratchet,
+            ..spec
+        };
+        if self.corruption.map(plain) == Some(derived) {
+            self.corruption = None;
+        } else if let Some(spec) = self.corruption.as_mut().filter(|_| !self.sampling.ratchet) {
+            // It was the setting that said so, and the setting may change.
+            spec.ratchet = true;
+        }
+    }
+
+    fn validate(&self) -> Result<(), SettingsError> {
+        self.restorer().validate()?;
+        self.corruption().validate(self.sampling.roi_size)?;
+        self.data.check()?;
+        self.optimizer.check()?;
+        for (name, rate) in [
+            ("encoder_rate", self.optimizer.encoder_rate),
+            ("head_rate", self.optimizer.head_rate),
+        ] {
+            if rate != 1.0 {
+                return Err(SettingsError::FinetuningOnly(name));
+            }
+        }
+        self.run.check()?;
+        self.sampling.check()?;
+        at_most([("layers", self.network.layers, 1000)])?;
+        self.loss.check()
+    }
+}

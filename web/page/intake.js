@@ -1,0 +1,141 @@
+// Files that the user opens: scans with their label maps and lists, weights, a run. What was taken in is remembered for a
+// worker that is started anew.
+
+import { $, bytes } from "./dom.js";
+import * as files from "./files.js";
+import { clear, refuse } from "./refused.js";
+
+// Bytes of files that the worker can hold: WebAssembly addresses 4 GB, and prepared scans and networks need the rest.
+const MOST = 2.5 * 2 ** 30;
+
+const isList = ({ path }) => path.toLowerCase().endsWith(".json");
+
+export class Intake {
+  #client;
+  #cases;
+  #display;
+  #networks;
+  // Scans, label maps and lists that the worker has.
+  #opened = [];
+  // One drop after the other.
+  #taking = Promise.resolve();
+  // The file that the worker reads.
+  #reading = null;
+
+  // `mayReplace()` asks whether a run may take the place of another; `atHand(found)` shows the one that did.
+  constructor(client, cases, display, networks, { mayReplace, atHand }) {
+    this.#client = client;
+    this.#cases = cases;
+    this.#display = display;
+    this.#networks = networks;
+    Object.assign(this, { mayReplace, atHand });
+  }
+
+  // Takes in whatever was dropped or chosen.
+  take(list) {
+    this.#taking = this.#taking.catch(() => {}).then(() => this.#take(files.sorted(list)));
+    return this.#taking;
+  }
+
+  async #take({ run, weights, settings, cases: scans, left }) {
+    clear();
+    if (run && !this.mayReplace()) return;
+    for (const { path, why } of left) refuse(path, why);
+    try {
+      for (const weight of weights) await this.#use(weight, settings);
+      if (scans.length) await this.#add(scans);
+      if (run) await this.#load(run);
+    } catch (error) {
+      if (error.dead && this.#reading) {
+        refuse(this.#reading, "the computing part stopped while reading it, and what came after it was not read");
+        $("place").textContent = "";
+      }
+      throw error;
+    } finally {
+      this.#reading = null;
+    }
+  }
+
+  async #use(weight, settings) {
+    this.#reading = weight.path;
+    try {
+      await this.#networks.use(weight, settings);
+    } catch (error) {
+      if (error.dead) throw error;
+      refuse(weight.path, error.message);
+    }
+    this.#reading = null;
+  }
+
+  async #load(run) {
+    this.#reading = run[0].path;
+    const found = await this.#client.call("load_run", { names: run.map(({ path }) => path) }, await files.bytes(run));
+    this.#reading = null;
+    await this.atHand(found);
+  }
+
+  // Gives scans and label maps to the worker, one by one, and shows the first new one. `again`, the worker is a new one.
+  // Lists come first: they say what the others are.
+  async #add(scans, again = false) {
+    const ordered = [...scans.filter(isList), ...scans.filter((scan) => !isList(scan))];
+    const first = this.#cases.images.length;
+    const renamed = [];
+    for (const [index, scan] of ordered.entries()) {
+      $("place").textContent = `Reading file ${index + 1} of ${ordered.length}…`;
+      if (!again) this.#reading = scan.path;
+      renamed.push(...(await this.#give(scan, again)));
+    }
+    this.#reading = null;
+    $("place").textContent = "";
+    // Pairs are found when all are there: a single scan and a single label map belong together whatever their names.
+    await this.#display.list(await this.#client.call("pair_new"));
+    if (this.#cases.images.length > first) await this.#display.show(first);
+    if (!again) this.#tellUnused(renamed);
+  }
+
+  // Gives one file to the worker; the answer is the name it has there, where another file has its own.
+  async #give(scan, again) {
+    const { path, file } = scan;
+    const held = this.#opened.reduce((sum, { file }) => sum + file.size, 0);
+    if (!again && held + file.size > MOST) {
+      return this.#leave(scan, `the page holds files of ${bytes(MOST)} together at most: open fewer, or use the native program`);
+    }
+    let data;
+    try {
+      data = await file.arrayBuffer();
+    } catch (error) {
+      return this.#leave(scan, `the browser cannot read it: ${error.message}`);
+    }
+    const { refused, classes, known, renamed } = await this.#client.call("add_files", { names: [path] }, [data]);
+    if (refused.length) return this.#leave(scan, refused[0].why);
+    if (isList(scan)) {
+      this.#cases.names = classes;
+      if (!again) this.#cases.forgetChoices();
+    }
+    // A file that is opened twice counts once.
+    const remembered = known.length > 0 && this.#opened.some((other) => other.path === path);
+    if (!again && !remembered) this.#opened.push(scan);
+    return renamed;
+  }
+
+  #leave(scan, why) {
+    this.#opened = this.#opened.filter((other) => other !== scan);
+    refuse(scan.path, why);
+    return [];
+  }
+
+  // A label map whose name another one has goes to no scan that has a label map already.
+  #tellUnused(renamed) {
+    const { images, labels } = this.#cases;
+    for (const { file, name } of renamed) {
+      const index = labels.findIndex((label) => label.name === name);
+      if (index < 0 || images.some((image) => image.label === index)) continue;
+      refuse(file, `another ${file} is here already, so this one is called ${name} and is not in use: choose it under Scans and their label maps`);
+    }
+  }
+
+  // Gives a worker that is started anew what the one before had.
+  async again() {
+    if (this.#opened.length) await this.#add(this.#opened, true);
+  }
+}
