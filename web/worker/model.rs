@@ -59,7 +59,7 @@ pub(crate) fn after(pretraining: PretrainConfig) -> Result<FinetuneConfig, Strin
 pub(crate) enum Weights {
     /// A whole segmentation network.
     Model(Box<Model>),
-    Encoder(Encoder),
+    Encoder(Box<Encoder>),
 }
 
 /// Opens a weights file, but none that may hold programs.
@@ -158,11 +158,11 @@ impl Model {
                     let fits =
                         |config: &&FinetuneConfig| matches!(take(&file, config, &START), Ok(Ok(_)));
                     let config = candidates.iter().find(fits).cloned();
-                    return Ok(Weights::Encoder(Encoder {
+                    return Ok(Weights::Encoder(Box::new(Encoder {
                         name,
                         bytes: Rc::new(bytes),
                         config,
-                    }));
+                    })));
                 }
                 Err(error) => last = Some(error),
             }

@@ -255,7 +255,7 @@ impl Session {
                 let name = encoder.name.clone();
                 let settings = encoder.config.as_ref().map(StageConfig::to_toml);
                 let settings = settings.transpose().map_err(words)?;
-                self.encoder.replace(Some(encoder));
+                self.encoder.replace(Some(*encoder));
                 plain(json!({ "encoder": name, "settings": settings }))
             }
         }
