@@ -2,7 +2,6 @@
 //!
 //! Not part of the original recipe, which varies a crop by flips, quarter turns and intensity shifts alone.
 
-use super::patch::voxels;
 use super::{AugmentError, RandomSource};
 use crate::volume::{Region, Volume};
 use nalgebra::{Matrix3, Rotation3, Vector3};
@@ -73,7 +72,7 @@ impl AffineSettings {
 /// [`AffineSettings::draw`]): intensities interpolated linearly, labels those of the nearest voxel. Beyond the volume
 /// its outermost voxels go on.
 ///
-/// `region` lies inside the volume, which has a voxel at least; `labels` has one value a voxel of it, `image` and
+/// `region` lies inside the volume, and both have a voxel at least; `labels` has one value a voxel of it, `image` and
 /// `label` one a voxel of the region.
 pub(super) fn copy_turned(
     volume: &Volume,
@@ -82,8 +81,7 @@ pub(super) fn copy_turned(
     matrix: &Matrix3<f64>,
     image: &mut [f32],
     label: &mut [u8],
-) -> Result<(), AugmentError> {
-    voxels(region.size)?;
+) {
     let shape = volume.shape();
     let [_, rows, columns] = region.size;
     let middle = Vector3::from(region.size.map(|n| (n as f64 - 1.0) / 2.0));
@@ -103,7 +101,6 @@ pub(super) fn copy_turned(
             *label = labels[(i * shape[1] + j) * shape[2] + k];
         }
     }
-    Ok(())
 }
 
 /// A place between two voxels of an axis.

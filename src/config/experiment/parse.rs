@@ -261,6 +261,15 @@ pub(super) mod tests {
         }
     }
 
+    /// In one line that names the file and what is wrong.
+    fn assert_refused(plan: &str, part: &str) {
+        let text = message(plan);
+        assert!(
+            text.starts_with("plan.toml") && text.contains(part) && !text.contains('\n'),
+            "{text}"
+        );
+    }
+
     #[test]
     fn a_plan_is_presets_with_changes() {
         let plan = ExperimentPlan::from_toml(PLAN, "plan.toml").unwrap();
@@ -291,11 +300,7 @@ pub(super) mod tests {
             (".optimizer]\nencoder_rate = -1.0", "[arm.pretrained]: "),
             (".optimizer]\nrate = 1.0", "rate"),
         ] {
-            let text = message(&own(text));
-            assert!(
-                text.starts_with("plan.toml") && text.contains(part),
-                "{text}"
-            );
+            assert_refused(&own(text), part);
         }
         let absent = PLAN.replace("\"random\", \"pretrained\"", "\"random\"");
         let text = message(&format!("{absent}[arm.unet.optimizer]\n"));
@@ -340,11 +345,7 @@ pub(super) mod tests {
                 "encoders",
             ),
         ] {
-            let text = message(&PLAN.replacen(from, to, 1));
-            assert!(
-                text.starts_with("plan.toml") && text.contains(parts) && !text.contains('\n'),
-                "{text}"
-            );
+            assert_refused(&PLAN.replacen(from, to, 1), parts);
         }
     }
 }
