@@ -2,10 +2,10 @@
 
 use crate::cli::args::DoctorArgs;
 use crate::cli::output::{bytes, print};
-use crate::config::{Preset, PretrainConfig};
+use crate::config::{Preset, PretrainConfig, StageConfig};
 use crate::device::{
-    Adapter, AdapterKind, CheckResult, Extent, MemoryEstimate, SuiteResult, adapters,
-    estimate_pretraining, kernel_suite, select, self_test,
+    Adapter, AdapterKind, CheckResult, Extent, MemoryEstimate, SuiteResult, adapters, kernel_suite,
+    select, self_test,
 };
 use anyhow::bail;
 use serde::Serialize;
@@ -38,15 +38,10 @@ pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     let mut presets = Vec::new();
     for preset in Preset::ALL {
         let config: PretrainConfig = preset.settings()?;
-        let views = config.views_at_once();
-        let estimate = estimate_pretraining(
-            &config.restorer(),
-            views as u64,
-            config.optimizer.ema_decay > 0.0,
-        );
+        let estimate = config.memory();
         presets.push(PresetMemory {
             preset: preset.name(),
-            views_at_once: views,
+            views_at_once: config.views_at_once(),
             estimate,
             total: estimate.total(),
         });

@@ -10,7 +10,6 @@ use crate::cli::summary::{RunSummary, Scores, scores};
 use crate::cli::training::{self, Prepared, Training};
 use crate::config::FinetuneConfig;
 use crate::dataset::DataList;
-use crate::device::estimate_finetuning;
 use crate::report::curves::{Best, Panel};
 use crate::report::json::write_json;
 use crate::report::metrics::Record;
@@ -68,12 +67,6 @@ impl Training for Finetune {
             "neither a split file nor a folder's dataset.json names the classes (its key \"labels\"): give --classes, background included"
         );
         Ok(list)
-    }
-
-    fn memory(config: &FinetuneConfig) -> u64 {
-        let averaged = config.optimizer.ema_decay > 0.0;
-        let crops = config.crops_at_once() as u64;
-        estimate_finetuning(&config.segmenter(), crops, averaged).total()
     }
 
     fn prepare(

@@ -8,7 +8,6 @@ use crate::cli::summary::{RunSummary, Scores, scores};
 use crate::cli::training::{self, Prepared, Training};
 use crate::config::PretrainConfig;
 use crate::dataset::DataList;
-use crate::device::estimate_pretraining;
 use crate::report::curves::{PretrainingSeries, pretraining};
 use crate::report::metrics::Record;
 use crate::train::{Control, Outcome, Pretraining};
@@ -53,11 +52,6 @@ impl Training for Pretrain {
             );
         }
         Ok(list)
-    }
-
-    fn memory(config: &PretrainConfig) -> u64 {
-        let averaged = config.optimizer.ema_decay > 0.0;
-        estimate_pretraining(&config.restorer(), config.views_at_once() as u64, averaged).total()
     }
 
     fn prepare(

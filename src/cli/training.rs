@@ -39,9 +39,6 @@ pub(super) trait Training {
     /// Lists and checks the volumes, before anything slow; none for phantoms. May complete the settings.
     fn list(config: &mut Self::Config) -> anyhow::Result<Option<DataList>>;
 
-    /// Memory of a training step, in bytes, estimated.
-    fn memory(config: &Self::Config) -> u64;
-
     /// Prepares the volumes.
     fn prepare(
         config: Self::Config,
@@ -129,7 +126,7 @@ fn start<C: Training>(
     let selected = ready_device(run.device, run.precision)?;
     say(&format!(
         "memory: about {} for a training step",
-        bytes(C::memory(&config))
+        bytes(config.memory().total())
     ));
     let mut progress = Progress::new();
     let done = carry_out::<C>(

@@ -5,6 +5,7 @@ use crate::config::{
     AugmentConfig, CropConfig, DataConfig, DecoderConfig, InferenceConfig, NetworkConfig,
     OptimizerConfig, Preset, RunConfig, SettingsError, StageConfig, StartConfig, ValidationMode,
 };
+use crate::device::{MemoryEstimate, estimate_finetuning};
 use crate::nn::{Architecture, SegmenterConfig, UnetrConfig};
 use crate::optim::{Decay, ScheduleKind};
 use crate::transform::{FinetuneTransform, GeometryOrder};
@@ -147,6 +148,11 @@ impl StageConfig for FinetuneConfig {
 
     fn run_mut(&mut self) -> &mut RunConfig {
         &mut self.run
+    }
+
+    fn memory(&self) -> MemoryEstimate {
+        let crops = self.crops_at_once() as u64;
+        estimate_finetuning(&self.segmenter(), crops, self.optimizer.averages())
     }
 
     fn validate(&self) -> Result<(), SettingsError> {

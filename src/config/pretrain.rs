@@ -6,6 +6,7 @@ use crate::config::{
     DataConfig, LossConfig, NetworkConfig, OptimizerConfig, Preset, RestorationConfig, RunConfig,
     SamplingConfig, SettingsError, StageConfig,
 };
+use crate::device::{MemoryEstimate, estimate_pretraining};
 use crate::nn::{RestorerConfig, VitConfig};
 use crate::transform::PretrainTransform;
 use serde::{Deserialize, Serialize};
@@ -150,6 +151,11 @@ impl StageConfig for PretrainConfig {
 
     fn run_mut(&mut self) -> &mut RunConfig {
         &mut self.run
+    }
+
+    fn memory(&self) -> MemoryEstimate {
+        let views = self.views_at_once() as u64;
+        estimate_pretraining(&self.restorer(), views, self.optimizer.averages())
     }
 
     fn settle(&mut self) {

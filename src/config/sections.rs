@@ -238,6 +238,11 @@ impl OptimizerConfig {
             ..AdamConfig::default()
         }
     }
+
+    /// Whether a moving average of the weights is kept beside them.
+    pub(super) fn averages(&self) -> bool {
+        self.ema_decay > 0.0
+    }
 }
 
 /// The original's numbers (specification 6.2).

@@ -1,6 +1,7 @@
 //! What the settings of all stages have in common.
 
 use crate::config::{DataConfig, OptimizerConfig, Preset, RunConfig, SettingsError};
+use crate::device::MemoryEstimate;
 use crate::optim::Schedule;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -30,6 +31,9 @@ pub trait StageConfig:
 
     /// Length of the run, to change.
     fn run_mut(&mut self) -> &mut RunConfig;
+
+    /// Device memory of a training step, estimated.
+    fn memory(&self) -> MemoryEstimate;
 
     /// Checks every setting before anything is read or made.
     ///

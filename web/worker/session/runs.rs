@@ -10,7 +10,7 @@ use crate::protocol::{Event, Stage, Start, TrainRequest};
 use crate::training::{self, Failure, RUN, Workshop, class_names};
 use crate::{run_files, settings, storage};
 use hounsfield::config::{FinetuneConfig, PretrainConfig, SettingsError, StageConfig};
-use hounsfield::device::{check_precision, estimate_finetuning, estimate_pretraining};
+use hounsfield::device::check_precision;
 use hounsfield::platform;
 use hounsfield::report::metrics::METRICS_FILE;
 use hounsfield::train::{Checkpoint, Control, Outcome};
@@ -57,9 +57,7 @@ impl Session {
         let (settings, text, memory, names, spacing) = match request.stage {
             Stage::Finetune => {
                 let config = self.config(request, settings::finetuning)?;
-                let averaged = config.optimizer.ema_decay > 0.0;
-                let crops = config.crops_at_once() as u64;
-                let memory = estimate_finetuning(&config.segmenter(), crops, averaged);
+                let memory = config.memory();
                 let (known, cases) = (self.known(request), self.cases.borrow());
                 notice = settings::intensity_notice(request, &cases, known.as_ref(), &config);
                 let names = class_names(request, &cases, config.unetr().classes);
@@ -68,9 +66,7 @@ impl Session {
             }
             Stage::Pretrain => {
                 let config = self.config(request, settings::pretraining)?;
-                let averaged = config.optimizer.ema_decay > 0.0;
-                let views = config.views_at_once() as u64;
-                let memory = estimate_pretraining(&config.restorer(), views, averaged);
+                let memory = config.memory();
                 let spacing = config.sampling.spacing;
                 (json!(config), config.to_toml(), memory, Vec::new(), spacing)
             }
