@@ -2,52 +2,22 @@
 //!
 //! Not part of the original recipe, which varies a crop by flips, quarter turns and intensity shifts alone.
 
-use super::{AugmentError, RandomSource};
+use super::RandomSource;
 use crate::volume::{Region, Volume};
 use nalgebra::{Matrix3, Rotation3, Vector3};
-use serde::{Deserialize, Serialize};
 
 /// How far the patches of fine-tuning are turned and scaled.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AffineSettings {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AffineSettings {
     /// Probability that a patch is turned and scaled at all.
-    pub probability: f64,
+    pub(super) probability: f64,
     /// Largest turn about each axis, either way, in degrees.
-    pub angle: f64,
+    pub(super) angle: f64,
     /// Sizes lie between 1 / (1 + this) and 1 + this times the original.
-    pub scale: f64,
+    pub(super) scale: f64,
 }
 
 impl AffineSettings {
-    /// No turn and no scaling.
-    pub const NONE: Self = Self {
-        probability: 0.0,
-        angle: 0.0,
-        scale: 0.0,
-    };
-
-    /// # Errors
-    /// [`AugmentError::InvalidProbability`]; [`AugmentError::InvalidAffine`] for an angle over 180 degrees or a scale
-    /// over 1, either of them below zero or no number.
-    pub(super) fn validate(&self) -> Result<(), AugmentError> {
-        let Self {
-            probability,
-            angle,
-            scale,
-        } = *self;
-        if !(0.0..=1.0).contains(&probability) {
-            return Err(AugmentError::InvalidProbability {
-                what: "turn and scaling",
-                probability,
-            });
-        }
-        match (0.0..=180.0).contains(&angle) && (0.0..=1.0).contains(&scale) {
-            true => Ok(()),
-            false => Err(AugmentError::InvalidAffine { angle, scale }),
-        }
-    }
-
     /// Draws the turn and the size of a patch with voxels of `spacing` mm: the matrix that leads from a place in the
     /// patch, in voxels from its middle, to one in the volume. `None` where the patch is to stay as it is.
     pub(super) fn draw(

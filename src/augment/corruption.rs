@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::AugmentError;
+use super::error::in_range;
 
 /// Patch edge, in voxels, that the original sizes are for.
 const TUTORIAL_PATCH: usize = 96;
@@ -67,14 +68,9 @@ impl ShuffleSpec {
     /// Checks the probability, and that every box fits into a patch of `patch` voxels.
     ///
     /// # Errors
-    /// [`AugmentError::InvalidProbability`], [`AugmentError::InvalidHoles`] or [`AugmentError::TooManyHoles`].
+    /// [`AugmentError::OutOfRange`], [`AugmentError::InvalidHoles`] or [`AugmentError::TooManyHoles`].
     pub fn validate(&self, patch: [usize; 3]) -> Result<(), AugmentError> {
-        if !(0.0..=1.0).contains(&self.probability) {
-            return Err(AugmentError::InvalidProbability {
-                what: "shuffle",
-                probability: self.probability,
-            });
-        }
+        in_range("shuffle.probability", self.probability, 1.0)?;
         self.boxes().validate(patch, "shuffling")
     }
 
@@ -226,10 +222,7 @@ mod tests {
             let mut spec = good;
             spec.shuffle.probability = probability;
             let result = spec.validate(patch);
-            assert!(matches!(
-                result,
-                Err(AugmentError::InvalidProbability { .. })
-            ));
+            assert!(matches!(result, Err(AugmentError::OutOfRange { .. })));
         }
         let result = good.validate([96, 0, 96]);
         assert!(matches!(result, Err(AugmentError::InvalidPatch { .. })));

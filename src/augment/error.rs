@@ -55,13 +55,15 @@ pub enum AugmentError {
         /// The most that are allowed.
         most: usize,
     },
-    /// A probability outside `[0, 1]`.
-    #[error("the {what} probability {probability} is not between 0 and 1")]
-    InvalidProbability {
-        /// Of what.
-        what: &'static str,
-        /// The value given.
-        probability: f64,
+    /// A setting below 0, above its largest value, or no number.
+    #[error("{setting} is {value}: it must be from 0 to {most}")]
+    OutOfRange {
+        /// The setting.
+        setting: &'static str,
+        /// Its value.
+        value: f64,
+        /// Its largest value.
+        most: f64,
     },
     /// Weights of positive and negative patches that are no shares.
     #[error(
@@ -74,20 +76,10 @@ pub enum AugmentError {
         negative: f64,
     },
     /// An intensity offset that is no distance.
-    #[error("the intensity shift {offset} is not usable: give a finite number of at least 0")]
+    #[error("shift_offset is {offset}: it must be 0 or more")]
     InvalidOffset {
         /// The value given.
         offset: f64,
-    },
-    /// A turn or a scaling that is out of range.
-    #[error(
-        "a turn of up to {angle} degrees and a scaling by up to {scale} are not usable: give an angle from 0 to 180 and a scale from 0 to 1"
-    )]
-    InvalidAffine {
-        /// The angle given, in degrees.
-        angle: f64,
-        /// The scale given.
-        scale: f64,
     },
     /// A transform that the original does not have, in the chain that replays it.
     #[error(
@@ -118,4 +110,17 @@ pub enum AugmentError {
         /// The image threshold of background voxels.
         threshold: f32,
     },
+}
+
+/// # Errors
+/// [`AugmentError::OutOfRange`] for a value that is not from 0 to `most`.
+pub(super) fn in_range(setting: &'static str, value: f64, most: f64) -> Result<(), AugmentError> {
+    match (0.0..=most).contains(&value) {
+        true => Ok(()),
+        false => Err(AugmentError::OutOfRange {
+            setting,
+            value,
+            most,
+        }),
+    }
 }

@@ -51,7 +51,7 @@ impl ExactLabelledChain {
     ) -> Result<Self, AugmentError> {
         crop.validate()?;
         augment.validate(crop.patch)?;
-        if augment.affine.probability > 0.0 {
+        if augment.affine_probability > 0.0 {
             return Err(AugmentError::AffineInExactChain);
         }
         let mut compose = Mt19937::new(compose_seed);

@@ -1,92 +1,12 @@
 //! Augmented patches of an image and its labels, in training (pipeline specification, section 4).
 
-use serde::{Deserialize, Serialize};
-
 use super::affine::copy_turned;
 use super::patch::{copy_region, voxels};
 use super::rigid::{flip, rotate90, shift_intensity};
 use super::{
-    AffineSettings, AugmentError, Candidates, CropSettings, RandomKey, RandomSource, Transform,
+    AugmentError, AugmentSettings, Candidates, CropSettings, RandomKey, RandomSource, Transform,
     patch_around,
 };
-
-/// How the patches of fine-tuning are varied.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AugmentSettings {
-    /// Probability that an axis is reversed, for each of the three.
-    pub flip_probability: f64,
-    /// Probability of a turn by one to three quarters in the plane of the first two axes.
-    pub rotate_probability: f64,
-    /// The number added to the image lies within plus and minus this.
-    pub shift_offset: f64,
-    /// Probability that a number is added to the image.
-    pub shift_probability: f64,
-    /// Turns by any angle and changes of size.
-    pub affine: AffineSettings,
-}
-
-impl Default for AugmentSettings {
-    /// The original recipe.
-    fn default() -> Self {
-        Self {
-            flip_probability: 0.1,
-            rotate_probability: 0.1,
-            shift_offset: 0.1,
-            shift_probability: 0.5,
-            affine: AffineSettings::NONE,
-        }
-    }
-}
-
-impl AugmentSettings {
-    /// No variation at all.
-    pub const NONE: Self = Self {
-        flip_probability: 0.0,
-        rotate_probability: 0.0,
-        shift_offset: 0.0,
-        shift_probability: 0.0,
-        affine: AffineSettings::NONE,
-    };
-
-    /// Checks the settings for patches of `patch` voxels.
-    ///
-    /// # Errors
-    /// [`AugmentError::InvalidProbability`], [`AugmentError::InvalidOffset`], or
-    /// [`AugmentError::NotSquare`] where a quarter turn would change the shape of a patch.
-    pub fn validate(&self, patch: [usize; 3]) -> Result<(), AugmentError> {
-        for (what, probability) in [
-            ("flip", self.flip_probability),
-            ("rotation", self.rotate_probability),
-            ("intensity shift", self.shift_probability),
-        ] {
-            if !(0.0..=1.0).contains(&probability) {
-                return Err(AugmentError::InvalidProbability { what, probability });
-            }
-        }
-        if !(self.shift_offset.is_finite() && self.shift_offset >= 0.0) {
-            return Err(AugmentError::InvalidOffset {
-                offset: self.shift_offset,
-            });
-        }
-        self.affine.validate()?;
-        if self.rotate_probability > 0.0 && patch[0] != patch[1] {
-            return Err(AugmentError::NotSquare { patch });
-        }
-        Ok(())
-    }
-
-    /// Draws the quarter turns, 1 to 3, and whether they are carried out, in the original's order.
-    pub fn draw_turn(&self, random: &mut impl RandomSource) -> (usize, bool) {
-        let quarters = 1 + random.integer(0, 3);
-        (quarters, random.uniform() < self.rotate_probability)
-    }
-
-    /// Draws the number to add to the image.
-    pub fn draw_offset(&self, random: &mut impl RandomSource) -> f64 {
-        2.0 * self.shift_offset * random.uniform() - self.shift_offset
-    }
-}
 
 /// Cuts one patch of the case that `candidates` are of and varies it, into existing buffers of one
 /// value a voxel: a pure function of the other arguments. The transform of `key` is ignored; every
@@ -120,7 +40,7 @@ pub fn write_labelled(
     );
     let region = patch_around(centre, shape, patch)?;
     let mut random = key.with(Transform::Affine).random();
-    if let Some(matrix) = augment.affine.draw(&mut random, volume.spacing()) {
+    if let Some(matrix) = augment.affine().draw(&mut random, volume.spacing()) {
         copy_turned(volume, labels, region, &matrix, image, label);
     } else {
         copy_region(volume.data(), shape, region, image)?;
@@ -244,11 +164,9 @@ mod tests {
     #[test]
     fn turned_patches_are_a_function_of_their_key_too() -> TestResult {
         let turning = AugmentSettings {
-            affine: AffineSettings {
-                probability: 1.0,
-                angle: 15.0,
-                scale: 0.2,
-            },
+            affine_probability: 1.0,
+            affine_angle: 15.0,
+            affine_scale: 0.2,
             ..AugmentSettings::NONE
         };
         let first = made(&turning, key(0))?;
@@ -260,33 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_out_of_range_are_refused() {
-        let good = AugmentSettings::default();
-        assert_eq!(good.validate([8, 8, 4]), Ok(()));
-        let turned = good.validate([8, 4, 8]);
-        assert_eq!(turned, Err(AugmentError::NotSquare { patch: [8, 4, 8] }));
-        assert_eq!(AugmentSettings::NONE.validate([8, 4, 8]), Ok(()));
-        let bad = [
-            AugmentSettings {
-                flip_probability: 1.1,
-                ..good
-            },
-            AugmentSettings {
-                rotate_probability: f64::NAN,
-                ..good
-            },
-            AugmentSettings {
-                shift_probability: -0.1,
-                ..good
-            },
-            AugmentSettings {
-                shift_offset: -1.0,
-                ..good
-            },
-        ];
-        for settings in bad {
-            assert!(settings.validate([8; 3]).is_err(), "{settings:?}");
-        }
+    fn weights_that_are_no_shares_are_refused() {
         for (positive, negative) in [(0.0, 0.0), (-1.0, 2.0), (1.0, f64::INFINITY)] {
             let crop = CropSettings {
                 positive,

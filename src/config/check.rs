@@ -58,14 +58,6 @@ pub(super) fn share(name: &'static str, value: f64) -> Result<(), SettingsError>
     }
 }
 
-/// From 0 to 1.
-pub(super) fn probability(name: &'static str, value: f64) -> Result<(), SettingsError> {
-    match (0.0..=1.0).contains(&value) {
-        true => Ok(()),
-        false => Err(SettingsError::Probability { name, value }),
-    }
-}
-
 /// An intensity window that is not empty.
 pub(super) fn window(low: f32, high: f32) -> Result<(), SettingsError> {
     if low.is_finite() && high.is_finite() && low < high {

@@ -9,9 +9,9 @@ pub enum SettingsError {
     /// The network's sizes.
     #[error(transparent)]
     Network(#[from] ConfigError),
-    /// The corruption of the views.
+    /// The corruption of the views, or how crops are varied.
     #[error(transparent)]
-    Corruption(#[from] AugmentError),
+    Augment(#[from] AugmentError),
     /// Must be above zero.
     #[error("{name} is {value}: it must be above 0")]
     NotPositive {
@@ -51,14 +51,6 @@ pub enum SettingsError {
     /// Must be a share.
     #[error("{name} is {value}: it must be at least 0 and below 1")]
     Share {
-        /// The setting.
-        name: &'static str,
-        /// Its value.
-        value: f64,
-    },
-    /// Must be a probability.
-    #[error("{name} is {value}: it must be from 0 to 1")]
-    Probability {
         /// The setting.
         name: &'static str,
         /// Its value.

@@ -1,9 +1,10 @@
 //! Settings of fine-tuning. The defaults are the original's numbers.
 
+use crate::augment::AugmentSettings;
 use crate::config::check::{at_most, share};
 use crate::config::{
-    AugmentConfig, CropConfig, DataConfig, DecoderConfig, InferenceConfig, NetworkConfig,
-    OptimizerConfig, Preset, RunConfig, SettingsError, StageConfig, StartConfig, ValidationMode,
+    CropConfig, DataConfig, DecoderConfig, InferenceConfig, NetworkConfig, OptimizerConfig, Preset,
+    RunConfig, SettingsError, StageConfig, StartConfig, ValidationMode,
 };
 use crate::device::{MemoryEstimate, estimate_finetuning};
 use crate::nn::{Architecture, SegmenterConfig, UnetrConfig};
@@ -24,7 +25,7 @@ pub struct FinetuneConfig {
     pub crops: CropConfig,
     /// Random changes of a crop.
     #[cfg_attr(feature = "cli", command(flatten))]
-    pub augment: AugmentConfig,
+    pub augment: AugmentSettings,
     /// Sizes of the encoder.
     #[cfg_attr(feature = "cli", command(flatten))]
     pub network: NetworkConfig,
@@ -50,7 +51,7 @@ impl Default for FinetuneConfig {
         FinetuneConfig {
             data: DataConfig::default(),
             crops: CropConfig::default(),
-            augment: AugmentConfig::default(),
+            augment: AugmentSettings::default(),
             network: NetworkConfig::default(),
             decoder: DecoderConfig::default(),
             start: StartConfig::default(),
@@ -178,7 +179,7 @@ impl StageConfig for FinetuneConfig {
                 least: 2.0,
             });
         }
-        self.augment.check(self.crops.roi_size)?;
+        self.augment.validate(self.crops.roi_size)?;
         share("overlap", self.inference.overlap)
     }
 }

@@ -1,7 +1,6 @@
 //! The sections of the settings that fine-tuning alone has.
 
-use crate::augment::{AffineSettings, AugmentSettings};
-use crate::config::check::{at_most, not_negative, positive, probability, window, writable};
+use crate::config::check::{at_most, positive, window, writable};
 use crate::config::{IntensityMode, SettingsError};
 use crate::nn::{Architecture, UnetrConfig};
 use serde::{Deserialize, Serialize};
@@ -46,41 +45,6 @@ pub struct CropConfig {
     /// Parts a step's crops are sent through the network in, to save memory; the result is the same
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub accumulation: usize,
-}
-
-/// Random changes of a crop (specification 4.2).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(
-    feature = "cli",
-    derive(clap::Args),
-    command(next_help_heading = "Augmentation")
-)]
-#[serde(default, deny_unknown_fields)]
-pub struct AugmentConfig {
-    /// Probability of a flip, for each axis
-    #[cfg_attr(feature = "cli", arg(long, value_name = "P"))]
-    pub flip_probability: f64,
-    /// Probability of a turn by a multiple of 90 degrees in the plane of the first two axes
-    #[cfg_attr(feature = "cli", arg(long, value_name = "P"))]
-    pub rotate_probability: f64,
-    /// Probability of a shift of all intensities
-    #[cfg_attr(feature = "cli", arg(long, value_name = "P"))]
-    pub shift_probability: f64,
-    /// Largest shift, in the scale from 0 to 1
-    #[cfg_attr(feature = "cli", arg(long, value_name = "SHIFT"))]
-    pub shift_offset: f64,
-    /// Probability of a turn by any angle and a change of size, which the original does not have [default: 0]
-    #[cfg_attr(feature = "cli", arg(long, value_name = "P"))]
-    #[serde(skip_serializing_if = "is_zero")]
-    pub affine_probability: f64,
-    /// Largest such turn about each axis, in degrees [default: 15]
-    #[cfg_attr(feature = "cli", arg(long, value_name = "DEGREES"))]
-    #[serde(skip_serializing_if = "is_default_angle")]
-    pub affine_angle: f64,
-    /// Largest such change of size, a share: 0.15 for 1 / 1.15 to 1.15 times [default: 0.15]
-    #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE"))]
-    #[serde(skip_serializing_if = "is_default_scale")]
-    pub affine_scale: f64,
 }
 
 /// Sizes of UNETR's convolutional half (specification 5.4).
@@ -147,19 +111,6 @@ pub struct InferenceConfig {
     pub skip_air: bool,
 }
 
-/// Left out of files where it changes nothing, so that older programs read them; the next two too.
-fn is_zero(value: &f64) -> bool {
-    *value == 0.0
-}
-
-fn is_default_angle(value: &f64) -> bool {
-    *value == AugmentConfig::default().affine_angle
-}
-
-fn is_default_scale(value: &f64) -> bool {
-    *value == AugmentConfig::default().affine_scale
-}
-
 /// Left out of files where it changes nothing, so that older programs read them.
 fn is_false(value: &bool) -> bool {
     !value
@@ -180,20 +131,6 @@ impl Default for CropConfig {
     }
 }
 
-impl Default for AugmentConfig {
-    fn default() -> Self {
-        AugmentConfig {
-            flip_probability: 0.1,
-            rotate_probability: 0.1,
-            shift_probability: 0.5,
-            shift_offset: 0.1,
-            affine_probability: 0.0,
-            affine_angle: 15.0,
-            affine_scale: 0.15,
-        }
-    }
-}
-
 impl Default for DecoderConfig {
     fn default() -> Self {
         DecoderConfig {
@@ -209,40 +146,6 @@ impl Default for InferenceConfig {
         InferenceConfig {
             overlap: 0.25,
             skip_air: false,
-        }
-    }
-}
-
-impl AugmentConfig {
-    pub(super) fn check(&self, roi_size: [usize; 3]) -> Result<(), SettingsError> {
-        for (name, value) in [
-            ("flip_probability", self.flip_probability),
-            ("rotate_probability", self.rotate_probability),
-            ("shift_probability", self.shift_probability),
-            ("affine_probability", self.affine_probability),
-        ] {
-            probability(name, value)?;
-        }
-        not_negative([
-            ("shift_offset", self.shift_offset),
-            ("affine_angle", self.affine_angle),
-            ("affine_scale", self.affine_scale),
-        ])?;
-        Ok(self.settings().validate(roi_size)?)
-    }
-
-    /// As the transforms take it.
-    pub(crate) fn settings(&self) -> AugmentSettings {
-        AugmentSettings {
-            flip_probability: self.flip_probability,
-            rotate_probability: self.rotate_probability,
-            shift_offset: self.shift_offset,
-            shift_probability: self.shift_probability,
-            affine: AffineSettings {
-                probability: self.affine_probability,
-                angle: self.affine_angle,
-                scale: self.affine_scale,
-            },
         }
     }
 }

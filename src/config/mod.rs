@@ -17,9 +17,7 @@ mod stage;
 pub use error::SettingsError;
 pub use experiment::{Arm, ExperimentPlan, PlanData, PlanScoring, PretrainPlan};
 pub use finetune::FinetuneConfig;
-pub use finetune_sections::{
-    AugmentConfig, CropConfig, DecoderConfig, InferenceConfig, StartConfig,
-};
+pub use finetune_sections::{CropConfig, DecoderConfig, InferenceConfig, StartConfig};
 pub use intensity::{IntensityMode, LOWEST_OF_OTHER_SCALES};
 pub use preset::Preset;
 pub use pretrain::PretrainConfig;

@@ -51,7 +51,7 @@ impl Finetuning {
                 image_threshold: config.transform().intensity.foreground_threshold(),
                 ..CropSettings::default()
             },
-            augment: config.augment.settings(),
+            augment: config.augment,
             draw: Draw::EachEpoch,
         };
         if !any_foreground(validation.as_ref())? {

@@ -126,8 +126,10 @@ fn the_exact_chain_of_fine_tuning_replays_the_reference() {
 
 #[test]
 fn the_exact_chain_refuses_what_the_original_lacks() {
-    let mut settings = AugmentSettings::default();
-    settings.affine.probability = 0.5;
+    let settings = AugmentSettings {
+        affine_probability: 0.5,
+        ..AugmentSettings::default()
+    };
     let refused = ExactLabelledChain::new(0, CropSettings::default(), settings);
     assert_eq!(refused.err(), Some(AugmentError::AffineInExactChain));
 }

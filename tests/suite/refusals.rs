@@ -223,6 +223,11 @@ fn values_that_cannot_work_are_refused_by_name() {
         ("--validation random", "validation is random"),
         ("--roi-size 32,16,16", "quarter"),
         ("--flip-probability 1.5", "from 0 to 1"),
+        ("--shift-offset -0.1", "shift_offset is -0.1"),
+        (
+            "--affine-scale 2",
+            "affine_scale is 2: it must be from 0 to 1",
+        ),
         ("--classes 1", "classes is 1: it must be 2 or more"),
     ] {
         let call = words("finetune --device cpu --out run", &words(flags, &[]));
