@@ -1,6 +1,6 @@
 //! Checks of single settings, shared by the sections.
 
-use crate::config::{DataConfig, OptimizerConfig, RunConfig, SettingsError};
+use crate::config::{DataConfig, NetworkConfig, OptimizerConfig, RunConfig, SettingsError};
 
 /// Values above zero.
 pub(super) fn positive<const N: usize>(
@@ -58,8 +58,31 @@ pub(super) fn share(name: &'static str, value: f64) -> Result<(), SettingsError>
     }
 }
 
+/// How volumes become the crops of a step: voxel sizes in mm, volumes and crops from each, parts of a step, and the ends
+/// of the intensity window.
+pub(super) fn crops(
+    spacing: [f64; 3],
+    [batch_volumes, samples_per_volume]: [usize; 2],
+    accumulation: usize,
+    [low, high]: [f32; 2],
+) -> Result<(), SettingsError> {
+    positive(spacing.map(|size| ("spacing", size)))?;
+    positive([
+        ("batch_volumes", batch_volumes as f64),
+        ("samples_per_volume", samples_per_volume as f64),
+        ("accumulation", accumulation as f64),
+    ])?;
+    writable([("accumulation", accumulation as u64)])?;
+    at_most([(
+        "batch_volumes times samples_per_volume",
+        batch_volumes.saturating_mul(samples_per_volume),
+        65_536,
+    )])?;
+    window(low, high)
+}
+
 /// An intensity window that is not empty.
-pub(super) fn window(low: f32, high: f32) -> Result<(), SettingsError> {
+fn window(low: f32, high: f32) -> Result<(), SettingsError> {
     if low.is_finite() && high.is_finite() && low < high {
         Ok(())
     } else {
@@ -81,6 +104,13 @@ impl DataConfig {
             ("phantoms", self.phantoms, 100_000),
             ("workers", self.workers, 1024),
         ])
+    }
+}
+
+impl NetworkConfig {
+    /// What the sizes alone do not refuse, see [`crate::nn::VitConfig::validate`].
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
+        at_most([("layers", self.layers, 1000)])
     }
 }
 

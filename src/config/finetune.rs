@@ -4,7 +4,7 @@ use crate::augment::AugmentSettings;
 use crate::config::check::{at_most, share};
 use crate::config::{
     CropConfig, DataConfig, DecoderConfig, InferenceConfig, NetworkConfig, OptimizerConfig, Preset,
-    RunConfig, SettingsError, StageConfig, StartConfig, ValidationMode,
+    RunConfig, SettingsError, StageConfig, StartConfig, ValidationMode, crops_of_part,
 };
 use crate::device::{MemoryEstimate, estimate_finetuning};
 use crate::nn::{Architecture, SegmenterConfig, UnetrConfig};
@@ -101,8 +101,7 @@ impl FinetuneConfig {
 
     /// Crops that pass the network at once.
     pub fn crops_at_once(&self) -> usize {
-        let crops = &self.crops;
-        crops.crops_per_step().div_ceil(crops.accumulation.max(1))
+        crops_of_part(self.crops.crops_per_step(), self.crops.accumulation)
     }
 
     /// The deterministic transforms.
@@ -170,7 +169,7 @@ impl StageConfig for FinetuneConfig {
         if self.run.validation == ValidationMode::Random {
             return Err(SettingsError::RandomValidation);
         }
-        at_most([("layers", self.network.layers, 1000)])?;
+        self.network.check()?;
         // The background and one more, or there is nothing to tell apart.
         if let Some(classes @ ..2) = self.decoder.classes {
             return Err(SettingsError::TooSmall {

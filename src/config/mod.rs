@@ -2,6 +2,7 @@
 //! beside every checkpoint. Defaults are stated here; presets change some of them.
 
 mod check;
+mod crops;
 mod error;
 mod experiment;
 mod finetune;
@@ -14,6 +15,7 @@ mod pretrain_sections;
 mod sections;
 mod stage;
 
+pub(crate) use crops::crops_of_part;
 pub use error::SettingsError;
 pub use experiment::{Arm, ExperimentPlan, PlanData, PlanScoring, PretrainPlan};
 pub use finetune::FinetuneConfig;

@@ -1,10 +1,9 @@
 //! Settings of pre-training. The defaults are the original's numbers.
 
 use crate::augment::CorruptionSpec;
-use crate::config::check::at_most;
 use crate::config::{
     DataConfig, LossConfig, NetworkConfig, OptimizerConfig, Preset, RestorationConfig, RunConfig,
-    SamplingConfig, SettingsError, StageConfig,
+    SamplingConfig, SettingsError, StageConfig, crops_of_part,
 };
 use crate::device::{MemoryEstimate, estimate_pretraining};
 use crate::nn::{RestorerConfig, VitConfig};
@@ -68,9 +67,7 @@ impl PretrainConfig {
     /// Whether the contrastive term has nothing to tell apart: a part of a step with one crop compares its two views with
     /// each other alone, and the term is 0.
     pub fn contrasts_nothing(&self) -> bool {
-        let crops = self.sampling.crops_per_step();
-        let part = crops.div_ceil(self.sampling.accumulation.clamp(1, crops.max(1)));
-        self.loss.contrastive_weight > 0.0 && part < 2
+        self.loss.contrastive_weight > 0.0 && self.crops_at_once() < 2
     }
 
     /// Sizes of the transformer for these settings.
@@ -108,6 +105,11 @@ impl PretrainConfig {
         }
     }
 
+    /// Crops that pass the network at once, each as one view or as two.
+    fn crops_at_once(&self) -> usize {
+        crops_of_part(self.sampling.crops_per_step(), self.sampling.accumulation)
+    }
+
     /// Views that pass the network at once.
     pub fn views_at_once(&self) -> usize {
         let views = if self.loss.contrastive_weight == 0.0 {
@@ -115,10 +117,7 @@ impl PretrainConfig {
         } else {
             2
         };
-        let crops = self.sampling.crops_per_step();
-        crops
-            .div_ceil(self.sampling.accumulation.max(1))
-            .saturating_mul(views)
+        self.crops_at_once().saturating_mul(views)
     }
 }
 
@@ -191,7 +190,7 @@ impl StageConfig for PretrainConfig {
         }
         self.run.check()?;
         self.sampling.check()?;
-        at_most([("layers", self.network.layers, 1000)])?;
+        self.network.check()?;
         self.loss.check()
     }
 }

@@ -1,7 +1,6 @@
 //! The sections of the settings that pre-training alone has.
 
-use crate::config::check::{at_most, not_negative, positive, window, writable};
-use crate::config::{IntensityMode, SettingsError};
+use crate::config::{IntensityMode, SettingsError, check};
 use crate::nn::{Restoration, UnetrConfig};
 use serde::{Deserialize, Serialize};
 
@@ -77,18 +76,12 @@ impl SamplingConfig {
     }
 
     pub(super) fn check(&self) -> Result<(), SettingsError> {
-        positive([
-            ("spacing", self.spacing[0]),
-            ("spacing", self.spacing[1]),
-            ("spacing", self.spacing[2]),
-            ("batch_volumes", self.batch_volumes as f64),
-            ("samples_per_volume", self.samples_per_volume as f64),
-            ("accumulation", self.accumulation as f64),
-        ])?;
-        let crops = self.crops_per_step();
-        writable([("accumulation", self.accumulation as u64)])?;
-        at_most([("batch_volumes times samples_per_volume", crops, 65_536)])?;
-        window(self.intensity_min, self.intensity_max)
+        check::crops(
+            self.spacing,
+            [self.batch_volumes, self.samples_per_volume],
+            self.accumulation,
+            [self.intensity_min, self.intensity_max],
+        )
     }
 }
 
@@ -163,6 +156,6 @@ impl LossConfig {
                 least: SMALLEST_TEMPERATURE,
             });
         }
-        not_negative([("contrastive_weight", self.contrastive_weight)])
+        check::not_negative([("contrastive_weight", self.contrastive_weight)])
     }
 }

@@ -1,5 +1,6 @@
 //! A step in parts, to save memory.
 
+use crate::config::crops_of_part;
 use crate::optim::{GradientMap, accumulate};
 use crate::train::StepOutput;
 use crate::train::scale::scaled;
@@ -30,8 +31,7 @@ impl Parts<'_> {
         network: &N,
         loss: impl Fn(Range<usize>) -> Vec<Tensor<1>>,
     ) -> StepOutput {
-        let parts = self.accumulation.clamp(1, self.crops.max(1));
-        let part = self.crops.div_ceil(parts).max(1);
+        let part = crops_of_part(self.crops, self.accumulation);
         let mut gradients = GradientMap::new();
         let mut losses: Option<Tensor<1>> = None;
         for start in (0..self.crops).step_by(part) {

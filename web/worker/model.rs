@@ -46,11 +46,7 @@ pub(crate) fn after(pretraining: PretrainConfig) -> Result<FinetuneConfig, Strin
     if decoder.restoration == Restoration::Unetr {
         config.decoder.feature_size = decoder.feature_size;
     }
-    config.crops.spacing = sampling.spacing;
-    config.crops.intensity = sampling.intensity;
-    config.crops.intensity_min = sampling.intensity_min;
-    config.crops.intensity_max = sampling.intensity_max;
-    config.crops.roi_size = sampling.roi_size;
+    config.crops = config.crops.like(&sampling);
     config.validate().map_err(|e| e.to_string())?;
     Ok(config)
 }

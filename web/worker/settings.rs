@@ -4,8 +4,8 @@ use crate::cases::Cases;
 use crate::names::{Kind, told};
 use crate::protocol::{Start, TrainRequest};
 use hounsfield::config::{
-    DataConfig, FinetuneConfig, IntensityMode, Preset, PretrainConfig, RunConfig, SamplingConfig,
-    SettingsError, StageConfig, StartConfig,
+    DataConfig, FinetuneConfig, IntensityMode, Preset, PretrainConfig, RunConfig, SettingsError,
+    StageConfig, StartConfig,
 };
 use hounsfield::dataset::phantom::VALIDATION_SEED;
 use hounsfield::dataset::{Case, DataList};
@@ -105,15 +105,7 @@ pub(crate) fn pretraining(
     if let Some(model) = model {
         config.network = model.network.clone();
         config.decoder.feature_size = model.decoder.feature_size;
-        let crops = model.crops.clone();
-        config.sampling = SamplingConfig {
-            spacing: crops.spacing,
-            intensity: crops.intensity,
-            intensity_min: crops.intensity_min,
-            intensity_max: crops.intensity_max,
-            roi_size: crops.roi_size,
-            ..config.sampling
-        };
+        config.sampling = config.sampling.like(&model.crops);
     }
     config.optimizer.warmup_steps = 10;
     config.run = length();
