@@ -15,6 +15,7 @@
 //! | feature | adds |
 //! | --- | --- |
 //! | `cli` (default) | the command-line program and its plots |
+//! | `web` | the page's programs |
 //! | `fusion` (default) | kernel fusion on GPU devices |
 //! | `autotune` | measured choice of matrix-product kernels |
 //! | `spirv` | SPIR-V instead of WGSL on Vulkan |

@@ -84,9 +84,9 @@ impl AugmentSettings {
     /// Checks the settings for patches of `patch` voxels.
     ///
     /// # Errors
-    /// [`AugmentError::OutOfRange`] for a probability that is not from 0 to 1, an angle that is not from 0 to 180
-    /// degrees or a scale that is not from 0 to 1; [`AugmentError::InvalidOffset`]; or [`AugmentError::NotSquare`] where
-    /// a quarter turn would change the shape of a patch.
+    /// [`AugmentError::OutOfRange`] for a probability or a scale that is not from 0 to 1, or an angle that is not from
+    /// 0 to 180 degrees; [`AugmentError::InvalidOffset`]; or [`AugmentError::NotSquare`] where a quarter turn would
+    /// change the shape of a patch.
     pub fn validate(&self, patch: [usize; 3]) -> Result<(), AugmentError> {
         for (setting, value, most) in [
             ("flip_probability", self.flip_probability, 1.0),

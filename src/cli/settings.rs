@@ -109,14 +109,8 @@ pub(super) fn layered<C: StageConfig + Args>(
         config.unsettle();
     }
     apply_flags(&mut config, flags)?;
-    // Presets count steps, which would silence what is given in epochs.
     let given = |flag: &str| flags.value_source(flag) == Some(ValueSource::CommandLine);
-    if given("validation_interval") && !given("validation_steps") {
-        config.run_mut().validation_steps = 0;
-    }
-    if given("epochs") && !given("max_steps") {
-        config.run_mut().max_steps = None;
-    }
+    config.run_mut().prefer_epochs(given);
     config.validate()?;
     config.settle();
     Ok((config, preset))

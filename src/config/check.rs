@@ -58,8 +58,8 @@ pub(super) fn share(name: &'static str, value: f64) -> Result<(), SettingsError>
     }
 }
 
-/// How volumes become the crops of a step: voxel sizes in mm, volumes and crops from each, parts of a step, and the ends
-/// of the intensity window.
+/// How volumes become the crops of a step: voxel sizes in mm, volumes and crops from each, parts of a step, and the
+/// ends of the intensity window.
 pub(super) fn crops(
     spacing: [f64; 3],
     [batch_volumes, samples_per_volume]: [usize; 2],

@@ -227,6 +227,19 @@ impl NetworkConfig {
     }
 }
 
+impl RunConfig {
+    /// Presets count steps, which would silence what is given in epochs: a length in epochs takes the place of one in
+    /// steps, and so does an interval between validations, where not both are `given`.
+    pub(crate) fn prefer_epochs(&mut self, given: impl Fn(&str) -> bool) {
+        if given("epochs") && !given("max_steps") {
+            self.max_steps = None;
+        }
+        if given("validation_interval") && !given("validation_steps") {
+            self.validation_steps = 0;
+        }
+    }
+}
+
 impl OptimizerConfig {
     /// The optimiser's settings.
     pub fn adam(&self) -> AdamConfig {

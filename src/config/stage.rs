@@ -89,8 +89,8 @@ pub trait StageConfig:
         self.overlaid_by(over, place)
     }
 
-    /// These settings, changed by what a table holds. A length in epochs takes the place of one in steps, and so does an
-    /// interval between validations, where the table does not give both.
+    /// These settings, changed by what a table holds. What it gives in epochs takes the place of what stands in steps,
+    /// where it does not give both.
     ///
     /// # Errors
     /// [`SettingsError::Toml`] for unknown names or values of another type.
@@ -99,8 +99,11 @@ pub trait StageConfig:
             place: place.to_owned(),
             reason: error.trim().replace('\n', " "),
         };
-        let mut base = toml::Table::try_from(self).map_err(|e| bad(e.to_string()))?;
-        forget_other_lengths(&mut base, &over);
+        let mut base = self.clone();
+        let run = over.get("run").and_then(toml::Value::as_table);
+        base.run_mut()
+            .prefer_epochs(|name| run.is_some_and(|run| run.contains_key(name)));
+        let mut base = toml::Table::try_from(&base).map_err(|e| bad(e.to_string()))?;
         merge(&mut base, over);
         base.try_into().map_err(|e| bad(e.to_string()))
     }
@@ -127,21 +130,6 @@ pub(super) fn one_line(error: &toml::de::Error, text: &str) -> String {
     let line = before.matches('\n').count();
     let content = text.lines().nth(line).unwrap_or_default().trim();
     format!("line {} ({content}): {message}", line + 1)
-}
-
-/// Presets count steps, which would silence what is given in epochs.
-fn forget_other_lengths(base: &mut toml::Table, over: &toml::Table) {
-    let given = over.get("run").and_then(toml::Value::as_table);
-    let run = base.get_mut("run").and_then(toml::Value::as_table_mut);
-    let (Some(given), Some(run)) = (given, run) else {
-        return;
-    };
-    if given.contains_key("epochs") {
-        run.remove("max_steps");
-    }
-    if given.contains_key("validation_interval") {
-        run.remove("validation_steps");
-    }
 }
 
 /// Replaces values of `base` by those of `over`, table by table.

@@ -67,9 +67,9 @@ fn auto_encoder(config: &VitConfig, views: u64, averaged: bool) -> MemoryEstimat
 
 /// Estimates a fine-tuning step that sends `windows` windows through the network at once.
 ///
-/// Beside the transformer, which a U-Net lacks, it counts, per voxel of each level, what the convolutional half keeps: two activations of each
-/// residual block's output, the shortcut, the upsampled and the skipped channels, and at full resolution the logits with
-/// their gradient.
+/// Beside the transformer, which a U-Net lacks, it counts, per voxel of each level, what the convolutional half keeps:
+/// two activations of each residual block's output, the shortcut, the upsampled and the skipped channels, and at full
+/// resolution the logits with their gradient.
 pub fn estimate_finetuning(
     config: &SegmenterConfig,
     windows: u64,

@@ -20,8 +20,8 @@ pub struct CheckResult {
     pub error: f32,
 }
 
-/// Runs a matrix product, convolutions, normalisations, an attention row, a gradient and an overflow, and compares each with
-/// constants worked out on paper.
+/// Runs a matrix product, convolutions, normalisations, an attention row, a gradient and an overflow, and compares each
+/// with constants worked out on paper.
 ///
 /// # Errors
 /// [`DeviceError::SelfTest`] names the first check that fails.

@@ -1,5 +1,6 @@
 //! The networks, in the order of the papers: linear pieces, attention, transformer block, vision transformer,
-//! auto-encoder, residual block, UNETR, and a U-Net to compare with; the choices of each stage. One idea a file; activations are channels-last.
+//! auto-encoder, residual block, UNETR, and a U-Net to compare with; the choices of each stage. One idea a file;
+//! activations are channels-last.
 //!
 //! Field names are the original's parameter names, so that a path through a network is the name of a tensor in
 //! the original's files (`blocks.0.attn.qkv.weight`). See [`crate::weights`] for the layouts on disk.

@@ -111,7 +111,7 @@ impl VitConfig {
         }
         for size in self.image_size {
             if size == 0 {
-                return Err(ConfigError::Zero("an axis of the patch"));
+                return Err(ConfigError::Zero("an axis of the crop"));
             }
             if !size.is_multiple_of(self.patch_size) {
                 return Err(ConfigError::PartialPatch {

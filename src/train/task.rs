@@ -71,8 +71,8 @@ pub trait Task {
     /// [`TrainError::Weights`] where weights to start from do not fit.
     fn initial(&self, zeros: Self::Network) -> Result<Self::Network, TrainError>;
 
-    /// Forward and backward of a batch, on the tracked device. Gradients are those of the loss times `scale`, `[1]`, where there is one; the
-    /// losses are not scaled.
+    /// Forward and backward of a batch, on the tracked device. Gradients are those of the loss times `scale`, `[1]`,
+    /// where there is one; the losses are not scaled.
     fn forward_backward(
         &self,
         network: &Self::Network,

@@ -195,6 +195,7 @@ fn values_that_cannot_work_are_refused_by_name() {
         ("--epochs 0", "epochs"),
         ("--roi-size 20 --patch-size 8", "20"),
         ("--patch-size 0", "patch size"),
+        ("--roi-size 0", "an axis of the crop is 0"),
         ("--hidden-size 15 --heads 2", "heads"),
         ("--layers 0", "layers"),
         ("--spacing 0", "spacing"),

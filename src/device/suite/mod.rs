@@ -1,5 +1,5 @@
-//! Every operation of ours that has a gradient against a plain double-precision reference, forward and backward: for the tests of every
-//! backend, natively and in the browser.
+//! Every operation of ours that has a gradient against a plain double-precision reference, forward and backward: for
+//! the tests of every backend, natively and in the browser.
 //!
 //! Errors that show only at real sizes are known (burn 0.22's weight gradient is right at 16^3 and wrong at 32^3), so
 //! the full suite goes up to UNETR's own shapes. Large results are compared at sampled places.
