@@ -1,13 +1,10 @@
 //! Patches around labelled and unlabelled voxels (pipeline specification, section 4.1).
 
-use serde::{Deserialize, Serialize};
-
 use super::{AugmentError, RandomSource};
 use crate::volume::{Region, Volume};
 
 /// Where the patches of fine-tuning are cut.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CropSettings {
     /// Voxels per axis of a patch.
     pub patch: [usize; 3],

@@ -8,13 +8,11 @@ use crate::platform;
 use crate::volume::Region;
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
-use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
 /// How much a window counts at each of its voxels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-#[serde(rename_all = "lowercase")]
 pub enum Blending {
     /// The same everywhere, as the original has it.
     Constant,

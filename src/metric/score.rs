@@ -8,7 +8,7 @@ use super::{LabelPair, MetricError};
 use crate::platform;
 
 /// How surfaces are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SurfaceOptions {
     /// Distance up to which surfaces count as equal in NSD, mm.
     pub tolerance_mm: f64,

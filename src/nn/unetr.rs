@@ -7,10 +7,9 @@ use crate::nn::{
 use burn::Tensor;
 use burn::module::Module;
 use burn::tensor::Device;
-use serde::{Deserialize, Serialize};
 
 /// Sizes of a UNETR.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnetrConfig {
     /// The transformer.
     pub vit: VitConfig,

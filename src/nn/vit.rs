@@ -4,10 +4,9 @@ use crate::nn::{LayerNorm, PatchEmbedding, Precision, TransformerBlock};
 use burn::Tensor;
 use burn::module::Module;
 use burn::tensor::Device;
-use serde::{Deserialize, Serialize};
 
 /// Sizes of a vision transformer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VitConfig {
     /// Voxels of the input volume on each axis; multiples of the patch size.
     pub image_size: [usize; 3],

@@ -1,8 +1,6 @@
 //! The deterministic part of fine-tuning and prediction (pipeline specification, section 4, steps 3
 //! to 6): orientation, spacing, intensity, foreground crop, and padding where the original fails.
 
-use serde::{Deserialize, Serialize};
-
 use super::focus::Focus;
 use super::grid::{check_spacing, shifted};
 use super::labels::check_labels;
@@ -13,8 +11,7 @@ use crate::volume::Volume;
 
 /// Which of the two geometric transforms comes first. It matters where the storage order permutes
 /// the axes: the spacing belongs to the axes of the volume it is applied to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum GeometryOrder {
     /// The spacing of the axes right, front, head: the original since February 2022.
     #[default]
@@ -24,8 +21,7 @@ pub enum GeometryOrder {
 }
 
 /// Orientation to RAS, spacing, intensity, foreground crop and padding, with the parameters of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FinetuneTransform {
     /// Which comes first, orientation or spacing.
     pub order: GeometryOrder,

@@ -1,8 +1,6 @@
 //! From input values to the network's (pipeline specification, section 2.5): a fixed window as the
 //! original has it, or one that every volume sets itself, for scanners without a common scale.
 
-use serde::{Deserialize, Serialize};
-
 use super::TransformError;
 use super::foreground::Background;
 use crate::volume::Volume;
@@ -13,7 +11,7 @@ const TAIL: f64 = 0.005;
 const MOST_RANKED: usize = 1 << 24;
 
 /// The range of input values (Hounsfield units for CT) that is mapped to `[0, 1]`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct IntensityWindow {
     /// The value that becomes 0.
     pub min: f32,
@@ -62,8 +60,7 @@ pub fn scale_intensity(v: &mut Volume, window: IntensityWindow) {
 ///
 /// The statistics of a volume are those of its foreground as read, before any resampling: the
 /// finite values that are not 0.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Intensity {
     /// A fixed window to `[0, 1]`, clipped: exact to the original, for CT.
     Range(IntensityWindow),

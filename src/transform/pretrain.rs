@@ -1,8 +1,6 @@
 //! The deterministic part of pre-training in one pass (pipeline specification, section 3, steps 3
 //! to 6): spacing, intensity window, foreground crop, padding.
 
-use serde::{Deserialize, Serialize};
-
 use super::focus::Focus;
 use super::grid::check_spacing;
 use super::{Intensity, TransformError, pad_to};
@@ -15,7 +13,7 @@ use crate::volume::Volume;
 /// other, but only the part around the foreground is ever computed. Volumes keep their storage
 /// orientation. What the single transforms say of an intensity window holds for the original's
 /// [`Intensity::Range`].
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PretrainTransform {
     /// Voxel size in millimetres.
     pub spacing: [f64; 3],
