@@ -1,7 +1,7 @@
 //! Layer normalisation (Ba, Kiros and Hinton, 2016) with a gradient of its own on GPUs, where burn's is a chain of
 //! reductions and elementwise passes.
 
-use crate::kernels::{gpu, is_cpu};
+use crate::kernels::{NORM_EPSILON, gpu, is_cpu};
 use burn::Tensor;
 use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -14,9 +14,6 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, AutodiffBackend, Backend, Dispatch, backend_extension};
 use burn::tensor::DType;
 use burn_cubecl::CubeBackend;
-
-/// Added to the variance, as PyTorch does.
-const EPSILON: f64 = 1e-5;
 
 /// Layer norm of `[rows, features]`, f32, on a GPU's backend.
 #[backend_extension(Autodiff, Cube, Fusion: cfg(feature = "fusion"))]
@@ -130,7 +127,7 @@ impl<B: LayerNormBackend, C: CheckpointStrategy> LayerNormBackend for Autodiff<B
 /// Differentiable once.
 pub fn layer_norm(x: Tensor<2>, weight: Tensor<1>, bias: Tensor<1>) -> Tensor<2> {
     if is_cpu(&x.device()) || x.dtype() != DType::F32 {
-        return burn::tensor::module::layer_norm(x, weight, Some(bias), EPSILON);
+        return burn::tensor::module::layer_norm(x, weight, Some(bias), NORM_EPSILON);
     }
     Tensor::from_dispatch(<Dispatch as LayerNormBackend>::row_layer_norm(
         x.into_dispatch(),

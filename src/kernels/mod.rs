@@ -33,3 +33,6 @@ pub use reduce::{mean_all, sum_all};
 pub use softmax::{SoftmaxBackend, softmax};
 pub use update::UpdateBackend;
 pub(crate) use update::{adam, square_sums};
+
+/// What layer and instance norm add to the variance, as PyTorch does.
+pub(crate) const NORM_EPSILON: f64 = 1e-5;

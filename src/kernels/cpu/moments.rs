@@ -1,11 +1,9 @@
 //! Means and deviations by channel.
 
 use super::norm::NormShape;
+use crate::kernels::NORM_EPSILON;
 use crate::platform::map_tasks;
 use macerator::AutoArch;
-
-/// Added to the variance.
-const EPSILON: f64 = 1e-5;
 
 /// Mean and reciprocal deviation, `[batch, 2, channels]`.
 ///
@@ -35,7 +33,7 @@ pub(in crate::kernels) fn stats(x: &[f32], shape: NormShape) -> Vec<f32> {
         }
         stats.extend(mean.iter().map(|mean| *mean as f32));
         let variance = squares.iter().map(|squares| squares / count);
-        stats.extend(variance.map(|variance| (variance + EPSILON).sqrt().recip() as f32));
+        stats.extend(variance.map(|variance| (variance + NORM_EPSILON).sqrt().recip() as f32));
     }
     stats
 }

@@ -1,5 +1,6 @@
 //! Layer norm over rows and its gradients.
 
+use crate::kernels::NORM_EPSILON;
 use crate::kernels::gpu::launch::{blocks, empty_f32, empty_like};
 use crate::kernels::gpu::rows::{SHARED, UNITS, extent, row_sum, units};
 use crate::kernels::gpu::sum::column_sums;
@@ -7,8 +8,8 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-/// Added to the variance, as PyTorch does.
-const EPSILON: f32 = 1e-5;
+/// The same in f32, as the kernels compute.
+const EPSILON: f32 = NORM_EPSILON as f32;
 
 /// Mean and reciprocal deviation of the workgroup's row.
 #[cube]

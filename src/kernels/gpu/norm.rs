@@ -1,5 +1,6 @@
 //! Instance norm with residual and leaky ReLU, over channels-last volumes.
 
+use crate::kernels::NORM_EPSILON;
 use crate::kernels::gpu::launch::{Machine, count, empty_f32, empty_like, storage, vector};
 use crate::kernels::gpu::norm_kernel::{
     LayoutLaunch, apply_kernel, input_gradient_kernel, leaky_backward_kernel,
@@ -10,8 +11,6 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-/// Added to the variance, as PyTorch's instance norm does.
-const EPSILON: f32 = 1e-5;
 /// Threads of a workgroup.
 const UNITS: u32 = 64;
 /// Positions of a run on a GPU, whose threads are many, and on a processor.
@@ -101,7 +100,7 @@ pub(crate) fn instance_norm_stats(x: CubeTensor) -> CubeTensor {
             sizes.layout(run, threads),
             GROUP,
             groups,
-            EPSILON,
+            NORM_EPSILON as f32,
             groups == 1,
         );
         if groups == 1 {
