@@ -49,7 +49,7 @@ impl Training for Finetune {
             ]
         },
     };
-    const WEIGHTS: (&'static str, &'static str) = ("model", "model.safetensors");
+    const WEIGHTS: &'static str = "model";
     const LABELLED: bool = true;
 
     fn list(config: &mut FinetuneConfig) -> anyhow::Result<Option<DataList>> {

@@ -1,7 +1,8 @@
 //! What a command reads, and must not replace.
 
-use crate::cli::run_folder::CONFIG_FILE;
-use crate::dataset::DataList;
+use crate::dataset::{DataList, LIST_FILE};
+use crate::train::layout::CONFIG_FILE;
+use crate::train::{Finetuning, Task};
 use crate::volume;
 use anyhow::ensure;
 use std::collections::HashSet;
@@ -23,13 +24,13 @@ impl Inputs {
     /// Adds a network's weights and settings, in a run's folder or beside each other.
     pub(super) fn add_network(&mut self, weights: &Path, config: Option<&Path>) {
         self.add([weights, &weights.with_file_name(CONFIG_FILE)]);
-        self.add(["model.safetensors", CONFIG_FILE].map(|name| weights.join(name)));
+        self.add([Finetuning::EXPORT, CONFIG_FILE].map(|name| weights.join(name)));
         self.add(config);
     }
 
     /// Adds a split file, or a folder's description, with the cases it lists.
     pub(super) fn add_list(&mut self, file: &Path, list: &DataList) {
-        self.add([file, &file.join("dataset.json")]);
+        self.add([file, &file.join(LIST_FILE)]);
         for case in [&list.training, &list.validation, &list.test]
             .into_iter()
             .flatten()

@@ -2,10 +2,11 @@
 
 use crate::cli::args::ModelArgs;
 use crate::cli::loaded::Loaded;
-use crate::cli::run_folder::CONFIG_FILE;
 use crate::config::{FinetuneConfig, IntensityMode, Preset, StageConfig};
 use crate::nn::{Segmenter, VitConfig};
 use crate::platform;
+use crate::train::layout::CONFIG_FILE;
+use crate::train::{Finetuning, Pretraining, Task};
 use crate::weights::{
     self, ENCODER, HEAD, Need, NetworkKind, PatchGrids, Reasoned, TransferOptions, TransferReport,
     Values, WeightsFile, transfer,
@@ -84,7 +85,7 @@ fn compare_intensities(settings: &toml::Table, path: &Path, config: &FinetuneCon
 
 /// The file of the encoder to start fine-tuning from.
 pub(super) fn starting_file(path: &Path) -> anyhow::Result<PathBuf> {
-    weights_file(path, &["encoder.safetensors", "model.safetensors"])
+    weights_file(path, &[Pretraining::EXPORT, Finetuning::EXPORT])
 }
 
 /// The encoder to start fine-tuning from, with a report of what was taken.
@@ -194,7 +195,7 @@ pub(super) fn model(args: &ModelArgs, device: &Device) -> anyhow::Result<Model> 
         config.decoder.classes = args.classes;
     }
     config.validate()?;
-    let file = weights_file(path, &["model.safetensors"])?;
+    let file = weights_file(path, &[Finetuning::EXPORT])?;
     let options = TransferOptions {
         need: Need::All,
         allow_partial: false,

@@ -2,6 +2,7 @@
 
 use crate::cli::args::PhantomArgs;
 use crate::cli::output::say;
+use crate::dataset::LIST_FILE;
 use crate::dataset::phantom::{ORGAN_NAMES, PhantomSpec, abdomen};
 use crate::platform;
 use crate::volume::{self, Datatype};
@@ -20,7 +21,7 @@ pub(super) fn run(args: &PhantomArgs) -> anyhow::Result<ExitCode> {
     } else {
         PhantomSpec::default()
     };
-    let path = args.out.join("dataset.json");
+    let path = args.out.join(LIST_FILE);
     if let Ok(text) = std::fs::read(&path) {
         let ours = serde_json::from_slice::<serde_json::Value>(&text);
         ensure!(

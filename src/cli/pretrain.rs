@@ -10,7 +10,7 @@ use crate::config::PretrainConfig;
 use crate::dataset::DataList;
 use crate::report::curves::{PretrainingSeries, pretraining};
 use crate::report::metrics::Record;
-use crate::train::{Control, Outcome, Pretraining};
+use crate::train::{Control, Outcome, Pretraining, Task};
 use clap::ArgMatches;
 use std::path::Path;
 use std::process::ExitCode;
@@ -39,7 +39,7 @@ impl Training for Pretrain {
             })
         },
     };
-    const WEIGHTS: (&'static str, &'static str) = ("encoder", "encoder.safetensors");
+    const WEIGHTS: &'static str = "encoder";
     const LABELLED: bool = false;
 
     fn list(config: &mut PretrainConfig) -> anyhow::Result<Option<DataList>> {
@@ -91,8 +91,9 @@ impl Training for Pretrain {
                 "validation L1: {first:.4} at first, {last:.4} at last, {fall:.0} % lower"
             ));
             say(&format!(
-                "look at {0}/reconstruction.png and {0}/curves.png; the encoder is {0}/encoder.safetensors",
-                report.folder
+                "look at {0}/reconstruction.png and {0}/curves.png; the encoder is {0}/{1}",
+                report.folder,
+                Pretraining::EXPORT
             ));
         }
     }

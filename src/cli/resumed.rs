@@ -1,10 +1,11 @@
 //! Settings of a run that goes on, held against those it was started with.
 
-use crate::cli::run_folder::{CASES_FILE, CONFIG_FILE};
+use crate::cli::run_folder::CASES_FILE;
 use crate::cli::settings::apply_flags;
 use crate::config::StageConfig;
 use crate::dataset::{DataList, case_names, label_names};
 use crate::platform;
+use crate::train::layout::CONFIG_FILE;
 use anyhow::{Context, bail, ensure};
 use clap::{ArgMatches, Args};
 use serde::{Deserialize, Serialize};

@@ -3,7 +3,9 @@
 use crate::config::StageConfig;
 use crate::platform::{self, FolderLock, LOCK_FILE};
 use crate::report::metrics::METRICS_FILE;
-use crate::train::{Checkpoint, newest_checkpoint};
+use crate::report::tensorboard::EVENTS;
+use crate::train::Checkpoint;
+use crate::train::layout::{self, CHECKPOINTS, CONFIG_FILE};
 use anyhow::{Context, anyhow, bail};
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -21,16 +23,12 @@ pub(super) struct RunFolder {
     lock: Option<FolderLock>,
 }
 
-/// Settings as the run used them.
-pub(super) const CONFIG_FILE: &str = "config.toml";
 /// What was taken from the weights that fine-tuning started from.
 pub(super) const LOADED_FILE: &str = "loaded.json";
 /// What came of a run.
 pub(super) const SUMMARY_FILE: &str = "summary.json";
 /// Names of a run's cases.
 pub(super) const CASES_FILE: &str = "cases.json";
-/// What a run goes on from, and its best weights.
-const CHECKPOINTS: &str = "checkpoints";
 
 impl RunFolder {
     /// Claims `out`, or the first free `runs/<command>-<name>-<number>`, and writes the settings into it. No other
@@ -194,7 +192,7 @@ pub(super) fn lock(folder: &Path) -> anyhow::Result<FolderLock> {
 
 /// A run to go on with: its folder's lock and then its newest checkpoint, which whoever has the lock may be replacing.
 pub(super) fn reopen<C: StageConfig>(folder: &Path) -> anyhow::Result<(FolderLock, Checkpoint<C>)> {
-    if newest_checkpoint(folder).is_none() {
+    if layout::newest(folder).is_none() {
         // Says what is missing, and no lock's file is left where no run is.
         Checkpoint::<C>::latest(folder)?;
     }
@@ -214,7 +212,7 @@ fn is_of_a_run(name: &OsString) -> bool {
         LOCK_FILE,
     ]
     .contains(&name.as_ref())
-        || name.starts_with("events.out.tfevents.")
+        || name.starts_with(EVENTS)
         || platform::is_temporary(name.as_ref().as_ref())
 }
 

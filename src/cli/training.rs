@@ -31,8 +31,8 @@ pub(super) trait Training {
 
     /// How its records are shown.
     const REPORT: StageReport;
-    /// Files a run leaves beside its checkpoints: key in the summary, and name.
-    const WEIGHTS: (&'static str, &'static str);
+    /// Key of the summary for the file of weights that a run hands on.
+    const WEIGHTS: &'static str;
     /// Whether it learns from label maps.
     const LABELLED: bool;
 
@@ -231,7 +231,7 @@ fn summary_of<C: Training>(
     folder: &Path,
     (records, ended): (&[Record], &Outcome),
 ) -> RunSummary {
-    let (key, file) = C::WEIGHTS;
+    let weights = folder.join(C::Task::EXPORT);
     RunSummary {
         version: env!("CARGO_PKG_VERSION"),
         command: C::Config::STAGE,
@@ -249,6 +249,6 @@ fn summary_of<C: Training>(
         best_step: ended.progress.best_step,
         scores: C::scores(records, ended),
         folder: folder.display().to_string(),
-        weights: BTreeMap::from([(key, folder.join(file).display().to_string())]),
+        weights: BTreeMap::from([(C::WEIGHTS, weights.display().to_string())]),
     }
 }

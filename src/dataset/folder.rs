@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::description::{Description, json, modality};
 use super::pairing::names_labels;
-use super::{Case, DataList, DatasetError};
+use super::{Case, DataList, DatasetError, LIST_FILE};
 use pairs::{Pairs, part_labels};
 
 mod pairs;
@@ -23,8 +23,6 @@ const VALIDATION_SHARE: usize = 10;
 const TRAINING: [[&str; 2]; 2] = [["imagesTr", "labelsTr"], ["images", "labels"]];
 /// The same for cases to be scored at the end.
 const TEST: [[&str; 2]; 1] = [["imagesTs", "labelsTs"]];
-/// Names of classes and modality, in the Decathlon's or in nnU-Net's form.
-const DESCRIPTION: &str = "dataset.json";
 
 /// Labelled cases found in a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,7 +174,7 @@ fn modality_of(folder: &Path) -> Result<Option<String>, DatasetError> {
 
 /// The folder's `dataset.json`, if there is one, with its path for messages.
 fn described(folder: &Path) -> Result<Option<(Value, String)>, DatasetError> {
-    let path = folder.join(DESCRIPTION);
+    let path = folder.join(LIST_FILE);
     let shown = path.display().to_string();
     match fs::read(&path) {
         Ok(text) => Ok(Some((json(&text, &shown)?, shown))),

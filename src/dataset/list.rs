@@ -12,6 +12,10 @@ use serde_json::Value;
 use super::DatasetError;
 use super::description::{Description, json};
 
+/// Name of the list in the folder of a data set, and of the file that names the classes and the modality of one without
+/// lists: the Decathlon's and nnU-Net's.
+pub const LIST_FILE: &str = "dataset.json";
+
 /// One volume, with its label map where there is one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Case {

@@ -11,6 +11,9 @@ use crate::platform::{AppendFile, SystemTime};
 use std::io;
 use std::path::Path;
 
+/// What the names of event files begin with, and what TensorBoard knows them by.
+pub const EVENTS: &str = "events.out.tfevents.";
+
 /// First event of every file; readers refuse a file without it.
 const FILE_VERSION: &[u8] = b"brain.Event:2";
 
@@ -53,7 +56,7 @@ impl EventWriter {
         let mut count = 0_u32;
         let file = loop {
             // Two runs may start within the same second.
-            let name = format!("events.out.tfevents.{seconds:010}.hounsfield.{count}");
+            let name = format!("{EVENTS}{seconds:010}.hounsfield.{count}");
             match AppendFile::create_new(folder.join(name)) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     count = count.saturating_add(1);

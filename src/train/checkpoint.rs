@@ -4,19 +4,17 @@ use crate::config::StageConfig;
 use crate::platform;
 use crate::train::TrainError;
 use crate::train::checksum::checksum_of;
+use crate::train::layout::{
+    self, AVERAGE, CHECKPOINTS, FIRST_MOMENT, LAST, MANIFEST, SECOND_MOMENT, WEIGHTS,
+};
 use crate::train::state::HostState;
 use crate::weights::{ParameterInfo, Values, decode, encode};
 use serde::{Deserialize, Serialize};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Raised when older programs can no longer read what is written.
 const VERSION: u32 = 1;
-const MANIFEST: &str = "manifest.json";
-const WEIGHTS: &str = "weights.safetensors";
-const FIRST: &str = "first_moment.safetensors";
-const SECOND: &str = "second_moment.safetensors";
-const AVERAGE: &str = "average.safetensors";
 
 /// How far a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -72,12 +70,6 @@ pub struct Manifest<C> {
     pub checksum: String,
 }
 
-/// The part of a manifest that tells which settings it holds.
-#[derive(Deserialize)]
-struct Label {
-    stage: String,
-}
-
 /// A checkpoint in host memory.
 #[derive(Debug, PartialEq)]
 pub struct Checkpoint<C> {
@@ -125,8 +117,8 @@ impl<C: StageConfig> Checkpoint<C> {
         };
         let files = [
             (WEIGHTS, std::mem::take(&mut self.state.weights)),
-            (FIRST, flat(std::mem::take(&mut self.state.first))),
-            (SECOND, flat(std::mem::take(&mut self.state.second))),
+            (FIRST_MOMENT, flat(std::mem::take(&mut self.state.first))),
+            (SECOND_MOMENT, flat(std::mem::take(&mut self.state.second))),
             (AVERAGE, flat(std::mem::take(&mut self.state.average))),
         ];
         for (file, tensors) in files {
@@ -161,7 +153,7 @@ impl<C: StageConfig> Checkpoint<C> {
         };
         let bytes = platform::read(&folder.join(MANIFEST))?;
         let not_ours = |e| damaged(MANIFEST, format!("not a manifest of this program ({e})"));
-        let Label { stage } = serde_json::from_slice(&bytes).map_err(not_ours)?;
+        let stage: String = layout::stage_of(&bytes).map_err(not_ours)?;
         if stage != C::STAGE {
             return Err(TrainError::OtherStage {
                 folder: folder.to_owned(),
@@ -187,8 +179,8 @@ impl<C: StageConfig> Checkpoint<C> {
         };
         for (file, stored) in [
             (WEIGHTS, None),
-            (FIRST, Some(&mut state.first)),
-            (SECOND, Some(&mut state.second)),
+            (FIRST_MOMENT, Some(&mut state.first)),
+            (SECOND_MOMENT, Some(&mut state.second)),
             (AVERAGE, Some(&mut state.average)),
         ] {
             let expected: Vec<_> = manifest.tensors.iter().filter(|t| t.file == file).collect();
@@ -230,34 +222,24 @@ impl<C: StageConfig> Checkpoint<C> {
         Ok(Checkpoint { manifest, state })
     }
 
-    /// The newest intact checkpoint of a run's folder: `checkpoints/last`, or the one before it where a crash
-    /// fell between the two renames.
+    /// The newest intact checkpoint of a run's folder (see [`layout::newest`]).
     ///
     /// # Errors
     /// [`TrainError::NoCheckpoint`] where there is none, [`TrainError::Damaged`] where it was changed.
     pub fn latest(run: &Path) -> Result<Self, TrainError> {
-        if let Some(folder) = newest(run) {
+        if let Some(folder) = layout::newest(run) {
             return Self::read(&folder);
         }
         let reason = if platform::exists(run) {
-            "no checkpoints/last in it; name the folder of a run"
+            format!("no {CHECKPOINTS}/{LAST} in it; name the folder of a run")
         } else {
-            "no such folder"
+            "no such folder".to_owned()
         };
         Err(TrainError::NoCheckpoint {
             folder: run.to_owned(),
-            reason: reason.to_owned(),
+            reason,
         })
     }
-}
-
-/// The folder of a run's newest checkpoint, if it has one.
-pub fn newest(run: &Path) -> Option<PathBuf> {
-    let checkpoints = run.join("checkpoints");
-    let mut folders = ["last", "previous"]
-        .map(|name| checkpoints.join(name))
-        .into_iter();
-    folders.find(|folder| platform::exists(folder))
 }
 
 fn hash(values: &[f32]) -> String {

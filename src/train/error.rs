@@ -5,6 +5,7 @@ use crate::dataset::DatasetError;
 use crate::infer::InferError;
 use crate::metric::MetricError;
 use crate::nn::ConfigError;
+use crate::train::layout::{CHECKPOINTS, PREVIOUS};
 use crate::weights::WeightsError;
 use std::io;
 use std::path::PathBuf;
@@ -81,7 +82,10 @@ pub enum TrainError {
         wanted: &'static str,
     },
     /// A checkpoint whose bytes are not what was written.
-    #[error("{}: {reason}; the checkpoint was cut short or edited: move its folder away to go on from checkpoints/previous", file.display())]
+    #[error(
+        "{}: {reason}; the checkpoint was cut short or edited: move its folder away to go on from {}/{}",
+        file.display(), CHECKPOINTS, PREVIOUS
+    )]
     Damaged {
         /// The damaged file.
         file: PathBuf,

@@ -92,6 +92,8 @@ impl Task for Finetuning {
     type Network = Segmenter;
     type Batch = LabelledBatch;
 
+    const EXPORT: &'static str = "model.safetensors";
+
     fn config(&self) -> &FinetuneConfig {
         &self.config
     }
@@ -161,20 +163,15 @@ impl Task for Finetuning {
         score > than
     }
 
-    /// `model.safetensors`, what `predict` uses.
-    async fn export(
-        &self,
-        network: &Segmenter,
-        step: u64,
-    ) -> Result<Vec<(String, Vec<u8>)>, TrainError> {
+    /// What `predict` uses.
+    async fn export(&self, network: &Segmenter, step: u64) -> Result<Vec<u8>, TrainError> {
         let weights = weights::export(network).await?;
         let what = match network {
             Segmenter::Unetr(_) => "UNETR under the names of MONAI's UNETR",
             Segmenter::Unet(_) => "U-Net",
         };
         let about = format!("{what}, step {step}");
-        let bytes = weights::encode(&weights, Some(("about", &about)))?;
-        Ok(vec![("model.safetensors".to_owned(), bytes)])
+        Ok(weights::encode(&weights, Some(("about", &about)))?)
     }
 }
 

@@ -7,6 +7,7 @@ mod class_prior;
 mod error;
 mod event;
 mod finetuning;
+pub mod layout;
 mod parts;
 mod picture;
 mod pretraining;
@@ -18,7 +19,7 @@ mod segmentation_validation;
 mod state;
 mod task;
 
-pub use checkpoint::{Checkpoint, Manifest, Progress, TensorHash, newest as newest_checkpoint};
+pub use checkpoint::{Checkpoint, Manifest, Progress, TensorHash};
 pub use error::TrainError;
 pub use event::{Control, Event, Observer, StepLosses};
 pub use finetuning::{Finetuning, finetune_step};

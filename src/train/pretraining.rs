@@ -100,6 +100,8 @@ impl Task for Pretraining {
     type Network = Restorer;
     type Batch = TrainingBatch;
 
+    const EXPORT: &'static str = "encoder.safetensors";
+
     fn config(&self) -> &PretrainConfig {
         &self.config
     }
@@ -170,12 +172,8 @@ impl Task for Pretraining {
         score < than
     }
 
-    /// `encoder.safetensors`, what fine-tuning starts from: the last layer alone stays behind.
-    async fn export(
-        &self,
-        network: &Restorer,
-        step: u64,
-    ) -> Result<Vec<(String, Vec<u8>)>, TrainError> {
+    /// What fine-tuning starts from: the last layer alone stays behind.
+    async fn export(&self, network: &Restorer, step: u64) -> Result<Vec<u8>, TrainError> {
         let mut encoder = weights::export(network).await?;
         let what = match self.config.decoder.restoration {
             Restoration::Linear => {
@@ -188,8 +186,7 @@ impl Task for Pretraining {
             }
         };
         let about = format!("{what}, step {step}");
-        let bytes = weights::encode(&encoder, Some(("about", &about)))?;
-        Ok(vec![("encoder.safetensors".to_owned(), bytes)])
+        Ok(weights::encode(&encoder, Some(("about", &about)))?)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::config::StageConfig;
 use crate::platform::{self, AtomicFolder};
 use crate::train::state::HostState;
-use crate::train::{Checkpoint, Progress, Task, TrainError, TrainState};
+use crate::train::{Checkpoint, Progress, Task, TrainError, TrainState, layout};
 use crate::weights::{self, Named};
 use std::path::Path;
 
@@ -18,10 +18,9 @@ pub(super) async fn save_last<C: StageConfig, N: Named>(
     state: &TrainState<N>,
 ) -> Result<(), TrainError> {
     let checkpoint = Checkpoint::new(config, progress, state.to_host().await?);
-    let checkpoints = folder.join("checkpoints");
-    let mut target = AtomicFolder::create(&checkpoints.join("last"))?;
+    let mut target = AtomicFolder::create(&layout::last(folder))?;
     checkpoint.write(|name, bytes| target.file(name, bytes))?;
-    Ok(target.commit(Some(&checkpoints.join("previous")))?)
+    Ok(target.commit(Some(&layout::previous(folder)))?)
 }
 
 /// Writes `checkpoints/best`, the whole network without moments, and what the stage hands on.
@@ -38,12 +37,11 @@ pub(super) async fn save_best<T: Task>(
         weights: weights::export(network).await?,
         ..HostState::default()
     };
-    let mut target = AtomicFolder::create(&folder.join("checkpoints/best"))?;
+    let mut target = AtomicFolder::create(&layout::best(folder))?;
     Checkpoint::new(task.config(), progress, state)
         .write(|name, bytes| target.file(name, bytes))?;
     target.commit(None)?;
-    for (name, bytes) in task.export(network, progress.step).await? {
-        platform::write_atomic(&folder.join(name), &bytes)?;
-    }
+    let exported = task.export(network, progress.step).await?;
+    platform::write_atomic(&folder.join(T::EXPORT), &exported)?;
     Ok(())
 }

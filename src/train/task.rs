@@ -44,6 +44,9 @@ pub trait Task {
     /// What a step learns from, on the host.
     type Batch: Send + 'static;
 
+    /// Name of the file of weights that the stage hands on, in the run's folder.
+    const EXPORT: &'static str;
+
     /// The settings.
     fn config(&self) -> &Self::Config;
 
@@ -97,13 +100,9 @@ pub trait Task {
     /// Whether one score is better than another.
     fn better(score: f64, than: f64) -> bool;
 
-    /// Files written beside the checkpoints whenever a validation is the best so far: name and bytes.
+    /// The bytes of [`Self::EXPORT`], which is written whenever a validation is the best so far.
     ///
     /// # Errors
     /// [`TrainError::Weights`] for a lost device.
-    async fn export(
-        &self,
-        network: &Self::Network,
-        step: u64,
-    ) -> Result<Vec<(String, Vec<u8>)>, TrainError>;
+    async fn export(&self, network: &Self::Network, step: u64) -> Result<Vec<u8>, TrainError>;
 }

@@ -28,6 +28,7 @@ export function chosen(input) {
   return [...input.files].map((file) => ({ path: file.webkitRelativePath || file.name, file }));
 }
 
+// The name is that of src/train/layout.rs.
 const MANIFEST = "checkpoints/last/manifest.json";
 
 const AFTER = "not read, for a run came with it: open it by itself";
@@ -46,6 +47,7 @@ export function sorted(files) {
     const root = manifest.path.slice(0, -MANIFEST.length);
     const run = others.filter(({ path }) => path.startsWith(root));
     const made = (...names) => run.filter(({ path }) => names.includes(path.slice(root.length)));
+    // Names of src/train/layout.rs, and of EXPORT in src/train/finetuning.rs and pretraining.rs.
     const [settings] = made("config.toml");
     return { run, weights: made("model.safetensors", "encoder.safetensors"), settings, cases: scans, left: besides(run) };
   }

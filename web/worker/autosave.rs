@@ -5,6 +5,7 @@ use crate::protocol::{Event, Stage};
 use crate::storage::{self, File};
 use crate::training::RUN;
 use hounsfield::platform::memory;
+use hounsfield::train::layout;
 use serde_json::json;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -110,9 +111,10 @@ impl Queue {
 
 /// The run's files but for the checkpoint before the last: the storage keeps two copies anyway.
 fn stored_files(run: &Path) -> Vec<File> {
+    let previous = layout::previous(Path::new(""));
     memory::files_in(run)
         .into_iter()
-        .filter(|(path, _)| !path.starts_with("checkpoints/previous"))
+        .filter(|(path, _)| !path.starts_with(&previous))
         .map(|(path, bytes)| (path.to_string_lossy().into_owned(), bytes))
         .collect()
 }

@@ -2,20 +2,18 @@
 
 use crate::cases::{Cases, phantom_seed};
 use crate::protocol::{Stage, Start, TrainRequest};
-use crate::settings::{self, DATALIST};
-use crate::training::{RUN, stage, stage_of};
+use crate::settings;
+use crate::training::RUN;
 use hounsfield::config::{DataConfig, FinetuneConfig, PretrainConfig, StageConfig};
 use hounsfield::dataset::phantom::VALIDATION_SEED;
-use hounsfield::dataset::{Case, DataList};
+use hounsfield::dataset::{Case, DataList, LIST_FILE};
 use hounsfield::platform::{self, memory};
-use hounsfield::train::Checkpoint;
+use hounsfield::train::{Checkpoint, layout};
 use hounsfield::weights::{Archive, ArchiveWriter};
 use std::path::Path;
 
-/// Folder within the archive.
-const INSIDE: &str = "hounsfield-run";
-/// What tells a run's folder.
-const MANIFEST: &str = "checkpoints/last/manifest.json";
+/// The archive of a run, without its ending, and the one folder in it.
+pub(crate) const ARCHIVE: &str = "hounsfield-run";
 
 /// The run at hand as a zip archive whose folder the native program goes on with.
 pub(crate) fn archive() -> Result<Vec<u8>, String> {
@@ -26,7 +24,7 @@ pub(crate) fn archive() -> Result<Vec<u8>, String> {
     let size = files.iter().map(|(_, bytes)| bytes.len() + 1024).sum();
     let mut archive = ArchiveWriter::with_capacity(size);
     for (path, bytes) in files {
-        let name = format!("{INSIDE}/{}", path.display());
+        let name = format!("{ARCHIVE}/{}", path.display());
         archive
             .add(&name, &bytes)
             .ok_or("the run is too large for one file")?;
@@ -55,14 +53,18 @@ pub(crate) fn take(files: Vec<(String, Vec<u8>)>) -> Result<(), String> {
 }
 
 fn lay(files: Vec<(String, Vec<u8>)>) -> Result<(), String> {
+    // What tells a run's folder.
+    let sign = layout::last(Path::new("")).join(layout::MANIFEST);
+    let sign = sign.to_string_lossy();
     let manifests = files
         .iter()
-        .filter_map(|(name, bytes)| Some((name.strip_suffix(MANIFEST)?, bytes)));
+        .filter_map(|(name, bytes)| Some((name.strip_suffix(&*sign)?, bytes)));
     let (root, manifest) = manifests
         .min_by_key(|(root, _)| root.len())
-        .ok_or_else(|| format!("no run among these files: one holds {MANIFEST}"))?;
+        .ok_or_else(|| format!("no run among these files: one holds {sign}"))?;
     // Before the run at hand is given up.
-    stage_of(manifest).ok_or_else(|| format!("{MANIFEST} is not the manifest of a run"))?;
+    layout::stage_of::<Stage>(manifest)
+        .map_err(|_| format!("{sign} is not the manifest of a run"))?;
     let root = root.to_owned();
     memory::remove(Path::new(RUN));
     for (name, bytes) in files {
@@ -99,7 +101,10 @@ pub(crate) fn place() -> Result<Place, String> {
             classes: classes(config),
         })
     }
-    match stage().ok_or("there is no run to go on with")? {
+    let none = "there is no run to go on with";
+    let newest = layout::newest(Path::new(RUN)).ok_or(none)?;
+    let manifest = platform::read(&newest.join(layout::MANIFEST)).map_err(|_| none)?;
+    match layout::stage_of::<Stage>(&manifest).map_err(|_| none)? {
         Stage::Finetune => of::<FinetuneConfig>(Stage::Finetune, |c| c.unetr().classes),
         Stage::Pretrain => of::<PretrainConfig>(Stage::Pretrain, |_| 0),
     }
@@ -107,10 +112,10 @@ pub(crate) fn place() -> Result<Place, String> {
 
 /// The list of cases of the run at hand.
 pub(crate) fn list() -> Result<DataList, String> {
-    let bytes = platform::read(&Path::new(RUN).join(DATALIST)).map_err(|_| {
-        "its list of cases: drop the split file with the run, as dataset.json".to_owned()
+    let bytes = platform::read(&Path::new(RUN).join(LIST_FILE)).map_err(|_| {
+        format!("its list of cases: drop the split file with the run, as {LIST_FILE}")
     })?;
-    settings::listed(&bytes, DATALIST)
+    settings::listed(&bytes, LIST_FILE)
 }
 
 /// The cases of the run at hand: phantoms are made, others looked for by their names. Names of what is missing are

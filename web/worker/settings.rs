@@ -8,14 +8,12 @@ use hounsfield::config::{
     StageConfig, StartConfig,
 };
 use hounsfield::dataset::phantom::VALIDATION_SEED;
-use hounsfield::dataset::{Case, DataList};
+use hounsfield::dataset::{Case, DataList, LIST_FILE};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::iter::repeat_n;
 use std::path::{Path, PathBuf};
 
-/// Name of the list of cases in the run's folder.
-pub(crate) const DATALIST: &str = "dataset.json";
 /// Minutes between autosaves.
 const AUTOSAVE: f64 = 0.5;
 
@@ -152,7 +150,7 @@ fn data(request: &TrainRequest, cases: &Cases, seed: u64) -> DataConfig {
         && are(validation, VALIDATION_SEED)
         && validation.len() == training.len().div_ceil(4);
     DataConfig {
-        datalist: (!made).then(|| PathBuf::from(DATALIST)),
+        datalist: (!made).then(|| PathBuf::from(LIST_FILE)),
         phantoms: request.training.len(),
         ..DataConfig::default()
     }

@@ -4,24 +4,22 @@ use crate::autosave::Autosave;
 use crate::cases::Cases;
 use crate::host::tell;
 use crate::model::{self, Encoder, Model};
-use crate::protocol::{Event, Stage, Start, TrainRequest};
+use crate::protocol::{Event, Start, TrainRequest};
 use crate::settings;
 use crate::watch::Watch;
 use burn::tensor::Device;
 use hounsfield::config::{FinetuneConfig, PretrainConfig, StageConfig};
-use hounsfield::dataset::{DatasetError, MemorySource};
+use hounsfield::dataset::{DatasetError, LIST_FILE, MemorySource};
 use hounsfield::platform::{self, memory};
 use hounsfield::train::{
-    Checkpoint, Control, Finetuning, Outcome, Pretraining, Run, Task, TrainError, train,
+    Checkpoint, Control, Finetuning, Outcome, Pretraining, Run, Task, TrainError, layout, train,
 };
 use hounsfield::weights::{Need, PatchGrids, TransferOptions, Values, WeightsError};
-use serde::Deserialize;
 use std::path::Path;
 use std::sync::Arc;
 
 /// The run at hand, among the page's files.
 pub(crate) const RUN: &str = "run";
-const CONFIG: &str = "config.toml";
 
 /// What a run is made with.
 pub(crate) struct Workshop {
@@ -79,34 +77,15 @@ pub(crate) fn lay_out<C: StageConfig>(
     memory::remove(run);
     write_config(config)?;
     let list = settings::datalist(request, cases, names)?;
-    let file = run.join(settings::DATALIST);
+    let file = run.join(LIST_FILE);
     platform::write_atomic(&file, list.as_bytes()).map_err(|e| e.to_string())
 }
 
 /// Writes the settings of the run at hand.
 pub(crate) fn write_config<C: StageConfig>(config: &C) -> Result<(), String> {
     let text = config.to_toml().map_err(|e| e.to_string())?;
-    let file = Path::new(RUN).join(CONFIG);
+    let file = Path::new(RUN).join(layout::CONFIG_FILE);
     platform::write_atomic(&file, text.as_bytes()).map_err(|e| e.to_string())
-}
-
-/// The stage of the run at hand, told by its newest checkpoint.
-pub(crate) fn stage() -> Option<Stage> {
-    let checkpoints = Path::new(RUN).join("checkpoints");
-    ["last", "previous"].iter().find_map(|name| {
-        let file = checkpoints.join(name).join("manifest.json");
-        stage_of(&platform::read(&file).ok()?)
-    })
-}
-
-/// The stage in a checkpoint's manifest.
-pub(crate) fn stage_of(manifest: &[u8]) -> Option<Stage> {
-    #[derive(Deserialize)]
-    struct Label {
-        stage: Stage,
-    }
-    let label: Label = serde_json::from_slice(manifest).ok()?;
-    Some(label.stage)
 }
 
 impl Workshop {

@@ -22,7 +22,7 @@ use crate::platform::Instant;
 use crate::report::json::write_json;
 use crate::report::metrics::{self, METRICS_FILE};
 use crate::report::scores::Evaluation;
-use crate::train::{Control, newest_checkpoint};
+use crate::train::{Control, layout};
 use anyhow::{Context, ensure};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -179,7 +179,7 @@ impl<'a> Runner<'a> {
             }
             return Ok(Some(finished));
         }
-        let place = match newest_checkpoint(folder).is_some() {
+        let place = match layout::newest(folder).is_some() {
             true => {
                 let (lock, checkpoint) = reopen::<C::Config>(folder)?;
                 check_begun(folder, &checkpoint.manifest.config, &config)?;

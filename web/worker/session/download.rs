@@ -2,11 +2,12 @@
 
 use super::{Answer, Session, words};
 use crate::protocol::Download;
-use crate::run_files;
+use crate::run_files::{self, ARCHIVE};
 use crate::training::RUN;
 use hounsfield::config::StageConfig;
 use hounsfield::platform;
 use hounsfield::report::metrics::METRICS_FILE;
+use hounsfield::train::{Finetuning, Task, layout};
 use serde_json::json;
 use std::path::Path;
 
@@ -46,12 +47,12 @@ impl Session {
                     found.json()?.into_bytes(),
                 )
             }
-            Download::Weights => ("model.safetensors".to_owned(), network()?.bytes.to_vec()),
+            Download::Weights => (Finetuning::EXPORT.to_owned(), network()?.bytes.to_vec()),
             Download::Settings => {
                 let text = network()?.config.to_toml().map_err(words)?;
-                ("config.toml".to_owned(), text.into_bytes())
+                (layout::CONFIG_FILE.to_owned(), text.into_bytes())
             }
-            Download::Run => ("hounsfield-run.zip".to_owned(), run_files::archive()?),
+            Download::Run => (format!("{ARCHIVE}.zip"), run_files::archive()?),
             Download::Metrics => (METRICS_FILE.to_owned(), run(METRICS_FILE)?),
         };
         Ok((json!({ "name": name }), vec![bytes]))

@@ -13,7 +13,7 @@ use hounsfield::config::{FinetuneConfig, PretrainConfig, SettingsError, StageCon
 use hounsfield::device::check_precision;
 use hounsfield::platform;
 use hounsfield::report::metrics::METRICS_FILE;
-use hounsfield::train::{Checkpoint, Control, Outcome};
+use hounsfield::train::{Checkpoint, Control, Finetuning, Outcome, Pretraining, Task, layout};
 use serde_json::json;
 use std::path::Path;
 use std::rc::Rc;
@@ -214,25 +214,26 @@ impl Session {
         });
         let run = Path::new(RUN);
         let read = |name: &str| platform::read(&run.join(name)).ok();
-        let settings = read("config.toml").and_then(|text| String::from_utf8(text).ok());
+        let settings = read(layout::CONFIG_FILE).and_then(|text| String::from_utf8(text).ok());
         match request.stage {
             Stage::Finetune => {
-                let bytes = read("model.safetensors")
-                    .or_else(|| read("checkpoints/last/weights.safetensors"));
+                let last = || platform::read(&layout::last(run).join(layout::WEIGHTS)).ok();
+                let bytes = read(Finetuning::EXPORT).or_else(last);
                 if let Some(bytes) = bytes {
-                    let name = "model.safetensors".to_owned();
+                    let name = Finetuning::EXPORT.to_owned();
                     let classes = request.classes.clone();
                     let (found, _) = self.use_model(name, settings, classes, vec![bytes])?;
                     answer["model"] = found["model"].clone();
                 }
             }
             Stage::Pretrain => {
-                if let Some(bytes) = read("encoder.safetensors") {
-                    let name = "encoder.safetensors".to_owned();
+                if let Some(bytes) = read(Pretraining::EXPORT) {
+                    let name = Pretraining::EXPORT.to_owned();
                     answer["encoder"] = json!(name);
                     // An encoder that no UNETR takes is kept all the same.
-                    let settings = settings
-                        .and_then(|text| PretrainConfig::from_toml(&text, "config.toml").ok());
+                    let settings = settings.and_then(|text| {
+                        PretrainConfig::from_toml(&text, layout::CONFIG_FILE).ok()
+                    });
                     self.encoder.replace(Some(Encoder {
                         name,
                         bytes: Rc::new(bytes),
