@@ -4,7 +4,7 @@ use crate::cli::output::say;
 use crate::config::{
     DataConfig, FinetuneConfig, IntensityMode, LOWEST_OF_OTHER_SCALES, PretrainConfig,
 };
-use crate::dataset::phantom::{PhantomCase, PhantomSpec, VALIDATION_SEED, abdomen};
+use crate::dataset::phantom::{self, PhantomCase, PhantomSpec, RunSeeds, abdomen};
 use crate::dataset::{
     Cache, Case, DataList, FileSource, MemorySource, Preparation, VolumeSource, class_notices,
     warm_up,
@@ -223,28 +223,28 @@ fn phantom_sources<T: Send + Sync + 'static>(
     control: &Control,
     prepare: impl Fn(Vec<(String, PhantomCase)>) -> anyhow::Result<MemorySource<T>>,
 ) -> anyhow::Result<Sources<T>> {
-    let training = data.phantoms;
-    let validation = training.div_ceil(4);
+    let seeds = RunSeeds::of(seed, data.phantoms);
     say(&format!(
-        "data: making {training} training and {validation} validation phantoms"
+        "data: making {} training and {} validation phantoms",
+        seeds.training.len(),
+        seeds.validation.len()
     ));
-    let make = |first: u64, count: usize| -> anyhow::Result<Arc<dyn VolumeSource<T>>> {
-        let cases = (0..count as u64)
+    let make = |seeds: Vec<u64>| -> anyhow::Result<Arc<dyn VolumeSource<T>>> {
+        let cases = seeds
             .into_par_iter()
-            .map(|case| {
+            .map(|seed| {
                 if control.stopped() {
                     bail!("stopped while making phantoms");
                 }
-                let seed = first.wrapping_add(seed).wrapping_add(case);
                 let case = abdomen(seed, &PhantomSpec::quickstart())?;
-                Ok((format!("phantom {seed}"), case))
+                Ok((phantom::case_name(seed), case))
             })
             .collect::<anyhow::Result<Vec<_>>>()?;
         Ok(Arc::new(prepare(cases)?))
     };
     Ok(Sources {
-        training: make(0, training)?,
-        validation: make(VALIDATION_SEED, validation)?,
+        training: make(seeds.training)?,
+        validation: make(seeds.validation)?,
     })
 }
 

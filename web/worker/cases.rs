@@ -8,7 +8,7 @@ use crate::protocol::{ImageLine, LabelLine, Refusal};
 use crate::storage::File;
 use hounsfield::config::LOWEST_OF_OTHER_SCALES;
 use hounsfield::dataset::case_name;
-use hounsfield::dataset::phantom::{PhantomSpec, abdomen};
+use hounsfield::dataset::phantom::{self, LAST_LABEL, PhantomSpec, abdomen, seed_of};
 use hounsfield::volume::{Datatype, NiftiImage, Volume, encode_nifti, read_nifti};
 use pairs::By;
 use std::rc::Rc;
@@ -179,7 +179,7 @@ impl Cases {
 
     /// Makes the phantom of a seed; gives its index.
     pub(crate) fn add_phantom(&mut self, seed: u64) -> Result<usize, String> {
-        let name = format!("{PHANTOM}{seed}");
+        let name = phantom::case_name(seed);
         if let Some(index) = self.images.iter().position(|i| i.phantom && i.name == name) {
             return Ok(index);
         }
@@ -191,7 +191,7 @@ impl Cases {
         self.labels.push(LabelFile {
             name: format!("{name} labels"),
             bytes: pack(&case.label, Datatype::U8)?,
-            largest: 13,
+            largest: LAST_LABEL,
         });
         self.images.push(ImageFile {
             bytes: pack(&case.image, Datatype::I16)?,
@@ -210,7 +210,7 @@ impl Cases {
     /// The seed of an image that was made here.
     pub(crate) fn phantom(&self, image: usize) -> Option<u64> {
         let image = self.images.get(image).filter(|image| image.phantom)?;
-        phantom_seed(&image.name)
+        seed_of(&image.name)
     }
 
     /// Classes, the background included, of the label maps of some images.
@@ -301,11 +301,4 @@ impl Cases {
             (have == name || have.ends_with(&inside)) && same.as_slice() == bytes
         })
     }
-}
-
-const PHANTOM: &str = "phantom ";
-
-/// The seed in a phantom's name.
-pub(crate) fn phantom_seed(name: &str) -> Option<u64> {
-    name.strip_prefix(PHANTOM)?.parse().ok()
 }

@@ -1,11 +1,11 @@
 //! Runs that come and go: as a folder's files or as one zip archive.
 
-use crate::cases::{Cases, phantom_seed};
+use crate::cases::Cases;
 use crate::protocol::{Stage, Start, TrainRequest};
 use crate::settings;
 use crate::training::RUN;
 use hounsfield::config::{DataConfig, FinetuneConfig, PretrainConfig, StageConfig};
-use hounsfield::dataset::phantom::VALIDATION_SEED;
+use hounsfield::dataset::phantom::{RunSeeds, seed_of};
 use hounsfield::dataset::{Case, DataList, LIST_FILE};
 use hounsfield::platform::{self, memory};
 use hounsfield::train::{Checkpoint, layout};
@@ -130,20 +130,22 @@ pub(crate) fn cases_of(place: &Place, cases: &mut Cases) -> Result<TrainRequest,
         settings: Vec::new(),
     };
     if place.data.datalist.is_none() {
-        let mut make = |first: u64, count: usize| -> Result<Vec<usize>, Vec<String>> {
-            (0..count as u64)
-                .map(|case| cases.add_phantom(first.wrapping_add(place.seed).wrapping_add(case)))
+        let seeds = RunSeeds::of(place.seed, place.data.phantoms);
+        let mut make = |seeds: Vec<u64>| -> Result<Vec<usize>, Vec<String>> {
+            seeds
+                .into_iter()
+                .map(|seed| cases.add_phantom(seed))
                 .collect::<Result<_, _>>()
                 .map_err(|why| vec![why])
         };
-        let training = make(0, place.data.phantoms)?;
-        let validation = make(VALIDATION_SEED, place.data.phantoms.div_ceil(4))?;
+        let training = make(seeds.training)?;
+        let validation = make(seeds.validation)?;
         return Ok(request(training, validation, Vec::new()));
     }
     let list = list().map_err(|why| vec![why])?;
     let listed: Vec<&Case> = list.training.iter().chain(&list.validation).collect();
     for case in &listed {
-        if let Some(seed) = phantom_seed(&case.image.to_string_lossy()) {
+        if let Some(seed) = seed_of(&case.image.to_string_lossy()) {
             // One that cannot be made is missing.
             let _ = cases.add_phantom(seed);
         }

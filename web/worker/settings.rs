@@ -7,7 +7,7 @@ use hounsfield::config::{
     DataConfig, FinetuneConfig, IntensityMode, Preset, PretrainConfig, RunConfig, SettingsError,
     StageConfig, StartConfig,
 };
-use hounsfield::dataset::phantom::VALIDATION_SEED;
+use hounsfield::dataset::phantom::RunSeeds;
 use hounsfield::dataset::{Case, DataList, LIST_FILE};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -139,16 +139,13 @@ fn classes(request: &TrainRequest, cases: &Cases) -> usize {
 
 /// The phantoms that the native program makes for a seed are told by their number; other cases by a list.
 fn data(request: &TrainRequest, cases: &Cases, seed: u64) -> DataConfig {
-    let are = |list: &[usize], first: u64| {
-        let seeds = (0u64..).map(|n| Some(first.wrapping_add(seed).wrapping_add(n)));
-        list.iter()
-            .map(|index| cases.phantom(*index))
-            .eq(seeds.take(list.len()))
+    let are = |list: &[usize], seeds: &[u64]| {
+        let found = list.iter().map(|index| cases.phantom(*index));
+        found.eq(seeds.iter().copied().map(Some))
     };
-    let (training, validation) = (&request.training, &request.validation);
-    let made = are(training, 0)
-        && are(validation, VALIDATION_SEED)
-        && validation.len() == training.len().div_ceil(4);
+    let seeds = RunSeeds::of(seed, request.training.len());
+    let made =
+        are(&request.training, &seeds.training) && are(&request.validation, &seeds.validation);
     DataConfig {
         datalist: (!made).then(|| PathBuf::from(LIST_FILE)),
         phantoms: request.training.len(),

@@ -18,6 +18,9 @@ pub const ORGAN_NAMES: [&str; 14] = [
     "left adrenal gland",
 ];
 
+/// The highest class id.
+pub const LAST_LABEL: u8 = (ORGAN_NAMES.len() - 1) as u8;
+
 /// Display colours (sRGB) of the classes by id; the background is black.
 pub const ORGAN_COLOURS: [[u8; 3]; 14] = [
     [0, 0, 0],

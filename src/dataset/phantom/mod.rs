@@ -25,6 +25,7 @@ mod patient;
 mod render;
 mod ribs;
 mod scanner;
+mod seeds;
 mod shape;
 mod spec;
 mod spine;
@@ -38,10 +39,8 @@ mod vessels;
 #[cfg(test)]
 mod tests;
 
-/// Seeds of phantoms for validation start here, far from those of training; the seed of a run is added to both.
-pub const VALIDATION_SEED: u64 = 1 << 32;
-
-pub use labels::{ORGAN_COLOURS, ORGAN_NAMES};
+pub use labels::{LAST_LABEL, ORGAN_COLOURS, ORGAN_NAMES};
+pub use seeds::{RunSeeds, case_name, seed_of};
 pub use spec::{Orientation, PhantomSpec, Phase};
 
 use crate::volume::{Affine, Volume, VolumeError};

@@ -2,7 +2,7 @@
 
 use super::{Answer, Session, plain, words};
 use crate::autosave::Mark;
-use crate::cases::{Cases, phantom_seed};
+use crate::cases::Cases;
 use crate::host::tell;
 use crate::model::{Encoder, after};
 use crate::names::Kind;
@@ -10,6 +10,7 @@ use crate::protocol::{Event, Stage, Start, TrainRequest};
 use crate::training::{self, Failure, RUN, Workshop, class_names};
 use crate::{run_files, settings, storage};
 use hounsfield::config::{FinetuneConfig, PretrainConfig, SettingsError, StageConfig};
+use hounsfield::dataset::phantom::seed_of;
 use hounsfield::device::check_precision;
 use hounsfield::platform;
 use hounsfield::report::metrics::METRICS_FILE;
@@ -275,7 +276,7 @@ impl Session {
                 }
             }
             for name in stored.about()["phantoms"].as_array().into_iter().flatten() {
-                if let Some(seed) = name.as_str().and_then(phantom_seed) {
+                if let Some(seed) = name.as_str().and_then(seed_of) {
                     self.cases.borrow_mut().add_phantom(seed)?;
                 }
             }
