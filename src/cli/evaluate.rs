@@ -6,7 +6,7 @@ use crate::cli::inputs::Inputs;
 use crate::cli::model::{Model, model};
 use crate::cli::output::print;
 use crate::cli::training::ready_device;
-use crate::dataset::{Case, DataList, case_name, case_names, check_cases};
+use crate::dataset::{Case, DataList, case_name, case_names, check_cases, class_names};
 use crate::infer::{SlidingWindow, segment, segment_input};
 use crate::metric::{LabelPair, SurfaceOptions, score};
 use crate::nn::Precision;
@@ -164,12 +164,7 @@ pub(super) fn evaluation(
         bar.inc(1);
     }
     bar.finish_and_clear();
-    let names = (0..classes)
-        .map(|class| match names.get(class) {
-            Some(name) => name.clone(),
-            None => format!("class {class}"),
-        })
-        .collect();
+    let names = class_names(names, classes);
     let tolerance = Some(surfaces.tolerance_mm);
     Ok(Some(Evaluation::new(names, tolerance, scores)?))
 }

@@ -2,17 +2,17 @@
 
 use crate::cli::args::PhantomArgs;
 use crate::cli::output::say;
-use crate::dataset::LIST_FILE;
 use crate::dataset::phantom::{ORGAN_NAMES, PhantomSpec, abdomen};
+use crate::dataset::{Case, DataList, LIST_FILE};
 use crate::platform;
 use crate::volume::{self, Datatype};
 use anyhow::{Context, ensure};
 use rayon::prelude::*;
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 /// What the list says of itself.
 const NAME: &str = "Hounsfield phantoms";
+const DESCRIPTION: &str = "Synthetic abdominal CT in HU with 13 organs; no patient's data";
 
 pub(super) fn run(args: &PhantomArgs) -> anyhow::Result<ExitCode> {
     ensure!(args.cases > 0, "--cases is 0: ask for at least 1");
@@ -52,31 +52,24 @@ pub(super) fn run(args: &PhantomArgs) -> anyhow::Result<ExitCode> {
     // At least one case to train on, about a fifth to validate on.
     let held_out = (names.len() / 5).max(usize::from(names.len() > 1));
     let (training, validation) = names.split_at(names.len() - held_out);
-    let cases = |names: &[String]| -> Vec<_> {
+    let cases = |names: &[String]| -> Vec<Case> {
         names
             .iter()
-            .map(|name| {
-                serde_json::json!({
-                    "image": format!("images/{name}"),
-                    "label": format!("labels/{name}"),
-                })
+            .map(|name| Case {
+                image: format!("images/{name}").into(),
+                label: Some(format!("labels/{name}").into()),
             })
             .collect()
     };
-    let labels: BTreeMap<String, &str> = ORGAN_NAMES
-        .iter()
-        .enumerate()
-        .map(|(id, name)| (id.to_string(), *name))
-        .collect();
-    let list = serde_json::json!({
-        "name": NAME,
-        "description": "Synthetic abdominal CT in HU with 13 organs; no patient's data",
-        "modality": {"0": "CT"},
-        "labels": labels,
-        "training": cases(training),
-        "validation": cases(validation),
-    });
-    platform::write_atomic(&path, &serde_json::to_vec_pretty(&list)?)?;
+    let list = DataList {
+        training: cases(training),
+        validation: cases(validation),
+        classes: ORGAN_NAMES.map(str::to_owned).to_vec(),
+        modality: Some("CT".to_owned()),
+        ..DataList::default()
+    };
+    let about = [("name", NAME), ("description", DESCRIPTION)];
+    platform::write_atomic(&path, list.to_json(&about).as_bytes())?;
     say(&format!(
         "wrote {} cases and {}",
         names.len(),

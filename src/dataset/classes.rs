@@ -1,4 +1,4 @@
-//! Which classes the labels of a data set hold.
+//! Which classes the labels of a data set hold, and what they are called.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub enum ClassNotice {
     Absent {
         /// The class.
         class: usize,
-        /// Its name, or its number.
+        /// What [`class_names`] calls it.
         name: String,
     },
     /// A case has no label but background.
@@ -25,16 +25,29 @@ pub enum ClassNotice {
 impl fmt::Display for ClassNotice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Absent { class, name } => write!(
-                f,
-                "class {class} ({name}) occurs in no case of this list: it can be neither learnt nor scored"
-            ),
+            Self::Absent { class, name } => {
+                write!(f, "class {class}")?;
+                if *name != format!("class {class}") {
+                    write!(f, " ({name})")?;
+                }
+                f.write_str(" occurs in no case of this list: it can be neither learnt nor scored")
+            }
             Self::Unlabelled { name } => write!(
                 f,
                 "{name} has no labelled voxel: its patches hold background only"
             ),
         }
     }
+}
+
+/// A name for each of `classes` classes by number: those given, and `background` or the number where there is none.
+pub fn class_names(given: &[String], classes: usize) -> Vec<String> {
+    let number = |class| match class {
+        0 => "background".to_owned(),
+        _ => format!("class {class}"),
+    };
+    let rest = (given.len()..classes).map(number);
+    given.iter().cloned().chain(rest).take(classes).collect()
 }
 
 /// Goes through all cases of a source and notices classes from 1 to `classes - 1` that never occur, and
@@ -64,13 +77,32 @@ pub fn class_notices(
             });
         }
     }
-    let absent = seen.iter().enumerate().take(classes).skip(1);
-    notices.extend(absent.filter(|(_, seen)| !**seen).map(|(class, _)| {
-        let name = names.get(class).cloned();
-        ClassNotice::Absent {
-            class,
-            name: name.unwrap_or_else(|| "unnamed".to_owned()),
-        }
-    }));
+    let named = seen.iter().zip(class_names(names, classes));
+    let absent = named.enumerate().skip(1).filter(|(_, (seen, _))| !**seen);
+    notices.extend(absent.map(|(class, (_, name))| ClassNotice::Absent { class, name }));
     Ok(notices)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_without_a_name_are_called_by_their_number() {
+        let given = ["air", "liver"].map(str::to_owned);
+        let all = class_names(&given, 4);
+        assert_eq!(all, ["air", "liver", "class 2", "class 3"]);
+        assert_eq!(class_names(&given, 1), ["air"]);
+        assert_eq!(class_names(&[], 2), ["background", "class 1"]);
+    }
+
+    #[test]
+    fn a_notice_says_the_number_once() {
+        let text = |name: &str| {
+            let name = name.to_owned();
+            ClassNotice::Absent { class: 2, name }.to_string()
+        };
+        assert!(text("liver").starts_with("class 2 (liver) occurs in no case"));
+        assert!(text("class 2").starts_with("class 2 occurs in no case"));
+    }
 }

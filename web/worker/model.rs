@@ -3,6 +3,7 @@
 use crate::protocol::{ClassLine, ModelLine};
 use burn::tensor::Device;
 use hounsfield::config::{FinetuneConfig, Preset, PretrainConfig, StageConfig};
+use hounsfield::dataset::class_names;
 use hounsfield::dataset::phantom::{ORGAN_COLOURS, ORGAN_NAMES};
 use hounsfield::device::{Selected, check_precision};
 use hounsfield::nn::{Precision, Restoration, Segmenter};
@@ -137,7 +138,7 @@ impl Model {
                         .map_err(|e| e.to_string())?
                         .with_precision(precision);
                     let network = weights::fill(network, &values).map_err(|e| e.to_string())?;
-                    let names = names(classes, network.classes());
+                    let names = class_names(&classes, network.classes());
                     return Ok(Weights::Model(Box::new(Model {
                         name,
                         bytes: Rc::new(bytes),
@@ -203,16 +204,6 @@ fn candidates(file: &WeightsFile<'_>, known: Option<&FinetuneConfig>) -> Vec<Fin
         config.decoder.classes = classes.or(config.decoder.classes);
     }
     all
-}
-
-/// As many names as classes: those given, and numbers for the rest.
-pub(crate) fn names(given: Vec<String>, classes: usize) -> Vec<String> {
-    let number = |class| match class {
-        0 => "background".to_owned(),
-        _ => format!("class {class}"),
-    };
-    let rest = (given.len()..classes).map(number);
-    given.into_iter().chain(rest).take(classes).collect()
 }
 
 /// Names of what is in phantoms.

@@ -9,8 +9,6 @@ use hounsfield::config::{
 };
 use hounsfield::dataset::phantom::RunSeeds;
 use hounsfield::dataset::{Case, DataList, LIST_FILE};
-use serde::Serialize;
-use std::collections::BTreeMap;
 use std::iter::repeat_n;
 use std::path::{Path, PathBuf};
 
@@ -208,42 +206,25 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// The list of cases as the native program reads it: `--datalist dataset.json --data-root FOLDER`.
-pub(crate) fn datalist(
-    request: &TrainRequest,
-    cases: &Cases,
-    names: &[String],
-) -> Result<String, String> {
-    #[derive(Serialize)]
-    struct Item {
-        image: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        label: Option<String>,
-    }
-    #[derive(Serialize)]
-    struct List<'a> {
-        name: &'a str,
-        labels: BTreeMap<usize, &'a String>,
-        training: Vec<Item>,
-        validation: Vec<Item>,
-    }
-    let items = |list: &[usize]| {
+pub(crate) fn datalist(request: &TrainRequest, cases: &Cases, names: &[String]) -> String {
+    let items = |list: &[usize]| -> Vec<Case> {
         list.iter()
             .filter_map(|index| cases.images.get(*index))
-            .map(|image| Item {
-                image: image.name.clone(),
+            .map(|image| Case {
+                image: PathBuf::from(&image.name),
                 label: image
                     .label
-                    .and_then(|label| Some(cases.labels.get(label)?.name.clone())),
+                    .and_then(|label| Some(PathBuf::from(&cases.labels.get(label)?.name))),
             })
             .collect()
     };
-    let list = List {
-        name: "made in the page",
-        labels: names.iter().enumerate().collect(),
+    let list = DataList {
         training: items(&request.training),
         validation: items(&request.validation),
+        classes: names.to_vec(),
+        ..DataList::default()
     };
-    serde_json::to_string_pretty(&list).map_err(|e| e.to_string())
+    list.to_json(&[("name", "made in the page")])
 }
 
 /// Reads a split file of the Medical Segmentation Decathlon; its paths stay as they are there.

@@ -9,7 +9,7 @@ use crate::settings;
 use crate::watch::Watch;
 use burn::tensor::Device;
 use hounsfield::config::{FinetuneConfig, PretrainConfig, StageConfig};
-use hounsfield::dataset::{DatasetError, LIST_FILE, MemorySource};
+use hounsfield::dataset::{self, DatasetError, LIST_FILE, MemorySource};
 use hounsfield::platform::{self, memory};
 use hounsfield::train::{
     Checkpoint, Control, Finetuning, Outcome, Pretraining, Run, Task, TrainError, layout, train,
@@ -63,7 +63,7 @@ pub(crate) fn class_names(request: &TrainRequest, cases: &Cases, classes: usize)
         true => model::organs(),
         false => request.classes.clone(),
     };
-    model::names(given, classes)
+    dataset::class_names(&given, classes)
 }
 
 /// Writes what the run's folder holds before its first checkpoint.
@@ -76,7 +76,7 @@ pub(crate) fn lay_out<C: StageConfig>(
     let run = Path::new(RUN);
     memory::remove(run);
     write_config(config)?;
-    let list = settings::datalist(request, cases, names)?;
+    let list = settings::datalist(request, cases, names);
     let file = run.join(LIST_FILE);
     platform::write_atomic(&file, list.as_bytes()).map_err(|e| e.to_string())
 }

@@ -125,5 +125,7 @@ fn classes_that_never_occur_are_noticed() -> Outcome {
         name: name.to_owned(),
     };
     assert_eq!(notices, [absent(4, "d"), absent(5, "e")]);
+    let notices = class_notices(source()?.as_ref(), 6, &names[..5])?;
+    assert_eq!(notices, [absent(4, "d"), absent(5, "class 5")]);
     Ok(())
 }

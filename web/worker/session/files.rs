@@ -2,12 +2,12 @@
 
 use super::{Answer, Session, plain};
 use crate::cases::{Added, Cases};
-use crate::model::{legend, names, organs};
+use crate::model::{legend, organs};
 use crate::names::Kind;
 use crate::protocol::{ClassLine, Refusal, Renamed};
 use crate::run_files;
 use crate::settings::{self, cases_in, kind_in, uses_of};
-use hounsfield::dataset::DataList;
+use hounsfield::dataset::{DataList, class_names};
 use serde_json::{Value, json};
 
 impl Session {
@@ -101,6 +101,6 @@ impl Session {
             .unwrap_or_default(),
         };
         let enough = given.len().max(classes);
-        legend(&names(given, enough))
+        legend(&class_names(&given, enough))
     }
 }
