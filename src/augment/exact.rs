@@ -3,10 +3,8 @@
 
 use super::fill::{inpaint, outpaint, shuffle, value_range};
 use super::holes::draw_holes;
-use super::{
-    AugmentError, CorruptionSpec, DropoutSpec, Mt19937, RandomSource, Views, copy_patch,
-    random_crop_region,
-};
+use super::patch::random_crop_region;
+use super::{AugmentError, CorruptionSpec, DropoutSpec, Mt19937, RandomSource, Views, copy_patch};
 use crate::volume::{Region, Volume};
 
 /// A corruption step.

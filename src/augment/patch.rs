@@ -21,7 +21,7 @@ pub(super) fn voxels(patch: [usize; 3]) -> Result<usize, AugmentError> {
 ///
 /// # Errors
 /// [`AugmentError::VolumeTooSmall`] when the patch does not fit.
-pub fn random_crop_region(
+pub(super) fn random_crop_region(
     random: &mut impl RandomSource,
     shape: [usize; 3],
     patch: [usize; 3],

@@ -35,7 +35,7 @@ pub fn rotate90<T: Copy>(data: &mut [T], shape: [usize; 3], quarters: usize) -> 
 }
 
 /// Adds `offset` to every value, without clipping.
-pub fn shift_intensity(data: &mut [f32], offset: f64) {
+pub(super) fn shift_intensity(data: &mut [f32], offset: f64) {
     let offset = offset as f32;
     for value in data {
         *value += offset;

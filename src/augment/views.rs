@@ -2,11 +2,8 @@
 
 use super::fill::{inpaint, outpaint, shuffle, value_range};
 use super::holes::draw_holes;
-use super::patch::voxels;
-use super::{
-    AugmentError, CorruptionSpec, RandomKey, RandomSource, Transform, copy_patch,
-    random_crop_region,
-};
+use super::patch::{random_crop_region, voxels};
+use super::{AugmentError, CorruptionSpec, RandomKey, RandomSource, Transform, copy_patch};
 use crate::volume::Volume;
 
 /// One sample of pre-training. Every field has one value per voxel of the patch, in C order.

@@ -32,11 +32,6 @@ pub struct WorkerPanic {
     pub message: String,
 }
 
-/// How many threads to use where the user does not say: one a processor core.
-pub fn default_workers() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
 /// Runs `work` for each index below `count` on `workers` threads and reports all that failed, in order.
 ///
 /// `progress(done, count)` is called after each one, from any thread; `Break` stops early.

@@ -42,7 +42,7 @@ pub use files::{FileSource, Preparation, prepare_file};
 pub use folder::LabelledFolder;
 pub use labelled::{LabelledBatch, LabelledBatches, LabelledSettings};
 pub use list::{Case, DataList, LIST_FILE};
-pub use loader::{Prefetch, WorkerPanic, default_workers, warm_up};
+pub use loader::{Prefetch, WorkerPanic, warm_up};
 pub use names::{case_names, label_names};
 #[cfg(not(target_family = "wasm"))]
 pub use native::check_cases;

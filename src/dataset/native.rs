@@ -5,8 +5,9 @@ use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::loader::{default_workers, run_all};
+use super::loader::run_all;
 use super::{Case, DataList, DatasetError};
+use crate::platform;
 use crate::volume;
 
 impl DataList {
@@ -63,7 +64,7 @@ pub fn check_cases<'a>(
         None => Ok(()),
     };
     let no_progress = |_, _| ControlFlow::Continue(());
-    run_all(default_workers(), files.len(), look, no_progress)
+    run_all(platform::threads(), files.len(), look, no_progress)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ mod windows;
 
 pub use components::{Connectivity, Removed, keep_largest_components};
 pub use error::InferError;
-pub use predict::{argmax, segment, segment_input};
+pub use predict::{segment, segment_input};
 pub use probabilities::Probabilities;
 pub use sliding::{Blending, SlidingWindow};
 pub use windows::{WindowError, WindowPlan};

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use std::ops::ControlFlow;
 
 /// The class of the largest of each voxel's logits, the first one of equals; `logits` is `[voxels, classes]`.
-pub fn argmax(logits: &[f32], classes: usize, out: &mut Vec<u8>) {
+fn argmax(logits: &[f32], classes: usize, out: &mut Vec<u8>) {
     out.extend(logits.chunks_exact(classes.max(1)).map(|logits| {
         let mut best = 0;
         for (class, logit) in logits.iter().enumerate() {

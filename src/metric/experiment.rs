@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::statistics::{Bootstrap, Difference, Interval, Spread};
-use super::{MetricError, compare, mean_interval, mean_over_seeds, seeds_interval, spread};
+use super::MetricError;
+use super::statistics::{
+    Bootstrap, Difference, Interval, Spread, compare, mean_interval, mean_over_seeds,
+    seeds_interval, spread,
+};
 
 /// The scores of one way of training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -114,7 +114,7 @@ fn union(a: Option<Corners>, b: Corners) -> Corners {
 
 /// # Errors
 /// [`MetricError::Spacing`] unless all distances are finite and above 0.
-pub(super) fn check_spacing(spacing: [f64; 3]) -> Result<(), MetricError> {
+fn check_spacing(spacing: [f64; 3]) -> Result<(), MetricError> {
     if spacing.iter().all(|mm| mm.is_finite() && *mm > 0.0) {
         Ok(())
     } else {

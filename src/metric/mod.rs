@@ -24,14 +24,10 @@ mod summary;
 mod surface;
 
 pub use dice::{Overlap, Overlaps, mean_of_running_means, mean_of_some};
-pub use distance::distance_transform;
 pub use error::MetricError;
 pub use experiment::{Method, MethodResult, SizeResult, compare_methods};
 pub use grid::LabelPair;
 pub use score::{CaseScore, ClassScore, SurfaceOptions, score, volumes_ml};
-pub use statistics::{
-    Bootstrap, Difference, Interval, Spread, compare, mean_interval, mean_over_seeds,
-    seeds_interval, spread,
-};
+pub use statistics::{Bootstrap, Difference, Interval, Spread, compare, seeds_interval, spread};
 pub use summary::{ClassSummary, Summary, summarize};
 pub use surface::{SurfaceDistances, surface_distances};

@@ -86,7 +86,7 @@ pub struct Difference {
 /// # Errors
 /// [`MetricError::Nothing`] without seeds or cases, [`MetricError::Unpaired`] when seeds have different numbers of
 /// cases, [`MetricError::NotFinite`] for scores that are no numbers.
-pub fn mean_over_seeds(scores: &[Vec<f64>]) -> Result<Vec<f64>, MetricError> {
+pub(super) fn mean_over_seeds(scores: &[Vec<f64>]) -> Result<Vec<f64>, MetricError> {
     let first = scores
         .first()
         .ok_or(MetricError::Nothing { what: "seeds" })?;
@@ -126,9 +126,11 @@ pub fn spread(values: &[f64]) -> Result<Spread, MetricError> {
 /// Bootstrap percentile interval of the mean over cases.
 ///
 /// # Errors
-/// [`MetricError::Nothing`] without scores or resamples, [`MetricError::NotFinite`] for scores that are no numbers,
-/// [`MetricError::Level`] for a level outside 0 to 1.
-pub fn mean_interval(scores: &[f64], bootstrap: &Bootstrap) -> Result<Interval, MetricError> {
+/// As [`compare`], for one method.
+pub(super) fn mean_interval(
+    scores: &[f64],
+    bootstrap: &Bootstrap,
+) -> Result<Interval, MetricError> {
     check(scores)?;
     let means = resampled(scores.len(), bootstrap, |case| [scores[case]])?;
     Ok(percentiles(
@@ -140,7 +142,8 @@ pub fn mean_interval(scores: &[f64], bootstrap: &Bootstrap) -> Result<Interval, 
 /// Compares two methods over the same cases, one score a case in the same order.
 ///
 /// # Errors
-/// As [`mean_interval`], and [`MetricError::Unpaired`] for different numbers of scores.
+/// [`MetricError::Nothing`] without scores or resamples, [`MetricError::NotFinite`] for scores that are no numbers,
+/// [`MetricError::Level`] for a level outside 0 to 1, [`MetricError::Unpaired`] for different numbers of scores.
 pub fn compare(
     baseline: &[f64],
     method: &[f64],
@@ -183,7 +186,7 @@ pub fn compare(
 /// `(n - 1) / n` of their variance.
 ///
 /// # Errors
-/// As [`mean_over_seeds`] and [`compare`].
+/// As [`compare`], and [`MetricError::Nothing`] without seeds.
 pub fn seeds_interval(
     baseline: &[Vec<f64>],
     method: &[Vec<f64>],

@@ -20,7 +20,6 @@ pub use layout::{DiskLayout, ParameterInfo, Values, collect, describe, export, f
 pub use naming::{ENCODER, HEAD, Named};
 pub use source::{
     Archive, ArchiveWriter, ElementType, FileFormat, ReadError, StoredTensor, WeightsFile,
-    encode_pytorch,
 };
 pub use transfer::{
     ConvertOptions, ConvertReport, MonaiVersion, Need, NetworkKind, Origin, OutputFormat,

@@ -11,7 +11,8 @@ mod tensor;
 
 pub use element::ElementType;
 pub use error::ReadError;
-pub use pytorch::{Archive, ArchiveWriter, encode_pytorch};
+pub(crate) use pytorch::encode_pytorch;
+pub use pytorch::{Archive, ArchiveWriter};
 pub use tensor::StoredTensor;
 
 use error::SAVE_STATE_DICT;

@@ -17,7 +17,7 @@ mod write;
 mod zip;
 mod zip_write;
 
-pub use write::encode_pytorch;
+pub(crate) use write::encode_pytorch;
 pub use zip::Archive;
 pub use zip_write::ArchiveWriter;
 

@@ -10,7 +10,7 @@ const FOLDER: &str = "archive";
 /// The bytes of a checkpoint with these tensors, an `OrderedDict` of float32 tensors in this order, for
 /// `torch.load(file, weights_only=True)`. `None` where a shape does not match its values, a name comes twice, or
 /// the file would be beyond 4 GiB.
-pub fn encode_pytorch(parameters: &[(ParameterInfo, Vec<f32>)]) -> Option<Vec<u8>> {
+pub(crate) fn encode_pytorch(parameters: &[(ParameterInfo, Vec<f32>)]) -> Option<Vec<u8>> {
     let mut names = BTreeSet::new();
     for (info, values) in parameters {
         let count = info
