@@ -4,11 +4,12 @@ use crate::cli::bench::BenchArgs;
 use crate::cli::convert::patch_grid;
 use crate::cli::experiment::ExperimentArgs;
 use crate::cli::settings::Settings;
+use crate::config::check::share;
 use crate::config::{FinetuneConfig, PretrainConfig};
 use crate::device::DeviceChoice;
-use crate::infer::{Blending, SlidingWindow};
+use crate::infer::{Blending, DEFAULT_OVERLAP, SlidingWindow};
+use crate::metric::SurfaceOptions;
 use crate::weights::MonaiVersion;
-use anyhow::ensure;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -101,7 +102,7 @@ pub(super) struct FinetuneArgs {
 #[derive(Debug, Args)]
 pub(super) struct WindowArgs {
     /// Share of a window that the next one covers again
-    #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
+    #[arg(long, value_name = "SHARE", default_value_t = DEFAULT_OVERLAP)]
     pub overlap: f64,
     /// How windows are weighted where they overlap
     #[arg(long, value_enum, default_value_t)]
@@ -122,26 +123,16 @@ impl WindowArgs {
     pub(super) fn settings(&self, network: &FinetuneConfig) -> anyhow::Result<SlidingWindow> {
         let window = network.crops.roi_size;
         if self.parity {
-            return Ok(SlidingWindow {
-                window,
-                overlap: 0.25,
-                blending: Blending::Constant,
-                mirror: false,
-                skip_air: false,
-            });
+            return Ok(SlidingWindow::original(window));
         }
         network.check_mirror(self.mirror)?;
-        ensure!(
-            (0.0..1.0).contains(&self.overlap),
-            "--overlap is {}: give 0 to below 1",
-            self.overlap
-        );
+        share("--overlap", self.overlap)?;
         Ok(SlidingWindow {
-            window,
             overlap: self.overlap,
             blending: self.blending,
             mirror: self.mirror,
             skip_air: !self.keep_air,
+            ..SlidingWindow::predicting(window)
         })
     }
 }
@@ -247,7 +238,7 @@ pub(super) struct EvaluateArgs {
     #[arg(long, value_enum, default_value = "input")]
     pub grid: Grid,
     /// Tolerance of the normalised surface Dice in mm
-    #[arg(long, value_name = "MM", default_value_t = 2.0)]
+    #[arg(long, value_name = "MM", default_value_t = SurfaceOptions::default().tolerance_mm)]
     pub tolerance: f64,
     #[command(flatten)]
     pub windows: WindowArgs,

@@ -51,7 +51,7 @@ pub(super) fn writable<const N: usize>(
 }
 
 /// A share from 0 to below 1.
-pub(super) fn share(name: &'static str, value: f64) -> Result<(), SettingsError> {
+pub(crate) fn share(name: &'static str, value: f64) -> Result<(), SettingsError> {
     match (0.0..1.0).contains(&value) {
         true => Ok(()),
         false => Err(SettingsError::Share { name, value }),

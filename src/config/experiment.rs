@@ -5,8 +5,10 @@ mod parse;
 
 pub use arm::Arm;
 
-use crate::config::{FinetuneConfig, OptimizerConfig, PretrainConfig};
-use crate::metric::Bootstrap;
+use crate::config::check::{not_negative, share};
+use crate::config::{FinetuneConfig, OptimizerConfig, PretrainConfig, SettingsError};
+use crate::infer::DEFAULT_OVERLAP;
+use crate::metric::{Bootstrap, SurfaceOptions};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -40,10 +42,17 @@ impl Default for PlanScoring {
     /// Those of `evaluate`.
     fn default() -> Self {
         PlanScoring {
-            overlap: 0.5,
+            overlap: DEFAULT_OVERLAP,
             mirror: false,
-            tolerance: 2.0,
+            tolerance: SurfaceOptions::default().tolerance_mm,
         }
+    }
+}
+
+impl PlanScoring {
+    fn check(&self) -> Result<(), SettingsError> {
+        share("scoring.overlap", self.overlap)?;
+        not_negative([("scoring.tolerance", self.tolerance)])
     }
 }
 

@@ -1,6 +1,7 @@
 //! The sections of the settings that fine-tuning alone has.
 
 use crate::config::{IntensityMode, SettingsError, check};
+use crate::infer::ORIGINAL_OVERLAP;
 use crate::nn::{Architecture, UnetrConfig};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -143,7 +144,7 @@ impl Default for DecoderConfig {
 impl Default for InferenceConfig {
     fn default() -> Self {
         InferenceConfig {
-            overlap: 0.25,
+            overlap: ORIGINAL_OVERLAP,
             skip_air: false,
         }
     }

@@ -1,7 +1,7 @@
 //! Settings of a run: one struct a stage that is the command-line flags, the TOML file, the page's form and what is saved
 //! beside every checkpoint. Defaults are stated here; presets change some of them.
 
-mod check;
+pub(crate) mod check;
 mod crops;
 mod error;
 mod experiment;

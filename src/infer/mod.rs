@@ -12,5 +12,5 @@ pub use components::{Connectivity, Removed, keep_largest_components};
 pub use error::InferError;
 pub use predict::{segment, segment_input};
 pub use probabilities::Probabilities;
-pub use sliding::{Blending, SlidingWindow};
+pub use sliding::{Blending, DEFAULT_OVERLAP, ORIGINAL_OVERLAP, SlidingWindow};
 pub use windows::{WindowError, WindowPlan};

@@ -38,12 +38,39 @@ pub struct SlidingWindow {
     pub skip_air: bool,
 }
 
+/// Share of a window that the next one covers again in predictions, where nothing else is asked for.
+pub const DEFAULT_OVERLAP: f64 = 0.5;
+/// That of the original's windows.
+pub const ORIGINAL_OVERLAP: f64 = 0.25;
+
 /// Logit of the background in a window that is passed over; that of every class is 0.
 const UNSEEN: f32 = 3.0;
 /// Deviation of the Gaussian weights, in window edges.
 const SIGMA: f64 = 0.125;
 
 impl SlidingWindow {
+    /// The original's windows of so many voxels per axis: constant weights, and all of them are asked.
+    pub fn original(window: [usize; 3]) -> Self {
+        SlidingWindow {
+            window,
+            overlap: ORIGINAL_OVERLAP,
+            blending: Blending::Constant,
+            mirror: false,
+            skip_air: false,
+        }
+    }
+
+    /// Windows of so many voxels per axis for predictions: Gaussian weights, and those around air are passed over.
+    pub fn predicting(window: [usize; 3]) -> Self {
+        SlidingWindow {
+            window,
+            overlap: DEFAULT_OVERLAP,
+            blending: Blending::Gaussian,
+            mirror: false,
+            skip_air: true,
+        }
+    }
+
     /// Weights along one axis.
     pub(super) fn weights(&self, axis: usize) -> Vec<f32> {
         let size = self.window[axis];

@@ -5,7 +5,7 @@ use crate::config::FinetuneConfig;
 use crate::dataset::{
     DatasetError, Draw, LabelledBatch, LabelledBatches, LabelledSettings, VolumeSource,
 };
-use crate::infer::{Blending, SlidingWindow};
+use crate::infer::SlidingWindow;
 use crate::loss::segmentation_loss;
 use crate::nn::Segmenter;
 use crate::train::class_prior::add_class_prior;
@@ -68,11 +68,9 @@ impl Finetuning {
 
     fn windows(&self) -> SlidingWindow {
         SlidingWindow {
-            window: self.config.crops.roi_size,
             overlap: self.config.inference.overlap,
-            blending: Blending::Constant,
-            mirror: false,
             skip_air: self.config.inference.skip_air,
+            ..SlidingWindow::original(self.config.crops.roi_size)
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::host::tell;
 use crate::model::{Model, legend};
 use crate::protocol::{ClassLine, Event};
 use burn::tensor::Device;
-use hounsfield::infer::{Blending, SlidingWindow, segment_input};
+use hounsfield::infer::{SlidingWindow, segment_input};
 use hounsfield::metric::{CaseScore, LabelPair, score, volumes_ml};
 use hounsfield::report::scores::Evaluation;
 use hounsfield::train::Control;
@@ -48,11 +48,9 @@ pub(crate) async fn segment(
     let prepared = model.config.transform().image(read.volume);
     let prepared = prepared.map_err(|e| format!("{}: {e}", image.name))?;
     let windows = SlidingWindow {
-        window: model.config.crops.roi_size,
         overlap,
-        blending: Blending::Gaussian,
         mirror,
-        skip_air: true,
+        ..SlidingWindow::predicting(model.config.crops.roi_size)
     };
     let mut go_on = |done: usize, of: usize| {
         let what = "segmenting";

@@ -16,7 +16,7 @@ use crate::cli::training::{Place, Training, carry_out};
 use crate::config::{ExperimentPlan, PretrainConfig, StageConfig};
 use crate::dataset::case_names;
 use crate::device::Selected;
-use crate::infer::{Blending, SlidingWindow};
+use crate::infer::SlidingWindow;
 use crate::metric::SurfaceOptions;
 use crate::platform::Instant;
 use crate::report::json::write_json;
@@ -238,11 +238,9 @@ impl<'a> Runner<'a> {
         let classes = model.network.classes();
         let source = Predictions::Network {
             windows: SlidingWindow {
-                window: model.config.crops.roi_size,
                 overlap: plan.scoring.overlap,
-                blending: Blending::default(),
                 mirror: plan.scoring.mirror,
-                skip_air: true,
+                ..SlidingWindow::predicting(model.config.crops.roi_size)
             },
             model: Box::new(model),
             device: self.selected.device.clone(),

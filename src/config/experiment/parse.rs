@@ -144,15 +144,7 @@ fn check_lists(file: &File) -> Result<(), String> {
     if let Some(key) = file.data.finetune.keys().find(|key| !known(key)) {
         return Err(format!("data.finetune.{key} is not one of sizes"));
     }
-    let PlanScoring {
-        overlap, tolerance, ..
-    } = file.scoring;
-    if !(0.0..1.0).contains(&overlap) {
-        return Err(format!("scoring.overlap is {overlap}: give 0 to below 1"));
-    }
-    if !(tolerance.is_finite() && tolerance >= 0.0) {
-        return Err(format!("scoring.tolerance is {tolerance}: give 0 or more"));
-    }
+    file.scoring.check().map_err(|e| e.to_string())?;
     let Bootstrap {
         resamples, level, ..
     } = file.bootstrap;
@@ -338,6 +330,16 @@ pub(super) mod tests {
                 "[finetune.run]\n",
                 "[scoring]\nmirror = true\n[finetune.augment]\nflip_probability = 0.0\n[finetune.run]\n",
                 "scoring.mirror",
+            ),
+            (
+                "[finetune.run]\n",
+                "[scoring]\noverlap = 1.0\n[finetune.run]\n",
+                "scoring.overlap is 1",
+            ),
+            (
+                "[finetune.run]\n",
+                "[scoring]\ntolerance = -2.0\n[finetune.run]\n",
+                "scoring.tolerance is -2",
             ),
             (
                 "[finetune]\n",

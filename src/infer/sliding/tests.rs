@@ -27,13 +27,7 @@ fn network() -> Segmenter {
 }
 
 fn settings() -> SlidingWindow {
-    SlidingWindow {
-        window: SHAPE,
-        overlap: 0.5,
-        blending: Blending::Gaussian,
-        mirror: false,
-        skip_air: true,
-    }
+    SlidingWindow::predicting(SHAPE)
 }
 
 fn logits(
