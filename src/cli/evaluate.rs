@@ -3,20 +3,18 @@
 use crate::cli::args::{EvaluateArgs, Grid, ModelArgs, Split};
 use crate::cli::data::listed;
 use crate::cli::inputs::Inputs;
-use crate::cli::model::{Model, model};
+use crate::cli::model::{Predictor, model};
 use crate::cli::output::print;
 use crate::cli::training::ready_device;
 use crate::dataset::{Case, DataList, case_name, case_names, check_cases, class_names};
-use crate::infer::{SlidingWindow, segment, segment_input};
 use crate::metric::{LabelPair, SurfaceOptions, score};
 use crate::nn::Precision;
 use crate::platform;
 use crate::report::scores::Evaluation;
 use crate::train::Control;
-use crate::transform::check_labels;
+use crate::transform::{Labelled, Prepared, check_labels};
 use crate::volume::{self, Volume};
 use anyhow::{Context, ensure};
-use burn::tensor::Device;
 use indicatif::ProgressBar;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -29,6 +27,19 @@ struct Pair {
     shape: [usize; 3],
     spacing: [f64; 3],
     voxel_ml: f64,
+}
+
+impl Pair {
+    /// Both on the voxels of a volume.
+    fn new(prediction: Vec<u8>, reference: Vec<u8>, on: &Volume) -> Self {
+        Pair {
+            prediction,
+            reference,
+            shape: on.shape(),
+            spacing: on.spacing(),
+            voxel_ml: on.voxel_ml(),
+        }
+    }
 }
 
 pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
@@ -59,12 +70,12 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
                 classes: args.classes,
             };
             let model = model(&wanted, &selected.device)?;
-            Predictions::Network {
+            let predictor = Predictor {
                 windows: args.windows.settings(&model.config)?,
-                model: Box::new(model),
+                model,
                 device: selected.device,
-                grid: args.grid,
-            }
+            };
+            Predictions::Network(Box::new(predictor), args.grid)
         }
         (None, Some(folder)) => {
             check_predictions(folder, cases)?;
@@ -73,7 +84,7 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
         (None, None) => anyhow::bail!("give --weights or --predictions"),
     };
     let classes = match &source {
-        Predictions::Network { model, .. } => model.network.classes(),
+        Predictions::Network(predictor, _) => predictor.model.network.classes(),
         Predictions::Folder(_) => args.classes.unwrap_or(list.classes.len()),
     };
     ensure!(
@@ -171,12 +182,8 @@ pub(super) fn evaluation(
 
 /// Where label maps come from.
 pub(super) enum Predictions<'a> {
-    Network {
-        model: Box<Model>,
-        device: Device,
-        windows: SlidingWindow,
-        grid: Grid,
-    },
+    /// A network; the voxels that are compared.
+    Network(Box<Predictor>, Grid),
     Folder(&'a Path),
 }
 
@@ -187,65 +194,44 @@ impl Predictions<'_> {
         match self {
             Predictions::Folder(folder) => {
                 let found = volume::read(&prediction(folder, &case.image)?)?;
-                Ok(Pair {
-                    prediction: check_labels(&label, &found, classes)
-                        .context("the prediction does not fit the label map")?,
-                    reference: check_labels(&label, &label, classes)?,
-                    shape: label.shape(),
-                    spacing: label.spacing(),
-                    voxel_ml: label.voxel_ml(),
-                })
+                let found = check_labels(&label, &found, classes)
+                    .context("the prediction does not fit the label map")?;
+                let reference = check_labels(&label, &label, classes)?;
+                Ok(Pair::new(found, reference, &label))
             }
-            Predictions::Network {
-                model,
-                device,
-                windows,
-                grid,
-            } => {
+            Predictions::Network(predictor, grid) => {
                 let image = volume::read(&case.image)?;
-                let network = (&**model, windows, device);
-                predicted(network, *grid, image, &label, classes, control)
+                predicted(predictor, *grid, image, &label, control)
             }
         }
     }
 }
 
+/// The labels that a network gives an image, and those of its label map on the same voxels.
 fn predicted(
-    (model, windows, device): (&Model, &SlidingWindow, &Device),
+    predictor: &Predictor,
     grid: Grid,
     image: Volume,
     label: &Volume,
-    classes: usize,
     control: &Control,
 ) -> anyhow::Result<Pair> {
-    let mut go_on = |_, _| control.flow();
-    let transform = model.config.transform();
-    let network = &model.network;
+    let transform = predictor.model.config.transform();
+    let labels =
+        |prepared: &Prepared| predictor.labels(prepared, grid, None, |_, _| control.flow());
     match grid {
         Grid::Input => {
-            let reference = check_labels(&image, label, classes)?;
-            let prepared = transform.image(image)?;
-            let found = segment_input(network, &prepared, windows, device, None, &mut go_on);
-            Ok(Pair {
-                prediction: pollster::block_on(found)?,
-                reference,
-                shape: label.shape(),
-                spacing: label.spacing(),
-                voxel_ml: label.voxel_ml(),
-            })
+            let reference = check_labels(&image, label, transform.classes)?;
+            let found = labels(&transform.image(image)?)?;
+            Ok(Pair::new(found, reference, label))
         }
         Grid::Model => {
-            let case = transform.labelled(image, label)?;
-            let shape = case.image.shape();
-            let image = case.image.data();
-            let found = segment(network, image, shape, windows, device, None, &mut go_on);
-            Ok(Pair {
-                prediction: pollster::block_on(found)?,
-                reference: case.label,
-                shape,
-                spacing: case.image.spacing(),
-                voxel_ml: case.image.voxel_ml(),
-            })
+            let Labelled {
+                image,
+                label: reference,
+                geometry,
+            } = transform.labelled(image, label)?;
+            let prepared = Prepared { image, geometry };
+            Ok(Pair::new(labels(&prepared)?, reference, &prepared.image))
         }
     }
 }

@@ -1,18 +1,21 @@
 //! Weights by what a user names: a run's folder, safetensors, a PyTorch file.
 
-use crate::cli::args::ModelArgs;
+use crate::cli::args::{Grid, ModelArgs};
 use crate::cli::loaded::Loaded;
 use crate::config::{FinetuneConfig, IntensityMode, Preset, StageConfig};
+use crate::infer::{InferError, Probabilities, SlidingWindow, segment, segment_input};
 use crate::nn::{Segmenter, VitConfig};
 use crate::platform;
 use crate::train::layout::CONFIG_FILE;
 use crate::train::{Finetuning, Pretraining, Task};
+use crate::transform::Prepared;
 use crate::weights::{
     self, ENCODER, HEAD, Need, NetworkKind, PatchGrids, Reasoned, TransferOptions, TransferReport,
     Values, WeightsFile, transfer,
 };
 use anyhow::{Context, bail};
 use burn::tensor::Device;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// The file within a run's folder, or the path itself.
@@ -165,6 +168,37 @@ pub(super) struct Model {
     pub network: Segmenter,
     pub config: FinetuneConfig,
     pub report: TransferReport,
+}
+
+/// What predicts: a network, its windows, and where it computes.
+pub(super) struct Predictor {
+    pub model: Model,
+    pub windows: SlidingWindow,
+    pub device: Device,
+}
+
+impl Predictor {
+    /// Labels of a prepared image on the voxels of `grid`, in C order. `keep` takes the classes' probabilities on the
+    /// prepared grid; `progress(done, windows)` is asked before each window.
+    pub(super) fn labels(
+        &self,
+        prepared: &Prepared,
+        grid: Grid,
+        keep: Option<&mut Probabilities>,
+        mut progress: impl FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> Result<Vec<u8>, InferError> {
+        let (network, windows, device) = (&self.model.network, &self.windows, &self.device);
+        let go_on = &mut progress;
+        pollster::block_on(async {
+            match grid {
+                Grid::Input => segment_input(network, prepared, windows, device, keep, go_on).await,
+                Grid::Model => {
+                    let (image, shape) = (prepared.image.data(), prepared.image.shape());
+                    segment(network, image, shape, windows, device, keep, go_on).await
+                }
+            }
+        })
+    }
 }
 
 /// Loads a fine-tuned network: from a run's folder with its own settings, or from a file with those of a preset.

@@ -6,21 +6,17 @@ mod probabilities;
 mod targets;
 
 use crate::cli::args::{Grid, PredictArgs};
-use crate::cli::model::{Model, model};
+use crate::cli::model::{Predictor, model};
 use crate::cli::output::{duration, print, say};
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::training::ready_device;
-use crate::infer::{
-    Connectivity, InferError, Probabilities, SlidingWindow, keep_largest_components, segment,
-    segment_input,
-};
+use crate::infer::{Connectivity, InferError, Probabilities, keep_largest_components};
 use crate::metric::volumes_ml;
 use crate::nn::Precision;
 use crate::platform::Instant;
 use crate::train::Control;
 use crate::transform::Prepared;
 use crate::volume::{self, Datatype, NiftiImage};
-use burn::tensor::Device;
 use grid::OutputGrid;
 use indicatif::ProgressBar;
 use picture::{displayed, draw};
@@ -48,9 +44,6 @@ struct CaseReport {
     volumes_ml: Vec<f64>,
 }
 
-/// What predicts: a network, its windows, and where it computes.
-type Network<'a> = (&'a Model, &'a SlidingWindow, &'a Device);
-
 pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let jobs = jobs(args)?;
     let inputs = check(args, &jobs)?;
@@ -68,8 +61,12 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
             say("windows around air are asked too, as with --keep-air: --probabilities needs them");
         }
     }
-    let network = (&model, &windows, &selected.device);
-    let Some((cases, failed)) = all(args, network, &jobs, &control)? else {
+    let predictor = Predictor {
+        model,
+        windows,
+        device: selected.device,
+    };
+    let Some((cases, failed)) = all(args, &predictor, &jobs, &control)? else {
         return Ok(ExitCode::from(INTERRUPTED));
     };
     let report = Report {
@@ -93,14 +90,14 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
 /// Predicts all images; gives what came of them and how many failed, or none when stopped.
 fn all(
     args: &PredictArgs,
-    network: Network<'_>,
+    predictor: &Predictor,
     jobs: &[(PathBuf, PathBuf)],
     control: &Control,
 ) -> anyhow::Result<Option<(Vec<CaseReport>, usize)>> {
     let mut cases = Vec::new();
     let mut failed = 0;
     for (input, output) in jobs {
-        match one(args, network, input, output, control) {
+        match one(args, predictor, input, output, control) {
             Ok(report) => cases.push(report),
             Err(error) if matches!(error.downcast_ref(), Some(InferError::Stopped)) => {
                 say(&format!(
@@ -125,13 +122,13 @@ fn all(
 /// Predicts one image and writes what was asked for.
 fn one(
     args: &PredictArgs,
-    network: Network<'_>,
+    predictor: &Predictor,
     input: &Path,
     output: &Path,
     control: &Control,
 ) -> anyhow::Result<CaseReport> {
     let started = Instant::now();
-    let (model, ..) = network;
+    let model = &predictor.model;
     let classes = model.network.classes();
     let NiftiImage { header, volume } = volume::read_image(input)?;
     let on_input = matches!(args.grid, Grid::Input).then(|| OutputGrid::of_input(&volume, header));
@@ -144,7 +141,7 @@ fn one(
         Some(_) => Some(Probabilities::new(prepared.image.data().len(), classes)?),
         None => None,
     };
-    let (mut labels, windows) = segmented(network, &prepared, &grid, kept.as_mut(), control)?;
+    let (mut labels, windows) = segmented(predictor, &prepared, args.grid, kept.as_mut(), control)?;
     if args.largest_component {
         keep_largest(&mut labels, &grid);
     }
@@ -176,29 +173,20 @@ fn one(
 
 /// Labels on `grid`, and how many windows they took. `keep` takes the classes' probabilities on the prepared grid.
 fn segmented(
-    (model, windows, device): Network<'_>,
+    predictor: &Predictor,
     prepared: &Prepared,
-    grid: &OutputGrid,
+    grid: Grid,
     keep: Option<&mut Probabilities>,
     control: &Control,
 ) -> anyhow::Result<(Vec<u8>, usize)> {
     let bar = ProgressBar::new(0).with_message("windows");
     let mut count = 0;
-    let mut go_on = |done: usize, all: usize| {
+    let labels = predictor.labels(prepared, grid, keep, |done, all| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
         count = all;
         control.flow()
-    };
-    let (network, image) = (&model.network, &prepared.image);
-    let labels = if grid.is_input() {
-        let found = segment_input(network, prepared, windows, device, keep, &mut go_on);
-        pollster::block_on(found)?
-    } else {
-        let (values, shape) = (image.data(), image.shape());
-        let found = segment(network, values, shape, windows, device, keep, &mut go_on);
-        pollster::block_on(found)?
-    };
+    })?;
     bar.finish_and_clear();
     Ok((labels, count))
 }

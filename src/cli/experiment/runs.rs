@@ -6,7 +6,7 @@ use crate::cli::experiment::folder::RUNS;
 use crate::cli::experiment::trial::Trial;
 use crate::cli::finetune::Finetune;
 use crate::cli::loaded::same_start;
-use crate::cli::model::model;
+use crate::cli::model::{Predictor, model};
 use crate::cli::output::say;
 use crate::cli::pretrain::Pretrain;
 use crate::cli::progress::{Job, Progress};
@@ -235,17 +235,17 @@ impl<'a> Runner<'a> {
             classes: None,
         };
         let model = model(&wanted, &self.selected.device)?;
-        let classes = model.network.classes();
-        let source = Predictions::Network {
+        let predictor = Predictor {
             windows: SlidingWindow {
                 overlap: plan.scoring.overlap,
                 mirror: plan.scoring.mirror,
                 ..SlidingWindow::predicting(model.config.crops.roi_size)
             },
-            model: Box::new(model),
+            model,
             device: self.selected.device.clone(),
-            grid: Grid::Input,
         };
+        let classes = predictor.model.network.classes();
+        let source = Predictions::Network(Box::new(predictor), Grid::Input);
         let surfaces = SurfaceOptions {
             tolerance_mm: plan.scoring.tolerance,
         };
