@@ -1,15 +1,42 @@
 //! `convert`: one weights file to another.
 
-use crate::cli::args::ConvertArgs;
 use crate::cli::inputs::Inputs;
 use crate::cli::output::print;
 use crate::config::parse::triple;
 use crate::platform;
-use crate::weights::{ConvertOptions, ConvertReport, OutputFormat, PatchGrids, convert};
+use crate::weights::{
+    ConvertOptions, ConvertReport, MonaiVersion, OutputFormat, PatchGrids, convert,
+};
 use anyhow::Context;
+use clap::Args;
 use serde::Serialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(super) struct ConvertArgs {
+    /// Weights of ViTAutoEnc, UNETR or ViT: a PyTorch file of MONAI 0.7 to 1.6, or safetensors
+    #[arg(long, value_name = "FILE")]
+    input: PathBuf,
+    /// The file to write: .safetensors, .pt or .pth
+    #[arg(long, value_name = "FILE")]
+    output: PathBuf,
+    /// Interpolate the position embeddings to this many patches on each axis
+    #[arg(long, value_name = "D,H,W", value_parser = patch_grid)]
+    patch_grid: Option<[usize; 3]>,
+    /// Patches on each axis that the input was made for [default: a cube]
+    #[arg(long, value_name = "D,H,W", value_parser = patch_grid, requires = "patch_grid")]
+    source_grid: Option<[usize; 3]>,
+    /// Add the tensors that this version of MONAI registers and never uses, so that it loads the file strictly
+    #[arg(long, value_name = "VERSION")]
+    monai: Option<MonaiVersion>,
+    /// Convert a transformer that is not complete
+    #[arg(long)]
+    allow_partial: bool,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+}
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -56,7 +83,7 @@ pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<ExitCode> {
 const MOST_PATCHES: usize = 1 << 18;
 
 /// `4,4,6`, or one number for a cube.
-pub(super) fn patch_grid(text: &str) -> Result<[usize; 3], String> {
+fn patch_grid(text: &str) -> Result<[usize; 3], String> {
     let grid = triple(text)
         .filter(|grid: &[usize; 3]| !grid.contains(&0))
         .ok_or("give the patches on each axis as 4,4,6, or one number for a cube")?;

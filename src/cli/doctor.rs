@@ -1,6 +1,6 @@
 //! `doctor`: what this machine can compute on, and whether it computes right.
 
-use crate::cli::args::DoctorArgs;
+use crate::cli::args::DeviceArgs;
 use crate::cli::output::{bytes, print};
 use crate::config::{Preset, PretrainConfig, StageConfig};
 use crate::device::{
@@ -8,9 +8,22 @@ use crate::device::{
     select, self_test,
 };
 use anyhow::bail;
+use clap::Args;
 use serde::Serialize;
 use std::fmt::Write;
 use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// Also hold every operation to double precision, forward and backward, up to the shapes of UNETR: minutes
+    #[arg(long)]
+    kernels: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
 
 #[derive(Serialize)]
 struct Report {

@@ -1,11 +1,12 @@
 //! `evaluate`: a network's or anybody's label maps against the reference.
 
-use crate::cli::args::{EvaluateArgs, Grid, ModelArgs, Split};
+use crate::cli::args::{DeviceArgs, ModelSettings};
 use crate::cli::data::listed;
 use crate::cli::inputs::Inputs;
 use crate::cli::model::{Predictor, model};
 use crate::cli::output::print;
 use crate::cli::training::ready_device;
+use crate::cli::windows::{Grid, WindowArgs};
 use crate::dataset::{Case, DataList, case_name, case_names, check_cases, class_names};
 use crate::metric::{LabelPair, SurfaceOptions, score};
 use crate::nn::Precision;
@@ -15,10 +16,64 @@ use crate::train::Control;
 use crate::transform::{Labelled, Prepared, check_labels};
 use crate::volume::{self, Volume};
 use anyhow::{Context, ensure};
+use clap::Args;
 use indicatif::ProgressBar;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+/// Which list of a split file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Split {
+    /// Training cases
+    Training,
+    /// Validation cases
+    Validation,
+    /// Test cases
+    Test,
+}
+
+/// Of `--classes`, which without a network are those of the list.
+const CLASSES_HELP: &str = "Classes with background, instead of those of the settings \
+    or, with --predictions, of the split file";
+
+#[derive(Debug, Args)]
+#[command(mut_arg("classes", |arg| arg.help(CLASSES_HELP)))]
+pub(super) struct EvaluateArgs {
+    /// Folder of a fine-tuning run, or a weights file: safetensors or PyTorch
+    #[arg(long, value_name = "PATH", required_unless_present = "predictions")]
+    weights: Option<PathBuf>,
+    /// Folder of label maps, named as the images or CASE.nii.gz, instead of a network
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["weights", "preset", "config", "grid", "overlap", "blending", "mirror", "keep_air", "parity", "device"])]
+    predictions: Option<PathBuf>,
+    #[command(flatten)]
+    model: ModelSettings,
+    /// Split file (JSON, Medical Segmentation Decathlon layout), or a folder of images and label maps
+    #[arg(long, value_name = "FILE")]
+    datalist: PathBuf,
+    /// Folder the split file's paths start from [default: the split file's own folder]
+    #[arg(long, value_name = "DIR")]
+    data_root: Option<PathBuf>,
+    /// Which list of the split file
+    #[arg(long, value_enum, default_value = "test")]
+    split: Split,
+    /// The voxels that are compared
+    #[arg(long, value_enum, default_value = "input")]
+    grid: Grid,
+    /// Tolerance of the normalised surface Dice in mm
+    #[arg(long, value_name = "MM", default_value_t = SurfaceOptions::default().tolerance_mm)]
+    tolerance: f64,
+    #[command(flatten)]
+    windows: WindowArgs,
+    /// Write the scores of every case and class as CSV
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// Print all scores as JSON
+    #[arg(long)]
+    json: bool,
+}
 
 /// A label map with its reference on the same voxels.
 struct Pair {
@@ -63,13 +118,7 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     let source = match (&args.weights, &args.predictions) {
         (Some(weights), _) => {
             let selected = ready_device(args.device.device, Precision::F32)?;
-            let wanted = ModelArgs {
-                weights: weights.clone(),
-                preset: args.preset.clone(),
-                config: args.config.clone(),
-                classes: args.classes,
-            };
-            let model = model(&wanted, &selected.device)?;
+            let model = model(weights, &args.model, &selected.device)?;
             let predictor = Predictor {
                 windows: args.windows.settings(&model.config)?,
                 model,
@@ -85,7 +134,7 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     };
     let classes = match &source {
         Predictions::Network(predictor, _) => predictor.model.network.classes(),
-        Predictions::Folder(_) => args.classes.unwrap_or(list.classes.len()),
+        Predictions::Folder(_) => args.model.classes.unwrap_or(list.classes.len()),
     };
     ensure!(
         classes > 1,
@@ -112,7 +161,7 @@ fn inputs(args: &EvaluateArgs, list: &DataList, cases: &[Case]) -> anyhow::Resul
     let mut inputs = Inputs::default();
     inputs.add_list(&args.datalist, list);
     if let Some(weights) = &args.weights {
-        inputs.add_network(weights, args.config.as_deref());
+        inputs.add_network(weights, args.model.config.as_deref());
     }
     if let Some(folder) = &args.predictions {
         for case in cases {

@@ -1,11 +1,12 @@
 //! `finetune`: a new run, or one that goes on.
 
-use crate::cli::args::FinetuneArgs;
+use crate::cli::args::RunArgs;
 use crate::cli::data::{data_list, labelled_sources, settle_intensity};
 use crate::cli::model::starting_weights;
 use crate::cli::output::say;
 use crate::cli::recorder::StageReport;
 use crate::cli::run_folder::LOADED_FILE;
+use crate::cli::settings::Settings;
 use crate::cli::summary::{RunSummary, Scores, scores};
 use crate::cli::training::{self, Prepared, Training};
 use crate::config::FinetuneConfig;
@@ -16,9 +17,17 @@ use crate::report::metrics::Record;
 use crate::train::{Control, Finetuning, Outcome};
 use crate::weights::Values;
 use anyhow::ensure;
-use clap::ArgMatches;
+use clap::{ArgMatches, Args};
 use std::path::Path;
 use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(super) struct FinetuneArgs {
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
+    settings: Settings<FinetuneConfig>,
+}
 
 pub(super) fn run(args: &FinetuneArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
     training::run::<Finetune>(&args.run, flags)

@@ -24,6 +24,7 @@ mod settings;
 mod signal;
 mod summary;
 mod training;
+mod windows;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};

@@ -1,7 +1,8 @@
 //! Weights by what a user names: a run's folder, safetensors, a PyTorch file.
 
-use crate::cli::args::{Grid, ModelArgs};
+use crate::cli::args::ModelSettings;
 use crate::cli::loaded::Loaded;
+use crate::cli::windows::Grid;
 use crate::config::{FinetuneConfig, IntensityMode, Preset, StageConfig};
 use crate::infer::{InferError, Probabilities, SlidingWindow, segment, segment_input};
 use crate::nn::{Segmenter, VitConfig};
@@ -202,16 +203,15 @@ impl Predictor {
 }
 
 /// Loads a fine-tuned network: from a run's folder with its own settings, or from a file with those of a preset.
-pub(super) fn model(args: &ModelArgs, device: &Device) -> anyhow::Result<Model> {
-    let path = &args.weights;
+pub(super) fn model(path: &Path, given: &ModelSettings, device: &Device) -> anyhow::Result<Model> {
     let beside = config_beside(path);
-    if beside.exists() && (args.preset.is_some() || args.config.is_some()) {
+    if beside.exists() && (given.preset.is_some() || given.config.is_some()) {
         log::warn!(
             "{} is not used: sizes and transforms are those of --preset and --config",
             beside.display()
         );
     }
-    let mut config: FinetuneConfig = match (&args.preset, &args.config) {
+    let mut config: FinetuneConfig = match (&given.preset, &given.config) {
         (Some(name), None) => name.parse::<Preset>()?.settings()?,
         (Some(name), Some(file)) => {
             let base: FinetuneConfig = name.parse::<Preset>()?.settings()?;
@@ -225,8 +225,8 @@ pub(super) fn model(args: &ModelArgs, device: &Device) -> anyhow::Result<Model> 
             path.display()
         ),
     };
-    if args.classes.is_some() {
-        config.decoder.classes = args.classes;
+    if given.classes.is_some() {
+        config.decoder.classes = given.classes;
     }
     config.validate()?;
     let file = weights_file(path, &[Finetuning::EXPORT])?;

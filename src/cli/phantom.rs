@@ -1,14 +1,31 @@
 //! `phantom`: synthetic cases as files.
 
-use crate::cli::args::PhantomArgs;
 use crate::cli::output::say;
 use crate::dataset::phantom::{ORGAN_NAMES, PhantomSpec, abdomen};
 use crate::dataset::{Case, DataList, LIST_FILE};
 use crate::platform;
 use crate::volume::{self, Datatype};
 use anyhow::{Context, ensure};
+use clap::Args;
 use rayon::prelude::*;
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(super) struct PhantomArgs {
+    /// Folder to write to: images/, labels/ and dataset.json
+    #[arg(long, value_name = "DIR", default_value = "phantoms")]
+    out: PathBuf,
+    /// How many cases
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    cases: u64,
+    /// Seed of the first case; the others count on
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Make small cases of 4 mm voxels, as the quickstart trains on
+    #[arg(long)]
+    small: bool,
+}
 
 /// What the list says of itself.
 const NAME: &str = "Hounsfield phantoms";

@@ -5,11 +5,12 @@ mod picture;
 mod probabilities;
 mod targets;
 
-use crate::cli::args::{Grid, PredictArgs};
+use crate::cli::args::{DeviceArgs, ModelSettings};
 use crate::cli::model::{Predictor, model};
 use crate::cli::output::{duration, print, say};
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::training::ready_device;
+use crate::cli::windows::{Grid, WindowArgs};
 use crate::infer::{Connectivity, InferError, Probabilities, keep_largest_components};
 use crate::metric::volumes_ml;
 use crate::nn::Precision;
@@ -17,6 +18,7 @@ use crate::platform::Instant;
 use crate::train::Control;
 use crate::transform::Prepared;
 use crate::volume::{self, Datatype, NiftiImage};
+use clap::Args;
 use grid::OutputGrid;
 use indicatif::ProgressBar;
 use picture::{displayed, draw};
@@ -25,6 +27,43 @@ use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use targets::{check, check_probabilities, jobs};
+
+#[derive(Debug, Args)]
+pub(super) struct PredictArgs {
+    /// Folder of a fine-tuning run, or a weights file: safetensors or PyTorch
+    #[arg(long, value_name = "PATH")]
+    weights: PathBuf,
+    #[command(flatten)]
+    model: ModelSettings,
+    /// Image, or a folder of images (label maps that lie in it are segmented too)
+    #[arg(long, value_name = "PATH")]
+    input: PathBuf,
+    /// Label map to write, or a folder for those of a folder
+    #[arg(long, value_name = "PATH")]
+    output: PathBuf,
+    /// Replace label maps that are not as this program wrote them; its own are replaced anyway
+    #[arg(long)]
+    overwrite: bool,
+    /// The label map's voxels
+    #[arg(long, value_enum, default_value = "input")]
+    grid: Grid,
+    #[command(flatten)]
+    windows: WindowArgs,
+    /// Keep only the largest connected component of each label
+    #[arg(long)]
+    largest_component: bool,
+    /// Folder for the probabilities of every class, a volume each, on the label map's voxels: those of the network's grid, interpolated (labels are the best of interpolated logits, so at edges the two may differ); asks every window, as --keep-air does
+    #[arg(long, value_name = "DIR")]
+    probabilities: Option<PathBuf>,
+    /// Draw the image with its labels
+    #[arg(long, value_name = "PICTURE")]
+    picture: Option<PathBuf>,
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// Print volumes in mL and times as JSON
+    #[arg(long)]
+    json: bool,
+}
 
 #[derive(Serialize)]
 struct Report {
@@ -50,7 +89,7 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let control = Control::default();
     stop_on_interrupt(&control, "stopping after this window")?;
     let selected = ready_device(args.device.device, Precision::F32)?;
-    let model = model(&args.model, &selected.device)?;
+    let model = model(&args.weights, &args.model, &selected.device)?;
     let mut windows = args.windows.settings(&model.config)?;
     say(&model.report.to_string());
     if let Some(folder) = &args.probabilities {
@@ -71,7 +110,7 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     };
     let report = Report {
         device: selected.description,
-        weights: args.model.weights.clone(),
+        weights: args.weights.clone(),
         cases,
     };
     if args.json {

@@ -1,9 +1,10 @@
 //! `pretrain`: a new run, or one that goes on.
 
-use crate::cli::args::PretrainArgs;
+use crate::cli::args::RunArgs;
 use crate::cli::data::{data_list, image_sources, settle_intensity};
 use crate::cli::output::say;
 use crate::cli::recorder::StageReport;
+use crate::cli::settings::Settings;
 use crate::cli::summary::{RunSummary, Scores, scores};
 use crate::cli::training::{self, Prepared, Training};
 use crate::config::PretrainConfig;
@@ -11,9 +12,17 @@ use crate::dataset::DataList;
 use crate::report::curves::{PretrainingSeries, pretraining};
 use crate::report::metrics::Record;
 use crate::train::{Control, Outcome, Pretraining, Task};
-use clap::ArgMatches;
+use clap::{ArgMatches, Args};
 use std::path::Path;
 use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(super) struct PretrainArgs {
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
+    settings: Settings<PretrainConfig>,
+}
 
 pub(super) fn run(args: &PretrainArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
     training::run::<Pretrain>(&args.run, flags)

@@ -1,19 +1,34 @@
 //! `preview`: the views of a volume, without training.
 
 use crate::augment::{RandomKey, Stage, Transform, views};
-use crate::cli::args::PreviewArgs;
+use crate::cli::args::SettingsSource;
 use crate::cli::data::{data_list, settle_intensity, warn_of_other_scale};
 use crate::cli::inputs::Inputs;
 use crate::cli::output::say;
-use crate::cli::settings::layered;
+use crate::cli::settings::{Settings, layered};
 use crate::config::{IntensityMode, PretrainConfig};
 use crate::dataset::phantom::{PhantomSpec, abdomen};
 use crate::dataset::prepare_file;
 use crate::platform;
 use crate::report::labels::labelled_picture;
 use crate::train::Picture;
-use clap::ArgMatches;
+use clap::{ArgMatches, Args};
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(super) struct PreviewArgs {
+    /// The volume to draw [default: a phantom]
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// The picture to write
+    #[arg(long, value_name = "FILE", default_value = "preview.png")]
+    out: PathBuf,
+    #[command(flatten)]
+    source: SettingsSource,
+    #[command(flatten)]
+    settings: Settings<PretrainConfig>,
+}
 
 pub(super) fn run(args: &PreviewArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
     let (mut config, _): (PretrainConfig, _) = layered(&args.source, flags, None)?;

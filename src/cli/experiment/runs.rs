@@ -1,6 +1,6 @@
 //! The runs of an experiment, each brought to its end once.
 
-use crate::cli::args::{Grid, ModelArgs};
+use crate::cli::args::ModelSettings;
 use crate::cli::evaluate::{Predictions, evaluation};
 use crate::cli::experiment::folder::RUNS;
 use crate::cli::experiment::trial::Trial;
@@ -13,6 +13,7 @@ use crate::cli::progress::{Job, Progress};
 use crate::cli::resumed::{check_begun, check_finished, make_absolute, same_cases};
 use crate::cli::run_folder::{SUMMARY_FILE, reopen};
 use crate::cli::training::{Place, Training, carry_out};
+use crate::cli::windows::Grid;
 use crate::config::{ExperimentPlan, PretrainConfig, StageConfig};
 use crate::dataset::case_names;
 use crate::device::Selected;
@@ -228,13 +229,7 @@ impl<'a> Runner<'a> {
             return Ok(Some(found));
         }
         say(&format!("scoring {} test cases", list.test.len()));
-        let wanted = ModelArgs {
-            weights: folder.to_owned(),
-            preset: None,
-            config: None,
-            classes: None,
-        };
-        let model = model(&wanted, &self.selected.device)?;
+        let model = model(folder, &ModelSettings::default(), &self.selected.device)?;
         let predictor = Predictor {
             windows: SlidingWindow {
                 overlap: plan.scoring.overlap,

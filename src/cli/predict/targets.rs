@@ -1,7 +1,7 @@
 //! What a call of `predict` reads and writes, checked before the work, so that it is not in vain.
 
+use super::PredictArgs;
 use super::probabilities::of_class;
-use crate::cli::args::PredictArgs;
 use crate::cli::inputs::Inputs;
 use crate::dataset::{DataList, case_name};
 use crate::volume;
@@ -45,7 +45,7 @@ pub(super) fn jobs(args: &PredictArgs) -> anyhow::Result<Vec<(PathBuf, PathBuf)>
 pub(super) fn check(args: &PredictArgs, jobs: &[(PathBuf, PathBuf)]) -> anyhow::Result<Inputs> {
     let mut inputs = Inputs::default();
     inputs.add(jobs.iter().map(|(input, _)| input));
-    inputs.add_network(&args.model.weights, args.model.config.as_deref());
+    inputs.add_network(&args.weights, args.model.config.as_deref());
     let outputs = || jobs.iter().map(|(_, output)| output);
     for output in outputs().chain(&args.picture) {
         inputs.refuse_overwriting(output)?;
