@@ -22,14 +22,14 @@ impl Named for VisionTransformer {}
 impl Named for ViTAutoEncoder {
     /// The original keeps the transformer's parameters at the root.
     fn parameter_name(path: &str) -> String {
-        path.strip_prefix("vit.").unwrap_or(path).to_owned()
+        path.strip_prefix(ENCODER).unwrap_or(path).to_owned()
     }
 }
 
 impl Named for Unetr {
     /// The original numbers its encoders and decoders by level and wraps every convolution in a layer.
     fn parameter_name(path: &str) -> String {
-        if path.starts_with("vit.") {
+        if path.starts_with(ENCODER) {
             return path.to_owned();
         }
         let mut parts: Vec<String> = path.split('.').map(str::to_owned).collect();

@@ -9,7 +9,7 @@ use hounsfield::device::{Selected, check_precision};
 use hounsfield::nn::{Precision, Restoration, Segmenter};
 use hounsfield::report::montage::label_colour;
 use hounsfield::weights::{
-    self, Need, TransferError, TransferOptions, TransferReport, Values, WeightsFile, transfer,
+    self, HEAD, Need, TransferError, TransferOptions, TransferReport, Values, WeightsFile, transfer,
 };
 use std::rc::Rc;
 
@@ -191,10 +191,11 @@ impl Model {
 
 /// Settings to try for a file that comes without any.
 fn candidates(file: &WeightsFile<'_>, known: Option<&FinetuneConfig>) -> Vec<FinetuneConfig> {
+    let last = format!("{HEAD}conv.conv.bias");
     let out = file
         .tensors
         .iter()
-        .find(|t| t.name.ends_with("out.conv.conv.bias"));
+        .find(|t| t.name.ends_with(last.as_str()));
     let classes = out.and_then(|tensor| tensor.shape.first().copied());
     let presets = Preset::ALL
         .iter()

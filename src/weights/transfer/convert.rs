@@ -1,8 +1,8 @@
 //! One weights file to another, under the names of MONAI.
 
 use super::encoder::{axes, encoder_names};
-use super::names::{NetworkKind, POSITIONS, Part, is_unused_convolution};
-use super::plan::{Fitted, Sorted, sort};
+use super::names::{NetworkKind, POSITIONS, Part};
+use super::plan::{Sorted, Used, sort};
 use super::report::{Origin, Reasoned, reasoned, write_groups};
 use super::unused::{MonaiVersion, unused_tensors};
 use super::{PatchGrids, TransferError};
@@ -119,18 +119,9 @@ fn plain(
     let Sorted {
         network,
         origin,
-        mut used,
-        mut dropped,
+        used,
+        dropped,
     } = sort(file)?;
-    let unused: Vec<String> = used
-        .keys()
-        .filter(|name| is_unused_convolution(name))
-        .cloned()
-        .collect();
-    for name in unused {
-        used.remove(&name);
-        dropped.push(reasoned(name, "convolution that was never used"));
-    }
     // A U-Net has no encoder of this kind.
     if !options.allow_partial && network.kind != NetworkKind::Unet {
         check_complete(
@@ -149,21 +140,7 @@ fn plain(
     };
     let mut parameters = Vec::with_capacity(used.len());
     for (bare, source) in &used {
-        let mut shape = source.tensor.shape.clone();
-        if source.part == Part::Encoder && shape.len() != axes(bare, source.perceptron) {
-            return Err(TransferError::NoWeights {
-                name: source.tensor.name.clone(),
-                found: shape,
-            });
-        }
-        if let (POSITIONS, Some(grids), [_, patches, _]) =
-            (bare.as_str(), &options.positions, &mut shape[..])
-        {
-            *patches = grids
-                .to
-                .iter()
-                .fold(1, |n: usize, axis| n.saturating_mul(*axis));
-        }
+        let shape = written_shape(bare, source, options.positions.as_ref())?;
         let (_, own) = network.part(&source.tensor.name);
         let name = network.plain_name(source.part, own);
         // A linear layer keeps its name and shape.
@@ -171,17 +148,7 @@ fn plain(
             true => source.typed(source.values()?)?,
             false => source.fit(bare, &shape, options.positions.as_ref())?,
         };
-        let values = match fitted {
-            Fitted::Same(values) => values,
-            Fitted::Converted(values, how) => {
-                report.converted.push(reasoned(&name, how));
-                values
-            }
-            Fitted::Resized(values, how) => {
-                report.resized.push(reasoned(&name, how));
-                values
-            }
-        };
+        let values = fitted.note(&name, &mut report.converted, &mut report.resized);
         parameters.push((ParameterInfo { name, shape }, values));
     }
     if let Some(version) = options.monai {
@@ -197,6 +164,28 @@ fn plain(
     report.tensors = parameters.len();
     report.numbers = parameters.iter().map(|(_, values)| values.len()).sum();
     Ok((parameters, report))
+}
+
+/// The shape that a tensor is written in: its own, or that of position embeddings of the grid that is asked for.
+fn written_shape(
+    name: &str,
+    source: &Used<'_, '_>,
+    positions: Option<&PatchGrids>,
+) -> Result<Vec<usize>, TransferError> {
+    let mut shape = source.tensor.shape.clone();
+    if source.part == Part::Encoder && shape.len() != axes(name, source.perceptron) {
+        return Err(TransferError::NoWeights {
+            name: source.tensor.name.clone(),
+            found: shape,
+        });
+    }
+    if let (POSITIONS, Some(grids), [_, patches, _]) = (name, positions, &mut shape[..]) {
+        *patches = grids
+            .to
+            .iter()
+            .fold(1, |n: usize, axis| n.saturating_mul(*axis));
+    }
+    Ok(shape)
 }
 
 /// Checks that every tensor of the transformer is there.

@@ -22,9 +22,10 @@ pub use unused::MonaiVersion;
 
 use crate::weights::source::WeightsFile;
 use crate::weights::{HEAD, ParameterInfo, Values};
-use names::{Part, Recognised, is_unused_convolution, recognise};
-use plan::{Fitted, Sorted, sort};
+use names::{Part, Recognised};
+use plan::{Fitted, Sorted, Used, network_of, sort};
 use report::reasoned;
+use std::collections::BTreeMap;
 
 /// Grids of patches between which position embeddings are interpolated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,13 +68,7 @@ pub fn transfer(
     options: &TransferOptions,
 ) -> Result<(Values, TransferReport), TransferError> {
     let names: Vec<&str> = network.iter().map(|p| p.name.as_str()).collect();
-    let target = recognise(&names)
-        .ok()
-        .flatten()
-        .ok_or_else(|| TransferError::Unrecognised {
-            tensors: names.len(),
-            first: names.first().map_or_else(String::new, |n| (*n).to_owned()),
-        })?;
+    let target = network_of(&names)?;
     let Sorted {
         origin,
         mut used,
@@ -115,51 +110,51 @@ pub fn transfer(
             }
             Err(error) => return Err(error),
         };
-        let taken = match fitted {
-            Fitted::Same(values) => {
-                report.taken.push(name.clone());
-                values
-            }
-            Fitted::Converted(values, how) => {
-                report.converted.push(reasoned(name, how));
-                values
-            }
-            Fitted::Resized(values, how) => {
-                report.resized.push(reasoned(name, how));
-                values
-            }
-        };
+        if matches!(fitted, Fitted::Same(_)) {
+            report.taken.push(name.clone());
+        }
+        let taken = fitted.note(name, &mut report.converted, &mut report.resized);
         report.encoder_taken += usize::from(is_encoder);
         report.numbers += taken.len();
         values.insert(name.clone(), taken);
     }
 
     missing.check(&report, &target, options)?;
-    let left: Vec<_> = used.into_iter().collect();
-    let strict: Vec<&str> = left
-        .iter()
-        .filter(|(bare, source)| {
-            let decoder = source.part == Part::Decoder && options.need == Need::All;
-            (source.part == Part::Encoder || decoder) && !is_unused_convolution(bare)
-        })
-        .map(|(_, source)| source.tensor.name.as_str())
-        .collect();
-    if let Some(first) = strict.first().filter(|_| !options.allow_partial) {
+    report.dropped.extend(left_over(&used, options)?);
+    Ok((values, report))
+}
+
+/// Why the tensors of a file that a network has no place for are left out.
+///
+/// # Errors
+/// [`TransferError::LeftOver`] where they are of the part that is needed.
+fn left_over(
+    used: &BTreeMap<String, Used<'_, '_>>,
+    options: &TransferOptions,
+) -> Result<Vec<Reasoned>, TransferError> {
+    let needed = |source: &&Used<'_, '_>| match source.part {
+        Part::Encoder => true,
+        Part::Decoder => options.need == Need::All,
+        _ => false,
+    };
+    let mut strict = used.values().filter(needed);
+    if !options.allow_partial
+        && let Some(first) = strict.next()
+    {
         return Err(TransferError::LeftOver {
-            first: (*first).to_owned(),
-            count: strict.len(),
+            first: first.tensor.name.clone(),
+            count: strict.count() + 1,
         });
     }
-    report.dropped.extend(left.iter().map(|(bare, source)| {
+    let dropped = used.values().map(|source| {
         let why = match source.part {
             Part::Head => "reconstruction head",
-            Part::Decoder if is_unused_convolution(bare) => "convolution that was never used",
             Part::Decoder => "segmentation decoder",
             _ => "the network has no such tensor",
         };
         reasoned(&source.tensor.name, why)
-    }));
-    Ok((values, report))
+    });
+    Ok(dropped.collect())
 }
 
 /// Tensors of the network that are not in the file.

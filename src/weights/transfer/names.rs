@@ -1,5 +1,6 @@
 //! What the names of a set of tensors say: which network it is, under which prefix, and what each tensor is for.
 
+use crate::weights::ENCODER;
 use std::collections::BTreeSet;
 
 /// Networks that are recognised by their names.
@@ -104,7 +105,7 @@ pub(super) fn recognise(names: &[&str]) -> Result<Option<Recognised>, [String; 2
         })
     };
     let outer = vit
-        .strip_suffix("vit.")
+        .strip_suffix(ENCODER)
         .filter(|outer| outer.is_empty() || outer.ends_with('.'));
     let (kind, root) = match outer {
         Some(outer) if has(outer, Some(Part::Decoder)) => (NetworkKind::Unetr, outer),
@@ -148,7 +149,7 @@ impl Recognised {
     /// The name of a tensor in a file without prefixes.
     pub(super) fn plain_name(&self, part: Part, bare: &str) -> String {
         match (self.kind, part) {
-            (NetworkKind::Unetr, Part::Encoder) => format!("vit.{bare}"),
+            (NetworkKind::Unetr, Part::Encoder) => format!("{ENCODER}{bare}"),
             _ => bare.to_owned(),
         }
     }
@@ -156,6 +157,9 @@ impl Recognised {
 
 /// What a tensor outside the transformer is for.
 fn convolution(name: &str) -> Option<Part> {
+    if is_unused_convolution(name) {
+        return Some(Part::Unused("convolution that was never used"));
+    }
     let first = name.split('.').next().unwrap_or_default();
     match first {
         "conv3d_transpose" | "conv3d_transpose_1" => Some(Part::Head),
@@ -185,7 +189,7 @@ fn transformer(name: &str) -> Part {
 
 /// Whether a convolution of UNETR is one of those that MONAI 0.7 and 0.8 registered and never used: `conv3` of
 /// residual blocks that keep the number of channels.
-pub(super) fn is_unused_convolution(name: &str) -> bool {
+fn is_unused_convolution(name: &str) -> bool {
     (name.starts_with("encoder2.blocks.") || name.starts_with("encoder3.blocks."))
         && name.ends_with(".conv3.conv.weight")
 }
@@ -260,6 +264,10 @@ mod tests {
             part("module.encoder1.layer.conv1.conv.weight"),
             (Part::Decoder, "encoder1.layer.conv1.conv.weight")
         );
+        assert!(matches!(
+            part("module.encoder2.blocks.0.1.conv3.conv.weight").0,
+            Part::Unused(_)
+        ));
         assert_eq!(part("module.vit.norm.bias"), (Part::Encoder, "norm.bias"));
         assert_eq!(part("module.loss.scale").0, Part::Other);
         assert!(matches!(

@@ -24,18 +24,26 @@ pub(super) struct Used<'s, 'a> {
     pub(super) perceptron: bool,
 }
 
-/// Sorts the tensors of a file.
+/// The network that tensors of these names make.
 ///
 /// # Errors
 /// [`TransferError::Unrecognised`] and [`TransferError::Ambiguous`].
-pub(super) fn sort<'s, 'a>(file: &'s WeightsFile<'a>) -> Result<Sorted<'s, 'a>, TransferError> {
-    let names: Vec<&str> = file.tensors.iter().map(|t| t.name.as_str()).collect();
-    let network = recognise(&names)
+pub(super) fn network_of(names: &[&str]) -> Result<Recognised, TransferError> {
+    recognise(names)
         .map_err(|[first, second]| TransferError::Ambiguous { first, second })?
         .ok_or_else(|| TransferError::Unrecognised {
             tensors: names.len(),
             first: names.first().map_or_else(String::new, |n| (*n).to_owned()),
-        })?;
+        })
+}
+
+/// Sorts the tensors of a file.
+///
+/// # Errors
+/// Those of [`network_of`].
+pub(super) fn sort<'s, 'a>(file: &'s WeightsFile<'a>) -> Result<Sorted<'s, 'a>, TransferError> {
+    let names: Vec<&str> = file.tensors.iter().map(|t| t.name.as_str()).collect();
+    let network = network_of(&names)?;
     let mut used = BTreeMap::new();
     let mut dropped = Vec::new();
     for tensor in &file.tensors {
@@ -79,6 +87,28 @@ pub(super) enum Fitted {
     Same(Vec<f32>),
     Converted(Vec<f32>, String),
     Resized(Vec<f32>, String),
+}
+
+impl Fitted {
+    /// The numbers. What was done to the tensor of this name is noted in the list of its kind.
+    pub(super) fn note(
+        self,
+        name: &str,
+        converted: &mut Vec<Reasoned>,
+        resized: &mut Vec<Reasoned>,
+    ) -> Vec<f32> {
+        match self {
+            Fitted::Same(values) => values,
+            Fitted::Converted(values, how) => {
+                converted.push(reasoned(name, how));
+                values
+            }
+            Fitted::Resized(values, how) => {
+                resized.push(reasoned(name, how));
+                values
+            }
+        }
+    }
 }
 
 impl Used<'_, '_> {
