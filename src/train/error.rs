@@ -50,9 +50,9 @@ pub enum TrainError {
     /// A mistake of this program.
     #[error("this should not happen: {0}; the last checkpoint is intact, please report it")]
     Internal(&'static str),
-    /// The loss was not a number for too long.
+    /// The gradients were not finite for too long.
     #[error(
-        "the loss was not finite for {count} steps in a row, last at step {step}: lower the learning rate or clip the gradients; the last checkpoint is intact"
+        "the gradients were not finite for {count} steps in a row, last at step {step}: lower the learning rate, clip the gradients, or train in f32; the last checkpoint is intact"
     )]
     NotFinite {
         /// Steps in a row.

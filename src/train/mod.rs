@@ -1,6 +1,7 @@
 //! Training: one asynchronous loop for every stage, for the terminal, the page and the tests. It emits events and
 //! never blocks on the device.
 
+mod calendar;
 mod checkpoint;
 mod checksum;
 mod class_prior;
@@ -16,6 +17,7 @@ mod run;
 mod saving;
 mod scale;
 mod segmentation_validation;
+mod skips;
 mod state;
 mod task;
 

@@ -4,8 +4,10 @@ use crate::config::StageConfig;
 use crate::dataset::Prefetch;
 use crate::optim::{Schedule, gain};
 use crate::platform::{self, Instant};
+use crate::train::calendar::Calendar;
 use crate::train::readings::{Pending, Readings};
 use crate::train::saving::{save_best, save_last};
+use crate::train::skips::Skips;
 use crate::train::{
     Checkpoint, Control, Event, LossScale, Observer, Progress, Task, TrainError, TrainState,
 };
@@ -55,19 +57,17 @@ pub async fn train<T: Task>(
         .sum();
     observer.event(&Event::Started {
         step: runner.progress.step,
-        total_steps: runner.total,
-        steps_per_epoch: runner.per_epoch,
+        total_steps: runner.calendar.total,
+        steps_per_epoch: runner.calendar.per_epoch,
         parameters,
     })?;
     runner.train(observer).await?;
     let progress = &runner.progress;
-    let complete = progress.step >= runner.total && progress.validated == progress.step;
-    runner.save_at_end(observer).await?;
-    if complete && runner.broken() {
-        return Err(TrainError::NotFinite {
-            count: runner.progress.skipped_in_a_row,
-            step: runner.progress.step,
-        });
+    let complete = progress.step >= runner.calendar.total && progress.validated == progress.step;
+    // A step that was skipped last is no reason to lose those before it.
+    runner.save_unless(Skips::broken, observer).await?;
+    if complete {
+        runner.skips.check(&runner.progress)?;
     }
     observer.event(&Event::Ended {
         step: runner.progress.step,
@@ -75,7 +75,7 @@ pub async fn train<T: Task>(
     })?;
     Ok(Outcome {
         progress: runner.progress,
-        total_steps: runner.total,
+        total_steps: runner.calendar.total,
         parameters,
         complete,
     })
@@ -89,8 +89,8 @@ struct Runner<T: Task> {
     device: Device,
     folder: Option<PathBuf>,
     schedule: Schedule,
-    total: u64,
-    per_epoch: u64,
+    calendar: Calendar,
+    skips: Skips,
     control: Control,
     /// Taken out only while an update consumes it.
     state: Option<TrainState<T::Network>>,
@@ -102,24 +102,18 @@ struct Runner<T: Task> {
 
 impl<T: Task> Runner<T> {
     fn new(run: Run<T>, control: Control) -> Result<Self, TrainError> {
-        let Run {
-            task,
-            device,
-            folder,
-            resume,
-        } = run;
-        let config = task.config();
+        let (config, device) = (run.task.config(), run.device);
         config.validate()?;
-        let per_epoch = task.steps_per_epoch();
+        let per_epoch = run.task.steps_per_epoch();
         let total = config.total_steps(per_epoch);
         let zeros = T::zeros(config, &TrainState::<T::Network>::tracked(config, &device))?;
-        let (state, progress) = match resume {
+        let (state, progress) = match run.resume {
             Some(checkpoint) => (
                 TrainState::restore(zeros, config, &device, checkpoint.state)?,
                 checkpoint.manifest.progress,
             ),
             None => (
-                TrainState::new(task.initial(zeros)?, config, &device),
+                TrainState::new(run.task.initial(zeros)?, config, &device),
                 Progress::default(),
             ),
         };
@@ -128,15 +122,15 @@ impl<T: Task> Runner<T> {
             schedule: config.schedule(total),
             readings: Readings::new(config.run().log_every, &device),
             device,
-            folder,
-            total,
-            per_epoch,
+            folder: run.folder,
+            calendar: Calendar::new(config.run(), total, per_epoch),
+            skips: Skips::new(config.run()),
             control,
             state: Some(state),
             progress,
             saved_at: now,
             counted_at: now,
-            task,
+            task: run.task,
         })
     }
 
@@ -146,42 +140,16 @@ impl<T: Task> Runner<T> {
             .ok_or(TrainError::Internal("an update was cut off"))
     }
 
-    /// The epoch, from 0, of a step, from 1.
-    fn epoch_of(&self, step: u64) -> u64 {
-        (step - 1) / self.per_epoch
-    }
-
-    /// Whether the last steps were skipped so that the weights may be no good. In half precision single steps are
-    /// skipped in the course of things, while the scale of the loss is found.
-    fn doubtful(&self) -> bool {
-        let scaled = self
-            .state
-            .as_ref()
-            .is_some_and(|state| state.scale.is_some());
-        let harmless = if scaled { self.most_skipped() - 1 } else { 0 };
-        self.progress.skipped_in_a_row > harmless
-    }
-
-    /// Whether so many steps were skipped in a row that a run ends.
-    fn broken(&self) -> bool {
-        self.progress.skipped_in_a_row >= self.most_skipped()
-    }
-
-    /// Skipped steps in a row that end a run.
-    fn most_skipped(&self) -> u64 {
-        self.task.config().run().max_skipped.max(1)
-    }
-
     async fn train(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
         // A run stopped between an epoch's last step and its validation makes up for it.
         self.validate_if_due(observer).await?;
         // A checkpoint before the first step: whatever happens from here on, the run can go on, and a disk without
         // room is found now.
         if self.progress.step == 0 {
-            self.save(observer).await?;
+            self.save_unless(Skips::doubtful, observer).await?;
         }
         let workers = self.task.config().data().threads();
-        let steps = self.progress.step..self.total;
+        let steps = self.progress.step..self.calendar.total;
         let depth = workers.saturating_add(1).min(MOST_AHEAD);
         let loader = Prefetch::new(workers.min(depth), depth, steps, self.task.batches());
         for batch in loader {
@@ -190,14 +158,14 @@ impl<T: Task> Runner<T> {
                 break;
             }
             self.step(&batch?)?;
-            if self.validation_due() || self.readings.due() {
+            if self.calendar.validates_after(self.progress.step) || self.readings.due() {
                 self.read_losses(observer).await?;
             }
             self.validate_if_due(observer).await?;
             if self.saved_at.elapsed().as_secs_f64()
                 >= 60.0 * self.task.config().run().checkpoint_minutes
             {
-                self.save(observer).await?;
+                self.save_unless(Skips::doubtful, observer).await?;
             }
         }
         self.read_losses(observer).await
@@ -218,7 +186,7 @@ impl<T: Task> Runner<T> {
         let rate = self.schedule.rate(self.progress.step);
         self.state = Some(state.update(output.gradients, &gain.factor, rate));
         self.progress.step += 1;
-        let epoch = self.epoch_of(self.progress.step);
+        let epoch = self.calendar.epoch_of(self.progress.step);
         self.readings.push(Pending {
             step: self.progress.step,
             epoch,
@@ -234,47 +202,20 @@ impl<T: Task> Runner<T> {
         let Some(reading) = self.readings.read(self.task.loss_names()).await? else {
             return Ok(());
         };
-        for step in &reading.losses {
-            self.progress.skipped += u64::from(step.skipped);
-            self.progress.skipped_in_a_row = match step.skipped {
-                true => self.progress.skipped_in_a_row + 1,
-                false => 0,
-            };
-        }
+        Skips::count(&mut self.progress, &reading.losses);
         observer.event(&Event::Steps {
             losses: &reading.losses,
             crops_per_second: reading.crops_per_second,
         })?;
-        if self.broken() {
-            return Err(TrainError::NotFinite {
-                count: self.progress.skipped_in_a_row,
-                step: self.progress.step,
-            });
-        }
-        Ok(())
-    }
-
-    /// Whether a validation belongs after the steps done: at the end and, as the settings say, after a number of steps
-    /// or after the first epoch and every so many epochs from there.
-    fn validation_due(&self) -> bool {
-        let step = self.progress.step;
-        if step == 0 || step == self.total {
-            return step > 0;
-        }
-        let run = self.task.config().run();
-        if run.validation_steps > 0 {
-            return step.is_multiple_of(run.validation_steps);
-        }
-        let epoch = self.epoch_of(step);
-        step.is_multiple_of(self.per_epoch) && epoch.is_multiple_of(run.validation_interval)
+        self.skips.check(&self.progress)
     }
 
     async fn validate_if_due(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
         let step = self.progress.step;
-        if !self.validation_due() || self.progress.validated == step {
+        if !self.calendar.validates_after(step) || self.progress.validated == step {
             return Ok(());
         }
-        let epoch = self.epoch_of(step);
+        let epoch = self.calendar.epoch_of(step);
         let network = self.state()?.evaluated();
         let found = self
             .task
@@ -308,25 +249,20 @@ impl<T: Task> Runner<T> {
         Ok(())
     }
 
+    /// Saves what is trained but for weights that the skipped steps count against: they must not replace good ones.
+    async fn save_unless(
+        &mut self,
+        against: fn(&Skips, &Progress) -> bool,
+        observer: &mut dyn Observer,
+    ) -> Result<(), TrainError> {
+        self.read_losses(observer).await?;
+        match against(&self.skips, &self.progress) {
+            true => Ok(()),
+            false => self.write(observer).await,
+        }
+    }
+
     /// Writes `checkpoints/last` and keeps the one before as `checkpoints/previous`.
-    async fn save(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
-        self.read_losses(observer).await?;
-        // Weights in doubt must not replace good ones.
-        match self.doubtful() {
-            true => Ok(()),
-            false => self.write(observer).await,
-        }
-    }
-
-    /// As [`Self::save`], at the end: a step that was skipped last is no reason to lose those before it.
-    async fn save_at_end(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
-        self.read_losses(observer).await?;
-        match self.broken() {
-            true => Ok(()),
-            false => self.write(observer).await,
-        }
-    }
-
     async fn write(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
         self.progress.seconds += self.counted_at.elapsed().as_secs_f64();
         self.counted_at = Instant::now();

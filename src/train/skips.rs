@@ -1,0 +1,134 @@
+//! Steps that were skipped because their gradients were not finite, and how many of them a run bears.
+
+use crate::config::RunConfig;
+use crate::nn::Precision;
+use crate::train::{Progress, StepLosses, TrainError};
+
+/// How many skipped steps in a row a run bears.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Skips {
+    /// So many end it.
+    most: u64,
+    /// So many say nothing against the weights.
+    harmless: u64,
+}
+
+impl Skips {
+    /// What these settings allow. In half precision single steps are skipped in the course of things, while the scale
+    /// of the loss is found.
+    pub(super) fn new(run: &RunConfig) -> Self {
+        let most = run.max_skipped.max(1);
+        let harmless = match run.precision {
+            Precision::F16 => most - 1,
+            Precision::F32 => 0,
+        };
+        Skips { most, harmless }
+    }
+
+    /// Counts the skipped ones among steps that were read back, given in order.
+    pub(super) fn count(progress: &mut Progress, steps: &[StepLosses]) {
+        for step in steps {
+            progress.skipped += u64::from(step.skipped);
+            progress.skipped_in_a_row = match step.skipped {
+                true => progress.skipped_in_a_row + 1,
+                false => 0,
+            };
+        }
+    }
+
+    /// Whether the last steps were skipped so that the weights may be no good.
+    pub(super) fn doubtful(&self, progress: &Progress) -> bool {
+        progress.skipped_in_a_row > self.harmless
+    }
+
+    /// Whether so many steps were skipped in a row that the run ends.
+    pub(super) fn broken(&self, progress: &Progress) -> bool {
+        progress.skipped_in_a_row >= self.most
+    }
+
+    /// Ends a run that only skips.
+    ///
+    /// # Errors
+    /// [`TrainError::NotFinite`] where it is [broken](Self::broken).
+    pub(super) fn check(&self, progress: &Progress) -> Result<(), TrainError> {
+        match self.broken(progress) {
+            true => Err(TrainError::NotFinite {
+                count: progress.skipped_in_a_row,
+                step: progress.step,
+            }),
+            false => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn skips(max_skipped: u64, precision: Precision) -> Skips {
+        Skips::new(&RunConfig {
+            max_skipped,
+            precision,
+            ..RunConfig::default()
+        })
+    }
+
+    /// A run after so many skipped steps in a row.
+    fn after(skipped_in_a_row: u64) -> Progress {
+        Progress {
+            step: 7,
+            skipped_in_a_row,
+            ..Progress::default()
+        }
+    }
+
+    #[test]
+    fn skipped_steps_are_counted_and_a_good_one_ends_a_row() {
+        let step = |(step, skipped): (u64, bool)| StepLosses {
+            step,
+            epoch: 0,
+            losses: Vec::new(),
+            gradient_norm: if skipped { f32::NAN } else { 1.0 },
+            learning_rate: 0.1,
+            skipped,
+        };
+        let mut progress = after(2);
+        Skips::count(
+            &mut progress,
+            &[(8, true), (9, false), (10, true)].map(step),
+        );
+        assert_eq!((progress.skipped, progress.skipped_in_a_row), (2, 1));
+        Skips::count(&mut progress, &[(11, true)].map(step));
+        assert_eq!((progress.skipped, progress.skipped_in_a_row), (3, 2));
+    }
+
+    #[test]
+    fn one_skipped_step_casts_doubt_on_weights_in_single_precision() {
+        let skips = skips(3, Precision::F32);
+        assert_eq!([0, 1].map(|n| skips.doubtful(&after(n))), [false, true]);
+        assert_eq!([2, 3].map(|n| skips.broken(&after(n))), [false, true]);
+    }
+
+    #[test]
+    fn in_half_precision_only_what_ends_a_run_casts_doubt() {
+        let skips = skips(3, Precision::F16);
+        assert_eq!([2, 3].map(|n| skips.doubtful(&after(n))), [false, true]);
+        assert_eq!([2, 3].map(|n| skips.broken(&after(n))), [false, true]);
+    }
+
+    #[test]
+    fn no_setting_lets_a_run_end_without_a_skipped_step() {
+        let skips = skips(0, Precision::F16);
+        assert!(!skips.doubtful(&after(0)) && !skips.broken(&after(0)));
+        assert!(skips.broken(&after(1)));
+    }
+
+    #[test]
+    fn a_broken_run_says_how_many_steps_were_skipped_and_where() {
+        let skips = skips(3, Precision::F32);
+        assert!(skips.check(&after(2)).is_ok());
+        let text = skips.check(&after(3)).unwrap_err().to_string();
+        let told = "the gradients were not finite for 3 steps in a row, last at step 7: ";
+        assert!(text.starts_with(told), "{text}");
+    }
+}
