@@ -7,7 +7,7 @@ mod targets;
 
 use crate::cli::args::{DeviceArgs, ModelSettings};
 use crate::cli::model::{Predictor, model};
-use crate::cli::output::{duration, print, say};
+use crate::cli::output::{duration, one_line, print, say};
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::training::ready_device;
 use crate::cli::windows::{Grid, WindowArgs};
@@ -151,7 +151,7 @@ fn all(
             // The others are not to blame.
             Err(error) => {
                 failed += 1;
-                say(&format!("error: {}: {error:#}", input.display()));
+                say(&format!("error: {}: {}", input.display(), one_line(&error)));
             }
         }
     }

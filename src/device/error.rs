@@ -1,5 +1,7 @@
 //! Why a device cannot be used.
 
+use crate::kernels::DeviceLost;
+
 /// A device that does not exist or does not work.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
@@ -39,4 +41,14 @@ pub enum DeviceError {
         /// What was found.
         detail: String,
     },
+}
+
+impl DeviceError {
+    /// A device that was lost in a check of this name.
+    pub(super) fn lost(check: &'static str) -> impl FnOnce(DeviceLost) -> Self {
+        move |lost| DeviceError::SelfTest {
+            check,
+            detail: lost.to_string(),
+        }
+    }
 }

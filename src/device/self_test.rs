@@ -1,7 +1,7 @@
 //! A few operations with known answers: shader errors can otherwise pass in silence.
 
 use crate::device::DeviceError;
-use crate::kernels::{conv3d, gelu, instance_norm, layer_norm, matmul, softmax};
+use crate::kernels::{conv3d, gelu, instance_norm, layer_norm, matmul, read_back, softmax};
 use crate::nn::{Linear, PatchExpansion};
 use burn::Tensor;
 use burn::module::Param;
@@ -39,16 +39,7 @@ pub async fn self_test(device: &Device) -> Result<Vec<CheckResult>, DeviceError>
     ];
     let mut results = Vec::new();
     for (name, (found, expected)) in checks {
-        let fail = |detail: String| DeviceError::SelfTest {
-            check: name,
-            detail,
-        };
-        let found = found
-            .into_data_async()
-            .await
-            .map_err(|e| fail(format!("{e:?}")))?
-            .try_into_vec::<f32>()
-            .map_err(|e| fail(format!("{e:?}")))?;
+        let found = read_back(found).await.map_err(DeviceError::lost(name))?;
         let scale = expected
             .iter()
             .fold(f32::MIN_POSITIVE, |m, e| m.max(e.abs()));
@@ -64,7 +55,10 @@ pub async fn self_test(device: &Device) -> Result<Vec<CheckResult>, DeviceError>
                 }
             });
         if found.len() != expected.len() || error > TOLERANCE {
-            return Err(fail(format!("relative error {error:.1e}")));
+            return Err(DeviceError::SelfTest {
+                check: name,
+                detail: format!("relative error {error:.1e}"),
+            });
         }
         results.push(CheckResult { name, error });
     }

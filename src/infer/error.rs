@@ -1,6 +1,7 @@
 //! Why a prediction was not made.
 
 use crate::infer::WindowError;
+use crate::kernels::DeviceLost;
 use crate::transform::TransformError;
 
 /// A prediction that cannot be made.
@@ -14,7 +15,7 @@ pub enum InferError {
     Transform(#[from] TransformError),
     /// The device failed.
     #[error("the device failed: {0}; begin again, or compute on the CPU")]
-    Device(String),
+    Device(#[from] DeviceLost),
     /// The network's numbers overflowed, or its weights are broken.
     #[error(
         "the network gave numbers that are not finite: its weights are broken, or their products too large for this device; check the weights, or compute on the CPU"

@@ -3,6 +3,7 @@
 
 use crate::infer::slab::Slab;
 use crate::infer::{InferError, WindowPlan};
+use crate::kernels::read_back;
 use crate::nn::Segmenter;
 use crate::platform;
 use crate::volume::Region;
@@ -122,13 +123,7 @@ impl SlidingWindow {
                 continue;
             }
             let input = Tensor::from_data(TensorData::new(input, [1, d, h, w, 1]), device);
-            let logits = self
-                .passes(network, input)
-                .into_data_async()
-                .await
-                .map_err(|e| InferError::Device(format!("{e:?}")))?
-                .try_into_vec::<f32>()
-                .map_err(|e| InferError::Device(format!("{e:?}")))?;
+            let logits = read_back(self.passes(network, input)).await?;
             // They would pass for background.
             if !logits.iter().all(|logit| logit.is_finite()) {
                 return Err(InferError::NotFinite);

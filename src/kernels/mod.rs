@@ -1,6 +1,6 @@
 //! Operations burn 0.22 lacks or does not do exactly, with gradients of their own.
 //!
-//! Each is one public function that means the same on every backend.
+//! Each is one public function that means the same on every backend. So is reading results back.
 
 mod attention;
 mod bias;
@@ -15,6 +15,7 @@ mod instance_norm;
 mod layer_norm;
 mod math;
 mod matmul;
+mod readback;
 mod reduce;
 mod softmax;
 mod update;
@@ -29,6 +30,8 @@ pub use host::is_cpu;
 pub use instance_norm::{InstanceNormBackend, instance_norm};
 pub use layer_norm::{LayerNormBackend, layer_norm};
 pub use matmul::{MatmulBackend, matmul, matmul_transposed};
+pub(crate) use readback::values_of;
+pub use readback::{DeviceLost, read_back, read_back_all};
 pub use reduce::{mean_all, sum_all};
 pub use softmax::{SoftmaxBackend, softmax};
 pub use update::UpdateBackend;

@@ -3,6 +3,7 @@
 use crate::config::SettingsError;
 use crate::dataset::DatasetError;
 use crate::infer::InferError;
+use crate::kernels::DeviceLost;
 use crate::metric::MetricError;
 use crate::nn::ConfigError;
 use crate::train::layout::{CHECKPOINTS, PREVIOUS};
@@ -33,7 +34,7 @@ pub enum TrainError {
     Metric(#[from] MetricError),
     /// The device failed.
     #[error("the device failed: {0}; the last checkpoint is intact, continue with --resume")]
-    Device(String),
+    Device(#[from] DeviceLost),
     /// Nothing to choose the best weights by.
     #[error(
         "no validation case has a voxel of any class but the background, so no weights would score better than others: check the label maps of the validation list"
@@ -95,4 +96,40 @@ pub enum TrainError {
     /// An observer failed, such as the writer of the run's folder.
     #[error("{0}")]
     Observer(String),
+}
+
+impl TrainError {
+    /// Whether the device was lost, whatever it did last: a new one may help, from the last checkpoint on.
+    pub fn is_device_lost(&self) -> bool {
+        matches!(
+            self,
+            TrainError::Device(_)
+                | TrainError::Weights(WeightsError::Device(_))
+                | TrainError::Infer(InferError::Device(_))
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_device_is_told_wherever_it_was_met() {
+        let lost = || DeviceLost("gone".to_owned());
+        for error in [
+            TrainError::from(lost()),
+            TrainError::from(WeightsError::from(lost())),
+            TrainError::from(InferError::from(lost())),
+        ] {
+            assert!(error.is_device_lost(), "{error:?}");
+            assert!(error.to_string().contains("gone"), "{error}");
+        }
+        for error in [
+            TrainError::from(InferError::NotFinite),
+            TrainError::Score { step: 1 },
+        ] {
+            assert!(!error.is_device_lost(), "{error:?}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use crate::augment::Stage;
 use crate::config::{PretrainConfig, StageConfig, ValidationMode};
 use crate::dataset::{BatchSettings, Batches, Draw, TrainingBatch, VolumeSource};
-use crate::kernels::mean_all;
+use crate::kernels::{mean_all, read_back, read_back_all};
 use crate::loss::pretrain_loss;
 use crate::nn::{Restoration, Restorer};
 use crate::platform;
@@ -13,7 +13,7 @@ use crate::train::{Control, Picture, StepOutput, Task, TrainError, Validation};
 use crate::volume::Affine;
 use crate::weights::{self, HEAD};
 use burn::Tensor;
-use burn::tensor::{Device, Transaction};
+use burn::tensor::Device;
 use std::sync::Arc;
 
 /// Pre-training with its settings and data.
@@ -63,8 +63,7 @@ impl Pretraining {
         device: &Device,
         control: &Control,
     ) -> Result<Option<f64>, TrainError> {
-        let mut transaction = Transaction::default();
-        let mut crops = 0usize;
+        let mut errors = Vec::new();
         for step in 0..self.validation.steps_per_epoch() {
             if control.stopped() {
                 return Ok(None);
@@ -81,17 +80,12 @@ impl Pretraining {
                 let input = upload(view.to_vec(), batch.patch, device);
                 let output = network.forward(input);
                 let target = upload(target.to_vec(), batch.patch, device);
-                transaction = transaction.register(mean_all((output - target).abs()));
-                crops += 1;
+                errors.push(mean_all((output - target).abs()));
             }
         }
-        let data = transaction.execute_async().await.map_err(lost)?;
-        let sum: f64 = data
-            .iter()
-            .flat_map(|d| d.iter::<f32>().next())
-            .map(f64::from)
-            .sum();
-        Ok(Some(sum / crops.max(1) as f64))
+        let errors = read_back_all(errors).await?;
+        let sum: f64 = errors.iter().flatten().map(|error| f64::from(*error)).sum();
+        Ok(Some(sum / errors.len().max(1) as f64))
     }
 }
 
@@ -190,10 +184,6 @@ impl Task for Pretraining {
     }
 }
 
-fn lost(error: impl std::fmt::Debug) -> TrainError {
-    TrainError::Device(format!("{error:?}"))
-}
-
 /// Forward and backward of a batch on the tracked device, in `accumulation` parts. The losses are those of
 /// [`Task::loss_names`]; `scale` is `[1]`.
 ///
@@ -244,13 +234,13 @@ async fn picture(
     let view1 = first(&batch.view1);
     let input = upload(view1.clone(), batch.patch, device);
     let output = network.forward(input);
-    let data = output.into_data_async().await.map_err(lost)?;
+    let reconstruction = read_back(output).await?;
     Ok(Picture::Reconstruction {
         shape: batch.patch,
         affine,
         original: first(&batch.target),
         view1,
         view2: first(&batch.view2),
-        reconstruction: data.try_into_vec().map_err(lost)?,
+        reconstruction,
     })
 }

@@ -1,10 +1,11 @@
 //! Readings of the losses: when they are fetched from the device, and what they tell.
 
 use crate::device;
+use crate::kernels::{DeviceLost, read_back_all};
 use crate::platform::Instant;
 use crate::train::{StepLosses, TrainError};
 use burn::Tensor;
-use burn::tensor::{Device, Transaction};
+use burn::tensor::Device;
 
 /// Most steps between readings on a GPU: each waits until all that was asked for is computed.
 const GPU_LOG_EVERY: usize = 10;
@@ -82,19 +83,11 @@ impl Readings {
             return Ok(None);
         }
         let pending = std::mem::take(&mut self.pending);
-        let mut transaction = Transaction::default();
-        for step in &pending {
-            transaction = transaction.register(step.values.clone());
-        }
-        let data = transaction
-            .execute_async()
-            .await
-            .map_err(|e| TrainError::Device(format!("{e:?}")))?;
-        let read = pending.iter().zip(data).map(|(step, data)| {
-            let values: Vec<f32> = data.iter::<f32>().collect();
-            step.losses(names, &values)
-        });
-        let losses = read.collect::<Result<_, _>>()?;
+        let values = read_back_all(pending.iter().map(|step| step.values.clone())).await?;
+        let read = pending.iter().zip(&values);
+        let losses = read
+            .map(|(step, values)| step.losses(names, values))
+            .collect::<Result<_, _>>()?;
         let seconds = self.since.elapsed().as_secs_f64().max(1e-9);
         self.restart_clock();
         if self.adapts {
@@ -114,7 +107,7 @@ impl Pending {
         let (norm, values) = values
             .split_last()
             .filter(|(_, values)| values.len() == names.len())
-            .ok_or_else(|| TrainError::Device("the losses could not be read".to_owned()))?;
+            .ok_or_else(|| DeviceLost("the losses could not be read".to_owned()))?;
         Ok(StepLosses {
             step: self.step,
             epoch: self.epoch,

@@ -1,12 +1,13 @@
 //! All that training changes: weights, moments, average.
 
 use crate::config::StageConfig;
+use crate::kernels::{DeviceLost, read_back_all};
 use crate::nn::Precision;
 use crate::optim::{Adam, GradientMap, Moments, WeightAverage};
 use crate::train::{LossScale, TrainError};
 use crate::weights::{self, Named, Values};
 use burn::Tensor;
-use burn::tensor::{Device, TensorData, Transaction};
+use burn::tensor::{Device, TensorData};
 use std::collections::BTreeMap;
 
 /// Network, optimiser and the average of weights.
@@ -139,7 +140,7 @@ impl<N: Named> TrainState<N> {
     /// Reads everything back to the host.
     ///
     /// # Errors
-    /// [`TrainError::Weights`] if the device was lost.
+    /// That of a [lost device](TrainError::is_device_lost).
     pub async fn to_host(&self) -> Result<HostState, TrainError> {
         let moments = &self.optimizer.moments;
         let empty = BTreeMap::new();
@@ -164,27 +165,10 @@ impl<N: Named> TrainState<N> {
 
 async fn read<'a>(
     tensors: impl Iterator<Item = (&'a String, &'a Tensor<1>)>,
-) -> Result<Values, TrainError> {
-    let mut names = Vec::new();
-    let mut transaction = Transaction::default();
-    for (name, tensor) in tensors {
-        names.push(name.clone());
-        transaction = transaction.register(tensor.clone());
-    }
-    if names.is_empty() {
-        return Ok(Values::new());
-    }
-    let device = |e: String| TrainError::Device(e);
-    let data = transaction
-        .execute_async()
-        .await
-        .map_err(|e| device(format!("{e:?}")))?;
-    names
-        .into_iter()
-        .zip(data)
-        .map(|(name, data)| {
-            let values = data.try_into_vec().map_err(|e| device(format!("{e:?}")))?;
-            Ok((name, values))
-        })
-        .collect()
+) -> Result<Values, DeviceLost> {
+    let (names, tensors): (Vec<String>, Vec<Tensor<1>>) = tensors
+        .map(|(name, tensor)| (name.clone(), tensor.clone()))
+        .unzip();
+    let values = read_back_all(tensors).await?;
+    Ok(names.into_iter().zip(values).collect())
 }

@@ -1,5 +1,6 @@
 //! What can be wrong with a set of weights.
 
+use crate::kernels::DeviceLost;
 use crate::weights::{ReadError, TransferError};
 
 /// A set of weights that does not belong to the network, or cannot be read.
@@ -40,5 +41,5 @@ pub enum WeightsError {
     Transfer(#[from] TransferError),
     /// The device failed while tensors were read back.
     #[error("the device failed while weights were read back: {0}")]
-    Device(String),
+    Device(#[from] DeviceLost),
 }

@@ -1,9 +1,10 @@
 //! Between a network's tensors and host values under the original's names.
 
+use crate::kernels::read_back_all;
 use crate::weights::{Named, WeightsError};
 use burn::Tensor;
 use burn::module::{ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{TensorData, Transaction};
+use burn::tensor::TensorData;
 use std::collections::BTreeMap;
 
 /// Name and shape of a parameter as files have it.
@@ -154,26 +155,17 @@ pub fn describe<M: Named>(network: &M) -> Vec<ParameterInfo> {
 /// # Errors
 /// [`WeightsError::Device`] if the device was lost.
 pub async fn export<M: Named>(network: &M) -> Result<Vec<(ParameterInfo, Vec<f32>)>, WeightsError> {
-    let mut parameters = Vec::new();
-    let mut transaction = Transaction::default();
+    let (mut parameters, mut tensors) = (Vec::new(), Vec::new());
     collect(network, |info, layout, memory, tensor| {
         parameters.push((info, layout, memory));
-        transaction = std::mem::take(&mut transaction).register(tensor.inner());
+        tensors.push(tensor.inner());
     });
-    let data = transaction
-        .execute_async()
-        .await
-        .map_err(|e| WeightsError::Device(format!("{e:?}")))?;
-    parameters
+    let values = read_back_all(tensors).await?;
+    Ok(parameters
         .into_iter()
-        .zip(data)
-        .map(|((info, layout, memory), data)| {
-            let values = data
-                .try_into_vec::<f32>()
-                .map_err(|e| WeightsError::Device(format!("{e:?}")))?;
-            Ok((info, layout.to_disk(values, &memory)))
-        })
-        .collect()
+        .zip(values)
+        .map(|((info, layout, memory), values)| (info, layout.to_disk(values, &memory)))
+        .collect())
 }
 
 /// Replaces every parameter by the values of its name. Values of other names are ignored.

@@ -4,6 +4,7 @@ use crate::cases::Cases;
 use crate::host::tell;
 use crate::model::{Model, legend};
 use crate::protocol::{ClassLine, Event};
+use crate::training::Failure;
 use burn::tensor::Device;
 use hounsfield::infer::{SlidingWindow, segment_input};
 use hounsfield::metric::{CaseScore, LabelPair, score, volumes_ml};
@@ -32,7 +33,7 @@ pub(crate) async fn segment(
     (overlap, mirror): (f64, bool),
     device: &Device,
     control: &Control,
-) -> Result<Segmentation, String> {
+) -> Result<Segmentation, Failure> {
     model
         .config
         .check_mirror(mirror)
@@ -65,7 +66,7 @@ pub(crate) async fn segment(
         None,
         &mut go_on,
     );
-    let labels = labels.await.map_err(|e| e.to_string())?;
+    let labels = labels.await?;
     drop(prepared);
 
     let classes = model.classes.len();

@@ -10,11 +10,12 @@ use crate::watch::Watch;
 use burn::tensor::Device;
 use hounsfield::config::{FinetuneConfig, PretrainConfig, StageConfig};
 use hounsfield::dataset::{self, DatasetError, LIST_FILE, MemorySource};
+use hounsfield::infer::InferError;
 use hounsfield::platform::{self, memory};
 use hounsfield::train::{
     Checkpoint, Control, Finetuning, Outcome, Pretraining, Run, Task, TrainError, layout, train,
 };
-use hounsfield::weights::{Need, PatchGrids, TransferOptions, Values, WeightsError};
+use hounsfield::weights::{Need, PatchGrids, TransferOptions, Values};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -44,15 +45,21 @@ impl From<String> for Failure {
 
 impl From<TrainError> for Failure {
     fn from(error: TrainError) -> Self {
-        let device = matches!(
-            error,
-            TrainError::Device(_) | TrainError::Weights(WeightsError::Device(_))
-        );
+        let device = error.is_device_lost();
         let why = match error {
-            TrainError::Device(reason) => format!("the device failed: {reason}"),
+            // The page begins anew by itself.
+            TrainError::Device(lost) | TrainError::Infer(InferError::Device(lost)) => {
+                format!("the device failed: {lost}")
+            }
             other => other.to_string(),
         };
         Failure { why, device }
+    }
+}
+
+impl From<InferError> for Failure {
+    fn from(error: InferError) -> Self {
+        TrainError::from(error).into()
     }
 }
 

@@ -4,6 +4,7 @@ use crate::device::DeviceError;
 use crate::device::suite::SuiteResult;
 use crate::device::suite::probe::{compare, noise, places};
 use crate::kernels::gpu::{Cut, Machine, conv3d_cut_for, matmul_cut, weight_gradient_cut_for};
+use crate::kernels::values_of;
 use burn::backend::DispatchDevice;
 use burn::backend::ops::FloatTensorOps;
 use burn::tensor::{Device, TensorData};
@@ -38,12 +39,8 @@ fn upload(values: &[f32], shape: &[usize], device: &CubeDevice) -> CubeTensor {
 }
 
 async fn read(check: &'static str, tensor: CubeTensor) -> Result<Vec<f32>, DeviceError> {
-    let fail = |detail: String| DeviceError::SelfTest { check, detail };
-    CubeBackend::float_into_data(tensor)
-        .await
-        .map_err(|e| fail(format!("{e:?}")))?
-        .try_into_vec()
-        .map_err(|e| fail(format!("{e:?}")))
+    let values = values_of(CubeBackend::float_into_data(tensor)).await;
+    values.map_err(DeviceError::lost(check))
 }
 
 /// Voxels of the convolutions' inputs: not a multiple of a tile along any axis.

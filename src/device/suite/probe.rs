@@ -2,7 +2,7 @@
 
 use crate::device::DeviceError;
 use crate::device::suite::SuiteResult;
-use crate::kernels::sum_all;
+use crate::kernels::{read_back, sum_all};
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 
@@ -38,16 +38,7 @@ pub(super) async fn host<const D: usize>(
     name: &'static str,
     tensor: Tensor<D>,
 ) -> Result<Vec<f32>, DeviceError> {
-    let fail = |detail: String| DeviceError::SelfTest {
-        check: name,
-        detail,
-    };
-    tensor
-        .into_data_async()
-        .await
-        .map_err(|e| fail(format!("{e:?}")))?
-        .try_into_vec()
-        .map_err(|e| fail(format!("{e:?}")))
+    read_back(tensor).await.map_err(DeviceError::lost(name))
 }
 
 /// Runs the backward pass of `sum(y * grad)` and gives the gradients of the leaves.
