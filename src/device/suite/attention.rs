@@ -19,33 +19,92 @@ pub(super) async fn check(
     extent: Extent,
     results: &mut Vec<SuiteResult>,
 ) -> Result<(), DeviceError> {
-    for case in REDUCED {
+    for case in extent.cases(REDUCED, FULL) {
         one(device, case, results).await?;
-    }
-    if extent == Extent::Full {
-        for case in FULL {
-            one(device, case, results).await?;
-        }
     }
     Ok(())
 }
 
-/// What a query sees: softmax of its scores.
-fn weights(q: &[f32], k: &[f32], row: usize, (_, tokens, width): Case, scale: f64) -> Vec<f64> {
-    let head = row / tokens;
-    let scores: Vec<f64> = (0..tokens)
-        .map(|key| {
-            let key = (head * tokens + key) * width;
-            (0..width)
-                .map(|i| f64::from(q[row * width + i]) * f64::from(k[key + i]))
-                .sum::<f64>()
-                * scale
-        })
-        .collect();
-    let largest = scores.iter().copied().fold(f64::MIN, f64::max);
-    let powers: Vec<f64> = scores.iter().map(|s| (s - largest).exp()).collect();
-    let sum: f64 = powers.iter().sum();
-    powers.iter().map(|p| p / sum).collect()
+/// Attention as its definition says, at single places. Rows are those of all heads, one after the other.
+struct Reference<'a> {
+    case: Case,
+    q: &'a [f32],
+    k: &'a [f32],
+    v: &'a [f32],
+    grad: &'a [f32],
+}
+
+impl Reference<'_> {
+    fn scale(&self) -> f64 {
+        let (_, _, width) = self.case;
+        (width as f64).powf(-0.5)
+    }
+
+    /// A row of `a` times each row of `b` of the same head.
+    fn products(&self, a: &[f32], b: &[f32], row: usize) -> Vec<f64> {
+        let (_, tokens, width) = self.case;
+        let a = &a[row * width..(row + 1) * width];
+        let head = row / tokens * tokens * width;
+        b[head..head + tokens * width]
+            .chunks_exact(width)
+            .map(|b| {
+                let terms = a.iter().zip(b);
+                terms.map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+            })
+            .collect()
+    }
+
+    /// The sum of the rows of `values` of a place's head, each times its factor, at that place.
+    fn mixture(&self, factors: &[f64], values: &[f32], place: usize) -> f64 {
+        let (_, tokens, width) = self.case;
+        let head = place / width / tokens * tokens;
+        let values = (head..).map(|row| f64::from(values[row * width + place % width]));
+        factors.iter().zip(values).map(|(f, value)| f * value).sum()
+    }
+
+    /// What a query sees: softmax of its scores.
+    fn row(&self, row: usize) -> Vec<f64> {
+        let mut scores = self.products(self.q, self.k, row);
+        for score in &mut scores {
+            *score *= self.scale();
+        }
+        let largest = scores.iter().copied().fold(f64::MIN, f64::max);
+        let powers: Vec<f64> = scores.iter().map(|s| (s - largest).exp()).collect();
+        let sum: f64 = powers.iter().sum();
+        powers.iter().map(|p| p / sum).collect()
+    }
+
+    /// The gradient of a query's scores.
+    fn slope(&self, row: usize) -> Vec<f64> {
+        let p = self.row(row);
+        let by_p = self.products(self.grad, self.v, row);
+        let mean: f64 = p.iter().zip(&by_p).map(|(p, d)| p * d).sum();
+        p.iter().zip(&by_p).map(|(p, d)| p * (d - mean)).collect()
+    }
+
+    fn output(&self, place: usize) -> f64 {
+        let (_, _, width) = self.case;
+        self.mixture(&self.row(place / width), self.v, place)
+    }
+
+    fn query_gradient(&self, place: usize) -> f64 {
+        let (_, _, width) = self.case;
+        self.mixture(&self.slope(place / width), self.k, place) * self.scale()
+    }
+
+    /// The gradients of a key and of its value: all queries of their head look at them.
+    fn key_and_value_gradients(&self, head: usize, key: usize) -> [Vec<f64>; 2] {
+        let (_, tokens, width) = self.case;
+        let (mut of_key, mut of_value) = (vec![0.0; width], vec![0.0; width]);
+        for row in head * tokens..(head + 1) * tokens {
+            let (p, slope) = (self.row(row)[key], self.slope(row)[key]);
+            for i in 0..width {
+                of_key[i] += slope * f64::from(self.q[row * width + i]) * self.scale();
+                of_value[i] += p * f64::from(self.grad[row * width + i]);
+            }
+        }
+        [of_key, of_value]
+    }
 }
 
 async fn one(
@@ -69,94 +128,40 @@ async fn one(
     let y = attention(lq, lk, lv);
     let weighting = Tensor::<4>::from_data(TensorData::new(grad.clone(), shape), device);
     let all = sum_all(y.clone() * weighting).backward();
-    let scale = (width as f64).powf(-0.5);
-
-    // Rows of the reference are made when asked for and kept: places of one row stand together.
-    let row_of = std::cell::RefCell::new((usize::MAX, Vec::new()));
-    let seen = |row: usize| -> Vec<f64> {
-        let mut kept = row_of.borrow_mut();
-        if kept.0 != row {
-            *kept = (row, weights(&q, &k, row, case, scale));
-        }
-        kept.1.clone()
-    };
-    let of = |what: &str| format!("attention, {heads} heads, {tokens} tokens of {width}: {what}");
-    let found = host(name, y.inner()).await?;
-    let at = |head: usize, token: usize, i: usize| (head * tokens + token) * width + i;
-    let exact = |place: usize| {
-        let (row, i) = (place / width, place % width);
-        seen(row)
-            .iter()
-            .enumerate()
-            .map(|(key, p)| p * f64::from(v[at(row / tokens, key, i)]))
-            .sum()
-    };
-    compare(of("output"), &found, &places(count), exact, results);
-
-    // The gradient of the queries tests the whole chain; those of keys and values are sums over queries.
-    let score_gradient = |row: usize| -> Vec<f64> {
-        let p = seen(row);
-        let head = row / tokens;
-        let by_p: Vec<f64> = (0..tokens)
-            .map(|key| {
-                (0..width)
-                    .map(|i| f64::from(grad[row * width + i]) * f64::from(v[at(head, key, i)]))
-                    .sum()
-            })
-            .collect();
-        let mean: f64 = p.iter().zip(&by_p).map(|(p, d)| p * d).sum();
-        p.iter().zip(&by_p).map(|(p, d)| p * (d - mean)).collect()
-    };
     let gradient = |index: usize| {
         leaves[index]
             .grad(&all)
             .unwrap_or_else(|| Tensor::full(shape, f32::NAN, device))
     };
-    let found = host(name, gradient(0)).await?;
-    let rows: Vec<usize> = (0..heads * tokens)
-        .step_by((heads * tokens / 64).max(1) | 1)
-        .collect();
-    let some = |rows: &[usize]| -> Vec<usize> {
-        rows.iter()
-            .flat_map(|row| row * width..(row + 1) * width)
-            .collect()
+    let reference = Reference {
+        case,
+        q: &q,
+        k: &k,
+        v: &v,
+        grad: &grad,
     };
-    let kept = std::cell::RefCell::new((usize::MAX, Vec::new()));
-    let exact = |place: usize| {
-        let (row, i) = (place / width, place % width);
-        let mut kept = kept.borrow_mut();
-        if kept.0 != row {
-            *kept = (row, score_gradient(row));
-        }
-        let sum: f64 = kept
-            .1
-            .iter()
-            .enumerate()
-            .map(|(key, g)| g * f64::from(k[at(row / tokens, key, i)]))
-            .sum();
-        sum * scale
-    };
-    compare(
-        of("gradient of the queries"),
-        &found,
-        &some(&rows),
-        exact,
-        results,
-    );
+    let of = |what: &str| format!("attention, {heads} heads, {tokens} tokens of {width}: {what}");
 
-    // One key of one head: all queries of that head look at it.
+    let found = host(name, y.inner()).await?;
+    let exact = |place| reference.output(place);
+    compare(of("output"), &found, &places(count), exact, results);
+
+    // The gradient of the queries tests the whole chain; those of keys and values are sums over queries.
+    let found = host(name, gradient(0)).await?;
+    let some: Vec<usize> = (0..heads * tokens)
+        .step_by((heads * tokens / 64).max(1) | 1)
+        .flat_map(|row| row * width..(row + 1) * width)
+        .collect();
+    let exact = |place| reference.query_gradient(place);
+    let what = of("gradient of the queries");
+    compare(what, &found, &some, exact, results);
+
+    // One key of one head.
     let (head, key) = (heads / 2, tokens / 3);
-    let (mut gk, mut gv) = (vec![0.0; width], vec![0.0; width]);
-    for row in head * tokens..(head + 1) * tokens {
-        let (p, slope) = (seen(row)[key], score_gradient(row)[key]);
-        for i in 0..width {
-            gk[i] += slope * f64::from(q[row * width + i]) * scale;
-            gv[i] += p * f64::from(grad[row * width + i]);
-        }
-    }
-    let first = at(head, key, 0);
+    let [of_key, of_value] = reference.key_and_value_gradients(head, key);
+    let first = (head * tokens + key) * width;
     let places: Vec<usize> = (first..first + width).collect();
-    for (index, exact, what) in [(1, gk, "keys"), (2, gv, "values")] {
+    for (index, exact, what) in [(1, of_key, "keys"), (2, of_value, "values")] {
         let found = host(name, gradient(index)).await?;
         let what = of(&format!("gradient of the {what}"));
         // A single row: against the scale of a typical gradient, lest a row near zero count as an error.

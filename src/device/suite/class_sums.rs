@@ -16,8 +16,7 @@ pub(super) async fn check(
     extent: Extent,
     results: &mut Vec<SuiteResult>,
 ) -> Result<(), DeviceError> {
-    let full = (extent == Extent::Full).then_some(FULL);
-    for case in REDUCED.into_iter().chain(full.into_iter().flatten()) {
+    for case in extent.cases(REDUCED, FULL) {
         one(device, case, results).await?;
     }
     Ok(())

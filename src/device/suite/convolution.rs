@@ -47,13 +47,8 @@ pub(super) async fn check(
     extent: Extent,
     results: &mut Vec<SuiteResult>,
 ) -> Result<(), DeviceError> {
-    for case in REDUCED {
+    for case in extent.cases(REDUCED, FULL) {
         one(device, case, results).await?;
-    }
-    if extent == Extent::Full {
-        for case in FULL {
-            one(device, case, results).await?;
-        }
     }
     Ok(())
 }

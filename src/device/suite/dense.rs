@@ -31,13 +31,8 @@ pub(super) async fn check(
     extent: Extent,
     results: &mut Vec<SuiteResult>,
 ) -> Result<(), DeviceError> {
-    for case in REDUCED {
+    for case in extent.cases(REDUCED, FULL) {
         expansion(device, case, results).await?;
-    }
-    if extent == Extent::Full {
-        for case in FULL {
-            expansion(device, case, results).await?;
-        }
     }
     activation(device, results).await
 }

@@ -29,6 +29,18 @@ pub enum Extent {
     Full,
 }
 
+impl Extent {
+    /// The cases that a check goes through.
+    fn cases<T, const N: usize, const M: usize>(
+        self,
+        reduced: [T; N],
+        full: [T; M],
+    ) -> impl Iterator<Item = T> {
+        let full = (self == Extent::Full).then_some(full);
+        reduced.into_iter().chain(full.into_iter().flatten())
+    }
+}
+
 /// One comparison.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SuiteResult {

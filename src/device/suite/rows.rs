@@ -16,8 +16,7 @@ pub(super) async fn check(
     extent: Extent,
     results: &mut Vec<SuiteResult>,
 ) -> Result<(), DeviceError> {
-    let full = (extent == Extent::Full).then_some(FULL);
-    for [rows, features] in REDUCED.into_iter().chain(full.into_iter().flatten()) {
+    for [rows, features] in extent.cases(REDUCED, FULL) {
         let case = Case::of(rows, features);
         case.norm(device, results).await?;
         case.bias(device, results).await?;
