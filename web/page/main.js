@@ -7,6 +7,7 @@ import { CHECKS, Cases } from "./cases.js";
 import { Display } from "./display.js";
 import { Intake } from "./intake.js";
 import { Networks } from "./networks.js";
+import { SettingsForm } from "./settings_form.js";
 import { Training } from "./train.js";
 import * as files from "./files.js";
 
@@ -30,10 +31,11 @@ let goOn = false;
 // bundle.mjs puts in the version of the worker's program.
 const client = new Client(onEvent, onDeath, VERSION);
 const viewer = new Viewer($("canvas"), showPlace, showPicture);
-const cases = new Cases((image, label) => attempt(() => pair(image, label))(), () => training?.plan());
+const cases = new Cases((image, label) => attempt(() => pair(image, label))(), () => form.plan());
 const display = new Display(client, viewer, cases);
-const networks = new Networks(client, () => training.plan());
-const training = new Training(client, cases, { done: trained, preview: (...check) => display.preview(...check), failed });
+const form = new SettingsForm(client, cases, () => training.running);
+const networks = new Networks(client, () => form.plan());
+const training = new Training(client, form, { done: trained, preview: (...check) => display.preview(...check), failed });
 const intake = new Intake(client, cases, display, networks, { mayReplace: () => training.mayReplace(), atHand });
 
 function showPlace({ mm, value, name }) {
@@ -77,7 +79,7 @@ async function open() {
   const name = adapter?.info?.description || adapter?.info?.vendor || "graphics processor";
   $("device").textContent = cpu ? "Processor (slow)" : `${device}: ${name}`;
   for (const option of $("precision").options) option.disabled = option.value === "f16" && !half;
-  training.limits = {
+  form.limits = {
     // WebAssembly addresses 4 GB; a graphics processor's memory is not told, half the machine's is a guess.
     memory: cpu ? 2.5 * 2 ** 30 : (navigator.deviceMemory ?? 8) * 2 ** 29,
     held: (cpu ? 1 : 3) * 2 ** 30,

@@ -1,49 +1,13 @@
-// The training panel: settings, start and stop, live curves, time left.
+// The training panel: start and stop, live curves, time left.
 
-import { $, bytes, duration, element, when } from "./dom.js";
+import { $, duration, element, when } from "./dom.js";
 import { Curves } from "./curves.js";
-
-const NUMBERS = {
-  steps: ["run", "max_steps"],
-  rate: ["optimizer", "learning_rate"],
-  crops: ["CROPS", "samples_per_volume"],
-  accumulation: ["CROPS", "accumulation"],
-  interval: ["run", "validation_steps"],
-  seed: ["run", "seed"],
-};
-const WORDS = { precision: ["run", "precision"] };
-const LISTS = { spacing: ["CROPS", "spacing"], crop: ["CROPS", "roi_size"] };
+import { TrainingLock } from "./training_lock.js";
 
 // Tells how the training stands, screen readers too; they are spared the line of every step.
 function announce(state) {
   $("train-state").textContent = $("announced").textContent = state;
 }
-
-// One training at a time in all tabs, since they keep it in the same place: this page has it from its first step until
-// it is done or given up, pauses included.
-class TrainingLock {
-  #release = null;
-
-  async take() {
-    if (this.#release || !navigator.locks) return;
-    await new Promise((taken, refused) => {
-      const held = navigator.locks.request("hounsfield-training", { ifAvailable: true }, (lock) => {
-        if (!lock) return refused(new Error("Another tab of this page trains or is paused, and both keep their training in the same place: wait for it, or close it."));
-        taken();
-        return new Promise((release) => (this.#release = release));
-      });
-      // A browser that denies locks is as one that has none.
-      held.catch(taken);
-    });
-  }
-
-  leave() {
-    this.#release?.();
-    this.#release = null;
-  }
-}
-
-const SETTINGS = { ...NUMBERS, ...WORDS, ...LISTS };
 
 export class Training {
   running = false;
@@ -54,151 +18,26 @@ export class Training {
   #offered = false;
   // Whether the worker gave up the run before for this one.
   #begun = false;
-  // Bytes a step may need, bytes of one tensor, and bytes the worker may hold beside.
-  limits = { memory: Infinity, tensor: Infinity, held: Infinity };
   #client;
-  #cases;
+  #form;
   #lock = new TrainingLock();
-  #changed = new Set();
-  #planned = 0;
   #stage = "finetune";
   #times = [];
   #total = 0;
   #step = 0;
-  // Whether the crops are smaller than the settings say, to fit.
-  #shrunk = false;
 
-  // `done(answer)` takes over what a run left; `preview(event, buffers)` shows a check; `failed(error)` a failure.
-  constructor(client, cases, { done, preview, failed }) {
+  // `form` has the settings. `done(answer)` takes over what a run left; `preview(event, buffers)` shows a check;
+  // `failed(error)` a failure.
+  constructor(client, form, { done, preview, failed }) {
     this.#client = client;
-    this.#cases = cases;
+    this.#form = form;
     Object.assign(this, { done, preview, failed });
     this.loss = new Curves($("loss-curve"), "Training loss", { total: "--curve-1" });
     this.score = new Curves($("score-curve"), "Dice of the check", { score: "--curve-3" });
-    for (const id of [...Object.keys(SETTINGS), "toml", "names"]) {
-      // What is being typed must not be written over by an answer that comes meanwhile.
-      $(id).addEventListener("input", () => {
-        this.#changed.add(id);
-        if (id === "crop") this.#shrunk = false;
-      });
-      $(id).addEventListener("change", () => {
-        this.#changed.add(id);
-        this.plan();
-      });
-    }
-    $("start").addEventListener("change", () => this.plan());
-    for (const radio of document.querySelectorAll("input[name=stage]")) {
-      radio.addEventListener("change", () => {
-        this.#changed.clear();
-        this.#shrunk = false;
-        this.#cases.drawChoice();
-      });
-    }
     $("train").addEventListener("click", () => this.#begin());
     $("pause").addEventListener("click", () => this.#halt(true));
     $("stop").addEventListener("click", () => this.#halt(false));
     $("continue").addEventListener("click", () => this.goOn());
-  }
-
-  get stage() {
-    return document.querySelector("input[name=stage]:checked").value;
-  }
-
-  // What to train, as the worker takes it.
-  request() {
-    const names = $("names").value.split(",").map((name) => name.trim()).filter(Boolean);
-    const used = this.#cases.used();
-    return {
-      stage: this.stage,
-      start: $("start").value,
-      ...used,
-      classes: names.length ? ["background", ...names] : this.#cases.namesOf([...used.training, ...used.validation]),
-      settings: [this.#overlay(), $("toml").value],
-    };
-  }
-
-  // What the user changed in the form, as TOML.
-  #overlay() {
-    const crops = this.stage === "pretrain" ? "sampling" : "crops";
-    const tables = new Map();
-    const put = ([table, key], value) => {
-      const name = table === "CROPS" ? crops : table;
-      tables.set(name, [...(tables.get(name) ?? []), `${key} = ${value}`]);
-    };
-    for (const id of this.#changed) {
-      const text = $(id).value.trim();
-      if (!text) continue;
-      if (NUMBERS[id]) put(NUMBERS[id], id === "rate" ? Number(text).toExponential() : Number(text));
-      if (WORDS[id]) put(WORDS[id], `"${text}"`);
-      if (LISTS[id]) {
-        const parts = text.split(/[\s,;×x]+/).map(Number);
-        put(LISTS[id], `[${(parts.length === 1 ? [parts[0], parts[0], parts[0]] : parts).map((n) => (id === "spacing" && Number.isInteger(n) ? n.toFixed(1) : n)).join(", ")}]`);
-      }
-    }
-    return [...tables].map(([name, lines]) => `[${name}]\n${lines.join("\n")}\n`).join("\n");
-  }
-
-  // Asks what these settings come to and fills the form.
-  async plan() {
-    const number = ++this.#planned;
-    const request = this.request();
-    $("train").disabled = this.running || !request.training.length;
-    if (!request.training.length || this.running) {
-      $("estimate").textContent = "";
-      return;
-    }
-    try {
-      const plan = await this.#client.call("plan", request);
-      if (number !== this.#planned) return;
-      const crops = request.stage === "pretrain" ? "sampling" : "crops";
-      if (await this.#fitted(plan, plan.settings[crops])) return;
-      for (const [id, [table, key]] of Object.entries(SETTINGS)) {
-        if (this.#changed.has(id) && $(id).value) continue;
-        const value = plan.settings[table === "CROPS" ? crops : table][key];
-        $(id).value = Array.isArray(value) ? (new Set(value).size === 1 ? value[0] : value.join(" × ")) : value;
-      }
-      $("names").placeholder = plan.classes.slice(1).join(", ") || "liver, tumour";
-      $("all-settings").textContent = plan.text;
-      const tight = plan.memory > this.limits.memory || plan.largest_tensor > this.limits.tensor;
-      const parts = [
-        this.#changed.has("accumulation") && plan.settings[crops].accumulation > 1 ? ", in parts to fit" : "",
-        this.#shrunk ? ", with smaller crops to fit" : "",
-      ].join("");
-      const crowded = plan.held > this.limits.held;
-      const advice = tight
-        ? " That may be more than there is: choose a smaller crop."
-        : crowded
-          ? ` Scans, network and run take about ${bytes(plan.held)} more, and a page has 4 GB: leave scans out, choose a larger voxel size or a smaller network, or use the native program.`
-          : "";
-      $("estimate").textContent = `Learns from ${request.training.length}, checks with ${request.validation.length}. Needs about ${bytes(plan.memory)} of memory${parts}.${advice}${plan.notice ? ` ${plan.notice}` : ""}`;
-      $("estimate").classList.remove("problem");
-    } catch (error) {
-      if (number !== this.#planned) return;
-      $("estimate").textContent = error.message;
-      $("estimate").classList.add("problem");
-      $("train").disabled = true;
-    }
-  }
-
-  // Where a step would not fit: its crops go through the network one by one, then they become smaller. True where it
-  // changed something. What the user typed stays.
-  async #fitted(plan, crops) {
-    if (plan.memory <= this.limits.memory && plan.largest_tensor <= this.limits.tensor) return false;
-    const most = crops.batch_volumes * crops.samples_per_volume;
-    if (!this.#changed.has("accumulation") && crops.accumulation < most) {
-      this.#changed.add("accumulation");
-      $("accumulation").value = most;
-    } else {
-      const patch = plan.settings.network.patch_size;
-      const smaller = crops.roi_size.map((n) => Math.max(Math.min(n, 2 * patch), Math.floor(n / 2 / patch) * patch));
-      const typed = this.#changed.has("crop") && !this.#shrunk;
-      if (typed || smaller.every((n, axis) => n === crops.roi_size[axis])) return false;
-      this.#shrunk = true;
-      this.#changed.add("crop");
-      $("crop").value = smaller.join(" × ");
-    }
-    await this.plan();
-    return true;
   }
 
   async #begin() {
@@ -207,7 +46,7 @@ export class Training {
     navigator.storage?.persist?.();
     this.loss.clear();
     this.score.clear();
-    await this.#run("train", this.request());
+    await this.#run("train", this.#form.request());
   }
 
   // Whether another run may take the place of one that is not done.
@@ -298,7 +137,7 @@ export class Training {
       this.#buttons();
       this.failed(Object.assign(error, { training: true }));
     }
-    this.plan();
+    this.#form.plan();
   }
 
   #halt(pausing) {
