@@ -10,23 +10,21 @@ mod names;
 mod native;
 #[path = "../../web/worker/cases/values.rs"]
 mod values;
+mod visit;
 
-use crate::site::{ROOT, results, run, serve, target};
+use crate::site::{results, run, serve, target};
 use crate::support::data;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hounsfield::config::{FinetuneConfig, StageConfig};
-use hounsfield::dataset::DataList;
-use hounsfield::platform;
 use hounsfield::report::metrics::{self, Record};
-use hounsfield::train::Checkpoint;
-use hounsfield::volume;
 use hounsfield::weights::{Archive, Values};
-use native::{Natively, agreement, start};
+use native::Natively;
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
+use visit::visit;
 
 /// Bytes, compressed, without the network.
 const LARGEST_DOWNLOAD: usize = 6_000_000;
@@ -91,6 +89,11 @@ fn settings(run: &Archive<'_>) -> FinetuneConfig {
     FinetuneConfig::from_toml(config, "the page").unwrap()
 }
 
+/// Nothing went wrong in the page itself.
+fn assert_no_errors(seen: &serde_json::Value) {
+    assert_eq!(seen["errors"], serde_json::json!([]), "{seen:#}");
+}
+
 /// Pausing takes effect within two steps.
 fn assert_paused_soon(seen: &serde_json::Value) {
     let (before, after) = (&seen["paused"]["before"], &seen["paused"]["after"]);
@@ -117,137 +120,9 @@ fn assert_close(step: usize, found: f64, expected: f64) {
 #[test]
 fn the_viewer_gets_over_lost_graphics() {
     let (_folder, seen) = told("graphics", "?device=cpu");
-    assert_eq!(seen["errors"], serde_json::json!([]), "{seen:#}");
+    assert_no_errors(&seen);
     assert_eq!(seen["graphics"]["different"], true, "{seen:#}");
     assert_eq!(seen["graphics"]["restored"], true, "{seen:#}");
-}
-
-/// Opens, segments, is given files to refuse and scans to learn from, is paused, reloaded without a server, and ends; then
-/// goes on with a run of the native program. `query` chooses the device.
-fn visit(query: &str, device: &str) {
-    let (site, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    build(site.path());
-    let bytes = download(site.path());
-    assert!(
-        bytes <= LARGEST_DOWNLOAD,
-        "the page's download has {bytes} bytes"
-    );
-    let address = serve(site.path().to_owned());
-    let folder = folder.path();
-    let seen = drive("visit", &format!("{address}{query}"), folder);
-    assert_eq!(seen["errors"], serde_json::json!([]), "{seen:#}");
-    // The bundled network was trained without flips.
-    assert_eq!(seen["mirror"], false, "{seen:#}");
-    assert!(
-        seen["device"].as_str().unwrap().starts_with(device),
-        "{seen:#}"
-    );
-
-    // Nothing leaves the origin, and nothing at all is asked for while the page computes.
-    let urls = |key: &str| -> Vec<String> { serde_json::from_value(seen[key].clone()).unwrap() };
-    for url in urls("requests") {
-        let own = url.starts_with(&address) || url.starts_with("blob:");
-        assert!(own, "{url} was asked for");
-    }
-    for url in urls("computing") {
-        assert!(
-            url.starts_with("blob:"),
-            "{url} was asked for while computing"
-        );
-    }
-    let refused = seen["refused"].as_object().unwrap();
-    for (file, words) in [
-        ("ten_gigabytes.nii", "do not fit in memory"),
-        ("bomb.nii.gz", "bomb.nii.gz"),
-        ("truncated.nii.gz", "truncated"),
-        ("example4d.nii.gz", "4"),
-        ("weights.pth", "hounsfield convert"),
-    ] {
-        let told = refused[file].as_str().unwrap();
-        assert!(told.contains(words), "{file}: {told}");
-        // The words of the native reader, but for what fits into 64 bits only.
-        if !["weights.pth", "ten_gigabytes.nii"].contains(&file) {
-            let path = match file {
-                "truncated.nii.gz" => data("robustness/derived/truncated.nii.gz"),
-                "example4d.nii.gz" => data("robustness/nibabel/example4d.nii.gz"),
-                made => folder.join(made),
-            };
-            let bytes = std::fs::read(path).unwrap();
-            let error = volume::read_nifti(&bytes, file).unwrap_err().to_string();
-            assert_eq!(told, error, "{file}");
-        }
-    }
-
-    let agreed = agreement(Path::new(seen["labels"].as_str().unwrap()));
-    assert!(agreed >= 0.99, "Dice with the native labels: {agreed}");
-
-    assert!(
-        seen["latency"].as_f64().unwrap() < 100.0,
-        "{}",
-        seen["latency"]
-    );
-    assert_paused_soon(&seen);
-    let notice = seen["notice"].as_str().unwrap();
-    assert!(notice.contains("values from -160 to 240"), "{notice}");
-    let offer = seen["offer"].as_str().unwrap();
-    assert!(offer.contains("An earlier fine-tuning"), "{offer}");
-    let legend = seen["legend"].as_str().unwrap();
-    assert!(!legend.contains("liver"), "{legend}");
-    assert_eq!(seen["saveable"], false, "{seen:#}");
-
-    // The same run natively, from the same start.
-    let half = std::fs::read(seen["half"].as_str().unwrap()).unwrap();
-    let archive = Archive::open(&half).unwrap();
-    let config = settings(&archive);
-    let bundled = platform::read(&Path::new(ROOT).join("web/model/model.safetensors")).unwrap();
-    let start = start(&bundled, &config);
-    let natively = Natively {
-        config: &config,
-        training: &["024", "052", "158"],
-        validation: &["104"],
-    };
-    let expected = natively.losses(start.clone());
-    let found = series(folder, "train/total");
-    assert_eq!(found.len(), 20);
-    for step in [1, 5, 20] {
-        assert_close(step, found[step - 1].1, expected[step - 1]);
-    }
-    assert!(found[19].1 < found[0].1, "the loss falls: {found:?}");
-
-    // The weights and settings that the page gave segment a scan natively.
-    let labels = folder.join("natively.nii.gz");
-    run(Command::new(env!("CARGO_BIN_EXE_hounsfield"))
-        .args(["predict", "--device", "cpu", "--weights"])
-        .arg(folder.join("model.safetensors"))
-        .arg("--input")
-        .arg(data("hippocampus/images/hippocampus_104.nii.gz"))
-        .arg("--output")
-        .arg(&labels));
-    assert!(labels.exists());
-
-    // The page's half of a run is gone on with natively, and the reverse.
-    let unpacked = folder.join("unpacked");
-    for name in archive.names() {
-        let path = unpacked.join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, archive.bytes(name).unwrap().unwrap()).unwrap();
-    }
-    let checkpoint = Checkpoint::latest(&unpacked.join("hounsfield-run")).unwrap();
-    let rest = natively.rest(checkpoint);
-    assert_close(20, found[19].1, *rest.last().unwrap());
-
-    natively.begin(start, folder.join("native"), 8);
-    let list = archive
-        .bytes("hounsfield-run/dataset.json")
-        .unwrap()
-        .unwrap();
-    DataList::parse(list, "dataset.json", Path::new("")).unwrap();
-    std::fs::write(folder.join("dataset.json"), list).unwrap();
-    std::fs::remove_file(folder.join("metrics.jsonl")).unwrap();
-    let seen = drive("native", &format!("{address}{query}"), folder);
-    assert_eq!(seen["errors"], serde_json::json!([]), "{seen:#}");
-    let (step, last) = *series(folder, "train/total").last().unwrap();
-    assert_close(step as usize, last, expected[19]);
 }
 
 #[test]
@@ -281,7 +156,7 @@ fn the_page_pre_trains_and_fine_tunes_from_what_that_leaves() {
             .arg("--out")
             .arg(folder.join("native")));
     });
-    assert_eq!(seen["errors"], serde_json::json!([]), "{seen:#}");
+    assert_no_errors(&seen);
     assert!(seen["picture"].as_u64().unwrap() > 100, "{seen:#}");
     assert!(
         seen["finetuned"]
@@ -303,7 +178,7 @@ fn the_page_pre_trains_and_fine_tunes_from_what_that_leaves() {
 #[test]
 fn a_run_on_a_phantom_goes_on_with_that_phantom_after_a_reload() {
     let (_folder, seen) = told("phantom", "?device=cpu");
-    assert_eq!(seen["errors"], serde_json::json!([]), "{seen:#}");
+    assert_no_errors(&seen);
     let count = |key: &str| seen[key].as_array().unwrap().len();
     assert_eq!((count("undisturbed"), count("resumed")), (150, 150));
     assert_eq!(seen["resumed"], seen["undisturbed"]);
