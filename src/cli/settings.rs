@@ -92,7 +92,20 @@ pub(super) fn layered<C: StageConfig + Args>(
     flags: &ArgMatches,
     fallback: Option<Preset>,
 ) -> anyhow::Result<(C, Preset)> {
-    let mut given = C::default();
+    // Before the preset is chosen: the file may name the data list.
+    let file = match &source.config {
+        Some(file) => {
+            let place = file.display().to_string();
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("cannot read the settings in {place}"))?;
+            Some((text, place))
+        }
+        None => None,
+    };
+    let mut given = match &file {
+        Some((text, place)) => C::from_toml(text, place)?,
+        None => C::default(),
+    };
     apply_flags(&mut given, flags)?;
     let preset = match (&source.preset, fallback, &given.data().datalist) {
         (Some(name), _, _) => name.parse()?,
@@ -101,11 +114,8 @@ pub(super) fn layered<C: StageConfig + Args>(
         (None, None, None) => Preset::Quickstart,
     };
     let mut config: C = preset.settings()?;
-    if let Some(file) = &source.config {
-        let place = file.display().to_string();
-        let text = std::fs::read_to_string(file)
-            .with_context(|| format!("cannot read the settings in {place}"))?;
-        config = config.overlaid(&text, &place)?;
+    if let Some((text, place)) = &file {
+        config = config.overlaid(text, place)?;
         config.unsettle();
     }
     apply_flags(&mut config, flags)?;
@@ -114,4 +124,37 @@ pub(super) fn layered<C: StageConfig + Args>(
     config.validate()?;
     config.settle();
     Ok((config, preset))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::PretrainConfig;
+
+    #[test]
+    fn a_data_list_asks_for_the_small_preset_wherever_it_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("my.toml");
+        let chosen = |flags: &[&str], text: Option<&str>, preset: Option<&str>| {
+            std::fs::write(&file, text.unwrap_or_default()).unwrap();
+            let command = clap::Command::new("test").no_binary_name(true);
+            let command = Settings::<PretrainConfig>::augment_args(command);
+            let flags = command.try_get_matches_from(flags.iter().copied());
+            let source = SettingsSource {
+                preset: preset.map(str::to_owned),
+                config: text.is_some().then(|| file.clone()),
+            };
+            let found = layered::<PretrainConfig>(&source, &flags.unwrap(), None);
+            let (config, preset) = found.unwrap();
+            let expected = preset.settings::<PretrainConfig>().unwrap();
+            assert_eq!(config.network, expected.network);
+            preset
+        };
+        let listed = Some("[data]\ndatalist = \"scans\"\n");
+        assert_eq!(chosen(&[], None, None), Preset::Quickstart);
+        assert_eq!(chosen(&[], Some(""), None), Preset::Quickstart);
+        assert_eq!(chosen(&["--datalist", "scans"], None, None), Preset::Small);
+        assert_eq!(chosen(&[], listed, None), Preset::Small);
+        assert_eq!(chosen(&[], listed, Some("tutorial")), Preset::Tutorial);
+    }
 }
