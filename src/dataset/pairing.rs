@@ -14,7 +14,7 @@ const LABEL_WORDS: [&str; 7] = [
     "mask",
     "gt",
 ];
-/// nnU-Net's number of the first channel, which its label maps do not have.
+/// nnU-Net's number of the first channel, the last word of its images' names, which its label maps do not have.
 const FIRST_CHANNEL: &str = "0000";
 /// What made an image: of one patient there may be several, so these count where both files have them.
 const MODALITIES: [&str; 3] = ["ct", "mr", "mri"];
@@ -59,10 +59,14 @@ pub fn names_labels(path: &str) -> bool {
         .any(|word| LABEL_WORDS.contains(&word.as_str()))
 }
 
-/// What names of the same case have in common: their words without those that tell images from labels, and without
-/// those that `left_out` names.
-fn key(path: &str, left_out: &[&str]) -> String {
+/// What names of the same case have in common: their words without those that tell images from labels, without those
+/// that `left_out` names and, where it is a `channel`, without the number of the first one at the end.
+fn key(path: &str, channel: bool, left_out: &[&str]) -> String {
     let mut words = words(path);
+    // Earlier in a name it is that of a case.
+    if channel && words.last().is_some_and(|word| word == FIRST_CHANNEL) {
+        words.pop();
+    }
     words.retain(|word| {
         let word = word.as_str();
         !IMAGE_WORDS.contains(&word) && !LABEL_WORDS.contains(&word) && !left_out.contains(&word)
@@ -75,12 +79,11 @@ pub fn pair_by_name(images: &[&str], labels: &[&str]) -> Vec<Option<usize>> {
     let mut pairs = vec![None; images.len()];
     let mut used = vec![false; labels.len()];
     // Nearest names first, so that what is left out of a name never decides between files that differ in it.
-    let modality: Vec<&str> = [&[FIRST_CHANNEL][..], &MODALITIES[..]].concat();
-    for left_out in [&[][..], &[FIRST_CHANNEL], &modality] {
+    for (channel, left_out) in [(false, &[][..]), (true, &[]), (true, &MODALITIES)] {
         let alone = (0..images.len()).filter(|image| pairs[*image].is_none());
-        let by_image = unique(alone.map(|image| (key(images[image], left_out), image)));
+        let by_image = unique(alone.map(|image| (key(images[image], channel, left_out), image)));
         let unused = (0..labels.len()).filter(|label| !used[*label]);
-        let by_label = unique(unused.map(|label| (key(labels[label], &[]), label)));
+        let by_label = unique(unused.map(|label| (key(labels[label], false, &[]), label)));
         for (key, image) in by_image {
             if let Some(label) = by_label.get(&key).copied() {
                 (pairs[image], used[label]) = (Some(label), true);
@@ -141,6 +144,16 @@ mod tests {
         assert_eq!(pair_by_name(&images, &labels), [None, None]);
         let numbered = ["p_0000.nii", "p_0001.nii"];
         assert_eq!(pair_by_name(&numbered, &numbered), [Some(0), Some(1)]);
+    }
+
+    #[test]
+    fn only_the_last_number_of_a_name_is_that_of_its_channel() {
+        let images = ["case_0000_0000.nii", "case_0001_0000.nii"];
+        let labels = ["l/case_0001.nii", "l/case_0000.nii"];
+        assert_eq!(pair_by_name(&images, &labels), [Some(1), Some(0)]);
+        // Not the label map of another case.
+        let (images, labels) = (["case_0000_7_0000.nii"], ["l/case_7.nii"]);
+        assert_eq!(pair_by_name(&images, &labels), [None]);
     }
 
     #[test]
