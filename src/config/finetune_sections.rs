@@ -105,9 +105,8 @@ pub struct InferenceConfig {
     /// Share of a window that the next one covers again
     #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE"))]
     pub overlap: f64,
-    /// Whether validation takes what lies around air for background unseen, as `predict` does and the original does not [default: false]
+    /// Whether validation takes what lies around air for background unseen, as `predict` does and the original does not
     #[cfg_attr(feature = "cli", arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set))]
-    #[serde(skip_serializing_if = "is_false")]
     pub skip_air: bool,
 }
 

@@ -117,6 +117,20 @@ mod tests {
         assert_eq!(changed, expected);
     }
 
+    /// What is left out of a file is the preset's.
+    #[test]
+    fn saved_settings_mean_the_same_over_every_preset() {
+        for preset in Preset::ALL {
+            let config = preset.settings::<FinetuneConfig>().unwrap();
+            let saved = config.to_toml().unwrap();
+            for other in Preset::ALL {
+                let base = other.settings::<FinetuneConfig>().unwrap();
+                let again = base.overlaid(&saved, "saved.toml").unwrap();
+                assert_eq!(again, config, "{} over {}", preset.name(), other.name());
+            }
+        }
+    }
+
     #[test]
     fn holes_derived_from_the_crop_follow_it_and_chosen_ones_stay() {
         use crate::augment::CorruptionSpec;
