@@ -144,7 +144,8 @@ fn volumes(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        if path.file_name().is_some_and(is_volume_name) && path.is_file() {
+        // Whatever else is no file, such as a link to nothing, is named where it is read.
+        if path.file_name().is_some_and(is_volume_name) && !path.is_dir() {
             files.push(path);
         }
     }

@@ -80,6 +80,19 @@ fn small_folders_keep_at_least_one_case_for_training() -> Outcome {
     Ok(())
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_to_nothing_is_no_reason_to_leave_a_scan_out() -> Outcome {
+    let dir = folder::<&str>(&[])?;
+    std::os::unix::fs::symlink("absent.nii", dir.path().join("a.nii"))?;
+    let list = DataList::from_folder(dir.path())?;
+    assert_eq!(names(&list.training), ["a.nii"]);
+    let message = list.check(false).err().map(|error| error.to_string());
+    let message = message.unwrap_or_default();
+    assert!(message.contains("a.nii: no such file"), "{message}");
+    Ok(())
+}
+
 #[test]
 fn label_maps_beside_their_images_are_no_images() -> Outcome {
     let scans = ["a.nii", "b.nii", "c_mask.nii"];
