@@ -96,7 +96,7 @@ impl DataList {
                 .partition::<Vec<_>, _>(|path| !names_labels(&name(path)))
                 .into(),
         };
-        let found = Pairs::of(images, labels)?;
+        let mut found = Pairs::of(images, labels)?;
         if found.cases.is_empty() {
             return Err(DatasetError::NoPairs {
                 folder: folder.to_path_buf(),
@@ -105,16 +105,18 @@ impl DataList {
             });
         }
         let test = match layout(folder, &TEST)? {
-            Some([images, labels]) => Pairs::of(images, labels)?.cases,
-            None => Vec::new(),
+            Some([images, labels]) => Pairs::of(images, labels)?,
+            None => Pairs::default(),
         };
+        found.unlabelled.extend(test.unlabelled);
+        found.unused.extend(test.unused);
         let (training, validation) = set_aside(found.cases);
         let Description { classes, modality } = description(folder)?;
         Ok(LabelledFolder {
             list: DataList {
                 training,
                 validation,
-                test,
+                test: test.cases,
                 classes,
                 modality,
             },

@@ -119,6 +119,7 @@ fn an_nnunet_folder_gives_pairs_classes_modality_and_test_cases() -> Outcome {
         "imagesTs/liver_5_0000.nii.gz",
         "imagesTs/liver_6_0000.nii.gz",
         "labelsTs/liver_6.nii.gz",
+        "labelsTs/liver_8.nii.gz",
     ])?;
     fs::write(
         dir.path().join("dataset.json"),
@@ -134,11 +135,19 @@ fn an_nnunet_folder_gives_pairs_classes_modality_and_test_cases() -> Outcome {
     assert_eq!(pairs(&list.test, dir.path()), [pair(6, "Ts")]);
     assert_eq!(list.classes, ["background", "liver", "lesion"]);
     assert_eq!(list.modality.as_deref(), Some("MRI"));
+    // Those for a test are told too.
+    let left_out = |files: [&str; 2]| files.map(|file| dir.path().join(file));
     assert_eq!(
         found.unlabelled,
-        [dir.path().join("imagesTr/liver_9_0000.nii.gz")]
+        left_out([
+            "imagesTr/liver_9_0000.nii.gz",
+            "imagesTs/liver_5_0000.nii.gz"
+        ])
     );
-    assert_eq!(found.unused, [dir.path().join("labelsTr/liver_7.nii.gz")]);
+    assert_eq!(
+        found.unused,
+        left_out(["labelsTr/liver_7.nii.gz", "labelsTs/liver_8.nii.gz"])
+    );
     Ok(())
 }
 
