@@ -38,10 +38,14 @@ pub(super) fn data_list(data: &DataConfig, labels: bool) -> anyhow::Result<Optio
     Ok(Some(list))
 }
 
-/// The list in a split file or a folder, not checked yet. Of a folder `labels` says whether label maps are looked for.
+/// The list in a split file or a folder, not checked yet. `labels` says whether classes are read and, of a folder,
+/// label maps looked for.
 pub(super) fn listed(path: &Path, root: Option<&Path>, labels: bool) -> anyhow::Result<DataList> {
     if !path.is_dir() {
-        return Ok(DataList::load(path, root)?);
+        return Ok(match labels {
+            true => DataList::load(path, root)?,
+            false => DataList::load_images(path, root)?,
+        });
     }
     if root.is_some() {
         bail!(
@@ -262,5 +266,15 @@ mod tests {
             assert_eq!(found, at.join("cache"), "{name}");
         }
         assert!(cache_beside(&at.join("absent")).is_err());
+    }
+
+    #[test]
+    fn a_split_file_of_regions_is_good_enough_for_images() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("split.json");
+        let text = r#"{"labels": {"background": 0, "whole": [1, 2]}, "training": ["a.nii"]}"#;
+        std::fs::write(&file, text).unwrap();
+        assert!(listed(&file, None, true).is_err());
+        assert_eq!(listed(&file, None, false).unwrap().training.len(), 1);
     }
 }

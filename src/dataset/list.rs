@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use serde_json::Value;
 
 use super::DatasetError;
-use super::description::{Description, json};
+use super::description::{Description, json, modality};
 
 /// Name of the list in the folder of a data set, and of the file that names the classes and the modality of one without
 /// lists: the Decathlon's and nnU-Net's.
@@ -49,13 +49,36 @@ impl DataList {
     /// `image` or `label`.
     pub fn parse(text: &[u8], name: &str, root: &Path) -> Result<DataList, DatasetError> {
         let value = json(text, name)?;
-        let Description { classes, modality } = Description::of(&value, name)?;
+        Self::of(&value, Description::of(&value, name)?, name, root)
+    }
+
+    /// As [`DataList::parse`], for those who want no label maps. The classes are left out, so that a file whose
+    /// `labels` are none, such as regions, is as good as another.
+    ///
+    /// # Errors
+    /// As [`DataList::parse`], but for the classes.
+    pub fn parse_images(text: &[u8], name: &str, root: &Path) -> Result<DataList, DatasetError> {
+        let value = json(text, name)?;
+        let about = Description {
+            modality: modality(&value),
+            ..Description::default()
+        };
+        Self::of(&value, about, name, root)
+    }
+
+    /// As [`DataList::parse`], of a file that is JSON already and of what it says besides its lists.
+    pub(super) fn of(
+        value: &Value,
+        about: Description,
+        name: &str,
+        root: &Path,
+    ) -> Result<DataList, DatasetError> {
         let list = DataList {
-            training: cases(&value, "training", name, root)?,
-            validation: cases(&value, "validation", name, root)?,
-            test: cases(&value, "test", name, root)?,
-            classes,
-            modality,
+            training: cases(value, "training", name, root)?,
+            validation: cases(value, "validation", name, root)?,
+            test: cases(value, "test", name, root)?,
+            classes: about.classes,
+            modality: about.modality,
         };
         if list.training.is_empty() {
             let problem = match value.get("training") {

@@ -17,16 +17,17 @@ impl DataList {
     /// # Errors
     /// No such file, a folder, not readable, and what [`DataList::parse`] refuses.
     pub fn load(json: &Path, root: Option<&Path>) -> Result<DataList, DatasetError> {
-        let path = json.to_path_buf();
-        if json.is_dir() {
-            return Err(DatasetError::SplitIsFolder { path });
-        }
-        let text = fs::read(json).map_err(|source| match source.kind() {
-            ErrorKind::NotFound => DatasetError::NoSplitFile { path },
-            _ => DatasetError::Unreadable { path, source },
-        })?;
-        let own = json.parent().unwrap_or(Path::new(""));
-        DataList::parse(&text, &json.display().to_string(), root.unwrap_or(own))
+        let (text, name) = (read(json)?, json.display().to_string());
+        DataList::parse(&text, &name, root.unwrap_or(folder_of(json)))
+    }
+
+    /// Loads a split file for those who want no label maps (see [`DataList::parse_images`]).
+    ///
+    /// # Errors
+    /// As [`DataList::load`], but for the classes.
+    pub fn load_images(json: &Path, root: Option<&Path>) -> Result<DataList, DatasetError> {
+        let (text, name) = (read(json)?, json.display().to_string());
+        DataList::parse_images(&text, &name, root.unwrap_or(folder_of(json)))
     }
 
     /// Looks at the header of every training and validation image before training starts, and with
@@ -39,6 +40,22 @@ impl DataList {
     pub fn check(&self, labels: bool) -> Result<(), DatasetError> {
         check_cases(self.training.iter().chain(&self.validation), labels)
     }
+}
+
+/// The text of a split file.
+fn read(json: &Path) -> Result<Vec<u8>, DatasetError> {
+    let path = json.to_path_buf();
+    if json.is_dir() {
+        return Err(DatasetError::SplitIsFolder { path });
+    }
+    fs::read(json).map_err(|source| match source.kind() {
+        ErrorKind::NotFound => DatasetError::NoSplitFile { path },
+        _ => DatasetError::Unreadable { path, source },
+    })
+}
+
+fn folder_of(json: &Path) -> &Path {
+    json.parent().unwrap_or(Path::new(""))
 }
 
 /// As [`DataList::check`], for any cases, for example those of the test list.
@@ -84,6 +101,24 @@ mod tests {
             image(Some(Path::new("/x/../y")))?,
             Path::new("/y/images/a.nii")
         );
+        Ok(())
+    }
+
+    #[test]
+    fn classes_do_not_matter_where_no_label_map_is_wanted() -> Outcome {
+        let dir = tempfile::tempdir()?;
+        let json = dir.path().join("split.json");
+        let labels = r#"{"background": 0, "whole": [1, 2], "ignore": 3}"#;
+        let text =
+            format!(r#"{{"modality": {{"0": "MRI"}}, "labels": {labels}, "training": ["a.nii"]}}"#);
+        fs::write(&json, text)?;
+        let refused = DataList::load(&json, None);
+        assert!(matches!(refused, Err(DatasetError::NotASplit { .. })));
+        let list = DataList::load_images(&json, None)?;
+        assert_eq!(list.training[0].image, dir.path().join("a.nii"));
+        assert_eq!(list.modality.as_deref(), Some("MRI"));
+        let absent = DataList::load_images(&dir.path().join("no.json"), None);
+        assert!(matches!(absent, Err(DatasetError::NoSplitFile { .. })));
         Ok(())
     }
 
