@@ -83,12 +83,25 @@ impl DataList {
     /// They lie in `imagesTr` and `labelsTr` (the Medical Segmentation Decathlon, nnU-Net), in `images`
     /// and `labels`, or side by side, the label maps with `seg`, `label`, `mask` or the like in their
     /// names. Validation cases are set aside as in [`DataList::from_folder`]; pairs of `imagesTs` and
-    /// `labelsTs` are test cases. `dataset.json` in the folder names the classes and the modality.
+    /// `labelsTs` are test cases. `dataset.json` in the folder names the classes and the modality; where it
+    /// has a validation list with cases in it, its lists are taken, as if the file itself had been named.
     ///
     /// # Errors
     /// The folder cannot be read, holds no pair, or holds several channels a case; `dataset.json` is not
-    /// readable or its labels are not classes numbered from 0.
+    /// readable or its labels are not classes numbered from 0; what [`DataList::parse`] refuses, where its
+    /// lists are taken.
     pub fn from_labelled_folder(folder: &Path) -> Result<LabelledFolder, DatasetError> {
+        if let Some((value, name)) = described(folder)?
+            && splits(&value)
+        {
+            log::info!("{name} says what is for validation: its lists are taken");
+            let about = Description::of(&value, &name)?;
+            return Ok(LabelledFolder {
+                list: DataList::of(&value, about, &name, folder)?,
+                unlabelled: Vec::new(),
+                unused: Vec::new(),
+            });
+        }
         let [images, labels] = match layout(folder, &TRAINING)? {
             Some(found) => found,
             None => volumes(folder)?
@@ -153,6 +166,12 @@ fn volumes(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     }
     files.sort();
     Ok(files)
+}
+
+/// Whether a `dataset.json` has a split of its own, which nothing but validation cases tells.
+fn splits(value: &Value) -> bool {
+    let validation = value.get("validation").and_then(Value::as_array);
+    validation.is_some_and(|cases| !cases.is_empty())
 }
 
 /// What `dataset.json` in the folder says, if it is there.

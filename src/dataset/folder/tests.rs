@@ -152,6 +152,36 @@ fn an_nnunet_folder_gives_pairs_classes_modality_and_test_cases() -> Outcome {
 }
 
 #[test]
+fn a_split_of_the_folders_own_is_kept() -> Outcome {
+    let files = ["a", "b", "c"].map(|case| [format!("images/{case}"), format!("labels/{case}")]);
+    let files: Vec<String> = files
+        .concat()
+        .iter()
+        .map(|file| format!("{file}.nii"))
+        .collect();
+    let dir = folder(&files)?;
+    let found = |validation: &str| -> Result<[Vec<String>; 2], Box<dyn std::error::Error>> {
+        let item =
+            |case: &str| format!(r#"{{"image": "images/{case}", "label": "labels/{case}"}}"#);
+        let validation: Vec<String> = validation.split_whitespace().map(item).collect();
+        let text = format!(
+            r#"{{"labels": {{"0": "air", "1": "liver"}}, "training": [{}], "validation": [{}]}}"#,
+            item("a.nii"),
+            validation.join(", ")
+        );
+        fs::write(dir.path().join("dataset.json"), text)?;
+        let list = DataList::from_labelled_folder(dir.path())?.list;
+        assert_eq!(list.classes, ["air", "liver"]);
+        Ok([list.training, list.validation].map(|cases| pairs(&cases, dir.path())))
+    };
+    let pair = |case: &str| vec![format!("images/{case}.nii + labels/{case}.nii")];
+    assert_eq!(found("c.nii")?, [pair("a"), pair("c")]);
+    // An empty list is no split: a tenth is set aside.
+    assert_eq!(found("")?.map(|cases| cases.len()), [2, 1]);
+    Ok(())
+}
+
+#[test]
 fn images_alone_are_of_the_modality_that_their_data_set_names() -> Outcome {
     let dir = folder(&["imagesTr/a.nii", "other/a.nii"])?;
     let modality = |sub: &str| -> Result<Option<String>, DatasetError> {
