@@ -33,9 +33,10 @@ pub struct SlidingWindow {
     pub blending: Blending,
     /// Whether every window is also seen mirrored, along each axis and each combination of axes: eight passes.
     pub mirror: bool,
-    /// Whether a window whose [own part](WindowPlan::own_part) has one value throughout, air as a rule, counts as
-    /// background unseen: training takes its crops around tissue, and networks find organs in what is nearly all air.
-    /// Where probabilities are kept, ask every window: those of what was not seen mean nothing.
+    /// Whether a window whose [own part](WindowPlan::own_part) is air throughout counts as background unseen: training
+    /// takes its crops around tissue, and networks find organs in what is nearly all air. Air is 0, or the volume's
+    /// lowest value where that is below 0. Where probabilities are kept, ask every window: those of what was not seen
+    /// mean nothing.
     pub skip_air: bool,
 }
 
@@ -105,6 +106,8 @@ impl SlidingWindow {
         let plan = WindowPlan::new(shape, self.window, self.overlap)?;
         let mut slab = Slab::new(self, &plan, network.classes())?;
         let count = plan.count();
+        // Ranges of intensities cut air off at 0. Z-scores leave 0 as it is, and air of another value lies lowest.
+        let air = [0.0, image.iter().copied().fold(0.0, f32::min)];
         let mut done_planes = 0;
         for (done, region) in plan.windows().enumerate() {
             platform::yield_now().await;
@@ -118,7 +121,7 @@ impl SlidingWindow {
             }
             let input = cut(image, &plan, &region);
             let [d, h, w] = self.window;
-            if self.skip_air && blank(&input, self.window, &plan.own_part(&region)) {
+            if self.skip_air && blank(&input, self.window, &plan.own_part(&region), air) {
                 slab.add_background(UNSEEN, &region);
                 continue;
             }
@@ -179,17 +182,18 @@ fn cut(image: &[f32], plan: &WindowPlan, region: &Region) -> Vec<f32> {
     out
 }
 
-/// Whether a part of a window has one value throughout.
-fn blank(input: &[f32], [_, h, w]: [usize; 3], part: &Region) -> bool {
+/// Whether a part of a window has one of the values of `air` throughout. Bright parts may have one value too.
+fn blank(input: &[f32], [_, h, w]: [usize; 3], part: &Region, air: [f32; 2]) -> bool {
     let [i0, j0, k0] = part.start;
     let [d, n, m] = part.size;
     let first = input[(i0 * h + j0) * w + k0];
-    (i0..i0 + d).all(|i| {
-        (j0..j0 + n).all(|j| {
-            let row = &input[(i * h + j) * w + k0..][..m];
-            row.iter().all(|value| *value == first)
+    air.contains(&first)
+        && (i0..i0 + d).all(|i| {
+            (j0..j0 + n).all(|j| {
+                let row = &input[(i * h + j) * w + k0..][..m];
+                row.iter().all(|value| *value == first)
+            })
         })
-    })
 }
 
 #[cfg(test)]

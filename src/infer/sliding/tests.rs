@@ -138,3 +138,23 @@ fn a_window_around_air_counts_as_background() {
     );
     assert_eq!(skipping[40 * numbers..], asking[40 * numbers..]);
 }
+
+#[test]
+fn what_is_bright_throughout_is_no_air() {
+    let network = network();
+    let (shape, plane) = ([64, 8, 8], 64);
+    let unseen = |value: f32| {
+        let image: Vec<f32> = (0..64 * plane)
+            .map(|i| match i < 36 * plane {
+                true => value,
+                false => (i % 101) as f32 / 100.0 - 0.5,
+            })
+            .collect();
+        let found = logits(&network, &image, shape, settings());
+        found[1..3] == [0.0, 0.0]
+    };
+    // The rest has values from -0.5 to 0.5, as z-scores have.
+    for (value, air) in [(0.0, true), (-2.0, true), (1.0, false), (-0.25, false)] {
+        assert_eq!(unseen(value), air, "{value}");
+    }
+}
