@@ -284,3 +284,34 @@ fn a_plan_that_cannot_work_is_refused_by_file_and_key() {
         refused(folder.path(), &words(CALL, &[]), FAILED, &parts);
     }
 }
+
+/// What fine-tuning would find out after all of pre-training.
+#[test]
+fn lists_without_classes_or_with_others_are_refused_before_anything_is_trained() {
+    let folder = prepared();
+    let at = |name: &str| folder.path().join(name);
+    let list = std::fs::read(at("phantoms/split.json")).unwrap();
+    let mut list: Value = serde_json::from_slice(&list).unwrap();
+    list["labels"] = Value::Null;
+    std::fs::write(at("phantoms/bare.json"), list.to_string()).unwrap();
+    list["labels"] = json!({ "0": "background", "1": "tumour" });
+    list["training"].as_array_mut().unwrap().truncate(1);
+    std::fs::write(at("phantoms/one.json"), list.to_string()).unwrap();
+    for (sizes, lists, parts) in [
+        (
+            "sizes = [2]",
+            "2 = \"bare.json\"",
+            ["bare.json", "names no classes"],
+        ),
+        (
+            "sizes = [2, 1]",
+            "2 = \"split.json\", 1 = \"one.json\"",
+            ["one.json", "name different classes"],
+        ),
+    ] {
+        let text = PLAN.replacen("sizes = [2]", sizes, 1);
+        let text = text.replacen("2 = \"split.json\"", lists, 1);
+        std::fs::write(at("plan.toml"), text).unwrap();
+        refused(folder.path(), &words(CALL, &[]), FAILED, &parts);
+    }
+}

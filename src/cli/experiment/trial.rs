@@ -63,10 +63,18 @@ pub(super) fn pretraining_folder(seed: Option<u64>) -> String {
 /// Their split files and every file these name are looked at before anything slow.
 pub(super) fn all(plan: &ExperimentPlan) -> anyhow::Result<Vec<Trial>> {
     let mut lists = Vec::new();
+    let mut named: Option<(&Path, Vec<String>)> = None;
     for size in &plan.sizes {
         let list = plan.data.finetune.get(&size.to_string());
         let list = list.with_context(|| format!("no split file for {size} cases"))?;
-        check_list(list, &plan.data.root, *size)?;
+        let classes = check_list(list, plan, *size)?;
+        let (first, names) = named.get_or_insert((list.as_path(), classes.clone()));
+        ensure!(
+            *names == classes,
+            "{} and {} name different classes (their key \"labels\"): give them the same, in the same order",
+            first.display(),
+            list.display()
+        );
         lists.push((*size, list));
     }
     let mut trials = Vec::new();
@@ -111,8 +119,9 @@ pub(super) fn seen_before(plan: &ExperimentPlan) -> anyhow::Result<Vec<String>> 
     Ok(seen.into_iter().collect())
 }
 
-fn check_list(path: &Path, root: &Path, size: usize) -> anyhow::Result<()> {
-    let list = DataList::load(path, Some(root))?;
+/// Checks the split file of a size; gives the names of its classes.
+fn check_list(path: &Path, plan: &ExperimentPlan, size: usize) -> anyhow::Result<Vec<String>> {
+    let list = DataList::load(path, Some(&plan.data.root))?;
     let name = path.display();
     let found = list.training.len();
     ensure!(
@@ -127,7 +136,12 @@ fn check_list(path: &Path, root: &Path, size: usize) -> anyhow::Result<()> {
         !list.test.is_empty(),
         "{name} has no test cases: the arms are compared on them"
     );
+    ensure!(
+        plan.finetune.decoder.classes.is_some() || !list.classes.is_empty(),
+        "{name} names no classes (its key \"labels\"): name them there, or give finetune.decoder.classes in the plan, \
+         background included"
+    );
     list.check(true)?;
     check_cases(&list.test, true)?;
-    Ok(())
+    Ok(list.classes)
 }
