@@ -117,8 +117,10 @@ fn go(
         device::check_precision(&selected, config.run.precision)?;
     }
     if let Some(PretrainPlan::Weights(path)) = &plan.pretrain {
-        // Now, not when the first arm that needs them begins.
-        starting_weights(path, &plan.finetune)?;
+        // Now, not when the first arm that needs them begins, and with the intensities that it will have.
+        let mut config = plan.finetune.clone();
+        config.crops.intensity = intensity(plan, config.crops.intensity)?;
+        starting_weights(path, &config)?;
     }
     let mut runner = Runner::new(&out, &selected, control, pretraining.len(), trials.len());
     let mut before = Vec::new();
