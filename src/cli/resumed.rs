@@ -114,6 +114,16 @@ pub(super) fn same_cases(folder: &Path, list: &DataList, labelled: bool) -> anyh
     Ok(())
 }
 
+/// Names of the cases that some weights were trained and chosen on, as far as the folder they lie in tells.
+pub(super) fn learned_from(weights: &Path) -> Option<Vec<String>> {
+    let file = match weights.is_dir() {
+        true => weights.join(CASES_FILE),
+        false => weights.with_file_name(CASES_FILE),
+    };
+    let names: CaseNames = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
+    Some([names.training, names.validation].concat())
+}
+
 /// Settings that say where files lie. What matters of them is which cases they give, which the names of the cases hold.
 const PLACES: [&str; 2] = ["data.datalist", "data.data_root"];
 /// What a run started from is in its weights by now.

@@ -266,6 +266,37 @@ fn every_seed_may_have_an_encoder_of_its_own_and_test_scans_in_pre_training_are_
 }
 
 #[test]
+fn given_weights_are_of_the_lists_modality_and_tell_what_they_have_seen() {
+    let folder = prepared();
+    let at = |name: &str| folder.path().join(name);
+    let list = std::fs::read(at("phantoms/split.json")).unwrap();
+    let mut list: Value = serde_json::from_slice(&list).unwrap();
+    list["modality"] = json!({ "0": "MRI" });
+    std::fs::write(at("phantoms/split.json"), list.to_string()).unwrap();
+    let test = list["test"][1].clone();
+    list["training"].as_array_mut().unwrap().push(test);
+    std::fs::write(at("phantoms/before.json"), list.to_string()).unwrap();
+    let before = "pretrain --datalist phantoms/before.json --out before --device cpu --max-steps 1 --spacing 8 \
+                  --roi-size 16 --patch-size 8 --hidden-size 16 --mlp-dim 16 --layers 3 --heads 2 --batch-volumes 1";
+    run(folder.path(), &words(before, &[])).succeeded();
+    let (start, rest) = PLAN.split_once("[pretrain]\n").unwrap();
+    let (_, rest) = rest.split_once("[finetune]\n").unwrap();
+    let text = format!("{start}[pretrain]\nweights = \"before\"\n[finetune]\n{rest}");
+    let text = text.replacen("\"pretrained\", \"unet\"]", "\"pretrained\"]", 1);
+    let text = text.replacen("seeds = [1, 2]", "seeds = [1]", 1);
+    std::fs::write(at("plan.toml"), text).unwrap();
+    let done = call(folder.path());
+    let seen = |done: &Done| done.json()["seen_in_pretraining"].clone();
+    assert_eq!(seen(&done), json!(["p4/images.nii.gz"]));
+    // Both stages scale MR by its own percentiles.
+    assert!(!done.stderr.contains("learned from"), "{}", done.told());
+    std::fs::remove_file(at("before/cases.json")).unwrap();
+    assert_eq!(seen(&call(folder.path())), Value::Null);
+    let markdown = std::fs::read_to_string(at("out/results.md")).unwrap();
+    assert!(markdown.contains("was not checked"), "{markdown}");
+}
+
+#[test]
 fn a_plan_that_cannot_work_is_refused_by_file_and_key() {
     let folder = prepared();
     for (from, to, parts) in [

@@ -48,10 +48,10 @@ pub(super) fn run(args: &ExperimentArgs) -> anyhow::Result<ExitCode> {
     let plan = read_plan(args)?;
     let trials = trial::all(&plan)?;
     let seen = trial::seen_before(&plan)?;
-    if let Some(first) = seen.first() {
+    if let Some(all @ [first, ..]) = seen.as_deref() {
         log::warn!(
             "{} test scans, such as {first}, are among those of pre-training: their results say less of new scans",
-            seen.len()
+            all.len()
         );
     }
     folder::claim(&args.out, &args.plan)?;
@@ -99,7 +99,7 @@ fn go(
     args: &ExperimentArgs,
     plan: &ExperimentPlan,
     trials: &[Trial],
-    seen: Vec<String>,
+    seen: Option<Vec<String>>,
     control: &Control,
 ) -> anyhow::Result<Option<results::Results>> {
     let started = Instant::now();

@@ -26,8 +26,8 @@ pub(super) struct Results {
     sizes: Vec<SizeResult>,
     /// Test cases left out of the comparison, because one has no foreground at all.
     left_out: Vec<String>,
-    /// Test cases whose images pre-training has seen, without their labels.
-    seen_in_pretraining: Vec<String>,
+    /// Test cases whose images pre-training has seen, without their labels; none where nobody knows what it has seen.
+    seen_in_pretraining: Option<Vec<String>>,
     /// Whether all pre-trained runs start from the same encoder.
     one_encoder: bool,
     /// Names of the classes by label, the background first.
@@ -73,7 +73,7 @@ impl Results {
         device: &str,
         before: &[(Option<u64>, Ended)],
         ended: &[(Trial, Ended)],
-        seen_in_pretraining: Vec<String>,
+        seen_in_pretraining: Option<Vec<String>>,
     ) -> anyhow::Result<Self> {
         let mut left_out = Vec::new();
         let mut sizes = Vec::new();
@@ -194,12 +194,16 @@ impl Results {
                 "\nAll pre-trained runs start from the same weights: no interval shows how far another pre-training would lie from this one.\n",
             );
         }
-        if !self.seen_in_pretraining.is_empty() {
-            text.push_str(&format!(
+        match self.seen_in_pretraining.as_deref() {
+            Some([]) => {}
+            Some(seen) => text.push_str(&format!(
                 "\n**Seen in pre-training, without labels: {} of the test cases**, so their results say less of new scans: {}.\n",
-                self.seen_in_pretraining.len(),
-                self.seen_in_pretraining.join(", ")
-            ));
+                seen.len(),
+                seen.join(", ")
+            )),
+            None => text.push_str(
+                "\nWhether pre-training has seen test cases was not checked: nothing beside its weights names scans.\n",
+            ),
         }
         for (arm, changes) in &self.optimizers {
             text.push_str(&format!(

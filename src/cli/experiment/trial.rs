@@ -2,8 +2,9 @@
 
 use crate::cli::data::listed;
 use crate::cli::inputs::canonical;
+use crate::cli::resumed::learned_from;
 use crate::config::{Arm, ExperimentPlan, FinetuneConfig, PretrainPlan};
-use crate::dataset::{DataList, case_names, check_cases};
+use crate::dataset::{Case, DataList, case_names, check_cases};
 use crate::nn::Architecture;
 use anyhow::{Context, ensure};
 use std::collections::BTreeSet;
@@ -94,29 +95,37 @@ pub(super) fn all(plan: &ExperimentPlan) -> anyhow::Result<Vec<Trial>> {
 }
 
 /// Names of the test cases whose images are among those of pre-training, which sees no labels. A result on them says
-/// less of new scans than one on others.
-pub(super) fn seen_before(plan: &ExperimentPlan) -> anyhow::Result<Vec<String>> {
-    let (Some(path), Some(PretrainPlan::Run { config, .. })) =
-        (&plan.data.pretrain, &plan.pretrain)
-    else {
-        return Ok(Vec::new());
+/// less of new scans than one on others. None where nothing tells which scans given weights have seen; where something
+/// does, it tells their names.
+pub(super) fn seen_before(plan: &ExperimentPlan) -> anyhow::Result<Option<Vec<String>>> {
+    let seen: Box<dyn Fn(&Case) -> bool> = match (&plan.pretrain, &plan.data.pretrain) {
+        (Some(PretrainPlan::Weights(weights)), _) => {
+            let Some(names) = learned_from(weights) else {
+                return Ok(None);
+            };
+            Box::new(move |case: &Case| names.iter().any(|name| case.image.ends_with(name)))
+        }
+        (Some(PretrainPlan::Run { config, .. }), Some(path)) => {
+            let root = (!path.is_dir()).then_some(plan.data.root.as_path());
+            let mut before = listed(path, root, false)?;
+            if let Some(limit) = config.data.limit.and_then(NonZeroUsize::new) {
+                before.limit(limit);
+            }
+            let images: BTreeSet<PathBuf> = (before.training.iter().chain(&before.validation))
+                .map(|case| canonical(&case.image))
+                .collect();
+            Box::new(move |case: &Case| images.contains(&canonical(&case.image)))
+        }
+        _ => return Ok(Some(Vec::new())),
     };
-    let root = (!path.is_dir()).then_some(plan.data.root.as_path());
-    let mut before = listed(path, root, false)?;
-    if let Some(limit) = config.data.limit.and_then(NonZeroUsize::new) {
-        before.limit(limit);
-    }
-    let images: BTreeSet<PathBuf> = (before.training.iter().chain(&before.validation))
-        .map(|case| canonical(&case.image))
-        .collect();
-    let mut seen = BTreeSet::new();
+    let mut found = BTreeSet::new();
     for list in plan.data.finetune.values() {
         let test = DataList::load(list, Some(&plan.data.root))?.test;
         let names = case_names(&test).into_iter().zip(&test);
-        let names = names.filter(|(_, case)| images.contains(&canonical(&case.image)));
-        seen.extend(names.map(|(name, _)| name));
+        let names = names.filter(|(_, case)| seen(case));
+        found.extend(names.map(|(name, _)| name));
     }
-    Ok(seen.into_iter().collect())
+    Ok(Some(found.into_iter().collect()))
 }
 
 /// Checks the split file of a size; gives the names of its classes.
@@ -144,4 +153,26 @@ fn check_list(path: &Path, plan: &ExperimentPlan, size: usize) -> anyhow::Result
     list.check(true)?;
     check_cases(&list.test, true)?;
     Ok(list.classes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_given_weights_have_seen_is_told_by_their_run_or_not_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let list = r#"{"training": ["p0/ct.nii"], "test": ["p1/ct.nii", "p2/ct.nii"]}"#;
+        std::fs::write(at("split.json"), list).unwrap();
+        let text = "name = \"n\"\nsizes = [1]\narms = [\"pretrained\"]\nseeds = [1]\n\
+            [data]\nfinetune = { 1 = \"split.json\" }\n[pretrain]\nweights = \"before\"\n";
+        let plan = ExperimentPlan::from_toml(text, "plan.toml").unwrap();
+        let seen = || seen_before(&plan.clone().located(folder.path(), None)).unwrap();
+        assert_eq!(seen(), None);
+        std::fs::create_dir(at("before")).unwrap();
+        let cases = r#"{"training": ["p7/ct.nii"], "validation": ["p2/ct.nii"]}"#;
+        std::fs::write(at("before/cases.json"), cases).unwrap();
+        assert_eq!(seen(), Some(vec!["p2/ct.nii".to_owned()]));
+    }
 }
