@@ -108,9 +108,18 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
         !cases.is_empty(),
         "the list \"{split}\" is empty: choose another with --split"
     );
-    check_cases(cases, true)?;
+    match &args.predictions {
+        Some(folder) => check_predictions(folder, cases)?,
+        None => check_cases(cases, true)?,
+    }
     if let Some(file) = &args.csv {
         inputs(args, &list, cases)?.refuse_overwriting(file)?;
+        let folder = file.parent().filter(|folder| *folder != Path::new(""));
+        ensure!(
+            folder.is_none_or(Path::is_dir),
+            "{} cannot be written, for its folder is not there: make it, or name another --csv",
+            file.display()
+        );
     }
     let surfaces = SurfaceOptions {
         tolerance_mm: args.tolerance,
@@ -126,10 +135,7 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
             };
             Predictions::Network(Box::new(predictor), args.grid)
         }
-        (None, Some(folder)) => {
-            check_predictions(folder, cases)?;
-            Predictions::Folder(folder)
-        }
+        (None, Some(folder)) => Predictions::Folder(folder),
         (None, None) => anyhow::bail!("give --weights or --predictions"),
     };
     let classes = match &source {
@@ -171,9 +177,11 @@ fn inputs(args: &EvaluateArgs, list: &DataList, cases: &[Case]) -> anyhow::Resul
     Ok(inputs)
 }
 
-/// Label maps in a folder are told by the names of their images alone: no two cases may have the same one.
+/// Looks at everything that is compared. Label maps in a folder are told by the names of their images alone, which need
+/// not be there: no two cases may have the same one.
 fn check_predictions(folder: &Path, cases: &[Case]) -> anyhow::Result<()> {
     let mut seen = HashSet::new();
+    let mut compared = Vec::new();
     for case in cases {
         let file = prediction(folder, &case.image)?;
         ensure!(
@@ -182,9 +190,16 @@ fn check_predictions(folder: &Path, cases: &[Case]) -> anyhow::Result<()> {
             case.image.display(),
             file.display()
         );
-        seen.insert(file);
+        seen.insert(file.clone());
+        let image = match case.label {
+            Some(_) => file,
+            // It is refused by the name that the list has for it.
+            None => case.image.clone(),
+        };
+        let label = case.label.clone();
+        compared.push(Case { image, label });
     }
-    Ok(())
+    Ok(check_cases(&compared, true)?)
 }
 
 /// The label map of an image in a folder: under the image's own name, or under the one that `predict` gives it.

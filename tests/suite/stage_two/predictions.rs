@@ -168,6 +168,30 @@ fn label_maps_that_predict_wrote_are_found_by_evaluate() {
 }
 
 #[test]
+fn predictions_are_looked_at_before_the_first_is_scored_and_images_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let label = data("hippocampus/labels/hippocampus_003.nii.gz");
+    std::fs::create_dir(at("maps")).unwrap();
+    for name in ["label.nii.gz", "maps/a.nii.gz"] {
+        std::fs::copy(&label, at(name)).unwrap();
+    }
+    let case = |name: &str| serde_json::json!({ "image": name, "label": "label.nii.gz" });
+    let cases = [case("absent/a.nii.gz"), case("absent/b.nii.gz")];
+    let list = serde_json::json!({ "training": cases, "test": cases });
+    std::fs::write(at("list.json"), list.to_string()).unwrap();
+    let call = "evaluate --datalist list.json --predictions maps --classes 3 --json";
+    let missing = ["1 of 4 files", "maps/b.nii.gz: no such file"];
+    refused(folder.path(), &words(call, &[]), 1, &missing);
+    std::fs::copy(&label, at("maps/b.nii.gz")).unwrap();
+    let elsewhere = words(call, &["--csv", "absent/scores.csv"]);
+    refused(folder.path(), &elsewhere, 1, &["absent/scores.csv"]);
+    let found = run(folder.path(), &words(call, &[])).succeeded().json();
+    assert_eq!(found["summary"]["foreground_dice"], 1.0);
+    assert_eq!(found["cases"].as_array().unwrap().len(), 2);
+}
+
+#[test]
 fn volumes_in_a_tilted_gantry_are_those_of_its_voxels() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
