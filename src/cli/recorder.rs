@@ -8,7 +8,7 @@ use crate::report::labels::labelled_picture;
 use crate::report::metrics::{self, METRICS_FILE, MetricsWriter, Record};
 use crate::report::run_records::{covered, of_step, of_validation};
 use crate::report::tensorboard::EventWriter;
-use crate::train::{Event, Observer, Progress, TrainError};
+use crate::train::{Event, Observer, Picture, Progress, TrainError};
 use std::path::{Path, PathBuf};
 
 /// Step or epoch, and value.
@@ -37,6 +37,8 @@ pub(super) struct Recorder {
     events: EventWriter,
     steps_per_epoch: u64,
     stage: StageReport,
+    /// Whether it was said that a picture cannot be drawn.
+    undrawn: bool,
 }
 
 impl Recorder {
@@ -60,6 +62,7 @@ impl Recorder {
             events,
             steps_per_epoch: 1,
             stage,
+            undrawn: false,
         })
     }
 
@@ -82,6 +85,23 @@ impl Recorder {
         };
         let image = curves::draw(self.stage.title, &(self.stage.panels)(&series))?;
         self.write(&image, "curves.png")
+    }
+
+    /// Shows a case. One that cannot be drawn, such as a volume of very many voxels, is said once and ends no run.
+    fn picture(&mut self, step: u64, picture: &Picture) -> Result<(), ReportError> {
+        let name = self.stage.picture;
+        let image = match labelled_picture(picture) {
+            Ok(image) => image,
+            Err(error) => {
+                if !self.undrawn {
+                    log::warn!("{name}.png is left out: {error}");
+                }
+                self.undrawn = true;
+                return Ok(());
+            }
+        };
+        self.write(&image, &format!("{name}.png"))?;
+        self.events.image(step, name, &image)
     }
 
     fn write(&self, image: &RgbImage, name: &str) -> Result<(), ReportError> {
@@ -108,10 +128,7 @@ impl Recorder {
                 step, epoch, found, ..
             } => {
                 self.record(&of_validation(*step, *epoch, found))?;
-                let image = labelled_picture(&found.picture)?;
-                let name = self.stage.picture;
-                self.write(&image, &format!("{name}.png"))?;
-                self.events.image(*step, name, &image)?;
+                self.picture(*step, &found.picture)?;
                 self.curves()?;
             }
             Event::Saved { .. } => {}
@@ -136,5 +153,50 @@ impl Observer for All<'_> {
         self.0
             .iter_mut()
             .try_for_each(|observer| observer.event(event))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::Validation;
+    use crate::volume::Affine;
+
+    #[test]
+    fn a_picture_that_is_too_large_ends_no_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let stage = StageReport {
+            title: "",
+            by_epoch: false,
+            picture: "prediction",
+            panels: |_| Vec::new(),
+        };
+        let mut recorder = Recorder::open(folder.path(), None, stage).unwrap();
+        // A slice of one voxel by two million: more pixels than a picture may have with the names beside it.
+        let voxels = 2_000_000;
+        let found = Validation {
+            score: 0.5,
+            values: vec![("val/dice".to_owned(), 0.5)],
+            picture: Picture::Segmentation {
+                shape: [1, voxels, 1],
+                affine: Affine::identity(),
+                image: vec![0.5; voxels],
+                labels: Vec::new(),
+                prediction: vec![0; voxels],
+            },
+        };
+        assert!(labelled_picture(&found.picture).is_err());
+        for step in 1..3 {
+            let event = Event::Validated {
+                step,
+                epoch: 0,
+                found: &found,
+                best: true,
+            };
+            recorder.event(&event).unwrap();
+        }
+        let at = |name: &str| folder.path().join(name);
+        assert!(at("curves.png").exists() && !at("prediction.png").exists());
+        assert_eq!(metrics::read(&at(METRICS_FILE)).unwrap().len(), 2);
     }
 }
