@@ -129,6 +129,7 @@ fn start<C: Training>(
         bytes(config.memory().total())
     ));
     let mut progress = Progress::new();
+    let unbegun = unbegun(&place);
     let done = carry_out::<C>(
         (config, list),
         preset,
@@ -138,7 +139,7 @@ fn start<C: Training>(
         control,
     )?;
     let Some(report) = done else {
-        say("stopped before the first step");
+        say(&unbegun);
         return Ok(ExitCode::from(INTERRUPTED));
     };
     if args.json {
@@ -165,8 +166,21 @@ fn start<C: Training>(
     })
 }
 
+/// What is said of a run that was stopped while its volumes were prepared.
+fn unbegun<C: StageConfig>(place: &Place<'_, C>) -> String {
+    match place {
+        Place::New(_) => "stopped before the first step".to_owned(),
+        Place::Old(folder, _, checkpoint) => format!(
+            "stopped before the next step, so the run stands after step {}; go on with: hounsfield {} --resume {}",
+            checkpoint.manifest.progress.step,
+            C::STAGE,
+            folder.display()
+        ),
+    }
+}
+
 /// Trains in the run's folder and leaves everything there that a run leaves; gives what came of it, or none when it
-/// was stopped before the first step.
+/// was stopped while its volumes were prepared.
 pub(super) fn carry_out<C: Training>(
     (config, list): (C::Config, Option<DataList>),
     preset: &str,
@@ -250,5 +264,33 @@ fn summary_of<C: Training>(
         scores: C::scores(records, ended),
         folder: folder.display().to_string(),
         weights: BTreeMap::from([(C::WEIGHTS, weights.display().to_string())]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::PretrainConfig;
+    use crate::train::{HostState, Progress};
+
+    #[test]
+    fn a_run_that_is_stopped_before_it_goes_on_says_where_it_stands() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path();
+        let progress = Progress {
+            step: 900,
+            ..Progress::default()
+        };
+        let config = PretrainConfig::default();
+        let checkpoint = Checkpoint::new(&config, progress, HostState::default());
+        let lock = FolderLock::take(run).unwrap().unwrap();
+        let text = unbegun(&Place::Old(run, lock, Box::new(checkpoint)));
+        let resume = format!("hounsfield pretrain --resume {}", run.display());
+        assert!(
+            text.contains("after step 900;") && text.ends_with(&resume),
+            "{text}"
+        );
+        let text = unbegun::<PretrainConfig>(&Place::New(None));
+        assert_eq!(text, "stopped before the first step");
     }
 }
