@@ -30,12 +30,14 @@ pub(super) fn say(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// An error with its causes in one line. A cause whose words are there already is not said twice.
+/// An error with its causes in one line. A cause whose words are there already is not said twice, and one that begins
+/// with all that was said so far, such as the name of a file, says it again alone.
 pub(super) fn one_line(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain() {
         let cause = cause.to_string();
-        if text.is_empty() {
+        let more = cause.strip_prefix(text.as_str());
+        if text.is_empty() || more.is_some_and(|more| more.starts_with([':', ' '])) {
             text = cause;
         } else if !text.contains(&cause) {
             text = format!("{text}: {cause}");
@@ -83,6 +85,10 @@ mod tests {
         assert_eq!(one_line(&named), "cannot write a: the disk is full");
         let bare = anyhow::Error::new(cause()).context("cannot write a");
         assert_eq!(one_line(&bare), "cannot write a: the disk is full");
+        let of_file = |cause: &'static str| one_line(&anyhow::Error::msg(cause).context("a.nii"));
+        assert_eq!(of_file("a.nii: truncated"), "a.nii: truncated");
+        assert_eq!(of_file("a.nii has no label"), "a.nii has no label");
+        assert_eq!(of_file("a.nii.gz: truncated"), "a.nii: a.nii.gz: truncated");
     }
 
     #[test]

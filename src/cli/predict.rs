@@ -151,7 +151,8 @@ fn all(
             // The others are not to blame.
             Err(error) => {
                 failed += 1;
-                say(&format!("error: {}: {}", input.display(), one_line(&error)));
+                let error = error.context(input.display().to_string());
+                say(&format!("error: {}", one_line(&error)));
             }
         }
     }
