@@ -196,6 +196,8 @@ fn on_webgpu_training_survives_the_loss_of_its_device() {
     let told = seen["told"].as_str().unwrap();
     assert!(told.contains("goes on from the last autosave"), "{told}");
     assert_eq!(seen["blocked"], "connect-src");
+    let lost = seen["lost"].as_str().unwrap();
+    assert!(lost.contains("open it again under Teach"), "{lost}");
     assert_eq!(seen["left_out"], "", "{seen:#}");
 
     // Paused, gone on with after a reload, its device destroyed: still the steps of an undisturbed native run.

@@ -124,7 +124,7 @@ async function morePhantoms() {
 }
 
 function trained(answer) {
-  networks.tell(answer);
+  networks.taught(answer);
   enable("run");
   enable("metrics");
 }
@@ -171,14 +171,14 @@ async function onDeath(reason, again = training.running && !training.halting) {
       const found = await client.call("restore");
       await atHand(found);
       if (found.missing.length) return;
-      say(`The computing part stopped (${why}) and was started anew; training goes on from the last autosave. If this happens again, choose smaller crops.`);
+      say(`The computing part stopped (${why}) and was started anew; training goes on from the last autosave. If this happens again, choose smaller crops.${networks.lost(run, true)}`);
       await training.goOn();
       return;
     }
     if (run) training.offer(run, restore, forget);
     const lost = goOn ? " Nothing of the training was saved yet: start it again, perhaps with smaller crops." : "";
     goOn = false;
-    say(`The computing part stopped (${why}) and was started anew.${lost}`);
+    say(`The computing part stopped (${why}) and was started anew.${lost}${networks.lost(run)}`);
   } catch (error) {
     // Another death, and another restart.
     if (mine !== restarts) return;

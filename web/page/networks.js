@@ -8,6 +8,8 @@ export class Networks {
   #changed;
   // The last weights that were opened, with the settings they were taken with, by what they were.
   #opened = new Map();
+  // Which of them were taught here since: only the worker has those.
+  #taught = new Set();
 
   // `changed()` is told of a new network.
   constructor(client, changed) {
@@ -42,7 +44,28 @@ export class Networks {
   // have been the ones that fit.
   async use(weight, settings) {
     const answer = await this.#use(weight.path, await weight.file.arrayBuffer(), settings ? await settings.file.text() : null);
-    this.#opened.set(answer.model ? "model" : "encoder", { weight, settings: answer.settings });
+    const kind = answer.model ? "model" : "encoder";
+    this.#opened.set(kind, { weight, settings: answer.settings });
+    this.#taught.delete(kind);
+  }
+
+  // A training left a network or an encoder.
+  taught(answer) {
+    for (const kind of ["model", "encoder"]) if (answer[kind]) this.#taught.add(kind);
+    this.tell(answer);
+  }
+
+  // What went with the worker that held it, said once; `run` is the training that the browser keeps, where there is one,
+  // and `goesOn` whether it goes on by itself.
+  lost(run, goesOn = false) {
+    const lines = [...this.#taught].map((kind) => {
+      const kept = run && (run.stage === "pretrain") === (kind === "encoder");
+      const again = goesOn ? "this training leaves another one" : "open it again under Teach";
+      const remedy = kept ? again : "no copy of it is kept, so open the weights that you saved, or teach it anew";
+      return ` The ${kind === "model" ? "network" : "encoder"} taught here is no longer in use: ${remedy}.`;
+    });
+    this.#taught.clear();
+    return lines.join("");
   }
 
   // Says which network or encoder the worker has now.

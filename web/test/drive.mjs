@@ -292,6 +292,9 @@ async function losesDevice(page) {
   results.run = await download(page, "[data-file=run]", folder);
   await download(page, "[data-file=metrics]", folder);
   results.blocked = await computing(page).evaluate(blocked);
+  // The network that was taught goes with the worker, and is kept.
+  await computing(page).evaluate(() => self.devices.forEach((device) => device.destroy()));
+  results.lost = await says(page, "banner", /The network taught here is no longer in use/);
 }
 
 // The worker, which is made from a blob.
