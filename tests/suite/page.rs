@@ -123,6 +123,8 @@ fn the_viewer_gets_over_lost_graphics() {
     assert_no_errors(&seen);
     assert_eq!(seen["graphics"]["different"], true, "{seen:#}");
     assert_eq!(seen["graphics"]["restored"], true, "{seen:#}");
+    let painted = seen["painted"].as_f64().unwrap();
+    assert!(painted > 0.0 && painted < 0.05, "{painted} of the picture");
 }
 
 #[test]

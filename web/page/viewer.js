@@ -147,7 +147,9 @@ export class Viewer {
   }
 
   #colormap() {
-    const map = { R: [0], G: [0], B: [0], A: [0], I: [0], labels: [""] };
+    // Two entries below the background, which no voxel has: NiiVue lifts every place in a map to 2/256 of its length at
+    // least, and of 64 structures or more the first would cover the whole background.
+    const map = { R: [0, 0], G: [0, 0], B: [0, 0], A: [0, 0], I: [-2, 0], labels: ["", ""] };
     for (const { label, colour, name } of this.#lookup) {
       map.R.push(colour[0]);
       map.G.push(colour[1]);

@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { join } from "node:path";
 import { download, drop, latency, open, ready, says, set, tell, text } from "./browser.mjs";
-import { losesGraphics, worksWithLess } from "./graphics.mjs";
+import { losesGraphics, paintsStructures, worksWithLess } from "./graphics.mjs";
 import { obeysLists } from "./lists.mjs";
 
 const [story, address, folder, data] = process.argv.slice(2);
@@ -367,6 +367,8 @@ try {
     await losesDevice(page);
   } else if (story === "graphics") {
     results.graphics = await losesGraphics(page, folder);
+    const [image, label] = hippocampus("024").map(({ path }) => path);
+    results.painted = await paintsStructures(page, folder, { image, label });
     await worksWithLess(context, address, setTiny);
   } else if (story === "pictures") {
     await pictures(page);

@@ -1,7 +1,9 @@
 // The viewer's graphics taken away and given back, and a browser that has none.
 
-import { readFileSync } from "node:fs";
-import { PATIENCE, download, ready, says } from "./browser.mjs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { join } from "node:path";
+import { PATIENCE, download, drop, ready, says } from "./browser.mjs";
 
 // The viewer's graphics are taken away and given back; what is asked for in between is there afterwards. Gives what was
 // seen.
@@ -23,6 +25,45 @@ export async function losesGraphics(page, folder) {
   await page.waitForTimeout(2000);
   const after = await picture();
   return { different: before !== other, restored: before === after, bytes: before.length };
+}
+
+// A label map of 8-bit numbers with 100 in a few voxels at its centre, and nothing else.
+function centre(from, to) {
+  const bytes = gunzipSync(readFileSync(from));
+  const offset = bytes.readFloatLE(108);
+  const [width, height, depth] = [42, 44, 46].map((at) => bytes.readInt16LE(at));
+  if (bytes.readInt16LE(72) !== 8) throw new Error(`${from} has more than a byte a voxel`);
+  bytes.fill(0, offset);
+  const near = (n, of) => Math.abs(n - of / 2) < 3;
+  for (let at = 0; at < width * height * depth; at++) {
+    const [x, y, z] = [at % width, Math.floor(at / width) % height, Math.floor(at / width / height)];
+    if (near(x, width) && near(y, height) && near(z, depth)) bytes[offset + at] = 100;
+  }
+  writeFileSync(to, gzipSync(bytes));
+}
+
+// The share of pixels that a small structure changes whose number is high.
+export async function paintsStructures(page, folder, { image, label }) {
+  const high = join(folder, "high.nii.gz");
+  centre(label, high);
+  await drop(page, [{ name: "many.nii.gz", path: image }, { name: "many_seg.nii.gz", path: high }]);
+  await says(page, "case", /many.nii.gz · \S+ · labelled/);
+  await says(page, "legend", /class 100/);
+  const pictures = [];
+  for (const layer of ["reference", "none"]) {
+    await page.selectOption("#shown", layer);
+    await page.waitForTimeout(2000);
+    pictures.push(readFileSync(await download(page, "#picture", folder), "base64"));
+  }
+  return page.evaluate(async (pictures) => {
+    const [a, b] = await Promise.all(pictures.map(async (text) => {
+      const picture = await createImageBitmap(new Blob([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], { type: "image/png" }));
+      const pen = new OffscreenCanvas(picture.width, picture.height).getContext("2d");
+      pen.drawImage(picture, 0, 0);
+      return new Uint32Array(pen.getImageData(0, 0, picture.width, picture.height).data.buffer);
+    }));
+    return a.filter((pixel, at) => pixel !== b[at]).length / a.length;
+  }, pictures);
 }
 
 // A browser that gives neither WebGL2 nor locks: there is no picture, and all else works. `prepare(page, steps)` fills the
