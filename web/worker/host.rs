@@ -102,7 +102,7 @@ pub(crate) fn on_message(handler: impl FnMut(JsValue) + 'static) {
     closure.forget();
 }
 
-/// A folder of the origin's private file system.
+/// A folder of the page's own in the private file system, which belongs to the whole origin.
 pub(crate) struct Folder(DirectoryHandle);
 
 fn option(name: &str) -> JsValue {
@@ -125,20 +125,27 @@ fn words(error: &JsValue) -> String {
         .unwrap_or_else(|| format!("{error:?}"))
 }
 
+/// Name of the folder that holds the page's others.
+const OWN: &str = "hounsfield";
+
+/// The folder that holds the page's others, made where it is not there.
+async fn own() -> Result<DirectoryHandle, String> {
+    let root = get_directory().await.map_err(|e| words(&e))?;
+    let root: DirectoryHandle = root.unchecked_into();
+    let own = root.directory(OWN, &option("create")).await;
+    Ok(own.map_err(|e| words(&e))?.unchecked_into())
+}
+
 impl Folder {
-    /// The folder of this name at the root, made where it is not there.
+    /// The folder of this name, made where it is not there.
     pub(crate) async fn open(name: &str) -> Result<Self, String> {
-        let root = get_directory().await.map_err(|e| words(&e))?;
-        let root: DirectoryHandle = root.unchecked_into();
-        let folder = root.directory(name, &option("create")).await;
+        let folder = own().await?.directory(name, &option("create")).await;
         Ok(Folder(folder.map_err(|e| words(&e))?.unchecked_into()))
     }
 
-    /// Removes the folder of this name at the root with all in it, if there is one.
+    /// Removes the folder of this name with all in it, if there is one.
     pub(crate) async fn remove(name: &str) -> Result<(), String> {
-        let root = get_directory().await.map_err(|e| words(&e))?;
-        let root: DirectoryHandle = root.unchecked_into();
-        match root.remove(name, &option("recursive")).await {
+        match own().await?.remove(name, &option("recursive")).await {
             Err(error) if kind(&error).as_deref() != Some("NotFoundError") => Err(words(&error)),
             _ => Ok(()),
         }
