@@ -176,6 +176,7 @@ async function onDeath(reason, again = training.running && !training.halting) {
       return;
     }
     if (run) training.offer(run, restore, forget);
+    else await tidy();
     const lost = goOn ? " Nothing of the training was saved yet: start it again, perhaps with smaller crops." : "";
     goOn = false;
     say(`The computing part stopped (${why}) and was started anew.${lost}${networks.lost(run)}`);
@@ -216,6 +217,16 @@ const forget = attempt(async () => {
   const left = await training.forget();
   say(`Removed: the browser keeps no training of this page.${left ? " What is paused can go on, but is not kept." : ""}`);
 });
+
+// Removes the scans of a training that came to no copy it could go on from; not while another tab may be at its first
+// steps, which holds the lock.
+async function tidy() {
+  try {
+    await navigator.locks?.request("hounsfield-training", { ifAvailable: true }, (lock) => lock && client.call("forget"));
+  } catch (error) {
+    console.info(`Nothing was removed from the browser's storage: ${error.message}`);
+  }
+}
 
 function theme(name) {
   document.documentElement.dataset.theme = name;
@@ -297,6 +308,7 @@ async function main() {
   await networks.useBundled(organs);
   const { run } = await client.call("stored");
   if (run) training.offer(run, restore, forget);
+  else await tidy();
   document.body.dataset.ready = "yes";
   await keep();
 }

@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 import { join } from "node:path";
 import { download, drop, latency, open, ready, says, set, tell, text } from "./browser.mjs";
 import { losesGraphics, paintsStructures, worksWithLess } from "./graphics.mjs";
-import { obeysLists } from "./lists.mjs";
+import { leavesNothing, obeysLists } from "./lists.mjs";
 
 const [story, address, folder, data] = process.argv.slice(2);
 const profile = join(folder, "profile");
@@ -363,6 +363,7 @@ try {
   } else if (story === "lists") {
     Object.assign(results, await obeysLists(page, computing(page), folder, data));
     await forgets(page);
+    results.left = await leavesNothing(page, folder, data, setTiny);
   } else if (story === "loss") {
     await losesDevice(page);
   } else if (story === "graphics") {

@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { join } from "node:path";
-import { download, drop, says } from "./browser.mjs";
+import { download, drop, ready, says } from "./browser.mjs";
 
 // A label map with nothing in it.
 function emptied(from, to) {
@@ -48,6 +48,38 @@ async function opensAgain(page, scans, changed) {
   await says(page, "refused", new RegExp(`another ${changed.name} is here already, so this one is called ${other}`));
   const told = await page.locator("#refused li").allInnerTexts();
   if (told.length > 1) throw new Error(`more than the other label map is refused: ${told}`);
+}
+
+// Files in the folder that the page has in the browser's private storage.
+const kept = (page) => page.evaluate(async () => {
+  const root = await navigator.storage.getDirectory();
+  const own = await root.getDirectoryHandle("hounsfield");
+  const names = [];
+  for await (const [name, folder] of own.entries()) for await (const file of folder.keys()) names.push(`${name}/${file}`);
+  return names;
+});
+
+// A training that never came to its first step leaves no scan, at once and where the page was closed meanwhile. `prepare`
+// fills the form for a small network. Gives what was left.
+export async function leavesNothing(page, folder, data, prepare) {
+  const path = join(folder, "blank.nii.gz");
+  emptied(join(data, "hippocampus/images/hippocampus_104.nii.gz"), path);
+  const label = join(data, "hippocampus/labels/hippocampus_104.nii.gz");
+  await drop(page, [{ name: "blank.nii.gz", path }, { name: "blank_seg.nii.gz", path: label }]);
+  await says(page, "case", /blank.nii.gz · \S+ · labelled/);
+  await prepare(page, 2);
+  await page.click("#train");
+  await says(page, "banner", /the volume is empty/);
+  const left = await kept(page);
+  await page.evaluate(async () => {
+    const root = await navigator.storage.getDirectory();
+    const own = await root.getDirectoryHandle("hounsfield");
+    const folder = await own.getDirectoryHandle("data", { create: true });
+    await folder.getFileHandle("0", { create: true });
+  });
+  await page.reload();
+  await ready(page);
+  return [...left, ...(await kept(page))];
 }
 
 // `computing` is the page's worker. Gives what was seen.

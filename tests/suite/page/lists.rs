@@ -15,4 +15,6 @@ fn lists_and_choices_hold_and_what_was_removed_is_not_kept_again() {
     let removed = seen["removed"].as_str().unwrap();
     assert!(removed.contains("is not kept"), "{removed}");
     assert_eq!(seen["offered"], false, "{seen:#}");
+    // Scans of a training that failed before its first step, or was left there.
+    assert_eq!(seen["left"], serde_json::json!([]), "{seen:#}");
 }

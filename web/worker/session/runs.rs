@@ -27,6 +27,15 @@ type MakeSettings<C> =
 /// the archive of it all with its own copy.
 const RUN_FILES: u64 = 16;
 
+/// Removes the scans of a run that failed before its first checkpoint: nobody could go on with it.
+async fn tidied(ended: Result<Outcome, Failure>) -> Result<Outcome, Failure> {
+    if ended.is_err() && training::stage().is_none() {
+        // What cannot be removed now goes when the page is opened again, or when the next run begins.
+        let _ = storage::forget().await;
+    }
+    ended
+}
+
 impl Session {
     /// Settings of the network that a request starts from or resembles.
     fn known(&self, request: &TrainRequest) -> Option<FinetuneConfig> {
@@ -115,14 +124,14 @@ impl Session {
                 };
                 self.keep_data(&request, &cases).await;
                 let ended = workshop.finetune(&request, config, values, None).await;
-                self.finish(&request, ended)
+                self.finish(&request, tidied(ended).await)
             }
             Stage::Pretrain => {
                 let config = self.config(&request, settings::pretraining)?;
                 training::lay_out(&config, &request, &cases, &[])?;
                 self.keep_data(&request, &cases).await;
                 let ended = workshop.pretrain(&request, config, None).await;
-                self.finish(&request, ended)
+                self.finish(&request, tidied(ended).await)
             }
         }
     }
