@@ -27,6 +27,7 @@ export class Networks {
     try {
       const [weights, settings] = await Promise.all([get("model.safetensors"), get("config.toml")]);
       await this.#use("phantom organs", await weights.arrayBuffer(), await settings.text(), names);
+      $("model").textContent += " It learnt from synthetic scans only: to try the page with, not for patients' scans.";
     } catch (error) {
       if (error.dead) throw error;
       $("model").textContent = `No network is bundled with this page (${error.message}): drop the weights of one, or teach one.`;

@@ -1,11 +1,12 @@
 //! Segmentation of an image on its own grid, its volumes, and its scores where there is a label map.
 
-use crate::cases::Cases;
+use crate::cases::{Cases, ImageFile};
 use crate::host::tell;
 use crate::model::{Model, legend};
 use crate::protocol::{ClassLine, Event};
 use crate::training::Failure;
 use burn::tensor::Device;
+use hounsfield::config::{FinetuneConfig, IntensityMode};
 use hounsfield::infer::{SlidingWindow, segment_input};
 use hounsfield::metric::{CaseScore, LabelPair, score, volumes_ml};
 use hounsfield::report::scores::Evaluation;
@@ -21,7 +22,7 @@ pub(crate) struct Segmentation {
     names: Vec<String>,
     score: Option<CaseScore>,
     pub(crate) lines: Vec<ClassLine>,
-    /// Why there are no scores although there is a label map.
+    /// What is to be said of the scan, and why there are no scores although there is a label map.
     pub(crate) notice: Option<String>,
 }
 
@@ -75,7 +76,8 @@ pub(crate) async fn segment(
     for line in &mut lines {
         line.ml = volumes.get(usize::from(line.label)).copied();
     }
-    let (mut scored, mut notice) = (None, None);
+    let mut scored = None;
+    let mut notices = Vec::from_iter(intensity_notice(image, &model.config));
     if labelled {
         match compared(cases, index, &labels, classes) {
             Ok(score) => {
@@ -85,7 +87,7 @@ pub(crate) async fn segment(
                 }
                 scored = Some(score);
             }
-            Err(why) => notice = Some(format!("no Dice: {why}")),
+            Err(why) => notices.push(format!("no Dice: {why}")),
         }
     }
     let values = labels.iter().map(|label| f32::from(*label)).collect();
@@ -96,7 +98,21 @@ pub(crate) async fn segment(
         names: model.classes.clone(),
         score: scored,
         lines,
-        notice,
+        notice: (!notices.is_empty()).then(|| notices.join("; ")),
+    })
+}
+
+/// What is to be said where a network that learnt from HU is given a scan of another scale.
+fn intensity_notice(image: &ImageFile, config: &FinetuneConfig) -> Option<String> {
+    let crops = &config.crops;
+    let fixed = matches!(crops.intensity, IntensityMode::Range | IntensityMode::Auto);
+    let warned = fixed && crops.intensity_min < 0.0 && !image.may_be_ct();
+    warned.then(|| {
+        format!(
+            "the network knows HU from {} to {}, and this scan does not look like CT in HU, so little can be made of \
+             what was found",
+            crops.intensity_min, crops.intensity_max
+        )
     })
 }
 
