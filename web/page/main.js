@@ -38,9 +38,12 @@ const networks = new Networks(client, () => form.plan());
 const training = new Training(client, form, { done: trained, preview: (...check) => display.preview(...check), failed });
 const intake = new Intake(client, cases, display, networks, { mayReplace: () => training.mayReplace(), atHand });
 
+// At least four digits of a value: images need not hold whole numbers.
+const digits = (value) => (Math.abs(value) < 1000 ? Number(value.toPrecision(4)) : Math.round(value));
+
 function showPlace({ mm, value, name }) {
   const place = mm.map((n) => n.toFixed(0)).join(", ");
-  $("place").textContent = `${place} mm · ${value === undefined ? "" : Math.round(value)}${name ? ` · ${name}` : ""}`;
+  $("place").textContent = `${place} mm · ${value === undefined ? "" : digits(value)}${name ? ` · ${name}` : ""}`;
 }
 
 // `why` there is no picture, or "".

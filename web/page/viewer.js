@@ -108,6 +108,7 @@ export class Viewer {
     this.#nv.addVolume(image);
     this.#image = image;
     if (window) this.setWindow(window);
+    this.#locate();
   }
 
   get range() {
@@ -131,11 +132,19 @@ export class Viewer {
     labels.setColormapLabel(this.#colormap());
     this.#nv.addVolume(labels);
     this.#overlay = labels;
+    this.#locate();
   }
 
   clearOverlay() {
-    if (this.#overlay) this.#nv.removeVolume(this.#overlay);
+    if (!this.#overlay) return;
+    this.#nv.removeVolume(this.#overlay);
     this.#overlay = null;
+    this.#locate();
+  }
+
+  // Tells anew what lies under the crosshair; what was never drawn has none.
+  #locate() {
+    if (this.#nv.volumeObject3D) this.#nv.createOnLocationChange();
   }
 
   // Shows or hides one class of the overlay.
