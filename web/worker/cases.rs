@@ -3,7 +3,7 @@
 mod pairs;
 mod values;
 
-use crate::names::Kind;
+use crate::names::{Kind, file_name};
 use crate::protocol::{ImageLine, LabelLine, Refusal};
 use crate::storage::File;
 use hounsfield::config::LOWEST_OF_OTHER_SCALES;
@@ -89,6 +89,12 @@ impl Cases {
     pub(crate) fn image(&self, index: usize) -> Result<&ImageFile, String> {
         let missing = || format!("there is no image {index}");
         self.images.get(index).ok_or_else(missing)
+    }
+
+    /// What files about an image are called.
+    pub(crate) fn file_name(&self, image: &ImageFile) -> String {
+        let all: Vec<&str> = self.images.iter().map(|i| i.name.as_str()).collect();
+        file_name(&image.name, &all)
     }
 
     /// An image with its label map, both read.

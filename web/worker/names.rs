@@ -81,6 +81,18 @@ fn parts(path: &str) -> Vec<&str> {
     parts
 }
 
+/// What files about a scan are called: its case, or where others of `all` have that too its whole path in one word.
+pub(crate) fn file_name(path: &str, all: &[impl AsRef<str>]) -> String {
+    let case = case_name(path);
+    let alike = all.iter().filter(|other| case_name(other.as_ref()) == case);
+    if alike.count() < 2 {
+        return case.to_owned();
+    }
+    let mut parts = parts(path);
+    parts.reverse();
+    parts.join("_")
+}
+
 /// How many parts two paths share, if one is the end of the other.
 fn shared(a: &[&str], b: &[&str]) -> usize {
     match a.iter().zip(b).all(|(a, b)| a == b) {
@@ -157,6 +169,16 @@ mod tests {
         assert_eq!(matched(&listed, &files), [Some(1), Some(0)]);
         assert_eq!(matched(&listed, &files[..1]), [None, Some(0)]);
         assert_eq!(matched(&listed, &files[1..]), [Some(0), None]);
+    }
+
+    #[test]
+    fn files_about_scans_of_one_name_have_the_whole_path() {
+        let all = ["s/p1/ct.nii.gz", "2/ct.nii", "s/p1/mr.nii.gz", "ct.nii.gz"];
+        let name = |path| file_name(path, &all);
+        assert_eq!(name(all[0]), "s_p1_ct");
+        assert_eq!(name(all[1]), "2_ct");
+        assert_eq!(name(all[2]), "mr");
+        assert_eq!(name(all[3]), "ct");
     }
 
     #[test]

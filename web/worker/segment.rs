@@ -16,6 +16,7 @@ use hounsfield::volume::{Datatype, Header, Volume, encode_nifti_like};
 
 /// A segmentation, kept until the next one.
 pub(crate) struct Segmentation {
+    /// What files about it are called.
     pub(crate) case: String,
     header: Header,
     labels: Volume,
@@ -40,7 +41,7 @@ pub(crate) async fn segment(
         .check_mirror(mirror)
         .map_err(|e| e.to_string())?;
     let image = cases.image(index)?;
-    let (case, labelled) = (image.case(), image.label.is_some());
+    let (case, labelled) = (cases.file_name(image), image.label.is_some());
     let read = image.read()?;
     let (shape, affine, voxel_ml) = (
         read.volume.shape(),
@@ -79,7 +80,7 @@ pub(crate) async fn segment(
     let mut scored = None;
     let mut notices = Vec::from_iter(intensity_notice(image, &model.config));
     if labelled {
-        match compared(cases, index, &labels, classes) {
+        match compared(cases, index, &case, &labels, classes) {
             Ok(score) => {
                 for (line, class) in lines.iter_mut().zip(score.classes.iter().skip(1)) {
                     line.dice = class.dice;
@@ -119,15 +120,16 @@ fn intensity_notice(image: &ImageFile, config: &FinetuneConfig) -> Option<String
 fn compared(
     cases: &Cases,
     index: usize,
+    case: &str,
     labels: &[u8],
     classes: usize,
 ) -> Result<CaseScore, String> {
-    let (case, image, label) = cases.labelled(index)?;
+    let (_, image, label) = cases.labelled(index)?;
     let reference = check_labels(&image.volume, &label, classes).map_err(|e| e.to_string())?;
     let (shape, spacing) = (image.volume.shape(), image.volume.spacing());
     let pair = LabelPair::new(labels, &reference, shape, spacing).map_err(|e| e.to_string())?;
     let pair = pair.with_voxel_ml(image.volume.voxel_ml());
-    score(&case, &pair, classes, None).map_err(|e| e.to_string())
+    score(case, &pair, classes, None).map_err(|e| e.to_string())
 }
 
 impl Segmentation {
