@@ -136,6 +136,9 @@ async function refusesFiles(page) {
   writeFileSync(join(folder, "alone.toml"), TINY);
   await drop(page, [{ name: "alone.toml", path: join(folder, "alone.toml") }]);
   await says(page, "refused", /alone.toml: .*open both together/);
+  // Many files of one reason have one line.
+  await drop(page, ["a.dcm", "b.dcm", "c.dcm"].map((name) => ({ name, path: files["weights.pth"] })));
+  await says(page, "refused", /^a.dcm and 2 more: .*NIfTI/);
 }
 
 // [run] is a table of the form too.

@@ -39,11 +39,18 @@ pub(crate) fn take(files: Vec<(String, Vec<u8>)>) -> Result<(), String> {
     match &files[..] {
         [(name, bytes)] if bytes.starts_with(b"PK") => {
             let archive = Archive::open(bytes).map_err(|e| format!("{name}: {e}"))?;
+            if !archive.names().any(|entry| entry.ends_with(MANIFEST)) {
+                return Err(format!(
+                    "{name}: no run in it; unpack it, and open what it holds"
+                ));
+            }
             let mut inside = Vec::new();
             for entry in archive.names().filter(|entry| !entry.ends_with('/')) {
                 let damaged = |e| format!("{name}: {e}");
                 archive.verify(entry).map_err(damaged)?;
-                let bytes = archive.bytes(entry).map_err(damaged)?;
+                let packed =
+                    |_| format!("{name}: it was compressed anew; unpack it, and open the folder");
+                let bytes = archive.bytes(entry).map_err(packed)?;
                 inside.push((entry.to_owned(), bytes.unwrap_or_default().to_vec()));
             }
             lay(inside)
