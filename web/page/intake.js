@@ -9,6 +9,8 @@ import { clear, refuse } from "./refused.js";
 const MOST = 2.5 * 2 ** 30;
 
 const isList = ({ path }) => path.toLowerCase().endsWith(".json");
+// What a run calls its list of cases.
+const isDataset = ({ path }) => path.split("/").at(-1) === "dataset.json";
 
 export class Intake {
   #client;
@@ -42,7 +44,8 @@ export class Intake {
     if (run && !this.mayReplace()) return;
     for (const { path, why } of left) refuse(path, why);
     try {
-      for (const weight of weights) await this.#use(weight, settings);
+      const list = (run ?? []).find(isDataset) ?? scans.find(isDataset) ?? scans.find(isList);
+      for (const weight of weights) await this.#use(weight, settings, list);
       if (scans.length) await this.#add(scans);
       if (run) await this.#load(run);
     } catch (error) {
@@ -56,10 +59,11 @@ export class Intake {
     }
   }
 
-  async #use(weight, settings) {
+  // `list` may name the classes of the weights.
+  async #use(weight, settings, list) {
     this.#reading = weight.path;
     try {
-      await this.#networks.use(weight, settings);
+      await this.#networks.use(weight, settings, list);
     } catch (error) {
       if (error.dead) throw error;
       refuse(weight.path, error.message);

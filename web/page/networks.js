@@ -34,19 +34,24 @@ export class Networks {
     }
   }
 
-  // Gives weights to the worker; the answer has the network or the encoder that they are, and its settings.
-  async #use(name, weights, settings = null, classes = []) {
-    const answer = await this.#client.call("use_model", { name, settings, classes }, [weights]);
+  // Gives weights to the worker, with the names of their classes or with a list of cases that may have them; the answer
+  // has the network or the encoder that they are, and its settings.
+  async #use(name, weights, settings = null, classes = [], list = null) {
+    const answer = await this.#client.call("use_model", { name, settings, classes }, [weights, ...(list ? [list] : [])]);
     this.tell(answer);
     return answer;
   }
 
-  // Weights that the user opened. The settings are kept as the worker found them: those of the network it had before may
-  // have been the ones that fit.
-  async use(weight, settings) {
-    const answer = await this.#use(weight.path, await weight.file.arrayBuffer(), settings ? await settings.file.text() : null);
+  // Weights that the user opened, with the list of cases that came with them. Settings and names are kept as the worker
+  // found them: those of the network it had before may have been the ones that fit.
+  async use(weight, settings, list) {
+    const text = settings ? await settings.file.text() : null;
+    // A list that cannot be read is told of where it is opened.
+    const cases = await list?.file.arrayBuffer().catch(() => null);
+    const answer = await this.#use(weight.path, await weight.file.arrayBuffer(), text, [], cases);
     const kind = answer.model ? "model" : "encoder";
-    this.#opened.set(kind, { weight, settings: answer.settings });
+    const classes = answer.model ? ["background", ...answer.model.classes.map(({ name }) => name)] : [];
+    this.#opened.set(kind, { weight, settings: answer.settings, classes });
     this.#taught.delete(kind);
   }
 
@@ -93,9 +98,9 @@ export class Networks {
     $("start").querySelector("[value=encoder]").disabled = true;
     if ($("start").value === "encoder") $("start").value = "model";
     await this.useBundled(names);
-    for (const [kind, { weight, settings }] of this.#opened) {
+    for (const [kind, { weight, settings, classes }] of this.#opened) {
       try {
-        await this.#use(weight.path, await weight.file.arrayBuffer(), settings);
+        await this.#use(weight.path, await weight.file.arrayBuffer(), settings, classes);
       } catch (error) {
         if (error.dead) throw error;
         this.#opened.delete(kind);

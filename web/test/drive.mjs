@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 import { join } from "node:path";
 import { download, drop, latency, open, ready, says, set, tell, text } from "./browser.mjs";
 import { losesGraphics, paintsStructures, worksWithLess } from "./graphics.mjs";
-import { leavesNothing, obeysLists } from "./lists.mjs";
+import { leavesNothing, namesNetwork, obeysLists } from "./lists.mjs";
 
 const [story, address, folder, data] = process.argv.slice(2);
 const profile = join(folder, "profile");
@@ -369,6 +369,7 @@ try {
     Object.assign(results, await obeysLists(page, computing(page), folder, data));
     await forgets(page);
     results.left = await leavesNothing(page, folder, data, setTiny);
+    await namesNetwork(page, folder);
   } else if (story === "loss") {
     await losesDevice(page);
   } else if (story === "graphics") {

@@ -82,6 +82,18 @@ export async function leavesNothing(page, folder, data, prepare) {
   return [...left, ...(await kept(page))];
 }
 
+// A list names the classes of weights that come with it; these were saved before.
+export async function namesNetwork(page, folder) {
+  const names = Array.from({ length: 14 }, (_, n) => [n, n ? `part ${n}` : "background"]);
+  const path = join(folder, "names.json");
+  writeFileSync(path, JSON.stringify({ labels: Object.fromEntries(names), training: [{ image: "elsewhere.nii.gz" }] }));
+  await drop(page, [{ name: "named.safetensors", path: join(folder, "model.safetensors") }, { name: "names.json", path }]);
+  await says(page, "model", /Network: named.safetensors/);
+  await page.click("#segment");
+  await says(page, "segment-result", /Segmented in/);
+  await says(page, "legend", /part 13/);
+}
+
 // `computing` is the page's worker. Gives what was seen.
 export async function obeysLists(page, computing, folder, data) {
   const seen = {};

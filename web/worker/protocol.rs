@@ -30,7 +30,7 @@ pub(crate) enum Request {
     /// An image and its label map, to be shown.
     Show { image: usize },
     /// Take in a segmentation network: a weights file, and its settings where there are any; the answer has those that
-    /// fitted.
+    /// fitted. A second buffer is a list of cases that may name the classes.
     UseModel {
         name: String,
         settings: Option<String>,

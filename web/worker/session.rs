@@ -11,6 +11,7 @@ use crate::model::{Encoder, Model, Weights, organs};
 use crate::protocol::{Call, Event, Request, TrainRequest};
 use crate::run_files;
 use crate::segment::{Segmentation, segment};
+use crate::settings::listed;
 use crate::storage;
 use crate::training::Failure;
 use hounsfield::config::StageConfig;
@@ -231,7 +232,9 @@ impl Session {
         classes: Vec<String>,
         buffers: Vec<Vec<u8>>,
     ) -> Answer {
-        let bytes = buffers.into_iter().next().unwrap_or_default();
+        let mut buffers = buffers.into_iter();
+        let bytes = buffers.next().unwrap_or_default();
+        let list = buffers.next();
         let selected = self.selected()?;
         let known = self
             .model
@@ -246,7 +249,12 @@ impl Session {
             classes,
             &selected,
         )? {
-            Weights::Model(model) => {
+            Weights::Model(mut model) => {
+                // Names of another number of classes are those of another network.
+                let named = list.and_then(|list| listed(&list, "the list of cases").ok());
+                if let Some(named) = named.filter(|n| n.classes.len() == model.classes.len()) {
+                    model.classes = named.classes;
+                }
                 let (line, settings) = (model.line(), model.config.to_toml().map_err(words)?);
                 self.model.replace(Some(Rc::from(model)));
                 plain(json!({ "model": line, "settings": settings }))
