@@ -12,7 +12,7 @@ use hounsfield::dataset::phantom::{self, LAST_LABEL, PhantomSpec, abdomen, seed_
 use hounsfield::volume::{Datatype, NiftiImage, Volume, encode_nifti, read_nifti};
 use pairs::By;
 use std::rc::Rc;
-use values::{labels_of, largest_label, lowest};
+use values::{absent_notice, labels_of, largest_label, lowest, present};
 
 #[derive(Clone)]
 pub(crate) struct ImageFile {
@@ -37,6 +37,8 @@ pub(crate) struct LabelFile {
     pub(crate) name: String,
     pub(crate) bytes: Rc<Vec<u8>>,
     largest: u8,
+    /// Which labels it has.
+    present: [bool; 256],
 }
 
 /// What became of a file that was taken in.
@@ -136,6 +138,7 @@ impl Cases {
                 name,
                 bytes,
                 largest,
+                present: present(volume),
             }),
             None => self.images.push(ImageFile {
                 name,
@@ -198,6 +201,7 @@ impl Cases {
             name: format!("{name} labels"),
             bytes: pack(&case.label, Datatype::U8)?,
             largest: LAST_LABEL,
+            present: present(&case.label),
         });
         self.images.push(ImageFile {
             bytes: pack(&case.image, Datatype::I16)?,
@@ -228,6 +232,21 @@ impl Cases {
         labels
             .map(|label| usize::from(label.largest) + 1)
             .fold(2, usize::max)
+    }
+
+    /// What is to be said where the label maps of some images lack some of so many classes.
+    pub(crate) fn absent_notice(&self, images: &[usize], classes: usize) -> Option<String> {
+        let mut all = [false; 256];
+        for label in images
+            .iter()
+            .filter_map(|index| self.images.get(*index)?.label)
+        {
+            let label = self.labels.get(label)?;
+            for (all, one) in all.iter_mut().zip(label.present) {
+                *all |= one;
+            }
+        }
+        absent_notice(&all, classes)
     }
 
     /// Image and label map as the viewer takes them: checked, and stored plainly.

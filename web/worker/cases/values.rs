@@ -26,6 +26,30 @@ pub(super) fn largest_label(volume: &Volume) -> Option<u8> {
     })
 }
 
+/// Which labels a label map has voxels of.
+pub(super) fn present(volume: &Volume) -> [bool; 256] {
+    let mut present = [false; 256];
+    for value in volume.data() {
+        present[usize::from(value.round_ties_even() as u8)] = true;
+    }
+    present
+}
+
+/// What is to be said where label maps lack some of so many classes; `present` tells which labels one of them has.
+pub(super) fn absent_notice(present: &[bool; 256], classes: usize) -> Option<String> {
+    let lacks = |class: &usize| !present.get(*class).is_some_and(|present| *present);
+    let absent: Vec<usize> = (1..classes).filter(lacks).collect();
+    let (first, count) = (absent.first()?, absent.len());
+    let gap = match present.iter().skip(*first).any(|present| *present) {
+        true => ": number labels from 1 without gaps",
+        false => "",
+    };
+    let of = classes - 1;
+    Some(format!(
+        "No scan to learn from holds {count} of the {of} structures (the first: {first}){gap}."
+    ))
+}
+
 /// The lowest finite value of an image; 0 without any.
 pub(super) fn lowest(volume: &Volume) -> f32 {
     let finite = volume.data().iter().copied().filter(|v| v.is_finite());
@@ -53,6 +77,23 @@ mod tests {
         let rounded = volume(|i| (i * 37 % 113) as f32 + 5e-4);
         assert_eq!(labels_of("p1-label.nii", &rounded), Some(112));
         assert_eq!(labels_of("p1.nii", &rounded), None);
+    }
+
+    #[test]
+    fn classes_that_no_label_map_has_are_told_of() {
+        let labels = present(&volume(|i| [0.0, 1.0, 2.0, 4.0][i % 4]));
+        assert_eq!(absent_notice(&labels, 3), None);
+        let gap = absent_notice(&labels, 5).unwrap();
+        assert!(gap.contains("1 of the 4 structures (the first: 3): number labels"));
+        // The largest of all are lacking, which a list may name.
+        let more = absent_notice(&present(&volume(|_| 1.0)), 4).unwrap();
+        assert!(more.ends_with("2 of the 3 structures (the first: 2)."));
+        let mask = present(&volume(|i| (i % 2) as f32 * 255.0));
+        assert!(
+            absent_notice(&mask, 256)
+                .unwrap()
+                .contains("254 of the 255")
+        );
     }
 
     #[test]

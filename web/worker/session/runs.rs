@@ -69,8 +69,16 @@ impl Session {
                 let config = self.config(request, settings::finetuning)?;
                 let memory = config.memory();
                 let (known, cases) = (self.known(request), self.cases.borrow());
-                notice = settings::intensity_notice(request, &cases, known.as_ref(), &config);
-                let names = class_names(request, &cases, config.unetr().classes);
+                let classes = config.unetr().classes;
+                let notices = [
+                    settings::intensity_notice(request, &cases, known.as_ref(), &config),
+                    cases.absent_notice(&request.training, classes),
+                ];
+                notice = notices
+                    .into_iter()
+                    .flatten()
+                    .reduce(|a, b| format!("{a} {b}"));
+                let names = class_names(request, &cases, classes);
                 let spacing = config.crops.spacing;
                 (json!(config), config.to_toml(), memory, names, spacing)
             }
