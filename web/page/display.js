@@ -15,10 +15,12 @@ export class Display {
   #client;
   #viewer;
   #cases;
-  // Each a label map with the classes in it.
-  #layers = { reference: null, prediction: null };
-  // The scan that the segmentation belongs to.
+  // The label map of the scan that is shown, with the classes in it.
+  #reference = null;
+  // The last segmentation: its scan, label map and classes, and what is said of it. It is kept while other scans are shown.
   #predicted = null;
+  // Names of the structures that the reader hid.
+  #hidden = new Set();
   // The scan that the scores to be saved are of, and the label map they are against.
   #scored = null;
 
@@ -41,14 +43,27 @@ export class Display {
   #unscore() {
     if (!this.#scored || this.#cases.images[this.#scored.image]?.label === this.#scored.label) return;
     for (const file of SCORES) enable(file, false);
-    if (this.#scored.image === this.#predicted) {
-      this.#layers.prediction.classes = withoutScores(this.#layers.prediction.classes);
-      $("segment-result").textContent = "The label map of this scan changed: segment it again for its Dice.";
+    if (this.#scored.image === this.#predicted?.image) {
+      this.#predicted.classes = withoutScores(this.#predicted.classes);
+      this.#predicted.says = "The label map of this scan changed: segment it again for its Dice.";
+      this.#say();
     }
     this.#scored = null;
   }
 
+  // What can be laid over the scan that is shown: a segmentation belongs to its own.
+  get #layers() {
+    const own = this.#predicted?.image === this.#cases.shown;
+    return { reference: this.#reference, prediction: own ? this.#predicted : null };
+  }
+
+  // Says what is to be said of the segmentation that can be seen.
+  #say() {
+    $("segment-result").textContent = this.#layers.prediction?.says ?? "";
+  }
+
   async show(index) {
+    if (index !== this.#cases.shown) this.#hidden.clear();
     this.#cases.shown = index;
     $("case").value = String(index);
     const answer = await this.#client.call("show", { image: index });
@@ -57,11 +72,9 @@ export class Display {
     const { ct } = answer;
     $("window").disabled = !ct;
     await this.#viewer.show(image, ct ? WINDOWS[$("window").value] ?? FULL_RANGE : null);
-    this.#layers.reference = label ? { map: label, classes: answer.classes } : null;
-    // A segmentation belongs to its own scan.
-    if (this.#predicted !== index) this.forget();
+    this.#reference = label ? { map: label, classes: answer.classes } : null;
     await this.draw();
-    if (!this.#layers.prediction) $("segment-result").textContent = "";
+    this.#say();
   }
 
   setWindow() {
@@ -70,20 +83,19 @@ export class Display {
 
   // Draws the layer that is asked for, and its legend; without one the legend says what could be shown.
   async draw() {
-    const layer = this.#layers[$("shown").value];
-    const told = layer ?? this.#layers.prediction ?? this.#layers.reference;
-    if (told) legend.draw($("legend"), told.classes, (label, shown) => this.#viewer.toggle(label, shown));
+    const { reference, prediction } = this.#layers;
+    const layer = { reference, prediction }[$("shown").value];
+    const told = layer ?? prediction ?? reference;
+    if (told) legend.draw($("legend"), told.classes, this.#hidden, (line, shown) => this.#toggle(line, shown));
     else $("legend").replaceChildren(element("p", { className: "quiet" }, "Nothing segmented yet."));
     // A copy: the viewer keeps what it is given.
-    await this.#viewer.overlay(layer?.map.slice(0), layer?.classes);
+    await this.#viewer.overlay(layer?.map.slice(0), layer?.classes, this.#hidden);
   }
 
-  async #predict(image, map, classes, says) {
-    this.#layers.prediction = { map, classes };
-    this.#predicted = image;
-    $("shown").value = "prediction";
-    $("segment-result").textContent = says;
-    await this.draw();
+  #toggle({ label, name }, shown) {
+    if (shown) this.#hidden.delete(name);
+    else this.#hidden.add(name);
+    this.#viewer.toggle(label, shown);
   }
 
   async segment() {
@@ -100,14 +112,19 @@ export class Display {
       const scored = answer.dice !== null && this.#cases.images[image].label === label;
       this.#scored = scored ? { image, label } : null;
       for (const file of SCORES) enable(file, scored);
-      if (this.#cases.shown !== image) {
-        $("segment-result").textContent = `${this.#cases.title(image)} is segmented; its label map can be saved below.`;
-        return;
-      }
       const dice = scored ? ` Mean Dice against the label map: ${answer.dice.toFixed(3)}.` : "";
       const classes = scored ? answer.classes : withoutScores(answer.classes);
       const notice = answer.notice ? ` (${answer.notice})` : "";
-      await this.#predict(image, answer.buffers[0], classes, `Segmented in ${duration(answer.seconds)}.${dice}${notice}`);
+      const says = `Segmented in ${duration(answer.seconds)}.${dice}${notice}`;
+      this.#predicted = { image, map: answer.buffers[0], classes, says };
+      if (this.#cases.shown !== image) {
+        $("segment-result").textContent = `${this.#cases.title(image)} is segmented: look at it again, or save its label map below.${notice}`;
+        return;
+      }
+      this.#hidden.clear();
+      $("shown").value = "prediction";
+      this.#say();
+      await this.draw();
     } finally {
       button.disabled = false;
       $("segment-stop").hidden = $("segment-progress").hidden = true;
@@ -115,7 +132,8 @@ export class Display {
     }
   }
 
-  // The check of a training: its label map over the scan it belongs to, or a picture.
+  // The check of a training: its label map over the scan it belongs to, or a picture. Which layer and which structures are
+  // shown stays as the reader chose.
   async preview({ picture, image, classes }, [buffer]) {
     if (!buffer) return;
     $("preview").hidden = !picture;
@@ -131,12 +149,15 @@ export class Display {
     // What can be saved is what is seen: a check lies on the network's grid and is not kept.
     this.#scored = null;
     for (const file of ["labels", ...SCORES]) enable(file, false);
-    await this.#predict(image, buffer, classes, "Shown: the last check of the training. Segment the scan to save its label map.");
+    const place = $("shown").value === "prediction" ? "Shown" : "Under Labels, Segmentation";
+    const says = `${place}: the last check of the training. Segment the scan to save its label map.`;
+    this.#predicted = { image, map: buffer, classes, says };
+    this.#say();
+    await this.draw();
   }
 
   // No segmentation is at hand.
   forget() {
-    this.#layers.prediction = null;
     this.#predicted = null;
   }
 }

@@ -5,14 +5,15 @@ import { element } from "./dom.js";
 const number = (value, digits) => (value === null || value === undefined ? "–" : value.toFixed(digits));
 const volume = (ml) => number(ml, ml !== null && ml < 10 ? 1 : 0);
 
-export function draw(place, classes, toggle) {
+// `hidden` has the names of structures that are not shown; `toggle(line, shown)` shows or hides one.
+export function draw(place, classes, hidden, toggle) {
   const scored = classes.some((line) => line.dice !== null);
   const measured = classes.some((line) => line.ml !== null);
   const rows = classes.map((line) => {
     const swatch = element("span", { className: "swatch" });
     swatch.style.backgroundColor = `rgb(${line.colour.join(" ")})`;
-    const box = element("input", { type: "checkbox", checked: true });
-    box.addEventListener("change", () => toggle(line.label, box.checked));
+    const box = element("input", { type: "checkbox", checked: !hidden.has(line.name) });
+    box.addEventListener("change", () => toggle(line, box.checked));
     return element(
       "tr",
       {},

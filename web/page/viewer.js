@@ -122,13 +122,13 @@ export class Viewer {
     this.#nv.updateGLVolume();
   }
 
-  // Lays a label map over the image; `classes` are lines of the legend.
-  async overlay(bytes, classes) {
+  // Lays a label map over the image; `classes` are lines of the legend, `hidden` the names of those that are not shown.
+  async overlay(bytes, classes, hidden) {
     this.clearOverlay();
     if (!bytes || !this.#image) return;
     const labels = await NVImage.new(bytes, "labels.nii", "gray", this.#opacity);
     this.#lookup = classes;
-    this.#colours = new Map(classes.map((line) => [line.label, true]));
+    this.#colours = new Map(classes.map((line) => [line.label, !hidden.has(line.name)]));
     labels.setColormapLabel(this.#colormap());
     this.#nv.addVolume(labels);
     this.#overlay = labels;

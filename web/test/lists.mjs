@@ -92,6 +92,14 @@ export async function namesNetwork(page, folder) {
   await page.click("#segment");
   await says(page, "segment-result", /Segmented in/);
   await says(page, "legend", /part 13/);
+  // A segmentation is there again after a look at another scan.
+  await page.click("#more-phantoms");
+  await says(page, "case", /for checks/);
+  await page.selectOption("#case", "1");
+  await says(page, "segment-result", /^$/);
+  await page.selectOption("#case", "0");
+  await says(page, "segment-result", /Segmented in/);
+  await says(page, "legend", /part 13/);
 }
 
 // `computing` is the page's worker. Gives what was seen.
