@@ -5,6 +5,8 @@ import { WINDOWS } from "./viewer.js";
 import * as legend from "./legend.js";
 
 const FULL_RANGE = [-1024, 3071];
+// What can be saved of a segmentation, and of one with a label map to compare it with.
+const MADE = ["labels", "volumes"];
 const SCORES = ["scores_csv", "scores_json"];
 
 const withoutScores = (classes) => classes.map((line) => ({ ...line, dice: null, reference_ml: null }));
@@ -107,7 +109,7 @@ export class Display {
       const image = this.#cases.shown;
       const { label } = this.#cases.images[image];
       const answer = await this.#client.call("segment", { image, overlap: 0.5, mirror: $("mirror").checked });
-      enable("labels");
+      for (const file of MADE) enable(file);
       // It may have got another label map meanwhile.
       const scored = answer.dice !== null && this.#cases.images[image].label === label;
       this.#scored = scored ? { image, label } : null;
@@ -148,7 +150,7 @@ export class Display {
     }
     // What can be saved is what is seen: a check lies on the network's grid and is not kept.
     this.#scored = null;
-    for (const file of ["labels", ...SCORES]) enable(file, false);
+    for (const file of [...MADE, ...SCORES]) enable(file, false);
     const place = $("shown").value === "prediction" ? "Shown" : "Under Labels, Segmentation";
     const says = `${place}: the last check of the training. Segment the scan to save its label map.`;
     this.#predicted = { image, map: buffer, classes, says };

@@ -44,6 +44,7 @@ async function segmentsPhantom(page) {
   results.place = await says(page, "place", / mm · -?\d/);
   results.labels = await download(page, "[data-file=labels]", folder);
   await download(page, "[data-file=scores_json]", folder);
+  results.volumes = await download(page, "[data-file=volumes]", folder);
 }
 
 // Scores against a label map that the scan no longer has are gone.

@@ -97,6 +97,8 @@ pub(crate) enum Start {
 pub(crate) enum Download {
     /// The last label map, on its image's grid.
     Labels,
+    /// The volumes of the structures in it.
+    Volumes,
     /// The scores of the last segmentation.
     ScoresCsv,
     ScoresJson,

@@ -10,6 +10,7 @@ use hounsfield::config::{FinetuneConfig, IntensityMode};
 use hounsfield::infer::{SlidingWindow, segment_input};
 use hounsfield::metric::{CaseScore, LabelPair, score, volumes_ml};
 use hounsfield::report::scores::Evaluation;
+use hounsfield::report::table::{Cell, Table};
 use hounsfield::train::Control;
 use hounsfield::transform::check_labels;
 use hounsfield::volume::{Datatype, Header, Volume, encode_nifti_like};
@@ -136,6 +137,20 @@ impl Segmentation {
     /// The label map on the grid of its image.
     pub(crate) fn nifti(&self, gzip: bool) -> Result<Vec<u8>, String> {
         encode_nifti_like(&self.header, &self.labels, Datatype::U8, gzip).map_err(|e| e.to_string())
+    }
+
+    /// The volume of each structure, as CSV.
+    pub(crate) fn volumes(&self) -> String {
+        let mut table = Table::new(&["case", "label", "structure", "mL"]);
+        for line in &self.lines {
+            table.push(vec![
+                self.case.as_str().into(),
+                usize::from(line.label).into(),
+                line.name.as_str().into(),
+                Cell::number(line.ml, 2),
+            ]);
+        }
+        table.csv()
     }
 
     /// Mean Dice of the classes that are there.

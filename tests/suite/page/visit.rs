@@ -34,6 +34,7 @@ pub(super) fn visit(query: &str, device: &str) {
     assert_nothing_is_asked_for_while_computing(&seen);
     assert_files_are_refused(&seen, folder);
     assert_segments_as_natively(&seen);
+    assert_volumes_are_saved(&seen);
     assert_answers_while_training(&seen);
     assert_paused_soon(&seen);
     assert_other_intensities_are_noticed(&seen);
@@ -133,6 +134,15 @@ fn assert_files_are_refused(seen: &Value, folder: &Path) {
 fn assert_segments_as_natively(seen: &Value) {
     let agreed = agreement(Path::new(seen["labels"].as_str().unwrap()));
     assert!(agreed >= 0.99, "Dice with the native labels: {agreed}");
+}
+
+fn assert_volumes_are_saved(seen: &Value) {
+    let volumes = std::fs::read_to_string(seen["volumes"].as_str().unwrap()).unwrap();
+    assert!(
+        volumes.starts_with("case,label,structure,mL\nphantom 2026,1,"),
+        "{volumes}"
+    );
+    assert_eq!(volumes.lines().count(), 14, "{volumes}");
 }
 
 fn assert_answers_while_training(seen: &Value) {

@@ -33,6 +33,13 @@ impl Session {
                 let found = segmented()?;
                 (format!("{}_labels.nii.gz", found.case), found.nifti(true)?)
             }
+            Download::Volumes => {
+                let found = segmented()?;
+                (
+                    format!("{}_volumes.csv", found.case),
+                    found.volumes().into_bytes(),
+                )
+            }
             Download::ScoresCsv => {
                 let found = segmented()?;
                 (
