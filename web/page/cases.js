@@ -36,9 +36,15 @@ export class Cases {
     this.images = images;
     this.labels = labels;
     this.listed = uses;
+    $("segment-all").hidden = this.own().length < 2;
     this.#drawSelect();
     this.#drawPairs();
     this.drawChoice();
+  }
+
+  // Indices of the scans that were opened, not made here.
+  own() {
+    return this.images.flatMap(({ phantom }, index) => (phantom ? [] : [index]));
   }
 
   // What a scan is called on the page: its whole path where several have its name.

@@ -1,6 +1,7 @@
 // What the viewer shows: a scan, its label map or segmentation over it, and the legend.
 
 import { $, duration, element, enable } from "./dom.js";
+import { clear, refuse } from "./refused.js";
 import { WINDOWS } from "./viewer.js";
 import * as legend from "./legend.js";
 
@@ -14,6 +15,8 @@ const withoutScores = (classes) => classes.map((line) => ({ ...line, dice: null,
 export class Display {
   // Whether a scan was chosen since the training began: whoever reads it goes on reading it.
   reading = false;
+  // Whether segmenting shall end.
+  #stopping = false;
   #client;
   #viewer;
   #cases;
@@ -100,38 +103,83 @@ export class Display {
     this.#viewer.toggle(label, shown);
   }
 
+  // Segments the scan that is shown.
   async segment() {
-    const button = $("segment");
-    button.disabled = true;
-    $("segment-stop").hidden = $("segment-progress").hidden = false;
     $("segment-result").textContent = "";
-    try {
-      const image = this.#cases.shown;
-      const { label } = this.#cases.images[image];
-      const answer = await this.#client.call("segment", { image, overlap: 0.5, mirror: $("mirror").checked });
-      for (const file of MADE) enable(file);
-      // It may have got another label map meanwhile.
-      const scored = answer.dice !== null && this.#cases.images[image].label === label;
-      this.#scored = scored ? { image, label } : null;
-      for (const file of SCORES) enable(file, scored);
-      const dice = scored ? ` Mean Dice against the label map: ${answer.dice.toFixed(3)}.` : "";
-      const classes = scored ? answer.classes : withoutScores(answer.classes);
-      const notice = answer.notice ? ` (${answer.notice})` : "";
-      const says = `Segmented in ${duration(answer.seconds)}.${dice}${notice}`;
-      this.#predicted = { image, map: answer.buffers[0], classes, says };
-      if (this.#cases.shown !== image) {
-        $("segment-result").textContent = `${this.#cases.title(image)} is segmented: look at it again, or save its label map below.${notice}`;
-        return;
+    await this.#working(() => this.#segment(this.#cases.shown));
+  }
+
+  // Segments every scan that was opened, and hands what was made of each to `save(file)`. One that cannot be segmented is
+  // named and passed over.
+  async segmentAll(save) {
+    clear();
+    await this.#working(async () => {
+      const own = this.#cases.own();
+      let made = 0;
+      for (const [done, image] of own.entries()) {
+        if (this.#stopping) break;
+        const { name } = this.#cases.images[image];
+        $("segment-result").textContent = `Scan ${done + 1} of ${own.length}: ${this.#cases.title(image)}`;
+        try {
+          const notice = await this.#segment(image);
+          if (notice) refuse(name, `saved, but ${notice}`);
+          for (const file of MADE) await save(file);
+          made += 1;
+        } catch (error) {
+          if (this.#stopping) break;
+          if (error.dead || error.device) throw error;
+          refuse(name, error.message);
+        }
       }
-      this.#hidden.clear();
-      $("shown").value = "prediction";
-      this.#say();
-      await this.draw();
+      $("segment-result").textContent = `${made} of ${own.length} scans are segmented, with label map and volumes saved.`;
+    });
+  }
+
+  // Ends segmenting after the present window.
+  stop() {
+    this.#stopping = true;
+    return this.#client.call("stop");
+  }
+
+  // With the buttons as they are while something is segmented.
+  async #working(task) {
+    const busy = (on) => {
+      $("segment").disabled = $("segment-all").disabled = on;
+      $("segment-stop").hidden = $("segment-progress").hidden = !on;
+    };
+    this.#stopping = false;
+    busy(true);
+    try {
+      await task();
     } finally {
-      button.disabled = false;
-      $("segment-stop").hidden = $("segment-progress").hidden = true;
+      busy(false);
       $("segment-progress").value = 0;
     }
+  }
+
+  // Segments a scan; gives what is to be said of it besides.
+  async #segment(image) {
+    const { label } = this.#cases.images[image];
+    const answer = await this.#client.call("segment", { image, overlap: 0.5, mirror: $("mirror").checked });
+    for (const file of MADE) enable(file);
+    // It may have got another label map meanwhile.
+    const scored = answer.dice !== null && this.#cases.images[image].label === label;
+    this.#scored = scored ? { image, label } : null;
+    for (const file of SCORES) enable(file, scored);
+    const dice = scored ? ` Mean Dice against the label map: ${answer.dice.toFixed(3)}.` : "";
+    const classes = scored ? answer.classes : withoutScores(answer.classes);
+    const notice = answer.notice ? ` (${answer.notice})` : "";
+    const says = `Segmented in ${duration(answer.seconds)}.${dice}${notice}`;
+    this.#predicted = { image, map: answer.buffers[0], classes, says };
+    if (this.#cases.shown !== image) {
+      $("segment-result").textContent = `${this.#cases.title(image)} is segmented: look at it again, or save its label map below.${notice}`;
+      return answer.notice;
+    }
+    this.#hidden.clear();
+    $("shown").value = "prediction";
+    this.#say();
+    await this.draw();
+    return answer.notice;
   }
 
   // The check of a training: its label map over the scan it belongs to, or a picture. Which layer and which structures are

@@ -231,6 +231,11 @@ async function tidy() {
   }
 }
 
+async function saveFile(file) {
+  const { name, buffers } = await client.call("download", { file });
+  files.save(name, buffers[0]);
+}
+
 function theme(name) {
   document.documentElement.dataset.theme = name;
   training.loss.draw();
@@ -249,7 +254,8 @@ function wire() {
     return display.show(Number($("case").value));
   }));
   $("segment").addEventListener("click", attempt(() => display.segment()));
-  $("segment-stop").addEventListener("click", () => client.call("stop"));
+  $("segment-all").addEventListener("click", attempt(() => display.segmentAll(saveFile)));
+  $("segment-stop").addEventListener("click", () => display.stop());
   $("more-phantoms").addEventListener("click", attempt(morePhantoms));
   for (const [button, input] of [["choose-files", "files"], ["choose-folder", "folder"]]) {
     $(button).addEventListener("click", () => $(input).click());
@@ -274,10 +280,7 @@ function wire() {
     attempt(async () => intake.take(await list))();
   }, { capture });
   for (const button of document.querySelectorAll("[data-file]")) {
-    button.addEventListener("click", attempt(async () => {
-      const { name, buffers } = await client.call("download", { file: button.dataset.file });
-      files.save(name, buffers[0]);
-    }));
+    button.addEventListener("click", attempt(() => saveFile(button.dataset.file)));
   }
   $("picture").addEventListener("click", async () => files.save("hounsfield.png", await viewer.picture()));
   $("forget").addEventListener("click", forget);

@@ -84,7 +84,7 @@ export class Networks {
     if (model) {
       $("model").textContent = `Network: ${model.name}, ${(model.parameters / 1e6).toFixed(2)} million weights, finds ${model.classes.length} structures.`;
       $("model").title = model.report;
-      $("segment").disabled = false;
+      $("segment").disabled = $("segment-all").disabled = false;
       $("mirror").disabled = !model.mirror;
       $("mirror").checked &&= model.mirror;
       $("mirror").parentElement.title = model.mirror ? "" : "This network was trained without flips: it does not know mirrored anatomy";

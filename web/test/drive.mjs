@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 import { join } from "node:path";
 import { download, drop, latency, open, ready, says, set, tell, text } from "./browser.mjs";
 import { losesGraphics, paintsStructures, worksWithLess } from "./graphics.mjs";
-import { leavesNothing, namesNetwork, obeysLists } from "./lists.mjs";
+import { leavesNothing, namesNetwork, obeysLists, segmentsAll } from "./lists.mjs";
 
 const [story, address, folder, data] = process.argv.slice(2);
 const profile = join(folder, "profile");
@@ -371,6 +371,7 @@ try {
     await forgets(page);
     results.left = await leavesNothing(page, folder, data, setTiny);
     await namesNetwork(page, folder);
+    results.saved = await segmentsAll(page, folder, data);
   } else if (story === "loss") {
     await losesDevice(page);
   } else if (story === "graphics") {

@@ -17,4 +17,6 @@ fn lists_and_choices_hold_and_what_was_removed_is_not_kept_again() {
     assert_eq!(seen["offered"], false, "{seen:#}");
     // Scans of a training that failed before its first step, or was left there.
     assert_eq!(seen["left"], serde_json::json!([]), "{seen:#}");
+    // Scans of one name are told apart by their folders.
+    assert_eq!(seen["saved"], "p024_mr_labels.nii.gz", "{seen:#}");
 }
