@@ -122,7 +122,9 @@ export class SettingsForm {
         : crowded
           ? ` Scans, network and run take about ${bytes(plan.held)} more, and a page has 4 GB: leave scans out, choose a larger voxel size or a smaller network, or use the native program.`
           : "";
-      $("estimate").textContent = `Learns from ${request.training.length}, checks with ${request.validation.length}. Needs about ${bytes(plan.memory)} of memory${parts}.${advice}${plan.notice ? ` ${plan.notice}` : ""}`;
+      const same = request.validation.every((index) => request.training.includes(index));
+      const checks = same ? " and checks with the same, which says nothing of other scans" : `, checks with ${request.validation.length}`;
+      $("estimate").textContent = `Learns from ${request.training.length}${checks}. Needs about ${bytes(plan.memory)} of memory${parts}.${advice}${plan.notice ? ` ${plan.notice}` : ""}`;
       $("estimate").classList.remove("problem");
     } catch (error) {
       if (number !== this.#planned) return;

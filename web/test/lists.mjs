@@ -67,6 +67,7 @@ export async function leavesNothing(page, folder, data, prepare) {
   const label = join(data, "hippocampus/labels/hippocampus_104.nii.gz");
   await drop(page, [{ name: "blank.nii.gz", path }, { name: "blank_seg.nii.gz", path: label }]);
   await says(page, "case", /blank.nii.gz · \S+ · labelled/);
+  await says(page, "estimate", /Learns from 1 and checks with the same/);
   await prepare(page, 2);
   await page.click("#train");
   await says(page, "banner", /the volume is empty/);
