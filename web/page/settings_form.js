@@ -94,6 +94,8 @@ export class SettingsForm {
   async plan() {
     const number = ++this.#planned;
     const request = this.request();
+    // Pre-training starts from nothing.
+    $("start").parentElement.hidden = request.stage === "pretrain";
     $("train").disabled = this.#running() || !request.training.length;
     if (!request.training.length || this.#running()) {
       $("estimate").textContent = "";

@@ -188,6 +188,7 @@ async function pretrains(page) {
   const tiny = "[network]\npatch_size = 8\nhidden_size = 16\nmlp_dim = 32\nlayers = 3\nheads = 2\n";
   for (const [id, value] of [["toml", tiny], ["crop", 16], ["crops", 1], ["steps", 6], ["interval", 3]]) await set(page, id, value);
   await says(page, "all-settings", /contrastive_weight/);
+  if (await page.isVisible("#start")) throw new Error("pre-training offers a start that it does not take");
   await page.click("#train");
   results.pretrained = await says(page, "train-state", /Done after step 6 of 6/);
   results.picture = await page.locator("#preview").evaluate((image) => image.naturalWidth);
