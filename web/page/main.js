@@ -171,8 +171,7 @@ async function onDeath(reason, again = training.running && !training.halting) {
     const { run } = await client.call("stored");
     if (goOn && run) {
       goOn = false;
-      const found = await client.call("restore");
-      await atHand(found);
+      const found = await bringBack();
       if (found.missing.length) return;
       say(`The computing part stopped (${why}) and was started anew; training goes on from the last autosave. If this happens again, choose smaller crops.${networks.lost(run, true)}`);
       await training.goOn();
@@ -210,9 +209,15 @@ async function begin() {
   await display.show(answer.image);
 }
 
-const restore = attempt(async () => {
+// Has the training at hand that the browser keeps, unless another tab goes on with it.
+const bringBack = () => training.alone(async () => {
   const found = await client.call("restore");
   await atHand(found);
+  return found;
+});
+
+const restore = attempt(async () => {
+  const found = await bringBack();
   if (!found.missing.length) await training.goOn();
 });
 

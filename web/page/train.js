@@ -9,12 +9,15 @@ function announce(state) {
   $("train-state").textContent = $("announced").textContent = state;
 }
 
+const GO_ON = "There is a training to go on with.";
+
 export class Training {
   running = false;
   // What it will be after the step at hand: "Paused" or "Stopped", where it shall end.
   halting = "";
   // Whether there is a run to go on with, here or in the browser's storage.
   #unfinished = false;
+  // What an earlier visit left and is offered, in words; false for nothing.
   #offered = false;
   // Whether the worker gave up the run before for this one.
   #begun = false;
@@ -49,10 +52,21 @@ export class Training {
     await this.#run("train", this.#form.request());
   }
 
-  // Whether another run may take the place of one that is not done.
+  // Whether another run may take the place of one that is not done, or was left by an earlier visit.
   mayReplace() {
-    const kept = this.#unfinished || this.#offered;
-    return !kept || confirm("There is a training to go on with. Start another one and remove it?");
+    const kept = this.#unfinished ? GO_ON : this.#offered;
+    return !kept || confirm(`${kept} Start another one and remove it?`);
+  }
+
+  // Does what another tab must not be training meanwhile; the training is this page's where there is one to go on with then.
+  async alone(task) {
+    await this.#lock.take();
+    try {
+      return await task();
+    } catch (error) {
+      if (!this.#unfinished && !this.running) this.#lock.leave();
+      throw error;
+    }
   }
 
   // Goes on with the run at hand.
@@ -133,6 +147,7 @@ export class Training {
       this.running = false;
       if (kind === "train" && this.#begun) this.#unfinished = this.#offered = false;
       if (!this.#unfinished) this.#lock.leave();
+      $("resume").hidden = !this.#offered;
       $("train-state").textContent = "";
       this.#buttons();
       this.failed(Object.assign(error, { training: true }));
@@ -207,7 +222,7 @@ export class Training {
   offer({ stage, step, total_steps, when: time }, restore, forget) {
     const what = stage === "pretrain" ? "pre-training" : "fine-tuning";
     const done = step >= total_steps;
-    this.#offered = !done;
+    this.#offered = done ? "A finished training is kept in this browser." : GO_ON;
     const yes = element("button", { type: "button", className: "main", id: "restore" }, done ? "Open it" : "Continue where you left off");
     const no = element("button", { type: "button" }, "Remove it");
     yes.addEventListener("click", restore);

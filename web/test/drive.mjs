@@ -96,6 +96,11 @@ async function continuesNative(page) {
     path: join(folder, "native/checkpoints/last", name),
   }));
   const list = join(folder, "dataset.json");
+  // An earlier visit left a finished one.
+  page.once("dialog", (dialog) => {
+    results.asked = dialog.message();
+    dialog.accept();
+  });
   await drop(page, [...native, { name: "run/dataset.json", path: list }, { name: "other/dataset.json", path: list }]);
   await says(page, "train-state", /At step \d+/);
   await says(page, "refused", /other\/dataset.json: .*open it by itself/);
@@ -230,6 +235,19 @@ async function losses(page) {
   return records.map((record) => record["train/total"]).filter((loss) => loss !== undefined);
 }
 
+// Another tab, which holds what a tab holds while it trains.
+async function otherTab() {
+  const other = await context.newPage();
+  await other.goto(address);
+  await other.evaluate(() => new Promise((held) => {
+    navigator.locks.request("hounsfield-training", () => {
+      held();
+      return new Promise(() => {});
+    });
+  }));
+  return other;
+}
+
 // Learns from the phantom on show, at one go and with a pause and a reload: the same steps on the same phantom.
 async function resumesPhantom(page) {
   const prepare = async () => {
@@ -241,14 +259,7 @@ async function resumesPhantom(page) {
   };
   await prepare();
   // As long as another tab trains, this one does not.
-  const other = await context.newPage();
-  await other.goto(address);
-  await other.evaluate(() => new Promise((held) => {
-    navigator.locks.request("hounsfield-training", () => {
-      held();
-      return new Promise(() => {});
-    });
-  }));
+  const other = await otherTab();
   await page.click("#train");
   await says(page, "banner", /Another tab/);
   await other.close();
@@ -260,6 +271,14 @@ async function resumesPhantom(page) {
   await pauses(page);
   await page.reload();
   await ready(page);
+  // Nor does it go on or begin anew meanwhile, and what is kept is offered still.
+  const another = await otherTab();
+  await page.click("#restore");
+  await says(page, "banner", /Another tab/);
+  page.once("dialog", (dialog) => dialog.accept());
+  await page.click("#train");
+  await page.waitForSelector("#restore");
+  await another.close();
   // Another run, dropped, takes the place of this one only if the user wants that.
   page.once("dialog", (dialog) => {
     results.asked = dialog.message();

@@ -64,8 +64,14 @@ pub(super) fn visit(query: &str, device: &str) {
     std::fs::remove_file(folder.join("metrics.jsonl")).unwrap();
     let seen = drive("native", &page, folder);
     assert_no_errors(&seen);
+    assert_asked_before_another_takes_its_place(&seen);
     let (step, last) = *series(folder, "train/total").last().unwrap();
     assert_close(step as usize, last, expected[19]);
+}
+
+fn assert_asked_before_another_takes_its_place(seen: &Value) {
+    let asked = seen["asked"].as_str().unwrap();
+    assert!(asked.contains("A finished training"), "{asked}");
 }
 
 fn assert_small(site: &Path) {
