@@ -9,6 +9,7 @@ import { Intake } from "./intake.js";
 import { Networks } from "./networks.js";
 import { SettingsForm } from "./settings_form.js";
 import { Training } from "./train.js";
+import { ifNobodyTrains } from "./training_lock.js";
 import * as files from "./files.js";
 
 // A patient the bundled network never saw.
@@ -230,7 +231,7 @@ const forget = attempt(async () => {
 // steps, which holds the lock.
 async function tidy() {
   try {
-    await navigator.locks?.request("hounsfield-training", { ifAvailable: true }, (lock) => lock && client.call("forget"));
+    await ifNobodyTrains(() => client.call("forget"));
   } catch (error) {
     console.info(`Nothing was removed from the browser's storage: ${error.message}`);
   }
