@@ -7,6 +7,7 @@ use crate::cli::model::{Predictor, model};
 use crate::cli::output::print;
 use crate::cli::training::ready_device;
 use crate::cli::windows::{Grid, WindowArgs};
+use crate::config::check::not_negative;
 use crate::dataset::{Case, DataList, case_name, case_names, check_cases, class_names};
 use crate::metric::{LabelPair, SurfaceOptions, score};
 use crate::nn::Precision;
@@ -98,6 +99,7 @@ impl Pair {
 }
 
 pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
+    not_negative([("--tolerance", args.tolerance)])?;
     let list = listed(&args.datalist, args.data_root.as_deref(), true)?;
     let (split, cases) = match args.split {
         Split::Training => ("training", &list.training),

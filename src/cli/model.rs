@@ -2,6 +2,7 @@
 
 use crate::cli::args::ModelSettings;
 use crate::cli::loaded::Loaded;
+use crate::cli::run_folder::beside;
 use crate::cli::windows::Grid;
 use crate::config::{FinetuneConfig, IntensityMode, Preset, StageConfig};
 use crate::infer::{InferError, Probabilities, SlidingWindow, segment, segment_input};
@@ -37,17 +38,9 @@ fn weights_file(path: &Path, names: &[&str]) -> anyhow::Result<PathBuf> {
         })
 }
 
-/// Where the settings lie that weights were trained with: in the run's folder, or beside the file.
-fn config_beside(path: &Path) -> PathBuf {
-    match path.is_dir() {
-        true => path.join(CONFIG_FILE),
-        false => path.with_file_name(CONFIG_FILE),
-    }
-}
-
 /// The settings that weights were trained with, of either stage, as far as they can be read.
 fn trained_with(path: &Path) -> Option<toml::Table> {
-    let text = std::fs::read_to_string(config_beside(path)).ok()?;
+    let text = std::fs::read_to_string(beside(path, CONFIG_FILE)).ok()?;
     toml::from_str(&text).ok()
 }
 
@@ -204,11 +197,11 @@ impl Predictor {
 
 /// Loads a fine-tuned network: from a run's folder with its own settings, or from a file with those of a preset.
 pub(super) fn model(path: &Path, given: &ModelSettings, device: &Device) -> anyhow::Result<Model> {
-    let beside = config_beside(path);
-    if beside.exists() && (given.preset.is_some() || given.config.is_some()) {
+    let trained = beside(path, CONFIG_FILE);
+    if trained.exists() && (given.preset.is_some() || given.config.is_some()) {
         log::warn!(
             "{} is not used: sizes and transforms are those of --preset and --config",
-            beside.display()
+            trained.display()
         );
     }
     let mut config: FinetuneConfig = match (&given.preset, &given.config) {
@@ -218,7 +211,7 @@ pub(super) fn model(path: &Path, given: &ModelSettings, device: &Device) -> anyh
             base.overlaid(&read(file)?, &file.display().to_string())?
         }
         (None, Some(file)) => settings(file)?,
-        (None, None) if beside.exists() => settings(&beside)?,
+        (None, None) if trained.exists() => settings(&trained)?,
         (None, None) if !path.exists() => bail!("{}: no such file or folder", path.display()),
         (None, None) => bail!(
             "{} has no {CONFIG_FILE} beside it: give --preset or --config for the network's sizes",

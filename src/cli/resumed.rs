@@ -1,6 +1,6 @@
 //! Settings of a run that goes on, held against those it was started with.
 
-use crate::cli::run_folder::CASES_FILE;
+use crate::cli::run_folder::{CASES_FILE, beside};
 use crate::cli::settings::apply_flags;
 use crate::config::StageConfig;
 use crate::dataset::{DataList, case_names, label_names};
@@ -116,10 +116,7 @@ pub(super) fn same_cases(folder: &Path, list: &DataList, labelled: bool) -> anyh
 
 /// Names of the cases that some weights were trained and chosen on, as far as the folder they lie in tells.
 pub(super) fn learned_from(weights: &Path) -> Option<Vec<String>> {
-    let file = match weights.is_dir() {
-        true => weights.join(CASES_FILE),
-        false => weights.with_file_name(CASES_FILE),
-    };
+    let file = beside(weights, CASES_FILE);
     let names: CaseNames = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
     Some([names.training, names.validation].concat())
 }

@@ -30,6 +30,14 @@ pub(super) const SUMMARY_FILE: &str = "summary.json";
 /// Names of a run's cases.
 pub(super) const CASES_FILE: &str = "cases.json";
 
+/// A file of the run that weights are of: in its folder, or beside them where they are named as a file.
+pub(super) fn beside(weights: &Path, name: &str) -> PathBuf {
+    match weights.is_dir() {
+        true => weights.join(name),
+        false => weights.with_file_name(name),
+    }
+}
+
 impl RunFolder {
     /// Claims `out`, or the first free `runs/<command>-<name>-<number>`, and writes the settings into it. No other
     /// process gets in until this is dropped.

@@ -16,7 +16,7 @@ pub(super) fn positive<const N: usize>(
 }
 
 /// Values of zero or more.
-pub(super) fn not_negative<const N: usize>(
+pub(crate) fn not_negative<const N: usize>(
     values: [(&'static str, f64); N],
 ) -> Result<(), SettingsError> {
     values.into_iter().try_for_each(|(name, value)| {

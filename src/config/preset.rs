@@ -120,15 +120,19 @@ mod tests {
     /// What is left out of a file is the preset's.
     #[test]
     fn saved_settings_mean_the_same_over_every_preset() {
-        for preset in Preset::ALL {
-            let config = preset.settings::<FinetuneConfig>().unwrap();
-            let saved = config.to_toml().unwrap();
-            for other in Preset::ALL {
-                let base = other.settings::<FinetuneConfig>().unwrap();
-                let again = base.overlaid(&saved, "saved.toml").unwrap();
-                assert_eq!(again, config, "{} over {}", preset.name(), other.name());
+        fn hold<C: StageConfig>() {
+            for preset in Preset::ALL {
+                let config = preset.settings::<C>().unwrap();
+                let saved = config.to_toml().unwrap();
+                for other in Preset::ALL {
+                    let base = other.settings::<C>().unwrap();
+                    let again = base.overlaid(&saved, "saved.toml").unwrap();
+                    assert_eq!(again, config, "{} over {}", preset.name(), other.name());
+                }
             }
         }
+        hold::<PretrainConfig>();
+        hold::<FinetuneConfig>();
     }
 
     #[test]

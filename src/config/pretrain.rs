@@ -26,7 +26,6 @@ pub struct PretrainConfig {
     pub network: NetworkConfig,
     /// What paints the volume back.
     #[cfg_attr(feature = "cli", command(flatten))]
-    #[serde(skip_serializing_if = "RestorationConfig::is_default")]
     pub decoder: RestorationConfig,
     /// Parts of the loss.
     #[cfg_attr(feature = "cli", command(flatten))]

@@ -103,13 +103,6 @@ pub struct RestorationConfig {
     pub feature_size: usize,
 }
 
-impl RestorationConfig {
-    /// Left out of files where it changes nothing, so that older programs read them.
-    pub(super) fn is_default(&self) -> bool {
-        *self == RestorationConfig::default()
-    }
-}
-
 impl Default for RestorationConfig {
     fn default() -> Self {
         RestorationConfig {

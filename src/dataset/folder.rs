@@ -84,20 +84,26 @@ impl DataList {
     /// and `labels`, or side by side, the label maps with `seg`, `label`, `mask` or the like in their
     /// names. Validation cases are set aside as in [`DataList::from_folder`]; pairs of `imagesTs` and
     /// `labelsTs` are test cases. `dataset.json` in the folder names the classes and the modality; where it
-    /// has a validation list with cases in it, its lists are taken, as if the file itself had been named.
+    /// has lists for training and validation, both with label maps, these are taken, as if the file itself had been named.
     ///
     /// # Errors
     /// The folder cannot be read, holds no pair, or holds several channels a case; `dataset.json` is not
     /// readable or its labels are not classes numbered from 0; what [`DataList::parse`] refuses, where its
     /// lists are taken.
     pub fn from_labelled_folder(folder: &Path) -> Result<LabelledFolder, DatasetError> {
-        if let Some((value, name)) = described(folder)?
-            && splits(&value)
+        let described = described(folder)?;
+        let about = match &described {
+            Some((value, name)) => Description::of(value, name)?,
+            None => Description::default(),
+        };
+        if let Some((value, name)) = &described
+            && splits(value)
         {
-            log::info!("{name} says what is for validation: its lists are taken");
-            let about = Description::of(&value, &name)?;
+            log::warn!(
+                "{name} says what is for validation, so its lists are taken, and no tenth of the folder is set aside"
+            );
             return Ok(LabelledFolder {
-                list: DataList::of(&value, about, &name, folder)?,
+                list: DataList::of(value, about, name, folder)?,
                 unlabelled: Vec::new(),
                 unused: Vec::new(),
             });
@@ -124,7 +130,7 @@ impl DataList {
         found.unlabelled.extend(test.unlabelled);
         found.unused.extend(test.unused);
         let (training, validation) = set_aside(found.cases);
-        let Description { classes, modality } = description(folder)?;
+        let Description { classes, modality } = about;
         Ok(LabelledFolder {
             list: DataList {
                 training,
@@ -168,18 +174,16 @@ fn volumes(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     Ok(files)
 }
 
-/// Whether a `dataset.json` has a split of its own, which nothing but validation cases tells.
+/// Whether a `dataset.json` has a split of its own, with label maps, which nothing but validation cases tells.
 fn splits(value: &Value) -> bool {
-    let validation = value.get("validation").and_then(Value::as_array);
-    validation.is_some_and(|cases| !cases.is_empty())
-}
-
-/// What `dataset.json` in the folder says, if it is there.
-fn description(folder: &Path) -> Result<Description, DatasetError> {
-    match described(folder)? {
-        Some((value, name)) => Description::of(&value, &name),
-        None => Ok(Description::default()),
-    }
+    let labelled = |list: &str| {
+        let cases = value.get(list).and_then(Value::as_array);
+        cases.is_some_and(|cases| {
+            let label = |case: &Value| case.get("label").is_some_and(Value::is_string);
+            !cases.is_empty() && cases.iter().all(label)
+        })
+    };
+    labelled("training") && labelled("validation")
 }
 
 /// What made the images of a folder: their classes do not matter without label maps.

@@ -63,14 +63,14 @@ pub fn names_labels(path: &str) -> bool {
 /// that `left_out` names and, where it is a `channel`, without the number of the first one at the end.
 fn key(path: &str, channel: bool, left_out: &[&str]) -> String {
     let mut words = words(path);
-    // Earlier in a name it is that of a case.
-    if channel && words.last().is_some_and(|word| word == FIRST_CHANNEL) {
-        words.pop();
-    }
     words.retain(|word| {
         let word = word.as_str();
         !IMAGE_WORDS.contains(&word) && !LABEL_WORDS.contains(&word) && !left_out.contains(&word)
     });
+    // Earlier in a name it is that of a case.
+    if channel && words.last().is_some_and(|word| word == FIRST_CHANNEL) {
+        words.pop();
+    }
     words.join("_")
 }
 
@@ -151,6 +151,8 @@ mod tests {
         let images = ["case_0000_0000.nii", "case_0001_0000.nii"];
         let labels = ["l/case_0001.nii", "l/case_0000.nii"];
         assert_eq!(pair_by_name(&images, &labels), [Some(1), Some(0)]);
+        let (images, labels) = (["liver_1_0000_image.nii"], ["liver_1_label.nii"]);
+        assert_eq!(pair_by_name(&images, &labels), [Some(0)]);
         // Not the label map of another case.
         let (images, labels) = (["case_0000_7_0000.nii"], ["l/case_7.nii"]);
         assert_eq!(pair_by_name(&images, &labels), [None]);

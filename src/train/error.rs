@@ -42,7 +42,7 @@ pub enum TrainError {
     Unlabelled,
     /// The validation's score is not a number.
     #[error(
-        "the validation at step {step} has a score that is not a number: lower the learning rate, clip the gradients, or train in f32; the last checkpoint is intact"
+        "the validation at step {step} has a score that is not a number: lower the learning rate, clip the gradients or, in half precision, train in f32; the last checkpoint is intact"
     )]
     Score {
         /// Where it was.
@@ -53,7 +53,7 @@ pub enum TrainError {
     Internal(&'static str),
     /// The gradients were not finite for too long.
     #[error(
-        "the gradients were not finite for {count} steps in a row, last at step {step}: lower the learning rate, clip the gradients, or train in f32; the last checkpoint is intact"
+        "the gradients were not finite for {count} steps in a row, last at step {step}: lower the learning rate, clip the gradients or, in half precision, train in f32; the last checkpoint is intact"
     )]
     NotFinite {
         /// Steps in a row.

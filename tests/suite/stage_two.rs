@@ -214,6 +214,11 @@ fn evaluation_of_the_reference_itself_is_perfect() {
     assert_eq!(found["cases"].as_array().unwrap().len(), 3);
     let csv = std::fs::read_to_string(folder.path().join("scores.csv")).unwrap();
     assert!(csv.contains("anterior") && csv.lines().count() > 3, "{csv}");
+    let args = words(
+        "evaluate --datalist list.json --predictions predictions --tolerance=-1",
+        &["--data-root", &root],
+    );
+    refused(folder.path(), &args, 1, &["--tolerance is -1"]);
 }
 
 #[test]

@@ -172,8 +172,19 @@ async function onDeath(reason, again = training.running && !training.halting) {
     const { run } = await client.call("stored");
     if (goOn && run) {
       goOn = false;
-      const found = await bringBack();
-      if (found.missing.length) return;
+      let found;
+      try {
+        found = await bringBack();
+      } catch (error) {
+        if (error.dead) throw error;
+        training.offer(run, restore, forget);
+        say(`The computing part stopped (${why}) and was started anew. ${error.message}${networks.lost(run)}`);
+        return;
+      }
+      if (found.missing.length) {
+        $("banner").append(networks.lost(run, true));
+        return;
+      }
       say(`The computing part stopped (${why}) and was started anew; training goes on from the last autosave. If this happens again, choose smaller crops.${networks.lost(run, true)}`);
       await training.goOn();
       return;
@@ -231,7 +242,11 @@ const forget = attempt(async () => {
 // steps, which holds the lock.
 async function tidy() {
   try {
-    await ifNobodyTrains(() => client.call("forget"));
+    await ifNobodyTrains(async () => {
+      // Anew: another tab may have been reading when this one asked.
+      const { run } = await client.call("stored");
+      if (!run) await client.call("forget");
+    });
   } catch (error) {
     console.info(`Nothing was removed from the browser's storage: ${error.message}`);
   }

@@ -39,7 +39,8 @@ pub(crate) fn take(files: Vec<(String, Vec<u8>)>) -> Result<(), String> {
     match &files[..] {
         [(name, bytes)] if bytes.starts_with(b"PK") => {
             let archive = Archive::open(bytes).map_err(|e| format!("{name}: {e}"))?;
-            if !archive.names().any(|entry| entry.ends_with(MANIFEST)) {
+            let sign = sign();
+            if !archive.names().any(|entry| entry.ends_with(&sign)) {
                 return Err(format!(
                     "{name}: no run in it; unpack it, and open what it holds"
                 ));
@@ -60,12 +61,10 @@ pub(crate) fn take(files: Vec<(String, Vec<u8>)>) -> Result<(), String> {
 }
 
 fn lay(files: Vec<(String, Vec<u8>)>) -> Result<(), String> {
-    // What tells a run's folder.
-    let sign = layout::last(Path::new("")).join(layout::MANIFEST);
-    let sign = sign.to_string_lossy();
+    let sign = sign();
     let manifests = files
         .iter()
-        .filter_map(|(name, bytes)| Some((name.strip_suffix(&*sign)?, bytes)));
+        .filter_map(|(name, bytes)| Some((name.strip_suffix(&sign)?, bytes)));
     let (root, manifest) = manifests
         .min_by_key(|(root, _)| root.len())
         .ok_or_else(|| format!("no run among these files: one holds {sign}"))?;
@@ -81,6 +80,12 @@ fn lay(files: Vec<(String, Vec<u8>)>) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The file that tells a run's folder.
+fn sign() -> String {
+    let manifest = layout::last(Path::new("")).join(layout::MANIFEST);
+    manifest.to_string_lossy().into_owned()
 }
 
 /// How far the run at hand is.
@@ -99,6 +104,7 @@ pub(crate) fn place() -> Result<Place, String> {
     fn of<C: StageConfig>(stage: Stage, classes: fn(&C) -> usize) -> Result<Place, String> {
         let checkpoint = Checkpoint::<C>::latest(Path::new(RUN)).map_err(|e| e.to_string())?;
         let config = &checkpoint.manifest.config;
+        config.validate().map_err(|e| e.to_string())?;
         Ok(Place {
             stage,
             step: checkpoint.manifest.progress.step,

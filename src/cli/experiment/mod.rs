@@ -50,7 +50,7 @@ pub(super) fn run(args: &ExperimentArgs) -> anyhow::Result<ExitCode> {
     let seen = trial::seen_before(&plan)?;
     if let Some(all @ [first, ..]) = seen.as_deref() {
         log::warn!(
-            "{} test scans, such as {first}, are among those of pre-training: their results say less of new scans",
+            "{} test scans, such as {first}, are among those of pre-training, or have their names: their results say less of new scans",
             all.len()
         );
     }

@@ -26,8 +26,11 @@ pub(super) struct Results {
     sizes: Vec<SizeResult>,
     /// Test cases left out of the comparison, because one has no foreground at all.
     left_out: Vec<String>,
-    /// Test cases whose images pre-training has seen, without their labels; none where nobody knows what it has seen.
+    /// Test cases whose images pre-training has seen, as far as given weights tell, by their names; none where nobody
+    /// knows what it has seen.
     seen_in_pretraining: Option<Vec<String>>,
+    /// Whether the weights of the pre-trained arm were given, not trained by the experiment.
+    given_weights: bool,
     /// Whether all pre-trained runs start from the same encoder.
     one_encoder: bool,
     /// Names of the classes by label, the background first.
@@ -111,6 +114,7 @@ impl Results {
             sizes,
             left_out,
             seen_in_pretraining,
+            given_weights: matches!(plan.pretrain, Some(PretrainPlan::Weights(_))),
             one_encoder: match &plan.pretrain {
                 Some(PretrainPlan::Weights(_)) => true,
                 Some(PretrainPlan::Run { per_seed, .. }) => !per_seed,
@@ -196,11 +200,17 @@ impl Results {
         }
         match self.seen_in_pretraining.as_deref() {
             Some([]) => {}
-            Some(seen) => text.push_str(&format!(
-                "\n**Seen in pre-training, without labels: {} of the test cases**, so their results say less of new scans: {}.\n",
-                seen.len(),
-                seen.join(", ")
-            )),
+            Some(seen) => {
+                let how = match self.given_weights {
+                    true => "By their names among the cases that the given weights learnt from",
+                    false => "Seen in pre-training, without labels",
+                };
+                text.push_str(&format!(
+                    "\n**{how}: {} of the test cases**, so their results say less of new scans: {}.\n",
+                    seen.len(),
+                    seen.join(", ")
+                ));
+            }
             None => text.push_str(
                 "\nWhether pre-training has seen test cases was not checked: nothing beside its weights names scans.\n",
             ),

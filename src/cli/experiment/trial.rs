@@ -4,7 +4,7 @@ use crate::cli::data::listed;
 use crate::cli::inputs::canonical;
 use crate::cli::resumed::learned_from;
 use crate::config::{Arm, ExperimentPlan, FinetuneConfig, PretrainPlan};
-use crate::dataset::{Case, DataList, case_names, check_cases};
+use crate::dataset::{DataList, case_names, check_cases};
 use crate::nn::Architecture;
 use anyhow::{Context, ensure};
 use std::collections::BTreeSet;
@@ -69,13 +69,15 @@ pub(super) fn all(plan: &ExperimentPlan) -> anyhow::Result<Vec<Trial>> {
         let list = plan.data.finetune.get(&size.to_string());
         let list = list.with_context(|| format!("no split file for {size} cases"))?;
         let classes = check_list(list, plan, *size)?;
-        let (first, names) = named.get_or_insert((list.as_path(), classes.clone()));
-        ensure!(
-            *names == classes,
-            "{} and {} name different classes (their key \"labels\"): give them the same, in the same order",
-            first.display(),
-            list.display()
-        );
+        if !classes.is_empty() {
+            let (first, names) = named.get_or_insert((list.as_path(), classes.clone()));
+            ensure!(
+                same_names(names, &classes),
+                "{} and {} name different classes (their key \"labels\"): give them the same, in the same order",
+                first.display(),
+                list.display()
+            );
+        }
         lists.push((*size, list));
     }
     let mut trials = Vec::new();
@@ -94,16 +96,35 @@ pub(super) fn all(plan: &ExperimentPlan) -> anyhow::Result<Vec<Trial>> {
     Ok(trials)
 }
 
+/// Whether two lists of classes mean the same, in whatever case they are written.
+fn same_names(one: &[String], other: &[String]) -> bool {
+    let mut pairs = one.iter().zip(other);
+    one.len() == other.len() && pairs.all(|(a, b)| a.to_lowercase() == b.to_lowercase())
+}
+
 /// Names of the test cases whose images are among those of pre-training, which sees no labels. A result on them says
 /// less of new scans than one on others. None where nothing tells which scans given weights have seen; where something
 /// does, it tells their names.
 pub(super) fn seen_before(plan: &ExperimentPlan) -> anyhow::Result<Option<Vec<String>>> {
-    let seen: Box<dyn Fn(&Case) -> bool> = match (&plan.pretrain, &plan.data.pretrain) {
+    let lists = plan.data.finetune.values();
+    let lists = lists.map(|list| DataList::load(list, Some(&plan.data.root)));
+    let lists: Vec<DataList> = lists.collect::<Result<_, _>>()?;
+    let seen: BTreeSet<PathBuf> = match (&plan.pretrain, &plan.data.pretrain) {
         (Some(PretrainPlan::Weights(weights)), _) => {
             let Some(names) = learned_from(weights) else {
                 return Ok(None);
             };
-            Box::new(move |case: &Case| names.iter().any(|name| case.image.ends_with(name)))
+            let all = lists.iter().flat_map(|list| {
+                let cases = list.training.iter().chain(&list.validation);
+                cases.chain(&list.test)
+            });
+            let all: BTreeSet<&Path> = all.map(|case| case.image.as_path()).collect();
+            // A name that fits several scans tells of none.
+            let named = names.iter().filter_map(|name| {
+                let mut fitting = all.iter().filter(|image| image.ends_with(name));
+                fitting.next().filter(|_| fitting.next().is_none())
+            });
+            named.map(|image| canonical(image)).collect()
         }
         (Some(PretrainPlan::Run { config, .. }), Some(path)) => {
             let root = (!path.is_dir()).then_some(plan.data.root.as_path());
@@ -111,18 +132,16 @@ pub(super) fn seen_before(plan: &ExperimentPlan) -> anyhow::Result<Option<Vec<St
             if let Some(limit) = config.data.limit.and_then(NonZeroUsize::new) {
                 before.limit(limit);
             }
-            let images: BTreeSet<PathBuf> = (before.training.iter().chain(&before.validation))
+            (before.training.iter().chain(&before.validation))
                 .map(|case| canonical(&case.image))
-                .collect();
-            Box::new(move |case: &Case| images.contains(&canonical(&case.image)))
+                .collect()
         }
         _ => return Ok(Some(Vec::new())),
     };
     let mut found = BTreeSet::new();
-    for list in plan.data.finetune.values() {
-        let test = DataList::load(list, Some(&plan.data.root))?.test;
-        let names = case_names(&test).into_iter().zip(&test);
-        let names = names.filter(|(_, case)| seen(case));
+    for list in &lists {
+        let names = case_names(&list.test).into_iter().zip(&list.test);
+        let names = names.filter(|(_, case)| seen.contains(&canonical(&case.image)));
         found.extend(names.map(|(name, _)| name));
     }
     Ok(Some(found.into_iter().collect()))

@@ -178,6 +178,11 @@ fn a_split_of_the_folders_own_is_kept() -> Outcome {
     assert_eq!(found("c.nii")?, [pair("a"), pair("c")]);
     // An empty list is no split: a tenth is set aside.
     assert_eq!(found("")?.map(|cases| cases.len()), [2, 1]);
+    // Nor are cases without label maps.
+    let text = r#"{"training": [{"image": "images/a.nii", "label": "labels/a.nii"}], "validation": [{"image": "images/c.nii"}]}"#;
+    fs::write(dir.path().join("dataset.json"), text)?;
+    let list = DataList::from_labelled_folder(dir.path())?.list;
+    assert_eq!((list.training.len(), list.validation.len()), (2, 1));
     Ok(())
 }
 

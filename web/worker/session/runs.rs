@@ -29,7 +29,7 @@ const RUN_FILES: u64 = 16;
 
 /// Removes the scans of a run that failed before its first checkpoint: nobody could go on with it.
 async fn tidied(ended: Result<Outcome, Failure>) -> Result<Outcome, Failure> {
-    if ended.is_err() && training::stage().is_none() {
+    if ended.is_err() && layout::newest(Path::new(RUN)).is_none() {
         // What cannot be removed now goes when the page is opened again, or when the next run begins.
         let _ = storage::forget().await;
     }
