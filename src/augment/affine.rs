@@ -2,35 +2,24 @@
 //!
 //! Not part of the original recipe, which varies a crop by flips, quarter turns and intensity shifts alone.
 
-use super::RandomSource;
+use super::{AugmentSettings, RandomSource};
 use crate::volume::{Region, Volume};
 use nalgebra::{Matrix3, Rotation3, Vector3};
 
-/// How far the patches of fine-tuning are turned and scaled.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct AffineSettings {
-    /// Probability that a patch is turned and scaled at all.
-    pub(super) probability: f64,
-    /// Largest turn about each axis, either way, in degrees.
-    pub(super) angle: f64,
-    /// Sizes lie between 1 / (1 + this) and 1 + this times the original.
-    pub(super) scale: f64,
-}
-
-impl AffineSettings {
+impl AugmentSettings {
     /// Draws the turn and the size of a patch with voxels of `spacing` mm: the matrix that leads from a place in the
     /// patch, in voxels from its middle, to one in the volume. `None` where the patch is to stay as it is.
-    pub(super) fn draw(
+    pub(super) fn draw_affine(
         &self,
         random: &mut impl RandomSource,
         spacing: [f64; 3],
     ) -> Option<Matrix3<f64>> {
-        if random.uniform() >= self.probability {
+        if random.uniform() >= self.affine_probability {
             return None;
         }
         let mut symmetric = || 2.0 * random.uniform() - 1.0;
-        let [a, b, c] = [(); 3].map(|()| symmetric() * self.angle.to_radians());
-        let size = (symmetric() * self.scale.ln_1p()).exp();
+        let [a, b, c] = [(); 3].map(|()| symmetric() * self.affine_angle.to_radians());
+        let size = (symmetric() * self.affine_scale.ln_1p()).exp();
         // A turn of the body, so it happens in mm.
         let mm = Matrix3::from_diagonal(&Vector3::from(spacing));
         let voxels = Matrix3::from_diagonal(&Vector3::from(spacing.map(f64::recip)));
@@ -39,7 +28,7 @@ impl AffineSettings {
 }
 
 /// Copies `region` of `volume` and its `labels`, turned and scaled about its middle by `matrix` (see
-/// [`AffineSettings::draw`]): intensities interpolated linearly, labels those of the nearest voxel. Beyond the volume
+/// [`AugmentSettings::draw_affine`]): intensities interpolated linearly, labels those of the nearest voxel. Beyond the volume
 /// its outermost voxels go on.
 ///
 /// `region` lies inside the volume, and both have a voxel at least; `labels` has one value a voxel of it, `image` and

@@ -40,7 +40,7 @@ pub fn write_labelled(
     );
     let region = patch_around(centre, shape, patch)?;
     let mut random = key.with(Transform::Affine).random();
-    if let Some(matrix) = augment.affine().draw(&mut random, volume.spacing()) {
+    if let Some(matrix) = augment.draw_affine(&mut random, volume.spacing()) {
         copy_turned(volume, labels, region, &matrix, image, label);
     } else {
         copy_region(volume.data(), shape, region, image)?;

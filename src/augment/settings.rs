@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::affine::AffineSettings;
 use super::error::in_range;
 use super::{AugmentError, RandomSource};
 
@@ -107,15 +106,6 @@ impl AugmentSettings {
             return Err(AugmentError::NotSquare { patch });
         }
         Ok(())
-    }
-
-    /// Turns by any angle and changes of size.
-    pub(super) fn affine(&self) -> AffineSettings {
-        AffineSettings {
-            probability: self.affine_probability,
-            angle: self.affine_angle,
-            scale: self.affine_scale,
-        }
     }
 
     /// Draws the quarter turns, 1 to 3, and whether they are carried out, in the original's order.

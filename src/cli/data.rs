@@ -241,7 +241,7 @@ fn phantom_sources<T: Send + Sync + 'static>(
                     bail!("stopped while making phantoms");
                 }
                 let case = abdomen(seed, &PhantomSpec::quickstart())?;
-                Ok((phantom::case_name(seed), case))
+                Ok((phantom::name_of(seed), case))
             })
             .collect::<anyhow::Result<Vec<_>>>()?;
         Ok(Arc::new(prepare(cases)?))

@@ -8,8 +8,9 @@ pub(crate) fn crops_of_part(crops: usize, accumulation: usize) -> usize {
 }
 
 impl CropConfig {
-    /// With the voxels, intensities and crops of a pre-training, so that the network sees what it learned from.
-    pub fn like(self, sampling: &SamplingConfig) -> Self {
+    /// With the voxel sizes (mm), the scaling of intensities and the crop sizes (voxels) of a pre-training, so that the
+    /// network sees what it learned from; how many volumes and crops make a step stays.
+    pub fn with_input_of(self, sampling: &SamplingConfig) -> Self {
         CropConfig {
             spacing: sampling.spacing,
             intensity: sampling.intensity,
@@ -22,8 +23,8 @@ impl CropConfig {
 }
 
 impl SamplingConfig {
-    /// With the voxels, intensities and crops of a fine-tuning, as [`CropConfig::like`].
-    pub fn like(self, crops: &CropConfig) -> Self {
+    /// With the voxels, intensities and crops of a fine-tuning, as [`CropConfig::with_input_of`].
+    pub fn with_input_of(self, crops: &CropConfig) -> Self {
         SamplingConfig {
             spacing: crops.spacing,
             intensity: crops.intensity,
@@ -64,11 +65,11 @@ mod tests {
             roi_size: [16, 32, 48],
             ..SamplingConfig::default()
         };
-        let crops = CropConfig::default().like(&sampling);
+        let crops = CropConfig::default().with_input_of(&sampling);
         assert_eq!(
             crops.crops_per_step(),
             CropConfig::default().crops_per_step()
         );
-        assert_eq!(SamplingConfig::default().like(&crops), sampling);
+        assert_eq!(SamplingConfig::default().with_input_of(&crops), sampling);
     }
 }

@@ -97,7 +97,7 @@ impl DataList {
             None => Description::default(),
         };
         if let Some((value, name)) = &described
-            && splits(value)
+            && has_labelled_split(value)
         {
             log::warn!(
                 "{name} says what is for validation, so its lists are taken, and no tenth of the folder is set aside"
@@ -175,7 +175,7 @@ fn volumes(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
 }
 
 /// Whether a `dataset.json` has a split of its own, with label maps, which nothing but validation cases tells.
-fn splits(value: &Value) -> bool {
+fn has_labelled_split(value: &Value) -> bool {
     let labelled = |list: &str| {
         let cases = value.get(list).and_then(Value::as_array);
         cases.is_some_and(|cases| {

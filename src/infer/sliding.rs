@@ -107,7 +107,9 @@ impl SlidingWindow {
         let mut slab = Slab::new(self, &plan, network.classes())?;
         let count = plan.count();
         // Ranges of intensities cut air off at 0. Z-scores leave 0 as it is, and air of another value lies lowest.
-        let air = [0.0, image.iter().copied().fold(0.0, f32::min)];
+        let air = self
+            .skip_air
+            .then(|| [0.0, image.iter().copied().fold(0.0, f32::min)]);
         let mut done_planes = 0;
         for (done, region) in plan.windows().enumerate() {
             platform::yield_now().await;
@@ -121,7 +123,7 @@ impl SlidingWindow {
             }
             let input = cut(image, &plan, &region);
             let [d, h, w] = self.window;
-            if self.skip_air && blank(&input, self.window, &plan.own_part(&region), air) {
+            if air.is_some_and(|air| blank(&input, self.window, &plan.own_part(&region), air)) {
                 slab.add_background(UNSEEN, &region);
                 continue;
             }

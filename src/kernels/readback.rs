@@ -9,10 +9,10 @@ use std::fmt::Debug;
 #[error("{0}")]
 pub struct DeviceLost(pub String);
 
-/// The values of an f32 tensor in C order.
+/// The values of an f32 tensor of any shape, in C order. Waits for all that was asked of its device.
 ///
 /// # Errors
-/// [`DeviceLost`].
+/// [`DeviceLost`], also for a tensor that is not f32.
 pub async fn read_back<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, DeviceLost> {
     values_of(tensor.into_data_async()).await
 }
@@ -20,19 +20,18 @@ pub async fn read_back<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, De
 /// The values of each of some f32 tensors, in one transfer. Without tensors the device is not asked.
 ///
 /// # Errors
-/// [`DeviceLost`].
+/// [`DeviceLost`], also for a tensor that is not f32.
 pub async fn read_back_all(
     tensors: impl IntoIterator<Item = Tensor<1>>,
 ) -> Result<Vec<Vec<f32>>, DeviceLost> {
-    let (mut transaction, mut count) = (Transaction::default(), 0usize);
-    for tensor in tensors {
-        transaction = transaction.register(tensor);
-        count += 1;
-    }
-    if count == 0 {
+    let mut tensors = tensors.into_iter().peekable();
+    if tensors.peek().is_none() {
         return Ok(Vec::new());
     }
-    let data = transaction.execute_async().await.map_err(lost)?;
+    let asked = tensors.fold(Transaction::default(), |asked, tensor| {
+        asked.register(tensor)
+    });
+    let data = asked.execute_async().await.map_err(lost)?;
     data.into_iter()
         .map(|data| data.try_into_vec::<f32>().map_err(lost))
         .collect()

@@ -1,7 +1,7 @@
 //! Readings of the losses: when they are fetched from the device, and what they tell.
 
 use crate::device;
-use crate::kernels::{DeviceLost, read_back_all};
+use crate::kernels::read_back_all;
 use crate::platform::Instant;
 use crate::train::{StepLosses, TrainError};
 use burn::Tensor;
@@ -74,7 +74,7 @@ impl Readings {
     /// Reads everything that waits in one transfer; none where nothing does. `names` are those of the losses.
     ///
     /// # Errors
-    /// [`TrainError::Device`] for a lost device.
+    /// [`TrainError::Device`] for a lost device, [`TrainError::Internal`] for losses that do not fit their names.
     pub(super) async fn read(
         &mut self,
         names: &[&'static str],
@@ -107,7 +107,9 @@ impl Pending {
         let (norm, values) = values
             .split_last()
             .filter(|(_, values)| values.len() == names.len())
-            .ok_or_else(|| DeviceLost("the losses could not be read".to_owned()))?;
+            .ok_or(TrainError::Internal(
+                "the losses that were read back do not fit their names",
+            ))?;
         Ok(StepLosses {
             step: self.step,
             epoch: self.epoch,

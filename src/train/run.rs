@@ -7,7 +7,7 @@ use crate::platform::{self, Instant};
 use crate::train::calendar::Calendar;
 use crate::train::readings::{Pending, Readings};
 use crate::train::saving::{save_best, save_last};
-use crate::train::skips::Skips;
+use crate::train::skips::SkipLimits;
 use crate::train::{
     Checkpoint, Control, Event, LossScale, Observer, Progress, Task, TrainError, TrainState,
 };
@@ -65,7 +65,7 @@ pub async fn train<T: Task>(
     let progress = &runner.progress;
     let complete = progress.step >= runner.calendar.total && progress.validated == progress.step;
     // A step that was skipped last is no reason to lose those before it.
-    runner.save_unless(Skips::broken, observer).await?;
+    runner.save_unless(SkipLimits::broken, observer).await?;
     if complete {
         runner.skips.check(&runner.progress)?;
     }
@@ -90,7 +90,7 @@ struct Runner<T: Task> {
     folder: Option<PathBuf>,
     schedule: Schedule,
     calendar: Calendar,
-    skips: Skips,
+    skips: SkipLimits,
     control: Control,
     /// Taken out only while an update consumes it.
     state: Option<TrainState<T::Network>>,
@@ -124,7 +124,7 @@ impl<T: Task> Runner<T> {
             device,
             folder: run.folder,
             calendar: Calendar::new(config.run(), total, per_epoch),
-            skips: Skips::new(config.run()),
+            skips: SkipLimits::new(config.run()),
             control,
             state: Some(state),
             progress,
@@ -146,7 +146,7 @@ impl<T: Task> Runner<T> {
         // A checkpoint before the first step: whatever happens from here on, the run can go on, and a disk without
         // room is found now.
         if self.progress.step == 0 {
-            self.save_unless(Skips::doubtful, observer).await?;
+            self.save_unless(SkipLimits::doubtful, observer).await?;
         }
         let workers = self.task.config().data().threads();
         let steps = self.progress.step..self.calendar.total;
@@ -165,7 +165,7 @@ impl<T: Task> Runner<T> {
             if self.saved_at.elapsed().as_secs_f64()
                 >= 60.0 * self.task.config().run().checkpoint_minutes
             {
-                self.save_unless(Skips::doubtful, observer).await?;
+                self.save_unless(SkipLimits::doubtful, observer).await?;
             }
         }
         self.read_losses(observer).await
@@ -202,7 +202,7 @@ impl<T: Task> Runner<T> {
         let Some(reading) = self.readings.read(self.task.loss_names()).await? else {
             return Ok(());
         };
-        Skips::count(&mut self.progress, &reading.losses);
+        SkipLimits::count(&mut self.progress, &reading.losses);
         observer.event(&Event::Steps {
             losses: &reading.losses,
             crops_per_second: reading.crops_per_second,
@@ -252,7 +252,7 @@ impl<T: Task> Runner<T> {
     /// Saves what is trained but for weights that the skipped steps count against: they must not replace good ones.
     async fn save_unless(
         &mut self,
-        against: fn(&Skips, &Progress) -> bool,
+        against: fn(&SkipLimits, &Progress) -> bool,
         observer: &mut dyn Observer,
     ) -> Result<(), TrainError> {
         self.read_losses(observer).await?;

@@ -6,23 +6,23 @@ use crate::train::{Progress, StepLosses, TrainError};
 
 /// How many skipped steps in a row a run bears.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Skips {
-    /// So many end it.
-    most: u64,
-    /// So many say nothing against the weights.
+pub(super) struct SkipLimits {
+    /// Skipped steps in a row that end the run.
+    fatal: u64,
+    /// Skipped steps in a row that cast no doubt on the weights.
     harmless: u64,
 }
 
-impl Skips {
+impl SkipLimits {
     /// What these settings allow. In half precision single steps are skipped in the course of things, while the scale
     /// of the loss is found.
     pub(super) fn new(run: &RunConfig) -> Self {
-        let most = run.max_skipped.max(1);
+        let fatal = run.max_skipped.max(1);
         let harmless = match run.precision {
-            Precision::F16 => most - 1,
+            Precision::F16 => fatal - 1,
             Precision::F32 => 0,
         };
-        Skips { most, harmless }
+        SkipLimits { fatal, harmless }
     }
 
     /// Counts the skipped ones among steps that were read back, given in order.
@@ -43,7 +43,7 @@ impl Skips {
 
     /// Whether so many steps were skipped in a row that the run ends.
     pub(super) fn broken(&self, progress: &Progress) -> bool {
-        progress.skipped_in_a_row >= self.most
+        progress.skipped_in_a_row >= self.fatal
     }
 
     /// Ends a run that only skips.
@@ -65,8 +65,8 @@ impl Skips {
 mod tests {
     use super::*;
 
-    fn skips(max_skipped: u64, precision: Precision) -> Skips {
-        Skips::new(&RunConfig {
+    fn skips(max_skipped: u64, precision: Precision) -> SkipLimits {
+        SkipLimits::new(&RunConfig {
             max_skipped,
             precision,
             ..RunConfig::default()
@@ -93,12 +93,12 @@ mod tests {
             skipped,
         };
         let mut progress = after(2);
-        Skips::count(
+        SkipLimits::count(
             &mut progress,
             &[(8, true), (9, false), (10, true)].map(step),
         );
         assert_eq!((progress.skipped, progress.skipped_in_a_row), (2, 1));
-        Skips::count(&mut progress, &[(11, true)].map(step));
+        SkipLimits::count(&mut progress, &[(11, true)].map(step));
         assert_eq!((progress.skipped, progress.skipped_in_a_row), (3, 2));
     }
 

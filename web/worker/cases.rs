@@ -188,7 +188,7 @@ impl Cases {
 
     /// Makes the phantom of a seed; gives its index.
     pub(crate) fn add_phantom(&mut self, seed: u64) -> Result<usize, String> {
-        let name = phantom::case_name(seed);
+        let name = phantom::name_of(seed);
         if let Some(index) = self.images.iter().position(|i| i.phantom && i.name == name) {
             return Ok(index);
         }

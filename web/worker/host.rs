@@ -126,26 +126,33 @@ fn words(error: &JsValue) -> String {
 }
 
 /// Name of the folder that holds the page's others.
-const OWN: &str = "hounsfield";
+const PAGE_FOLDER: &str = "hounsfield";
 
 /// The folder that holds the page's others, made where it is not there.
-async fn own() -> Result<DirectoryHandle, String> {
+async fn page_folder() -> Result<DirectoryHandle, String> {
     let root = get_directory().await.map_err(|e| words(&e))?;
     let root: DirectoryHandle = root.unchecked_into();
-    let own = root.directory(OWN, &option("create")).await;
-    Ok(own.map_err(|e| words(&e))?.unchecked_into())
+    let folder = root.directory(PAGE_FOLDER, &option("create")).await;
+    Ok(folder.map_err(|e| words(&e))?.unchecked_into())
 }
 
 impl Folder {
     /// The folder of this name, made where it is not there.
     pub(crate) async fn open(name: &str) -> Result<Self, String> {
-        let folder = own().await?.directory(name, &option("create")).await;
+        let folder = page_folder()
+            .await?
+            .directory(name, &option("create"))
+            .await;
         Ok(Folder(folder.map_err(|e| words(&e))?.unchecked_into()))
     }
 
     /// Removes the folder of this name with all in it, if there is one.
     pub(crate) async fn remove(name: &str) -> Result<(), String> {
-        match own().await?.remove(name, &option("recursive")).await {
+        match page_folder()
+            .await?
+            .remove(name, &option("recursive"))
+            .await
+        {
             Err(error) if kind(&error).as_deref() != Some("NotFoundError") => Err(words(&error)),
             _ => Ok(()),
         }

@@ -47,7 +47,7 @@ pub(crate) fn after(pretraining: PretrainConfig) -> Result<FinetuneConfig, Strin
     if decoder.restoration == Restoration::Unetr {
         config.decoder.feature_size = decoder.feature_size;
     }
-    config.crops = config.crops.like(&sampling);
+    config.crops = config.crops.with_input_of(&sampling);
     config.validate().map_err(|e| e.to_string())?;
     Ok(config)
 }

@@ -39,8 +39,8 @@ pub(crate) fn take(files: Vec<(String, Vec<u8>)>) -> Result<(), String> {
     match &files[..] {
         [(name, bytes)] if bytes.starts_with(b"PK") => {
             let archive = Archive::open(bytes).map_err(|e| format!("{name}: {e}"))?;
-            let sign = sign();
-            if !archive.names().any(|entry| entry.ends_with(&sign)) {
+            let manifest_path = manifest_path();
+            if !archive.names().any(|entry| entry.ends_with(&manifest_path)) {
                 return Err(format!(
                     "{name}: no run in it; unpack it, and open what it holds"
                 ));
@@ -61,16 +61,16 @@ pub(crate) fn take(files: Vec<(String, Vec<u8>)>) -> Result<(), String> {
 }
 
 fn lay(files: Vec<(String, Vec<u8>)>) -> Result<(), String> {
-    let sign = sign();
+    let manifest_path = manifest_path();
     let manifests = files
         .iter()
-        .filter_map(|(name, bytes)| Some((name.strip_suffix(&sign)?, bytes)));
+        .filter_map(|(name, bytes)| Some((name.strip_suffix(&manifest_path)?, bytes)));
     let (root, manifest) = manifests
         .min_by_key(|(root, _)| root.len())
-        .ok_or_else(|| format!("no run among these files: one holds {sign}"))?;
+        .ok_or_else(|| format!("no run among these files: one holds {manifest_path}"))?;
     // Before the run at hand is given up.
     layout::stage_of::<Stage>(manifest)
-        .map_err(|_| format!("{sign} is not the manifest of a run"))?;
+        .map_err(|_| format!("{manifest_path} is not the manifest of a run"))?;
     let root = root.to_owned();
     memory::remove(Path::new(RUN));
     for (name, bytes) in files {
@@ -82,8 +82,8 @@ fn lay(files: Vec<(String, Vec<u8>)>) -> Result<(), String> {
     Ok(())
 }
 
-/// The file that tells a run's folder.
-fn sign() -> String {
+/// Path of the last checkpoint's manifest in a run's folder, which tells one.
+fn manifest_path() -> String {
     let manifest = layout::last(Path::new("")).join(layout::MANIFEST);
     manifest.to_string_lossy().into_owned()
 }

@@ -6,13 +6,13 @@ use crate::model::{Model, legend};
 use crate::protocol::{ClassLine, Event};
 use crate::training::Failure;
 use burn::tensor::Device;
-use hounsfield::config::{FinetuneConfig, IntensityMode};
+use hounsfield::config::FinetuneConfig;
 use hounsfield::infer::{SlidingWindow, segment_input};
 use hounsfield::metric::{CaseScore, LabelPair, score, volumes_ml};
 use hounsfield::report::scores::Evaluation;
 use hounsfield::report::table::{Cell, Table};
 use hounsfield::train::Control;
-use hounsfield::transform::check_labels;
+use hounsfield::transform::{Intensity, check_labels};
 use hounsfield::volume::{Datatype, Header, Volume, encode_nifti_like};
 
 /// A segmentation, kept until the next one.
@@ -106,14 +106,14 @@ pub(crate) async fn segment(
 
 /// What is to be said where a network that learnt from HU is given a scan of another scale.
 fn intensity_notice(image: &ImageFile, config: &FinetuneConfig) -> Option<String> {
-    let crops = &config.crops;
-    let fixed = matches!(crops.intensity, IntensityMode::Range | IntensityMode::Auto);
-    let warned = fixed && crops.intensity_min < 0.0 && !image.may_be_ct();
-    warned.then(|| {
+    let Intensity::Range(window) = config.transform().intensity else {
+        return None;
+    };
+    (window.min < 0.0 && !image.may_be_ct()).then(|| {
         format!(
             "the network knows HU from {} to {}, and this scan does not look like CT in HU, so little can be made of \
              what was found",
-            crops.intensity_min, crops.intensity_max
+            window.min, window.max
         )
     })
 }

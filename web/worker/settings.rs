@@ -101,7 +101,7 @@ pub(crate) fn pretraining(
     if let Some(model) = model {
         config.network = model.network.clone();
         config.decoder.feature_size = model.decoder.feature_size;
-        config.sampling = config.sampling.like(&model.crops);
+        config.sampling = config.sampling.with_input_of(&model.crops);
     }
     config.optimizer.warmup_steps = 10;
     config.run = length();

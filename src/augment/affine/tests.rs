@@ -88,10 +88,11 @@ fn a_quarter_turn_is_the_exact_one() -> TestResult {
 fn a_ball_stays_a_ball_and_grows_with_the_size() -> TestResult {
     let spacing = [1.0, 1.0, 1.6];
     let (volume, labels) = ball(4.0, spacing)?;
-    let turn = AffineSettings {
-        probability: 1.0,
-        angle: 60.0,
-        scale: 0.0,
+    let turn = AugmentSettings {
+        affine_probability: 1.0,
+        affine_angle: 60.0,
+        affine_scale: 0.0,
+        ..AugmentSettings::NONE
     };
     let mut random = random();
     let mut upright = vec![0; REGION.voxels()];
@@ -99,7 +100,7 @@ fn a_ball_stays_a_ball_and_grows_with_the_size() -> TestResult {
     let inside = |label: &[u8]| label.iter().filter(|&&l| l == 1).count();
     let same = |label: &[u8]| label.iter().zip(&upright).filter(|(a, b)| a == b).count();
     for _ in 0..20 {
-        let matrix = turn.draw(&mut random, spacing).ok_or("not drawn")?;
+        let matrix = turn.draw_affine(&mut random, spacing).ok_or("not drawn")?;
         let (image, label) = turned(&volume, &labels, &matrix);
         let apart = |(x, l): &(&f32, &u8)| (**x > 0.5) != (**l == 1);
         let apart = image.iter().zip(&label).filter(apart).count();
@@ -115,15 +116,16 @@ fn a_ball_stays_a_ball_and_grows_with_the_size() -> TestResult {
 
 #[test]
 fn turns_and_sizes_stay_within_their_bounds_and_reach_them() -> TestResult {
-    let settings = AffineSettings {
-        probability: 0.5,
-        angle: 10.0,
-        scale: 0.25,
+    let settings = AugmentSettings {
+        affine_probability: 0.5,
+        affine_angle: 10.0,
+        affine_scale: 0.25,
+        ..AugmentSettings::NONE
     };
     let mut random = random();
     let (mut sizes, mut angles) = (Vec::new(), Vec::new());
     for _ in 0..2000 {
-        if let Some(matrix) = settings.draw(&mut random, [2.0; 3]) {
+        if let Some(matrix) = settings.draw_affine(&mut random, [2.0; 3]) {
             let size = matrix.determinant().powf(-1.0 / 3.0);
             sizes.push(size);
             angles.push(Rotation3::from_matrix(&(matrix * size)).euler_angles().0);

@@ -46,8 +46,8 @@ pub(super) fn run(args: &ExperimentArgs) -> anyhow::Result<ExitCode> {
     let control = Control::default();
     stop_on_interrupt(&control, "stopping after this step and saving")?;
     let plan = read_plan(args)?;
-    let trials = trial::all(&plan)?;
-    let seen = trial::seen_before(&plan)?;
+    let (trials, lists) = trial::all(&plan)?;
+    let seen = trial::seen_before(&plan, &lists)?;
     if let Some(all @ [first, ..]) = seen.as_deref() {
         log::warn!(
             "{} test scans, such as {first}, are among those of pre-training, or have their names: their results say less of new scans",

@@ -61,28 +61,30 @@ pub(super) fn pretraining_folder(seed: Option<u64>) -> String {
 }
 
 /// All runs of a plan, seed by seed, so that every size and arm has been seen once before the second seed begins.
-/// Their split files and every file these name are looked at before anything slow.
-pub(super) fn all(plan: &ExperimentPlan) -> anyhow::Result<Vec<Trial>> {
-    let mut lists = Vec::new();
+/// Their split files and every file these name are looked at before anything slow; gives the lists too, one a size.
+pub(super) fn all(plan: &ExperimentPlan) -> anyhow::Result<(Vec<Trial>, Vec<DataList>)> {
+    let (mut files, mut lists) = (Vec::new(), Vec::new());
     let mut named: Option<(&Path, Vec<String>)> = None;
     for size in &plan.sizes {
-        let list = plan.data.finetune.get(&size.to_string());
-        let list = list.with_context(|| format!("no split file for {size} cases"))?;
-        let classes = check_list(list, plan, *size)?;
-        if !classes.is_empty() {
-            let (first, names) = named.get_or_insert((list.as_path(), classes.clone()));
+        let file = plan.data.finetune.get(&size.to_string());
+        let file = file.with_context(|| format!("no split file for {size} cases"))?;
+        let list = checked_list(file, plan, *size)?;
+        if !list.classes.is_empty() {
+            let (first, names) =
+                named.get_or_insert_with(|| (file.as_path(), list.classes.clone()));
             ensure!(
-                same_names(names, &classes),
+                same_names(names, &list.classes),
                 "{} and {} name different classes (their key \"labels\"): give them the same, in the same order",
                 first.display(),
-                list.display()
+                file.display()
             );
         }
-        lists.push((*size, list));
+        files.push((*size, file));
+        lists.push(list);
     }
     let mut trials = Vec::new();
     for seed in &plan.seeds {
-        for (size, list) in &lists {
+        for (size, list) in &files {
             for arm in &plan.arms {
                 trials.push(Trial {
                     size: *size,
@@ -93,7 +95,7 @@ pub(super) fn all(plan: &ExperimentPlan) -> anyhow::Result<Vec<Trial>> {
             }
         }
     }
-    Ok(trials)
+    Ok((trials, lists))
 }
 
 /// Whether two lists of classes mean the same, in whatever case they are written.
@@ -104,11 +106,11 @@ fn same_names(one: &[String], other: &[String]) -> bool {
 
 /// Names of the test cases whose images are among those of pre-training, which sees no labels. A result on them says
 /// less of new scans than one on others. None where nothing tells which scans given weights have seen; where something
-/// does, it tells their names.
-pub(super) fn seen_before(plan: &ExperimentPlan) -> anyhow::Result<Option<Vec<String>>> {
-    let lists = plan.data.finetune.values();
-    let lists = lists.map(|list| DataList::load(list, Some(&plan.data.root)));
-    let lists: Vec<DataList> = lists.collect::<Result<_, _>>()?;
+/// does, it tells their names. `lists` are the plan's.
+pub(super) fn seen_before(
+    plan: &ExperimentPlan,
+    lists: &[DataList],
+) -> anyhow::Result<Option<Vec<String>>> {
     let seen: BTreeSet<PathBuf> = match (&plan.pretrain, &plan.data.pretrain) {
         (Some(PretrainPlan::Weights(weights)), _) => {
             let Some(names) = learned_from(weights) else {
@@ -139,7 +141,7 @@ pub(super) fn seen_before(plan: &ExperimentPlan) -> anyhow::Result<Option<Vec<St
         _ => return Ok(Some(Vec::new())),
     };
     let mut found = BTreeSet::new();
-    for list in &lists {
+    for list in lists {
         let names = case_names(&list.test).into_iter().zip(&list.test);
         let names = names.filter(|(_, case)| seen.contains(&canonical(&case.image)));
         found.extend(names.map(|(name, _)| name));
@@ -147,8 +149,8 @@ pub(super) fn seen_before(plan: &ExperimentPlan) -> anyhow::Result<Option<Vec<St
     Ok(Some(found.into_iter().collect()))
 }
 
-/// Checks the split file of a size; gives the names of its classes.
-fn check_list(path: &Path, plan: &ExperimentPlan, size: usize) -> anyhow::Result<Vec<String>> {
+/// The split file of a size, checked.
+fn checked_list(path: &Path, plan: &ExperimentPlan, size: usize) -> anyhow::Result<DataList> {
     let list = DataList::load(path, Some(&plan.data.root))?;
     let name = path.display();
     let found = list.training.len();
@@ -171,7 +173,7 @@ fn check_list(path: &Path, plan: &ExperimentPlan, size: usize) -> anyhow::Result
     );
     list.check(true)?;
     check_cases(&list.test, true)?;
-    Ok(list.classes)
+    Ok(list)
 }
 
 #[cfg(test)]
@@ -187,7 +189,8 @@ mod tests {
         let text = "name = \"n\"\nsizes = [1]\narms = [\"pretrained\"]\nseeds = [1]\n\
             [data]\nfinetune = { 1 = \"split.json\" }\n[pretrain]\nweights = \"before\"\n";
         let plan = ExperimentPlan::from_toml(text, "plan.toml").unwrap();
-        let seen = || seen_before(&plan.clone().located(folder.path(), None)).unwrap();
+        let lists = [DataList::load(&at("split.json"), None).unwrap()];
+        let seen = || seen_before(&plan.clone().located(folder.path(), None), &lists).unwrap();
         assert_eq!(seen(), None);
         std::fs::create_dir(at("before")).unwrap();
         let cases = r#"{"training": ["p7/ct.nii"], "validation": ["p2/ct.nii"]}"#;

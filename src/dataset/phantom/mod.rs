@@ -40,7 +40,7 @@ mod vessels;
 mod tests;
 
 pub use labels::{LAST_LABEL, ORGAN_COLOURS, ORGAN_NAMES};
-pub use seeds::{RunSeeds, case_name, seed_of};
+pub use seeds::{RunSeeds, name_of, seed_of};
 pub use spec::{Orientation, PhantomSpec, Phase};
 
 use crate::volume::{Affine, Volume, VolumeError};

@@ -33,7 +33,7 @@ impl RunSeeds {
 }
 
 /// What the case of a seed is called.
-pub fn case_name(seed: u64) -> String {
+pub fn name_of(seed: u64) -> String {
     format!("{NAME}{seed}")
 }
 
@@ -60,9 +60,9 @@ mod tests {
 
     #[test]
     fn names_tell_seeds() {
-        assert_eq!(case_name(2026), "phantom 2026");
+        assert_eq!(name_of(2026), "phantom 2026");
         for seed in [0, 2026, u64::MAX] {
-            assert_eq!(seed_of(&case_name(seed)), Some(seed));
+            assert_eq!(seed_of(&name_of(seed)), Some(seed));
         }
         for other in ["phantom", "phantom x", "phantom 1.nii", "a phantom 1", ""] {
             assert_eq!(seed_of(other), None, "{other}");
