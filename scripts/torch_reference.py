@@ -2,11 +2,16 @@
 """PyTorch files for the tests, and a check of full-size files against MONAI.
 
     torch_reference.py write tests/data
+    torch_reference.py kink tests/data
     torch_reference.py check --hounsfield PROGRAM [--folder FOLDER]
 
 `write` needs PyTorch only and writes the small files of tests/data: a ViTAutoEnc of one layer in the zip format with
 everything a checkpoint can have around and in it, and its transformer in the format before PyTorch 1.6. Numbers are
 u of the specification's section 16 in steps of 1/64, so that half precision holds them exactly.
+
+`kink` needs MONAI and writes unetr_small_kink.json: gradient norms of the small UNETR of section 16, in double precision,
+where one activation, which lies 2.4e-6 above the kink of a leaky ReLU, is taken to lie below it. In single precision it
+can come to lie on either side, and every gradient behind it changes, by up to 1.3e-3 of itself.
 
 `check` builds the networks of the tutorial with MONAI, saves them in several ways (some 2.5 GB in FOLDER, a temporary
 one by default), converts them with `hounsfield convert` there and back and loads the results into MONAI strictly.
@@ -138,6 +143,52 @@ def filled(network):
     return network
 
 
+def kink(folder):
+    from monai.losses import DiceCELoss
+    from monai.networks.nets import UNETR
+
+    torch.set_default_dtype(torch.float64)
+    size = (32, 32, 48)
+    network = UNETR(in_channels=1, out_channels=3, img_size=size, feature_size=4, hidden_size=48, mlp_dim=96, num_heads=4,
+                    norm_name="instance", res_block=True)
+    state = network.state_dict()
+    for name, tensor in state.items():
+        v = 2 * uniform(name, tuple(tensor.shape)) - 1
+        if name.endswith(("position_embeddings", ".bias")):
+            v = 0.1 * v
+        elif tensor.ndim == 1:
+            v = 1 + 0.1 * v
+        else:
+            v = v / np.sqrt(tensor.numel() / tensor.shape[0])
+        state[name] = torch.from_numpy(v.astype(np.float32)).double()
+    network.load_state_dict(state)
+    image = torch.from_numpy(uniform("input", (2, 1, *size)).astype(np.float32)).double()
+    label = torch.from_numpy(np.floor(3 * uniform("label", (2, 1, *size)).astype(np.float32))).double()
+
+    # The block's activation is called twice, after its first norm and at its end; the last call is meant.
+    found = {}
+
+    class Turned(torch.nn.Module):
+        calls = 0
+
+        def forward(self, x):
+            self.calls += 1
+            above = x > 0
+            if self.calls == 2:
+                flat = x.detach().flatten()
+                index = int(flat.abs().argmin())
+                found.update(flat_index=index, value=float(flat[index]))
+                above = above.flatten().index_fill(0, torch.tensor([index]), not above.flatten()[index]).reshape(x.shape)
+            return torch.where(above, x, 0.01 * x)
+
+    network.decoder3.conv_block.lrelu = Turned()
+    DiceCELoss(to_onehot_y=True, softmax=True)(network(image), label).backward()
+    norms = {name: float(p.grad.norm()) for name, p in network.named_parameters() if p.grad is not None}
+    text = json.dumps({"activation": "decoder3.conv_block.lrelu, second call", **found, "grad_l2": norms}, indent=1)
+    (folder / "unetr_small_kink.json").write_text(text + "\n")
+    print(found, len(norms), "norms")
+
+
 def read_safetensors(path):
     raw = path.read_bytes()
     start = 8 + int.from_bytes(raw[:8], "little")
@@ -246,12 +297,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("write").add_argument("folder", type=pathlib.Path)
+    commands.add_parser("kink").add_argument("folder", type=pathlib.Path)
     checked = commands.add_parser("check")
     checked.add_argument("--hounsfield", required=True)
     checked.add_argument("--folder", type=pathlib.Path)
     arguments = parser.parse_args()
     if arguments.command == "write":
         write(arguments.folder)
+    elif arguments.command == "kink":
+        kink(arguments.folder)
     elif arguments.folder:
         check(arguments.hounsfield, arguments.folder)
     else:

@@ -18,7 +18,6 @@
 //! | `web` | the page's programs |
 //! | `fusion` (default) | kernel fusion on GPU devices |
 //! | `autotune` | measured choice of matrix-product kernels |
-//! | `avx512` | AVX-512 in the matrix products of the CPU backend, where the processor has it |
 //! | `spirv` | SPIR-V instead of WGSL on Vulkan |
 
 pub mod augment;

@@ -11,6 +11,8 @@ use hounsfield::weights;
 const FORWARD: f64 = 1e-4;
 /// Section 16: losses.
 const LOSS: f64 = 1e-5;
+/// Gradient norms, relative: the L1 loss has a kink at each of its voxels, and some lie near theirs.
+const GRADIENT: f64 = 1e-4;
 
 const SMALL: VitConfig = VitConfig {
     image_size: [32, 32, 48],
@@ -104,7 +106,7 @@ fn small_network_matches(device: &Device, recompute: bool) {
         assert!((found - value).abs() < LOSS, "{key}: {found}, not {value}");
     }
 
-    assert_gradients_match(&network, loss.total, &expected["grad_l2"], 0.0);
+    assert_gradients_match(&network, loss.total, &[&expected["grad_l2"]], GRADIENT, 0.0);
 }
 
 #[test]
