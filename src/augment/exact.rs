@@ -1,31 +1,13 @@
 //! The random chain of the reference implementation, bit for bit (pipeline specification, sections
 //! 3 and 14).
 
-use super::fill::{inpaint, outpaint, shuffle, value_range};
-use super::holes::draw_holes;
-use super::patch::random_crop_region;
-use super::{AugmentError, CorruptionSpec, DropoutSpec, Mt19937, RandomSource, Views, copy_patch};
+use super::corrupt::{Clean, ViewRandom, corrupt};
+use super::patch::{random_crop_region, voxels};
+use super::{
+    AugmentError, CorruptionSpec, CorruptionStep, Mt19937, Operation, RandomSource, Views,
+    copy_patch,
+};
 use crate::volume::{Region, Volume};
-
-/// A corruption step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operation {
-    /// Noise inside the boxes.
-    Inpaint,
-    /// Noise outside the boxes.
-    Outpaint,
-    /// Permuted voxels inside the boxes.
-    Shuffle,
-}
-
-/// One corruption step that was carried out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExactEvent {
-    /// What was done.
-    pub operation: Operation,
-    /// The boxes, in the order of their drawing.
-    pub boxes: Vec<Region>,
-}
 
 /// The samples of one volume, and how they came about.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,7 +18,7 @@ pub struct ExactBatch {
     pub crops: Vec<Region>,
     /// The corruption steps in order of execution: transform by transform, within each sample by
     /// sample. Skipped shuffles are absent.
-    pub events: Vec<ExactEvent>,
+    pub events: Vec<CorruptionStep>,
 }
 
 /// The random transforms of pre-training with the generators of the reference implementation. They
@@ -76,12 +58,18 @@ impl Paired {
 
     /// The inner generator, ready for the parameters, if the transform applies.
     pub(super) fn applies(&mut self, probability: f64) -> Option<&mut Mt19937> {
-        let applies = self.outer.uniform() < probability;
-        applies.then(|| {
-            // The array transform draws for its own probability, which is 1.
-            self.inner.uniform();
-            &mut self.inner
-        })
+        if self.outer.uniform() < probability {
+            Some(self.parameters())
+        } else {
+            None
+        }
+    }
+
+    /// The inner generator, ready for the parameters.
+    fn parameters(&mut self) -> &mut Mt19937 {
+        // The array transform draws for its own probability, which is 1.
+        self.inner.uniform();
+        &mut self.inner
     }
 }
 
@@ -96,50 +84,27 @@ impl View {
             shuffle: Paired::new(shuffle),
         }
     }
+}
 
-    fn drop_out(
-        &mut self,
-        data: &mut [f32],
-        patch: [usize; 3],
-        spec: &CorruptionSpec,
-    ) -> Option<ExactEvent> {
-        let range = value_range(data);
-        let draw = |random: &mut Mt19937, holes: &DropoutSpec| {
-            draw_holes(random, patch, holes, spec.ratchet)
-        };
-        if self.choice.uniform() > 0.5 {
-            let random = self.inpaint.applies(1.0)?;
-            let boxes = draw(random, &spec.inpaint);
-            inpaint(random, data, patch, &boxes, range);
-            Some(ExactEvent {
-                operation: Operation::Inpaint,
-                boxes,
-            })
-        } else {
-            let random = self.outpaint.applies(1.0)?;
-            let boxes = draw(random, &spec.outpaint);
-            let original = data.to_vec();
-            outpaint(random, &original, data, patch, &boxes, range);
-            Some(ExactEvent {
-                operation: Operation::Outpaint,
-                boxes,
-            })
-        }
+impl ViewRandom for View {
+    type Source = Mt19937;
+
+    fn choice(&mut self) -> f64 {
+        self.choice.uniform()
     }
 
-    fn shuffle(
-        &mut self,
-        data: &mut [f32],
-        patch: [usize; 3],
-        spec: &CorruptionSpec,
-    ) -> Option<ExactEvent> {
-        let random = self.shuffle.applies(spec.shuffle.probability)?;
-        let boxes = draw_holes(random, patch, &spec.shuffle.boxes(), false);
-        shuffle(random, data, patch, &boxes);
-        Some(ExactEvent {
-            operation: Operation::Shuffle,
-            boxes,
-        })
+    fn shuffle_decision(&mut self) -> f64 {
+        self.shuffle.outer.uniform()
+    }
+
+    /// The outer generators of in- and out-painting draw for a probability of 1, which decides nothing.
+    fn source(&mut self, operation: Operation) -> &mut Mt19937 {
+        let pair = match operation {
+            Operation::Inpaint => &mut self.inpaint,
+            Operation::Outpaint => &mut self.outpaint,
+            Operation::Shuffle => &mut self.shuffle,
+        };
+        pair.parameters()
     }
 }
 
@@ -189,42 +154,35 @@ impl ExactChain {
         let mut views = Vec::with_capacity(samples);
         for _ in 0..samples {
             let region = random_crop_region(&mut random, v.shape(), self.patch)?;
-            let mut target = vec![0.0; super::patch::voxels(self.patch)?];
-            copy_patch(v, region, &mut target)?;
+            let empty = vec![0.0; voxels(self.patch)?];
+            let mut sample = Views {
+                target: empty.clone(),
+                view1: empty.clone(),
+                view2: empty,
+            };
+            copy_patch(v, region, &mut sample.target)?;
             crops.push(region);
-            views.push(Views {
-                view1: target.clone(),
-                view2: target.clone(),
-                target,
-            });
+            views.push(sample);
         }
-        let mut events = Vec::new();
-        let [first, second] = &mut self.views;
-        let (patch, spec) = (self.patch, &self.spec);
-        events.extend(
-            views
-                .iter_mut()
-                .filter_map(|s| first.drop_out(&mut s.view1, patch, spec)),
-        );
-        events.extend(
-            views
-                .iter_mut()
-                .filter_map(|s| first.shuffle(&mut s.view1, patch, spec)),
-        );
-        events.extend(
-            views
-                .iter_mut()
-                .filter_map(|s| second.drop_out(&mut s.view2, patch, spec)),
-        );
-        events.extend(
-            views
-                .iter_mut()
-                .filter_map(|s| second.shuffle(&mut s.view2, patch, spec)),
-        );
+        let events = self.corrupt_all(&mut views);
         Ok(ExactBatch {
             views,
             crops,
             events,
         })
+    }
+
+    /// Writes the views of all samples.
+    fn corrupt_all(&mut self, samples: &mut [Views]) -> Vec<CorruptionStep> {
+        let (mut ones, mut twos) = (Vec::new(), Vec::new());
+        for sample in samples {
+            let clean = Clean::new(&sample.target, self.patch);
+            ones.push((clean, sample.view1.as_mut_slice()));
+            twos.push((clean, sample.view2.as_mut_slice()));
+        }
+        let [first, second] = &mut self.views;
+        let mut steps = corrupt(first, &mut ones, &self.spec);
+        steps.extend(corrupt(second, &mut twos, &self.spec));
+        steps
     }
 }

@@ -12,6 +12,7 @@
 
 mod affine;
 mod candidates;
+mod corrupt;
 mod corruption;
 mod error;
 mod exact;
@@ -28,9 +29,10 @@ mod settings;
 mod views;
 
 pub use candidates::{Candidates, CropSettings, patch_around};
+pub use corrupt::{CorruptionStep, Operation};
 pub use corruption::{CorruptionSpec, DropoutSpec, ShuffleSpec};
 pub use error::AugmentError;
-pub use exact::{ExactBatch, ExactChain, ExactEvent, Operation};
+pub use exact::{ExactBatch, ExactChain};
 pub use exact_labelled::{ExactLabelled, ExactLabelledChain};
 pub use keyed::{KeyedRandom, RandomKey, Stage, Transform, epoch_order};
 pub use labelled::write_labelled;

@@ -1,7 +1,7 @@
 //! Random numbers and the corrupted views of pre-training against the specification's vectors.
 
 use hounsfield::augment::{
-    CorruptionSpec, ExactBatch, ExactChain, ExactEvent, Mt19937, Operation, RandomSource,
+    CorruptionSpec, CorruptionStep, ExactBatch, ExactChain, Mt19937, Operation, RandomSource,
 };
 use hounsfield::transform::pad_to;
 use hounsfield::volume::{Affine, Region, Volume};
@@ -55,7 +55,7 @@ fn filled(shape: &Value) -> Volume {
 fn events(batch: &ExactBatch) -> Value {
     let bounds =
         |r: &Region| std::array::from_fn::<_, 3, _>(|a| [r.start[a], r.start[a] + r.size[a]]);
-    let event = |event: &ExactEvent| {
+    let event = |event: &CorruptionStep| {
         let op = match event.operation {
             Operation::Inpaint => "inpaint",
             Operation::Outpaint => "outpaint",
