@@ -68,6 +68,7 @@ mod tests {
     use super::*;
     use crate::augment::Stage;
     use crate::volume::{Affine, Volume};
+    use nalgebra::Vector3;
 
     type TestResult = Result<(), Box<dyn std::error::Error>>;
 
@@ -98,10 +99,10 @@ mod tests {
         Ok((Volume::new([11, 12, 13], image, Affine::identity())?, label))
     }
 
-    fn made(
-        augment: &AugmentSettings,
-        key: RandomKey,
-    ) -> Result<(Vec<f32>, Vec<u8>), Box<dyn std::error::Error>> {
+    type Patch = (Vec<f32>, Vec<u8>);
+    type Made = Result<Patch, Box<dyn std::error::Error>>;
+
+    fn made(augment: &AugmentSettings, key: RandomKey) -> Made {
         let (volume, labels) = case()?;
         let candidates = Candidates::new(&volume, &labels, 0.0)?;
         let (mut image, mut label) = (vec![0.0; 384], vec![9; 384]);
@@ -158,6 +159,110 @@ mod tests {
         let mut expected = vec![0; 384];
         copy_region(&labels, volume.shape(), region, &mut expected)?;
         assert_eq!(made(&AugmentSettings::NONE, key(3))?.1, expected);
+        Ok(())
+    }
+
+    /// The unvaried patch with each combination of axes reversed.
+    fn mirrored((image, label): &Patch) -> impl Iterator<Item = ([bool; 3], Patch)> {
+        (0..8).map(move |bits| {
+            let flips = [0, 1, 2].map(|axis| bits >> axis & 1 == 1);
+            let (mut image, mut label) = (image.clone(), label.clone());
+            flip(&mut image, CROP.patch, flips);
+            flip(&mut label, CROP.patch, flips);
+            (flips, (image, label))
+        })
+    }
+
+    #[test]
+    fn axes_are_reversed_one_by_one_in_image_and_labels() -> TestResult {
+        let flipping = |flip_probability| AugmentSettings {
+            flip_probability,
+            ..AugmentSettings::NONE
+        };
+        let (mut image, mut label) = made(&AugmentSettings::NONE, key(0))?;
+        // All three axes, which is the order of all voxels.
+        image.reverse();
+        label.reverse();
+        assert_eq!(made(&flipping(1.0), key(0))?, (image, label));
+
+        let mut reversed = [0usize; 3];
+        let mut combinations = std::collections::BTreeSet::new();
+        for sample in 0..80 {
+            let plain = made(&AugmentSettings::NONE, key(sample))?;
+            let found = made(&flipping(0.5), key(sample))?;
+            let (flips, _) = mirrored(&plain)
+                .find(|(_, expected)| *expected == found)
+                .ok_or("image and labels are not one mirror image")?;
+            combinations.insert(flips);
+            for (count, flipped) in reversed.iter_mut().zip(flips) {
+                *count += usize::from(flipped);
+            }
+        }
+        assert!(
+            reversed.iter().all(|count| (25..=55).contains(count)),
+            "{reversed:?} of 80"
+        );
+        assert_eq!(combinations.len(), 8);
+        Ok(())
+    }
+
+    #[test]
+    fn patches_are_turned_by_each_number_of_quarters() -> TestResult {
+        let turning = AugmentSettings {
+            rotate_probability: 1.0,
+            ..AugmentSettings::NONE
+        };
+        let mut times = [0usize; 3];
+        for sample in 0..60 {
+            let plain = made(&AugmentSettings::NONE, key(sample))?;
+            let found = made(&turning, key(sample))?;
+            let turned = |quarters: &usize| {
+                let (mut image, mut label) = plain.clone();
+                rotate90(&mut image, CROP.patch, *quarters);
+                rotate90(&mut label, CROP.patch, *quarters);
+                (image, label) == found
+            };
+            let quarters = (1..=3).find(turned).ok_or("not a quarter turn of both")?;
+            times[quarters - 1] += 1;
+        }
+        assert!(
+            times.iter().all(|n| (8..=32).contains(n)),
+            "{times:?} of 60"
+        );
+        Ok(())
+    }
+
+    /// A turn in voxels would shear a body whose voxels have unequal edges.
+    #[test]
+    fn patches_are_turned_in_the_volumes_own_millimetres() -> TestResult {
+        let turning = AugmentSettings {
+            affine_probability: 1.0,
+            affine_angle: 30.0,
+            affine_scale: 0.2,
+            ..AugmentSettings::NONE
+        };
+        let (volume, labels) = case()?;
+        let spacing = Vector3::new(1.0, 1.5, 3.0);
+        let affine = Affine::new_nonuniform_scaling(&spacing);
+        let volume = Volume::new(volume.shape(), volume.data().to_vec(), affine)?;
+        let candidates = Candidates::new(&volume, &labels, 0.0)?;
+        let (mut image, mut label) = (vec![0.0; 384], vec![9; 384]);
+        write_labelled(&candidates, &CROP, &turning, key(0), &mut image, &mut label)?;
+
+        let mut random = key(0).with(Transform::PositiveNegativeCrop).random();
+        let centre = candidates.draw(&mut random, &CROP);
+        let region = patch_around(centre, volume.shape(), CROP.patch)?;
+        let turned = |spacing| -> Made {
+            let mut random = key(0).with(Transform::Affine).random();
+            let matrix = turning.draw_affine(&mut random, spacing);
+            let matrix = matrix.ok_or("not drawn")?;
+            let (mut image, mut label) = (vec![0.0; 384], vec![9; 384]);
+            copy_turned(&volume, &labels, region, &matrix, &mut image, &mut label);
+            Ok((image, label))
+        };
+        let found = (image, label);
+        assert_eq!(found, turned([1.0, 1.5, 3.0])?);
+        assert_ne!(found, turned([1.0; 3])?);
         Ok(())
     }
 
