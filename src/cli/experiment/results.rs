@@ -330,3 +330,6 @@ fn methods(
     }
     Ok((methods, left_out))
 }
+
+#[cfg(test)]
+mod tests;
