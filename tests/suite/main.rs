@@ -28,6 +28,7 @@ mod resume;
 mod robustness;
 mod site;
 mod stage_two;
+mod steps;
 mod support;
 mod transform_vectors;
 mod unetr;
