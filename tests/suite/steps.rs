@@ -6,8 +6,10 @@ use burn::tensor::Device;
 use hounsfield::config::{FinetuneConfig, NetworkConfig, PretrainConfig};
 use hounsfield::dataset::{LabelledBatch, TrainingBatch};
 use hounsfield::nn::{Restorer, Segmenter};
-use hounsfield::train::{finetune_step, pretrain_step};
+use hounsfield::optim::GradientMap;
+use hounsfield::train::{StepOutput, finetune_step, pretrain_step};
 use hounsfield::weights::{self, Named};
+use std::ops::Range;
 
 /// Section 16: losses.
 const LOSS: f64 = 1e-5;
@@ -127,4 +129,109 @@ fn a_step_of_fine_tuning_has_the_losses_and_gradients_of_the_original() {
     let kink: serde_json::Value = serde_json::from_str(kink).unwrap();
     let sides = [&expected["grad_l2"], &kink["grad_l2"]];
     assert_gradient_norms(step.gradients, &sides, CANCELLATION);
+}
+
+/// Crops of networks that take a moment.
+const TINY: [usize; 3] = [16; 3];
+
+fn tiny_encoder() -> NetworkConfig {
+    NetworkConfig {
+        patch_size: 8,
+        hidden_size: 16,
+        mlp_dim: 16,
+        layers: 3,
+        heads: 2,
+    }
+}
+
+/// All gradients, by the names of their parameters.
+fn flat(gradients: GradientMap) -> Vec<f64> {
+    gradients.into_values().flat_map(host).collect()
+}
+
+/// The same losses, and the same gradients but for rounding.
+fn assert_step(found: StepOutput, losses: &[f64], gradients: &[f64]) {
+    assert_close(found.losses, losses);
+    let found = flat(found.gradients);
+    assert_eq!(found.len(), gradients.len());
+    let apart: f64 = found
+        .iter()
+        .zip(gradients)
+        .map(|(a, b)| (a - b).powi(2))
+        .sum();
+    let norm: f64 = gradients.iter().map(|g| g.powi(2)).sum();
+    assert!(norm > 0.0);
+    let apart = (apart / norm).sqrt();
+    assert!(apart < 1e-5, "gradients are {apart} of their norm apart");
+}
+
+#[test]
+fn a_fine_tuning_step_in_parts_is_the_whole_step() {
+    let mut config = FinetuneConfig::default();
+    config.crops.roi_size = TINY;
+    config.network = tiny_encoder();
+    config.decoder.feature_size = 2;
+    config.decoder.classes = Some(3);
+    let zeros = Segmenter::zeros(&config.segmenter(), &tracked()).unwrap();
+    let network = weights::initialise(zeros, 1).unwrap();
+    let batch = labelled(5, TINY);
+    let step = |accumulation| finetune_step(&network, &batch, accumulation, &tracked(), None);
+    let whole = step(1);
+    let (losses, gradients) = (host(whole.losses), flat(whole.gradients));
+    // Of 3 and 2 crops, of 2, 2 and 1, and of 1 each.
+    for accumulation in [2, 3, 9] {
+        assert_step(step(accumulation), &losses, &gradients);
+    }
+}
+
+/// Some crops of a batch.
+fn some(batch: &TrainingBatch, crops: Range<usize>) -> TrainingBatch {
+    let voxels = batch.patch.iter().product::<usize>();
+    let range = crops.start * voxels..crops.end * voxels;
+    let cut = |values: &[f32]| values[range.clone()].to_vec();
+    TrainingBatch {
+        target: cut(&batch.target),
+        view1: cut(&batch.view1),
+        view2: cut(&batch.view2),
+        patches: crops.len(),
+        ..batch.clone()
+    }
+}
+
+#[test]
+fn a_pre_training_step_in_parts_contrasts_the_crops_of_each_part_alone() {
+    let mut config = PretrainConfig::default();
+    config.sampling.roi_size = TINY;
+    config.network = tiny_encoder();
+    let zeros = Restorer::zeros(&config.restorer(), &tracked()).unwrap();
+    let network = weights::initialise(zeros, 1).unwrap();
+    let batch = views(5, TINY);
+    let step = |batch: &TrainingBatch, config: &PretrainConfig| {
+        pretrain_step(&network, batch, config, &tracked(), None)
+    };
+    let parts = [(some(&batch, 0..3), 0.6), (some(&batch, 3..5), 0.4)];
+    let (mut losses, mut gradients) = (vec![0.0f64; 3], Vec::<f64>::new());
+    for (part, share) in parts {
+        let found = step(&part, &config);
+        for (sum, loss) in losses.iter_mut().zip(host(found.losses)) {
+            *sum += share * loss;
+        }
+        let found = flat(found.gradients);
+        gradients.resize(found.len(), 0.0);
+        for (sum, gradient) in gradients.iter_mut().zip(found) {
+            *sum += share * gradient;
+        }
+    }
+    config.sampling.accumulation = 2;
+    assert_step(step(&batch, &config), &losses, &gradients);
+
+    // Without the contrastive term it is the whole step.
+    config.loss.contrastive_weight = 0.0;
+    config.sampling.accumulation = 1;
+    let whole = step(&batch, &config);
+    let (losses, gradients) = (host(whole.losses), flat(whole.gradients));
+    for accumulation in [2, 3, 9] {
+        config.sampling.accumulation = accumulation;
+        assert_step(step(&batch, &config), &losses, &gradients);
+    }
 }
