@@ -276,3 +276,6 @@ impl<T: Task> Runner<T> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

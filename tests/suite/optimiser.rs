@@ -200,6 +200,30 @@ fn clipping_scales_by_the_global_norm_of_all_parameters() {
     assert_eq!(read(gain(&both, None, None).unwrap().factor), 1.0);
 }
 
+fn the_scale_of_the_loss_is_undone(device: &Device) {
+    // Those of 3 and 4, times the scale.
+    let scaled = gradients(&[3.0 * 1024.0, 4.0 * 1024.0], device);
+    let scale = tensor(&[1024.0], device);
+    let read = |t: Tensor<1>| -> f32 { t.into_data().try_into_vec::<f32>().unwrap()[0] };
+    let clipped = gain(&scaled, Some(1.0), Some(&scale)).unwrap();
+    assert!((read(clipped.norm) - 5.0).abs() < 1e-5);
+    assert!((read(clipped.factor) * 1024.0 - 0.2).abs() < 1e-6);
+    for none in [None, Some(10.0)] {
+        let factor = read(gain(&scaled, none, Some(&scale)).unwrap().factor);
+        assert!((factor * 1024.0 - 1.0).abs() < 1e-6, "{none:?}: {factor}");
+    }
+}
+
+#[test]
+fn the_scale_of_the_loss_is_undone_on_the_cpu() {
+    the_scale_of_the_loss_is_undone(&cpu());
+}
+
+#[test]
+fn the_scale_of_the_loss_is_undone_on_software_vulkan() {
+    the_scale_of_the_loss_is_undone(&software_vulkan());
+}
+
 #[test]
 fn the_average_follows_the_weights_by_its_decay() {
     let device = cpu();

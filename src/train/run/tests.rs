@@ -1,0 +1,220 @@
+//! What the loop makes of the gradients of a step: a number is trained on given ones.
+
+use super::*;
+use crate::config::PretrainConfig;
+use crate::kernels::read_back;
+use crate::nn::Precision;
+use crate::train::{BatchMaker, Picture, StepOutput, Validation};
+use crate::volume::Affine;
+use crate::weights::{self, Named, Values};
+use burn::module::{Module, Param};
+use burn::tensor::TensorData;
+
+/// One a step.
+const GRADIENTS: [f32; 5] = [100.0, 0.5, -3.0, 0.25, -0.125];
+const START: f32 = 1.0;
+const RATE: f64 = 0.1;
+const WARM_UP: u64 = 2;
+const LARGEST_NORM: f64 = 1.0;
+
+#[derive(Module, Debug)]
+struct Number {
+    weight: Param<Tensor<1>>,
+}
+
+impl Named for Number {}
+
+struct Given {
+    config: PretrainConfig,
+}
+
+impl Task for Given {
+    type Config = PretrainConfig;
+    type Network = Number;
+    /// The gradient.
+    type Batch = f32;
+
+    const EXPORT: &'static str = "number";
+
+    fn config(&self) -> &PretrainConfig {
+        &self.config
+    }
+
+    fn loss_names(&self) -> &'static [&'static str] {
+        &["total"]
+    }
+
+    fn steps_per_epoch(&self) -> u64 {
+        1
+    }
+
+    fn batches(&self) -> BatchMaker<f32> {
+        Box::new(|step| Ok(GRADIENTS[step as usize]))
+    }
+
+    fn crops(_: &f32) -> usize {
+        1
+    }
+
+    fn zeros(_: &PretrainConfig, device: &Device) -> Result<Number, TrainError> {
+        Ok(Number {
+            weight: Param::from_tensor(Tensor::zeros([1], device)),
+        })
+    }
+
+    fn initial(&self, zeros: Number) -> Result<Number, TrainError> {
+        let start = Values::from([("weight".to_owned(), vec![START])]);
+        Ok(weights::fill(zeros, &start)?)
+    }
+
+    fn forward_backward(
+        &self,
+        _: &Number,
+        batch: &f32,
+        device: &Device,
+        scale: Option<&Tensor<1>>,
+    ) -> StepOutput {
+        let device = device.clone().inner();
+        let tensor =
+            |value: f32| Tensor::<1>::from_data(TensorData::new(vec![value], [1]), &device);
+        let gradient = match scale {
+            Some(scale) => tensor(*batch) * scale.clone(),
+            None => tensor(*batch),
+        };
+        StepOutput {
+            losses: tensor(0.0),
+            gradients: [("weight".to_owned(), gradient)].into(),
+        }
+    }
+
+    async fn validate(
+        &self,
+        network: &Number,
+        _: u64,
+        _: &Device,
+        _: &Control,
+    ) -> Result<Option<Validation>, TrainError> {
+        let weight = read_back(network.weight.val()).await?;
+        Ok(Some(Validation {
+            score: f64::from(weight[0]),
+            values: Vec::new(),
+            picture: Picture::Segmentation {
+                shape: [0; 3],
+                affine: Affine::identity(),
+                image: Vec::new(),
+                labels: Vec::new(),
+                prediction: Vec::new(),
+            },
+        }))
+    }
+
+    fn better(score: f64, than: f64) -> bool {
+        score > than
+    }
+
+    async fn export(&self, _: &Number, _: u64) -> Result<Vec<u8>, TrainError> {
+        Ok(Vec::new())
+    }
+}
+
+/// What a run told, step by step.
+#[derive(Debug, Default)]
+struct Seen {
+    rates: Vec<f64>,
+    norms: Vec<f32>,
+    /// Weights that were validated.
+    weights: Vec<f64>,
+}
+
+impl Observer for Seen {
+    fn event(&mut self, event: &Event<'_>) -> Result<(), TrainError> {
+        match event {
+            Event::Steps { losses, .. } => {
+                self.rates.extend(losses.iter().map(|s| s.learning_rate));
+                self.norms.extend(losses.iter().map(|s| s.gradient_norm));
+            }
+            Event::Validated { found, .. } => self.weights.push(found.score),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Adam with clipping and a warm-up that is validated after every step.
+fn config() -> PretrainConfig {
+    let mut config = PretrainConfig::default();
+    config.optimizer.learning_rate = RATE;
+    config.optimizer.clip_norm = LARGEST_NORM;
+    config.optimizer.warmup_steps = WARM_UP;
+    config.run.epochs = Some(GRADIENTS.len() as u64);
+    config.run.validation_interval = 1;
+    config
+}
+
+fn seen(config: PretrainConfig) -> Seen {
+    let run = Run {
+        task: Given { config },
+        device: Device::flex(),
+        folder: None,
+        resume: None,
+    };
+    let mut seen = Seen::default();
+    pollster::block_on(train(run, &mut seen, &Control::default())).unwrap();
+    seen
+}
+
+/// What the papers make of the gradients: the weight after each step, or its running average that keeps `decay`.
+fn expected(decay: f64) -> Vec<f64> {
+    let mut weight = f64::from(START);
+    let (mut first, mut second, mut average) = (0.0, 0.0, weight);
+    let mut found = Vec::new();
+    for (step, gradient) in (1i32..).zip(GRADIENTS) {
+        let gradient = f64::from(gradient);
+        let gradient = gradient * (LARGEST_NORM / (gradient.abs() + 1e-6)).min(1.0);
+        first = 0.9 * first + 0.1 * gradient;
+        second = 0.999 * second + 0.001 * gradient * gradient;
+        let n = f64::from(step);
+        let rate = RATE * (n / WARM_UP as f64).min(1.0);
+        let root = (second / (1.0 - 0.999f64.powi(step))).sqrt();
+        weight -= rate * (first / (1.0 - 0.9f64.powi(step))) / (root + 1e-8);
+        let keep = decay.min((1.0 + n) / (10.0 + n));
+        average = keep * average + (1.0 - keep) * weight;
+        found.push(average);
+    }
+    found
+}
+
+fn assert_close(found: &[f64], expected: &[f64]) {
+    assert_eq!(found.len(), expected.len());
+    for (a, b) in found.iter().zip(expected) {
+        assert!((a - b).abs() < 1e-5, "{found:?}, not {expected:?}");
+    }
+}
+
+#[test]
+fn a_step_takes_the_clipped_gradient_at_the_rate_of_its_time() {
+    let seen = seen(config());
+    assert_close(&seen.weights, &expected(0.0));
+    assert_close(&seen.rates, &[0.05, 0.1, 0.1, 0.1, 0.1]);
+    // What is told is the norm before clipping.
+    assert_eq!(seen.norms, GRADIENTS.map(f32::abs));
+}
+
+#[test]
+fn the_running_average_is_what_is_validated() {
+    let mut config = config();
+    config.optimizer.ema_decay = 0.5;
+    let seen = seen(config);
+    assert_close(&seen.weights, &expected(0.5));
+}
+
+#[test]
+fn the_scale_of_the_loss_changes_nothing_but_the_loss() {
+    let mut config = config();
+    config.run.precision = Precision::F16;
+    let seen = seen(config);
+    assert_close(&seen.weights, &expected(0.0));
+    for (norm, gradient) in seen.norms.iter().zip(GRADIENTS) {
+        assert!((norm / gradient.abs() - 1.0).abs() < 1e-5, "{norm}");
+    }
+}
