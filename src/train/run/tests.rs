@@ -4,7 +4,7 @@ use super::*;
 use crate::config::PretrainConfig;
 use crate::kernels::read_back;
 use crate::nn::Precision;
-use crate::train::{BatchMaker, Picture, StepOutput, Validation};
+use crate::train::{BatchMaker, Finetuning, Picture, Pretraining, StepOutput, Validation, layout};
 use crate::volume::Affine;
 use crate::weights::{self, Named, Values};
 use burn::module::{Module, Param};
@@ -24,11 +24,14 @@ struct Number {
 
 impl Named for Number {}
 
-struct Given {
+/// With the scores of fine-tuning or those of pre-training.
+struct Given<const FINETUNING: bool> {
     config: PretrainConfig,
+    /// Of each epoch's validation; without them the weight is its own score.
+    scores: Vec<f64>,
 }
 
-impl Task for Given {
+impl<const FINETUNING: bool> Task for Given<FINETUNING> {
     type Config = PretrainConfig;
     type Network = Number;
     /// The gradient.
@@ -90,13 +93,16 @@ impl Task for Given {
     async fn validate(
         &self,
         network: &Number,
-        _: u64,
+        epoch: u64,
         _: &Device,
         _: &Control,
     ) -> Result<Option<Validation>, TrainError> {
         let weight = read_back(network.weight.val()).await?;
         Ok(Some(Validation {
-            score: f64::from(weight[0]),
+            score: match self.scores.get(epoch as usize) {
+                Some(score) => *score,
+                None => f64::from(weight[0]),
+            },
             values: Vec::new(),
             picture: Picture::Segmentation {
                 shape: [0; 3],
@@ -109,7 +115,10 @@ impl Task for Given {
     }
 
     fn better(score: f64, than: f64) -> bool {
-        score > than
+        match FINETUNING {
+            true => Finetuning::better(score, than),
+            false => Pretraining::better(score, than),
+        }
     }
 
     async fn export(&self, _: &Number, _: u64) -> Result<Vec<u8>, TrainError> {
@@ -153,7 +162,10 @@ fn config() -> PretrainConfig {
 
 fn seen(config: PretrainConfig) -> Seen {
     let run = Run {
-        task: Given { config },
+        task: Given::<true> {
+            config,
+            scores: Vec::new(),
+        },
         device: Device::flex(),
         folder: None,
         resume: None,
@@ -217,4 +229,35 @@ fn the_scale_of_the_loss_changes_nothing_but_the_loss() {
     for (norm, gradient) in seen.norms.iter().zip(GRADIENTS) {
         assert!((norm / gradient.abs() - 1.0).abs() < 1e-5, "{norm}");
     }
+}
+
+/// The step whose weights a run with these scores keeps, by what it says and by what lies in its folder.
+fn kept<const FINETUNING: bool>(scores: [f64; 5]) -> [u64; 2] {
+    let folder = tempfile::tempdir().unwrap();
+    let run = Run {
+        task: Given::<FINETUNING> {
+            config: config(),
+            scores: scores.to_vec(),
+        },
+        device: Device::flex(),
+        folder: Some(folder.path().to_owned()),
+        resume: None,
+    };
+    let told = pollster::block_on(train(run, &mut Seen::default(), &Control::default())).unwrap();
+    let best = Checkpoint::<PretrainConfig>::read(&layout::best(folder.path())).unwrap();
+    let [(_, weight)] = &best.state.weights[..] else {
+        panic!("one number: {:?}", best.state.weights);
+    };
+    // No two steps have the same weight.
+    let place = expected(0.0)
+        .iter()
+        .position(|expected| (expected - f64::from(weight[0])).abs() < 1e-5);
+    [told.progress.best_step, place.unwrap() as u64 + 1]
+}
+
+#[test]
+fn the_weights_of_the_first_largest_dice_or_smallest_error_are_kept() {
+    let scores = [0.5, 0.875, 0.125, 0.875, 0.125];
+    assert_eq!(kept::<true>(scores), [2, 2]);
+    assert_eq!(kept::<false>(scores), [3, 3]);
 }
