@@ -23,6 +23,7 @@ mod nifti_write;
 mod optimiser;
 mod page;
 mod precision;
+mod recipe;
 mod refusals;
 mod resume;
 mod robustness;
