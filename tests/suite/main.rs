@@ -33,4 +33,5 @@ mod steps;
 mod support;
 mod transform_vectors;
 mod unetr;
+mod unused_tensors;
 mod weights_files;
