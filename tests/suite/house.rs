@@ -1,7 +1,9 @@
 //! The rules every file of the repository keeps: format, lints, the browser target, links, sizes, paths.
 
+mod rooms;
+
 use std::collections::BTreeSet;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
@@ -211,66 +213,6 @@ fn no_file_names_a_folder_of_somebodys_machine() {
         })
         .collect();
     assert!(found.is_empty(), "a path of one machine in: {found:?}");
-}
-
-/// The rooms of `src/` in the order of the table in ARCHITECTURE.md: each may know those before it.
-fn rooms() -> Vec<String> {
-    let text = String::from_utf8(read(Path::new("ARCHITECTURE.md"))).expect("Markdown is UTF-8");
-    text.lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split_once("/` |"))
-        .map(|(room, _)| room.to_owned())
-        .filter(|room| Path::new(ROOT).join("src").join(room).is_dir())
-        .collect()
-}
-
-/// What the program has of a source file: not the tests at its end, and no comments.
-fn program(text: &str) -> impl Iterator<Item = &str> {
-    let mark = "#[cfg(test)]\n";
-    let opens_tests = |at: usize| {
-        let next = text[at + mark.len()..].lines().next().unwrap_or_default();
-        next.contains("mod ") && next.ends_with('{')
-    };
-    let mut marks = text.match_indices(mark).map(|(at, _)| at);
-    let end = marks.find(|at| opens_tests(*at)).unwrap_or(text.len());
-    text[..end]
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-}
-
-#[test]
-fn every_room_knows_only_those_above_it_in_the_table() {
-    let rooms = rooms();
-    let place = |name: &str| rooms.iter().position(|room| room == name);
-    let mut wrong = BTreeSet::new();
-    for file in files() {
-        let parts: Vec<&str> = file.iter().filter_map(OsStr::to_str).collect();
-        let ["src", room, ref rest @ ..] = parts[..] else {
-            continue;
-        };
-        if rest.is_empty() || rest.iter().any(|part| ["tests", "tests.rs"].contains(part)) {
-            continue;
-        }
-        let own = place(room).unwrap_or_else(|| panic!("src/{room} is not in the table"));
-        let text = String::from_utf8(read(&file)).expect("source is UTF-8");
-        for line in program(&text) {
-            for path in line.split("crate::").skip(1) {
-                let known = path
-                    .split(|c: char| !c.is_alphanumeric() && c != '_')
-                    .next();
-                if known.and_then(place).is_some_and(|known| known > own) {
-                    wrong.insert(format!("{}: {}", file.display(), line.trim()));
-                }
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{wrong:#?}");
-}
-
-#[test]
-fn the_program_of_a_file_is_told_from_its_tests() {
-    let text = "use crate::a;\n// crate::b\n#[cfg(test)]\nuse crate::c;\n#[cfg(test)]\npub(super) mod tests {\nuse crate::d;\n}\n";
-    let found: Vec<&str> = program(text).collect();
-    assert_eq!(found, ["use crate::a;", "#[cfg(test)]", "use crate::c;"]);
 }
 
 /// `trunk serve` ends at once where it is told to watch what is not there.
