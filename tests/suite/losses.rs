@@ -48,6 +48,45 @@ fn the_contrastive_loss_equals_the_original_on_software_vulkan() {
     closed_cases_hold(&software_vulkan());
 }
 
+/// At the smallest temperature only the most similar row of another sample counts.
+fn the_smallest_temperature_is_borne(device: &Device) {
+    let temperature = 1e-6;
+    let views = closed_case(&device.clone().autodiff()).require_grad();
+    let loss = contrastive(views.clone(), temperature);
+    let gradient = views.grad(&loss.backward()).unwrap();
+    let gradient: Vec<f32> = gradient.into_data().try_into_vec().unwrap();
+    assert!(gradient.iter().all(|g| g.is_finite()), "{gradient:?}");
+    let loss: Vec<f32> = loss.into_data().try_into_vec().unwrap();
+
+    let rows: Vec<f32> = closed_case(&cpu()).into_data().try_into_vec().unwrap();
+    let rows: Vec<&[f32]> = rows.chunks_exact(6).collect();
+    let product = |a: &[f32], b: &[f32]| -> f64 {
+        let pairs = a.iter().zip(b);
+        pairs.map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+    };
+    let cosine = |i: usize, j: usize| {
+        let squares = product(rows[i], rows[i]) * product(rows[j], rows[j]);
+        product(rows[i], rows[j]) / squares.sqrt()
+    };
+    let of_row = |i: usize| {
+        let others = (0..6).filter(|j| *j != i).map(|j| cosine(i, j));
+        others.fold(f64::NEG_INFINITY, f64::max) - cosine(i, (i + 3) % 6)
+    };
+    let expected = (0..6).map(of_row).sum::<f64>() / 6.0 / temperature;
+    let apart = (f64::from(loss[0]) / expected - 1.0).abs();
+    assert!(apart < 1e-5, "{loss:?}, not {expected}");
+}
+
+#[test]
+fn the_smallest_temperature_is_borne_on_the_cpu() {
+    the_smallest_temperature_is_borne(&cpu());
+}
+
+#[test]
+fn the_smallest_temperature_is_borne_on_software_vulkan() {
+    the_smallest_temperature_is_borne(&software_vulkan());
+}
+
 #[test]
 fn a_row_of_zeros_has_no_similarity_and_no_broken_gradient() {
     let mut values = vec![0.0; 4];
