@@ -104,3 +104,43 @@ pub fn estimate_finetuning(
         largest_tensor: (windows * voxels * features.max(classes) * bytes).max(base.largest_tensor),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Preset, PretrainConfig, StageConfig};
+
+    fn config(preset: Preset) -> PretrainConfig {
+        preset.settings().unwrap()
+    }
+
+    #[test]
+    fn the_guide_states_what_a_pre_training_step_of_each_preset_needs() {
+        let gib = |preset| config(preset).memory().total() as f64 / f64::from(1 << 30);
+        let stated = format!(
+            "A pre-training step needs about {:.2}, {:.1} and {:.1} GiB",
+            gib(Preset::Quickstart),
+            gib(Preset::Small),
+            gib(Preset::Tutorial)
+        );
+        assert_eq!(
+            stated,
+            "A pre-training step needs about 0.13, 0.6 and 5.8 GiB"
+        );
+        assert!(include_str!("../../docs/guide.md").contains(&stated));
+    }
+
+    #[test]
+    fn parts_save_activations_and_a_running_average_costs_a_copy_of_the_weights() {
+        let mut config = config(Preset::Tutorial);
+        let whole = config.memory();
+        // The original's weights, their gradients and two moments, four bytes each.
+        let weights = whole.state as f64 / 16.0;
+        assert!((weights / 89_128_209.0 - 1.0).abs() < 1e-4, "{weights}");
+        config.sampling.accumulation = 2;
+        config.optimizer.ema_decay = 0.9;
+        let parts = config.memory();
+        assert_eq!(2 * parts.activations, whole.activations);
+        assert_eq!(4 * parts.state, 5 * whole.state);
+    }
+}
