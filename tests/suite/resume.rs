@@ -383,4 +383,5 @@ fn a_run_is_resumed_from_another_folder() {
         &["pretrain", "--device", "cpu", "--resume", &run_folder],
     )
     .succeeded();
+    assert_equal_runs(uninterrupted().path(), folder.path());
 }
