@@ -4,10 +4,10 @@ use hounsfield::augment::{
     CorruptionSpec, CorruptionStep, ExactBatch, ExactChain, Mt19937, Operation, RandomSource,
 };
 use hounsfield::transform::pad_to;
-use hounsfield::volume::{Affine, Region, Volume};
+use hounsfield::volume::{Affine, Region};
 use serde_json::{Value, json};
 
-use crate::support::{self, numbers};
+use crate::support::{self, fill, numbers, shape};
 
 const PATCH: [usize; 3] = [96; 3];
 
@@ -43,15 +43,6 @@ fn the_mersenne_twister_draws_as_numpy_does() {
     assert_eq!(noise.as_slice(), expected);
 }
 
-/// The vectors' fill: ((7i + 13j + 29k) mod 101) / 101 in `f32`.
-fn filled(shape: &Value) -> Volume {
-    let shape: Vec<usize> = numbers(shape).into_iter().map(|x| x as usize).collect();
-    let [n0, n1, n2] = shape.try_into().expect("three numbers");
-    let voxel = |n: usize| (7 * (n / (n1 * n2)) + 13 * (n / n2 % n1) + 29 * (n % n2)) % 101;
-    let data = (0..n0 * n1 * n2).map(|n| voxel(n) as f32 / 101.0).collect();
-    Volume::new([n0, n1, n2], data, Affine::identity()).expect("length fits the shape")
-}
-
 fn events(batch: &ExactBatch) -> Value {
     let bounds =
         |r: &Region| std::array::from_fn::<_, 3, _>(|a| [r.start[a], r.start[a] + r.size[a]]);
@@ -79,7 +70,8 @@ fn the_exact_chain_replays_the_reference() {
         let seeds = &case["child_seeds[crop,oneof1,shuffle1,oneof2,shuffle2]"];
         assert_eq!(json!(chain.child_seeds()), *seeds);
 
-        let v = pad_to(filled(&case["in_shape"]), PATCH).expect("small");
+        let v = fill::volume(shape(&case["in_shape"]), Affine::identity());
+        let v = pad_to(v, PATCH).expect("small");
         let batch = chain
             .apply_traced(&v, 2)
             .expect("the volume holds the patch");

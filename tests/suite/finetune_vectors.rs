@@ -9,7 +9,7 @@ use hounsfield::infer::WindowPlan;
 use hounsfield::volume::{Affine, Region, Volume};
 use serde_json::{Value, json};
 
-use crate::support::{self, numbers};
+use crate::support::{self, fill, numbers, shape};
 
 const SHAPE: [usize; 3] = [130, 120, 110];
 
@@ -19,10 +19,8 @@ fn seed(value: &Value) -> u32 {
 
 /// The image and the labels of the vectors.
 fn case() -> (Volume, Vec<u8>) {
-    let [n0, n1, n2] = SHAPE;
-    let place = |n: usize| [n / (n1 * n2), n / n2 % n1, n % n2];
-    let value = |[i, j, k]: [usize; 3]| {
-        let value = ((7 * i + 13 * j + 29 * k) % 101) as f32 / 101.0;
+    let value = |place: [usize; 3]| {
+        let value = fill::voxel(place);
         if value < 0.3 { 0.0 } else { value }
     };
     let label = |[i, j, k]: [usize; 3]| {
@@ -40,9 +38,8 @@ fn case() -> (Volume, Vec<u8>) {
             0
         }
     };
-    let count = n0 * n1 * n2;
-    let image = (0..count).map(|n| value(place(n))).collect();
-    let labels = (0..count).map(|n| label(place(n))).collect();
+    let image = fill::places(SHAPE).map(value).collect();
+    let labels = fill::places(SHAPE).map(label).collect();
     let image = Volume::new(SHAPE, image, Affine::identity()).expect("length fits the shape");
     (image, labels)
 }
@@ -165,10 +162,6 @@ fn turns_and_shifts_are_drawn_as_in_the_reference() {
 
 #[test]
 fn windows_match_the_vectors() {
-    let shape = |value: &Value| -> [usize; 3] {
-        let list: Vec<usize> = numbers(value).into_iter().map(|x| x as usize).collect();
-        list.try_into().expect("three numbers")
-    };
     let vectors = support::vectors();
     for case in vectors["sliding_window_96_overlap0.25"]
         .as_array()

@@ -1,5 +1,7 @@
 //! Where the tests find the specification's vectors, the real volumes, and devices.
 
+pub(crate) mod fill;
+
 use burn::Tensor;
 use burn::tensor::Device;
 use hounsfield::device::{AdapterKind, adapters, select};
@@ -62,59 +64,6 @@ pub(crate) fn software_vulkan_name() -> String {
         .find(|a| a.kind == AdapterKind::Software && a.device.starts_with("vulkan"));
     let missing = "a software Vulkan adapter is installed (Debian: mesa-vulkan-drivers)";
     software.expect(missing).device
-}
-
-/// The deterministic fill of section 16.
-pub(crate) mod fill {
-    use hounsfield::weights::ParameterInfo;
-
-    /// FNV-1a, 32 bits.
-    pub(crate) fn hash(name: &str) -> u32 {
-        name.bytes().fold(2_166_136_261, |h, byte| {
-            (h ^ u32::from(byte)).wrapping_mul(16_777_619)
-        })
-    }
-
-    fn mix(mut x: u32) -> u32 {
-        x ^= x >> 16;
-        x = x.wrapping_mul(0x85eb_ca6b);
-        x ^= x >> 13;
-        x = x.wrapping_mul(0xc2b2_ae35);
-        x ^ x >> 16
-    }
-
-    /// `u(name)[index]`.
-    pub(crate) fn uniform(name: &str, index: usize) -> f64 {
-        let seed = (index as u32)
-            .wrapping_mul(2_654_435_761)
-            .wrapping_add(hash(name));
-        f64::from(mix(seed)) / 4_294_967_296.0
-    }
-
-    /// An input filled over its whole shape.
-    pub(crate) fn input(name: &str, count: usize) -> Vec<f32> {
-        (0..count).map(|i| uniform(name, i) as f32).collect()
-    }
-
-    /// The values of a parameter in the layout of files. Parameters are named as the network names them.
-    pub(crate) fn parameter(info: &ParameterInfo) -> Vec<f32> {
-        let count: usize = info.shape.iter().product();
-        let fan = count as f64 / info.shape[0] as f64;
-        (0..count)
-            .map(|i| {
-                let v = 2.0 * uniform(&info.name, i) - 1.0;
-                let value =
-                    if info.name.ends_with("position_embeddings") || info.name.ends_with(".bias") {
-                        0.1 * v
-                    } else if info.shape.len() == 1 {
-                        1.0 + 0.1 * v
-                    } else {
-                        v / fan.sqrt()
-                    };
-                value as f32
-            })
-            .collect()
-    }
 }
 
 /// Compares a tensor in C order with a summary of the vectors: shape, twelve values, sum and means. `tolerance` is
@@ -226,4 +175,10 @@ pub(crate) fn numbers(value: &serde_json::Value) -> Vec<f64> {
         .iter()
         .map(|n| n.as_f64().expect("a number"))
         .collect()
+}
+
+/// A JSON list of three numbers.
+pub(crate) fn shape(value: &serde_json::Value) -> [usize; 3] {
+    let list: Vec<usize> = numbers(value).into_iter().map(|x| x as usize).collect();
+    list.try_into().expect("three numbers")
 }

@@ -6,24 +6,11 @@ use hounsfield::transform::{
 use hounsfield::volume::{Affine, Region, Volume};
 use serde_json::Value;
 
-use crate::support::{self, numbers};
-
-fn shape(value: &Value) -> [usize; 3] {
-    let list: Vec<usize> = numbers(value).into_iter().map(|x| x as usize).collect();
-    list.try_into().expect("three numbers")
-}
+use crate::support::{self, fill, numbers, shape};
 
 fn affine(value: &Value) -> Affine {
     let rows = value.as_array().expect("four rows");
     Affine::from_row_iterator(rows.iter().flat_map(numbers))
-}
-
-/// The vectors' fill: ((7i + 13j + 29k) mod 101) / 101 in `f32`.
-fn filled(shape: [usize; 3], affine: Affine) -> Volume {
-    let [n0, n1, n2] = shape;
-    let voxel = |n: usize| (7 * (n / (n1 * n2)) + 13 * (n / n2 % n1) + 29 * (n % n2)) % 101;
-    let data = (0..n0 * n1 * n2).map(|n| voxel(n) as f32 / 101.0).collect();
-    Volume::new(shape, data, affine).expect("length fits the shape")
 }
 
 fn entries(name: &str) -> Vec<Value> {
@@ -36,7 +23,7 @@ fn entries(name: &str) -> Vec<Value> {
 #[test]
 fn spacing_matches_the_vectors() {
     for case in entries("spacing") {
-        let input = filled(shape(&case["in_shape"]), affine(&case["in_affine"]));
+        let input = fill::volume(shape(&case["in_shape"]), affine(&case["in_affine"]));
         let linear = case["mode"] == "bilinear";
         let mode = if linear {
             Interpolation::Linear
@@ -76,7 +63,7 @@ fn spacing_matches_the_vectors() {
 #[test]
 fn orientation_matches_the_vectors() {
     for case in entries("orientation_RAS") {
-        let input = filled(shape(&case["in_shape"]), affine(&case["in_affine"]));
+        let input = fill::volume(shape(&case["in_shape"]), affine(&case["in_affine"]));
         let out = orient_ras(input).expect("a usable affine");
         let [_, n1, n2] = shape(&case["out_shape"]);
         assert_eq!(out.shape(), shape(&case["out_shape"]));
