@@ -1,6 +1,6 @@
 //! Own operations at real sizes, where errors hide: sums, biases and GELU, on the CPU and on software Vulkan.
 
-use crate::support::{cpu, software_vulkan};
+use crate::support::{cpu, host, software_vulkan};
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 use hounsfield::device::{Extent, kernel_suite};
@@ -14,10 +14,6 @@ fn value(index: usize) -> f32 {
 fn filled(rows: usize, columns: usize, device: &Device) -> Tensor<2> {
     let values: Vec<f32> = (0..rows * columns).map(value).collect();
     Tensor::from_data(TensorData::new(values, [rows, columns]), device)
-}
-
-fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_into_vec().unwrap()
 }
 
 /// Rows and columns from one number up to the bias of the tutorial's last layer.

@@ -1,11 +1,13 @@
 //! The auto-encoder against the original's outputs and gradients, on the CPU and on software Vulkan (WGSL).
 
-use crate::support::{assert_gradients_match, assert_matches, cpu, fill, software_vulkan, vectors};
+use crate::support::table::assert_parameters;
+use crate::support::{
+    assert_gradients_match, assert_matches, cpu, fill, host, numbers, software_vulkan, vectors,
+};
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 use hounsfield::loss::pretrain_loss;
 use hounsfield::nn::{ViTAutoEncoder, VitConfig};
-use hounsfield::weights;
 
 /// Section 16: float32 forward, relative to the tensor's RMS.
 const FORWARD: f64 = 1e-4;
@@ -24,12 +26,7 @@ const SMALL: VitConfig = VitConfig {
 };
 
 fn network(config: &VitConfig, device: &Device) -> ViTAutoEncoder {
-    let network = ViTAutoEncoder::zeros(config, device).unwrap();
-    let values = weights::describe(&network)
-        .into_iter()
-        .map(|info| (info.name.clone(), fill::parameter(&info)))
-        .collect();
-    weights::fill(network, &values).unwrap()
+    fill::network(ViTAutoEncoder::zeros(config, device).unwrap())
 }
 
 fn volume(name: &str, batch: usize, config: &VitConfig, device: &Device) -> Tensor<5> {
@@ -37,10 +34,6 @@ fn volume(name: &str, batch: usize, config: &VitConfig, device: &Device) -> Tens
     let shape = [batch, d, h, w, 1];
     let values = fill::input(name, shape.iter().product());
     Tensor::from_data(TensorData::new(values, shape), device)
-}
-
-fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_into_vec().unwrap()
 }
 
 /// Channel-first shape of a single-channel volume.
@@ -160,7 +153,7 @@ fn the_deterministic_fill_gives_the_numbers_of_the_specification() {
             "u('blocks.0.attn.qkv.weight',3)",
         ),
     ] {
-        for (i, value) in crate::support::numbers(&expected[key]).iter().enumerate() {
+        for (i, value) in numbers(&expected[key]).iter().enumerate() {
             assert_eq!(fill::uniform(name, i), *value, "{name}[{i}]");
         }
     }
@@ -169,29 +162,5 @@ fn the_deterministic_fill_gives_the_numbers_of_the_specification() {
 #[test]
 fn every_parameter_has_the_name_and_shape_of_the_original() {
     let network = ViTAutoEncoder::zeros(&VitConfig::TUTORIAL, &cpu()).unwrap();
-    let mut found: Vec<(String, String)> = weights::describe(&network)
-        .into_iter()
-        .map(|p| {
-            let shape: Vec<String> = p.shape.iter().map(ToString::to_string).collect();
-            (p.name, shape.join(","))
-        })
-        .collect();
-    let table = crate::support::spec("parameters_vitautoenc.tsv");
-    let mut expected: Vec<(String, String)> = table
-        .lines()
-        .skip(1)
-        .filter(|line| line.split('\t').nth(4) != Some("unused"))
-        .map(|line| {
-            let mut fields = line.split('\t');
-            let name = fields.next().unwrap().to_owned();
-            let shape = fields.next().unwrap();
-            let shape = shape
-                .replace(['[', ']', '(', ')', ' '], "")
-                .replace('x', ",");
-            (name, shape)
-        })
-        .collect();
-    found.sort();
-    expected.sort();
-    assert_eq!(found, expected);
+    assert_parameters(&network, "parameters_vitautoenc.tsv");
 }

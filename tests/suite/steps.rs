@@ -1,6 +1,6 @@
 //! A step of each stage, from a batch on the host to losses and gradients.
 
-use crate::support::{assert_gradient_norms, cpu, fill, vectors};
+use crate::support::{assert_gradient_norms, cpu, fill, host, vectors};
 use burn::Tensor;
 use burn::tensor::Device;
 use hounsfield::config::{FinetuneConfig, NetworkConfig, PretrainConfig};
@@ -8,7 +8,7 @@ use hounsfield::dataset::{LabelledBatch, TrainingBatch};
 use hounsfield::nn::{Restorer, Segmenter};
 use hounsfield::optim::GradientMap;
 use hounsfield::train::{StepOutput, finetune_step, pretrain_step};
-use hounsfield::weights::{self, Named};
+use hounsfield::weights;
 use std::ops::Range;
 
 /// Section 16: losses.
@@ -28,14 +28,6 @@ fn small_encoder() -> NetworkConfig {
         layers: 12,
         heads: 4,
     }
-}
-
-fn filled<N: Named>(zeros: N) -> N {
-    let values = weights::describe(&zeros)
-        .into_iter()
-        .map(|info| (info.name.clone(), fill::parameter(&info)))
-        .collect();
-    weights::fill(zeros, &values).unwrap()
 }
 
 fn tracked() -> Device {
@@ -70,13 +62,12 @@ fn labelled(patches: usize, patch: [usize; 3]) -> LabelledBatch {
     }
 }
 
-fn host(tensor: Tensor<1>) -> Vec<f64> {
-    let values: Vec<f32> = tensor.into_data().try_into_vec().unwrap();
-    values.into_iter().map(f64::from).collect()
+fn double(tensor: Tensor<1>) -> Vec<f64> {
+    host(tensor).into_iter().map(f64::from).collect()
 }
 
 fn assert_close(found: Tensor<1>, expected: &[f64]) {
-    let found = host(found);
+    let found = double(found);
     assert_eq!(found.len(), expected.len());
     for (a, b) in found.iter().zip(expected) {
         assert!((a - b).abs() < LOSS, "{found:?}, not {expected:?}");
@@ -89,7 +80,7 @@ fn a_step_of_pre_training_has_the_losses_and_gradients_of_the_original() {
     let mut config = PretrainConfig::default();
     config.sampling.roi_size = PATCH;
     config.network = small_encoder();
-    let network = filled(Restorer::zeros(&config.restorer(), &tracked()).unwrap());
+    let network = fill::network(Restorer::zeros(&config.restorer(), &tracked()).unwrap());
     let batch = views(CROPS, PATCH);
     let loss = |name: &str| expected["losses"][name].as_f64().unwrap();
 
@@ -118,7 +109,7 @@ fn a_step_of_fine_tuning_has_the_losses_and_gradients_of_the_original() {
     config.network = small_encoder();
     config.decoder.feature_size = 4;
     config.decoder.classes = Some(3);
-    let network = filled(Segmenter::zeros(&config.segmenter(), &tracked()).unwrap());
+    let network = fill::network(Segmenter::zeros(&config.segmenter(), &tracked()).unwrap());
     let batch = labelled(CROPS, PATCH);
     let step = finetune_step(&network, &batch, 1, &tracked(), None);
     let (total, dice) = (&expected["dice_ce"], &expected["dice_part"]);
@@ -146,7 +137,7 @@ fn tiny_encoder() -> NetworkConfig {
 
 /// All gradients, by the names of their parameters.
 fn flat(gradients: GradientMap) -> Vec<f64> {
-    gradients.into_values().flat_map(host).collect()
+    gradients.into_values().flat_map(double).collect()
 }
 
 /// The same losses, and the same gradients but for rounding.
@@ -177,7 +168,7 @@ fn a_fine_tuning_step_in_parts_is_the_whole_step() {
     let batch = labelled(5, TINY);
     let step = |accumulation| finetune_step(&network, &batch, accumulation, &tracked(), None);
     let whole = step(1);
-    let (losses, gradients) = (host(whole.losses), flat(whole.gradients));
+    let (losses, gradients) = (double(whole.losses), flat(whole.gradients));
     // Of 3 and 2 crops, of 2, 2 and 1, and of 1 each.
     for accumulation in [2, 3, 9] {
         assert_step(step(accumulation), &losses, &gradients);
@@ -213,7 +204,7 @@ fn a_pre_training_step_in_parts_contrasts_the_crops_of_each_part_alone() {
     let (mut losses, mut gradients) = (vec![0.0f64; 3], Vec::<f64>::new());
     for (part, share) in parts {
         let found = step(&part, &config);
-        for (sum, loss) in losses.iter_mut().zip(host(found.losses)) {
+        for (sum, loss) in losses.iter_mut().zip(double(found.losses)) {
             *sum += share * loss;
         }
         let found = flat(found.gradients);
@@ -229,7 +220,7 @@ fn a_pre_training_step_in_parts_contrasts_the_crops_of_each_part_alone() {
     config.loss.contrastive_weight = 0.0;
     config.sampling.accumulation = 1;
     let whole = step(&batch, &config);
-    let (losses, gradients) = (host(whole.losses), flat(whole.gradients));
+    let (losses, gradients) = (double(whole.losses), flat(whole.gradients));
     for accumulation in [2, 3, 9] {
         config.sampling.accumulation = accumulation;
         assert_step(step(&batch, &config), &losses, &gradients);

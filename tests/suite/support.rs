@@ -1,6 +1,7 @@
 //! Where the tests find the specification's vectors, the real volumes, and devices.
 
 pub(crate) mod fill;
+pub(crate) mod table;
 
 use burn::Tensor;
 use burn::tensor::Device;
@@ -136,8 +137,7 @@ pub(crate) fn assert_gradient_norms(
     let found: HashMap<_, f64> = gradients
         .into_iter()
         .map(|(name, gradient)| {
-            let values: Vec<f32> = gradient.into_data().try_into_vec().unwrap();
-            let squares = values.iter().map(|g| f64::from(*g).powi(2));
+            let squares = host(gradient).into_iter().map(|g| f64::from(g).powi(2));
             (name, squares.sum::<f64>().sqrt())
         })
         .collect();
@@ -165,6 +165,11 @@ fn differences(
         .map(|(name, norm)| (name.clone(), found[name], norm.as_f64().unwrap()))
         .filter(|(_, found, norm)| (found - norm).abs() > relative * norm.abs() + absolute)
         .collect()
+}
+
+/// The values of a tensor of f32.
+pub(crate) fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_into_vec().expect("f32")
 }
 
 /// A JSON list of numbers.

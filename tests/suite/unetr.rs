@@ -1,13 +1,13 @@
 //! UNETR and its loss against the original's outputs and gradients, on the CPU and on software Vulkan (WGSL).
 
+use crate::support::table::assert_parameters;
 use crate::support::{
-    assert_gradients_match, assert_matches, cpu, fill, numbers, software_vulkan, spec, vectors,
+    assert_gradients_match, assert_matches, cpu, fill, host, numbers, software_vulkan, vectors,
 };
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 use hounsfield::loss::segmentation_loss;
 use hounsfield::nn::{Unetr, UnetrConfig, VitConfig};
-use hounsfield::weights;
 
 /// Section 16: float32 forward, relative to the tensor's RMS.
 const FORWARD: f64 = 1e-4;
@@ -33,12 +33,7 @@ const SMALL: UnetrConfig = UnetrConfig {
 };
 
 fn network(config: &UnetrConfig, device: &Device) -> Unetr {
-    let network = Unetr::zeros(config, device).unwrap();
-    let values = weights::describe(&network)
-        .into_iter()
-        .map(|info| (info.name.clone(), fill::parameter(&info)))
-        .collect();
-    weights::fill(network, &values).unwrap()
+    fill::network(Unetr::zeros(config, device).unwrap())
 }
 
 fn filled(
@@ -54,10 +49,6 @@ fn filled(
         .map(f)
         .collect();
     Tensor::from_data(TensorData::new(values, shape), device)
-}
-
-fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_into_vec().unwrap()
 }
 
 /// Channels last to the original's channels first.
@@ -189,25 +180,5 @@ fn dice_and_cross_entropy_equal_the_original_on_software_vulkan() {
 #[test]
 fn every_parameter_has_the_name_and_shape_of_the_original() {
     let network = Unetr::zeros(&UnetrConfig::TUTORIAL, &cpu()).unwrap();
-    let mut found: Vec<(String, String)> = weights::describe(&network)
-        .into_iter()
-        .map(|p| {
-            let shape: Vec<String> = p.shape.iter().map(ToString::to_string).collect();
-            (p.name, shape.join("x"))
-        })
-        .collect();
-    let table = spec("parameters_unetr.tsv");
-    let mut expected: Vec<(String, String)> = table
-        .lines()
-        .skip(1)
-        .filter(|line| line.split('\t').nth(4) != Some("unused"))
-        .map(|line| {
-            let mut fields = line.split('\t');
-            let name = fields.next().unwrap().to_owned();
-            (name, fields.next().unwrap().to_owned())
-        })
-        .collect();
-    found.sort();
-    expected.sort();
-    assert_eq!(found, expected);
+    assert_parameters(&network, "parameters_unetr.tsv");
 }

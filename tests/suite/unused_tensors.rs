@@ -1,6 +1,7 @@
 //! What versions of MONAI register and never use, against the specification's tables of parameters.
 
-use crate::support::{cpu, spec};
+use crate::support::cpu;
+use crate::support::table::{Row, rows};
 use hounsfield::nn::{Unetr, UnetrConfig, ViTAutoEncoder, VitConfig};
 use hounsfield::weights::{
     ConvertOptions, Named, OutputFormat, WeightsFile, convert, describe, encode,
@@ -51,25 +52,22 @@ fn added<N: Named>(network: &N, version: &str) -> Shapes {
 
 /// The rows of a table that are marked unused and of a version.
 fn unused(table: &str, version: &str) -> Shapes {
-    let row = |line: &str| {
-        let fields: Vec<&str> = line.split('\t').collect();
-        let of_version = fields[5].split(',').any(|known| known == version);
-        let size = |size: &str| match size.parse::<usize>().unwrap() {
-            FEATURES => FEWER,
-            other => other,
-        };
-        (fields[4] == "unused" && of_version).then(|| {
-            let shape = fields[1].split('x').map(size).collect();
-            (fields[0].to_owned(), shape)
-        })
+    let of_version = |row: &Row| row.unused && row.versions.iter().any(|known| known == version);
+    let fewer = |size: usize| match size {
+        FEATURES => FEWER,
+        other => other,
     };
-    table.lines().skip(1).filter_map(row).collect()
+    let rows = rows(table).into_iter().filter(of_version);
+    rows.map(|row| {
+        let shape = row.info.shape.into_iter().map(fewer).collect();
+        (row.info.name, shape)
+    })
+    .collect()
 }
 
 fn holds<N: Named>(network: &N, table: &str, which: usize) {
-    let table = spec(table);
     for (version, name, counts) in VERSIONS {
-        let expected = unused(&table, name);
+        let expected = unused(table, name);
         assert_eq!(expected.len(), counts[which], "{version}");
         assert_eq!(added(network, version), expected, "{version}");
     }

@@ -1,7 +1,7 @@
 //! The deterministic fills of section 16.
 
 use hounsfield::volume::{Affine, Volume};
-use hounsfield::weights::ParameterInfo;
+use hounsfield::weights::{self, Named, ParameterInfo};
 
 /// FNV-1a, 32 bits.
 pub(crate) fn hash(name: &str) -> u32 {
@@ -49,6 +49,15 @@ pub(crate) fn parameter(info: &ParameterInfo) -> Vec<f32> {
             value as f32
         })
         .collect()
+}
+
+/// A network with the vectors' parameters.
+pub(crate) fn network<N: Named>(zeros: N) -> N {
+    let values = weights::describe(&zeros)
+        .into_iter()
+        .map(|info| (info.name.clone(), parameter(&info)))
+        .collect();
+    weights::fill(zeros, &values).expect("a value for each parameter")
 }
 
 /// A voxel of the vectors' volumes: ((7i + 13j + 29k) mod 101) / 101 in `f32`.
