@@ -1,26 +1,13 @@
 //! Half precision beside single, on software Vulkan.
 
-use crate::support::{cpu, software_vulkan};
+use crate::support::{cpu, software_vulkan, training};
 use hounsfield::config::{PretrainConfig, StageConfig};
 use hounsfield::dataset::MemorySource;
 use hounsfield::dataset::phantom::{PhantomSpec, abdomen};
 use hounsfield::device::{Selected, check_precision};
 use hounsfield::nn::Precision;
-use hounsfield::train::{Control, Event, Observer, Pretraining, Run, TrainError, train};
+use hounsfield::train::{Pretraining, Run};
 use std::sync::Arc;
-
-/// Collects the total loss of every step.
-#[derive(Default)]
-struct Losses(Vec<f32>);
-
-impl Observer for Losses {
-    fn event(&mut self, event: &Event<'_>) -> Result<(), TrainError> {
-        if let Event::Steps { losses, .. } = event {
-            self.0.extend(losses.iter().map(|step| step.losses[0].1));
-        }
-        Ok(())
-    }
-}
 
 fn config(precision: Precision) -> PretrainConfig {
     let text = r#"
@@ -59,9 +46,7 @@ fn losses(precision: Precision) -> Vec<f32> {
         folder: None,
         resume: None,
     };
-    let mut losses = Losses::default();
-    pollster::block_on(train(run, &mut losses, &Control::default())).unwrap();
-    losses.0
+    training::losses(run, u64::MAX)
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 pub(crate) mod fill;
 pub(crate) mod table;
+pub(crate) mod training;
 
 use burn::Tensor;
 use burn::tensor::Device;

@@ -1,7 +1,7 @@
 //! What the native program makes of the page's phantom, network, settings and scans.
 
 use crate::site::ROOT;
-use crate::support::data;
+use crate::support::{data, training};
 use hounsfield::config::{FinetuneConfig, StageConfig};
 use hounsfield::dataset::MemorySource;
 use hounsfield::dataset::phantom::{PhantomSpec, abdomen};
@@ -9,7 +9,7 @@ use hounsfield::infer::{Blending, SlidingWindow, segment_input};
 use hounsfield::metric::{LabelPair, score};
 use hounsfield::nn::Segmenter;
 use hounsfield::platform;
-use hounsfield::train::{Checkpoint, Control, Event, Finetuning, Observer, Run, TrainError, train};
+use hounsfield::train::{Checkpoint, Finetuning, Run};
 use hounsfield::transform::Labelled;
 use hounsfield::volume;
 use hounsfield::weights::{
@@ -73,26 +73,6 @@ pub(super) struct Natively<'a> {
     pub(super) validation: &'a [&'a str],
 }
 
-/// Collects the losses and stops the run after a step.
-struct Losses {
-    found: Vec<f64>,
-    last: u64,
-    control: Control,
-}
-
-impl Observer for Losses {
-    fn event(&mut self, event: &Event<'_>) -> Result<(), TrainError> {
-        if let Event::Steps { losses, .. } = event {
-            let totals = losses.iter().map(|step| f64::from(step.losses[0].1));
-            self.found.extend(totals);
-            if losses.last().is_some_and(|step| step.step >= self.last) {
-                self.control.stop();
-            }
-        }
-        Ok(())
-    }
-}
-
 impl Natively<'_> {
     /// The loss of every step, from the first to the last.
     pub(super) fn losses(&self, start: Values) -> Vec<f64> {
@@ -123,20 +103,14 @@ impl Natively<'_> {
             self.cases(self.validation),
             start,
         );
-        let control = Control::default();
-        let mut losses = Losses {
-            found: Vec::new(),
-            last,
-            control: control.clone(),
-        };
         let run = Run {
             task: task.unwrap(),
             device: crate::support::cpu(),
             folder,
             resume,
         };
-        pollster::block_on(train(run, &mut losses, &control)).unwrap();
-        losses.found
+        let losses = training::losses(run, last).into_iter();
+        losses.map(f64::from).collect()
     }
 
     fn cases(&self, numbers: &[&str]) -> Arc<MemorySource<Labelled>> {
