@@ -76,6 +76,22 @@ pub(crate) fn words<'a>(text: &'a str, more: &[&'a str]) -> Vec<&'a str> {
         .collect()
 }
 
+/// A call that fails where no file may grow over 16 KiB, as on a disk that is nearly full: a checkpoint does not fit.
+#[cfg(unix)]
+pub(crate) fn fails_on_a_full_disk(folder: &Path, args: &str) -> Done {
+    let call = format!(
+        "trap '' XFSZ; ulimit -f 32; exec {:?} {args}",
+        env!("CARGO_BIN_EXE_hounsfield")
+    );
+    let mut shell = Command::new("sh");
+    let output = shell.current_dir(folder).args(["-c", &call]).output();
+    let done = Done::of(call, &output.unwrap());
+    assert_eq!(done.code, Some(FAILED), "{}", done.told());
+    let last = done.stderr.lines().last().unwrap_or_default();
+    assert!(last.starts_with("error: cannot write"), "{}", done.told());
+    done
+}
+
 /// Runs the program to its end.
 pub(crate) fn run(folder: &Path, args: &[&str]) -> Done {
     let output = program(folder)

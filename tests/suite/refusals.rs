@@ -1,11 +1,10 @@
 //! Input that cannot work: one line that says what is wrong, where, and what to do.
 
 use crate::command::{
-    Done, FAILED, SMALL_NETWORK, TINY, WRONG_USAGE, entries, folder, refused, run, text, texture,
-    words, write_list, write_volume,
+    FAILED, SMALL_NETWORK, TINY, WRONG_USAGE, entries, folder, refused, run, text, texture, words,
+    write_list, write_volume,
 };
 use crate::support;
-use std::process::Command;
 
 #[test]
 fn a_split_file_that_does_not_exist_is_refused() {
@@ -364,24 +363,12 @@ fn phantoms_do_not_replace_the_list_of_another_data_set() {
     refused(folder.path(), &call, FAILED, &["dataset.json"]);
 }
 
-/// No file may grow over 16 KiB, as on a disk that is nearly full: the first checkpoint does not fit.
 #[cfg(unix)]
 #[test]
 fn a_run_whose_first_checkpoint_cannot_be_written_leaves_nothing() {
     let folder = folder();
-    let call = format!(
-        "trap '' XFSZ; ulimit -f 32; exec {:?} {TINY} --out run",
-        env!("CARGO_BIN_EXE_hounsfield")
-    );
-    let output = Command::new("sh")
-        .current_dir(folder.path())
-        .args(["-c", &call])
-        .output()
-        .unwrap();
-    let done = Done::of(call, &output);
-    assert_eq!(done.code, Some(FAILED), "{}", done.told());
-    let last = done.stderr.lines().last().unwrap_or_default();
-    assert!(last.starts_with("error: cannot write"), "{}", done.told());
+    let call = format!("{TINY} --out run");
+    let done = crate::command::fails_on_a_full_disk(folder.path(), &call);
     assert_eq!(
         entries(folder.path()),
         Vec::<String>::new(),

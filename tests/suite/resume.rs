@@ -318,25 +318,12 @@ fn stopped() -> tempfile::TempDir {
     folder
 }
 
-/// No file may grow over 16 KiB, as on a disk that is nearly full.
 #[cfg(unix)]
 #[test]
 fn a_checkpoint_that_cannot_be_written_leaves_the_last_one_whole() {
     let folder = stopped();
     let path = folder.path();
-    let call = format!(
-        "trap '' XFSZ; ulimit -f 32; exec {:?} {RESUME} --checkpoint-minutes 0",
-        env!("CARGO_BIN_EXE_hounsfield")
-    );
-    let output = Command::new("sh")
-        .current_dir(path)
-        .args(["-c", &call])
-        .output()
-        .unwrap();
-    let done = Done::of(call, &output);
-    assert_eq!(done.code, Some(1), "{}", done.told());
-    let last = done.stderr.lines().last().unwrap_or_default();
-    assert!(last.starts_with("error: cannot write"), "{}", done.told());
+    crate::command::fails_on_a_full_disk(path, &format!("{RESUME} --checkpoint-minutes 0"));
     run(path, &words(RESUME, &[])).succeeded();
     assert_equal_runs(uninterrupted().path(), path);
 }
