@@ -107,7 +107,6 @@ pub fn estimate_finetuning(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::config::{Preset, PretrainConfig, StageConfig};
 
     fn config(preset: Preset) -> PretrainConfig {
