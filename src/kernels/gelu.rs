@@ -43,23 +43,32 @@ impl GeluBackend for CubeBackend {}
 
 impl GeluBackend for Flex {
     fn exact_gelu(x: FloatTensor<Self>) -> FloatTensor<Self> {
-        map(&x, |out, x| {
-            for (out, x) in out.iter_mut().zip(x) {
-                let (tail, _) = normal_tail(x.abs());
-                *out = x * if *x < 0.0 { tail } else { 1.0 - tail };
-            }
-        })
+        map(
+            &x,
+            #[inline(always)]
+            |out, x| {
+                for (out, x) in out.iter_mut().zip(x) {
+                    let (tail, _) = normal_tail(x.abs());
+                    *out = x * if *x < 0.0 { tail } else { 1.0 - tail };
+                }
+            },
+        )
         .unwrap_or_else(|| <Flex as ActivationOps<Flex>>::gelu(x))
     }
 
     fn exact_gelu_backward(x: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
-        map2(&x, &grad, |out, x, grad| {
-            for ((out, x), grad) in out.iter_mut().zip(x).zip(grad) {
-                let (tail, density) = normal_tail(x.abs());
-                let share = if *x < 0.0 { tail } else { 1.0 - tail };
-                *out = grad * (share + x * density);
-            }
-        })
+        map2(
+            &x,
+            &grad,
+            #[inline(always)]
+            |out, x, grad| {
+                for ((out, x), grad) in out.iter_mut().zip(x).zip(grad) {
+                    let (tail, density) = normal_tail(x.abs());
+                    let share = if *x < 0.0 { tail } else { 1.0 - tail };
+                    *out = grad * (share + x * density);
+                }
+            },
+        )
         .unwrap_or_else(|| <Flex as ActivationOps<Flex>>::gelu_backward(x, grad))
     }
 }

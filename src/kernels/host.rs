@@ -4,6 +4,7 @@ use crate::platform::map_chunks;
 use burn::backend::flex::FlexTensor;
 use burn::backend::{DispatchDevice, TensorMetadata};
 use burn::tensor::{DType, Device, TensorData};
+use macerator::{AutoArch, WithSimd};
 
 /// Numbers one task handles where rows do not matter.
 const CHUNK: usize = 1 << 14;
@@ -16,12 +17,24 @@ pub fn is_cpu(device: &Device) -> bool {
     )
 }
 
+/// Runs `work` compiled for the widest registers of this machine: loops in it that the compiler can vectorise are, as far as
+/// what they call is inlined. Sums keep their order, and nothing is fused, so the result is the same on all.
+#[inline(always)]
+pub(crate) fn vectorised<W: WithSimd>(work: W) -> W::Output {
+    AutoArch::new().dispatch(work)
+}
+
 /// `work(out, x)` over chunks of an f32 tensor; none for a tensor of another type.
 pub(super) fn map(x: &FlexTensor, work: impl Fn(&mut [f32], &[f32]) + Sync) -> Option<FlexTensor> {
     if x.dtype() != DType::F32 {
         return None;
     }
-    Some(fill([x], CHUNK, |out, [x]| work(out, x)))
+    Some(fill(
+        [x],
+        CHUNK,
+        #[inline(always)]
+        |out, [x]| work(out, x),
+    ))
 }
 
 /// `work(out, x, y)` over chunks of two f32 tensors of one shape; none for others.
@@ -33,7 +46,12 @@ pub(super) fn map2(
     if x.dtype() != DType::F32 || y.dtype() != DType::F32 {
         return None;
     }
-    Some(fill([x, y], CHUNK, |out, [x, y]| work(out, x, y)))
+    Some(fill(
+        [x, y],
+        CHUNK,
+        #[inline(always)]
+        |out, [x, y]| work(out, x, y),
+    ))
 }
 
 /// `work(out, x)` over each row, the last axis, of an f32 tensor; none for a tensor of another type.
@@ -42,11 +60,16 @@ pub(super) fn rows(x: &FlexTensor, work: impl Fn(&mut [f32], &[f32]) + Sync) -> 
         return None;
     }
     let row = row_length(x);
-    Some(fill([x], tasks_of(row), |out, [x]| {
-        for (out, x) in out.chunks_mut(row).zip(x.chunks(row)) {
-            work(out, x);
-        }
-    }))
+    Some(fill(
+        [x],
+        tasks_of(row),
+        #[inline(always)]
+        |out, [x]| {
+            for (out, x) in out.chunks_mut(row).zip(x.chunks(row)) {
+                work(out, x);
+            }
+        },
+    ))
 }
 
 /// `work(out, x, y)` over each row of two f32 tensors of one shape; none for others.
@@ -59,11 +82,16 @@ pub(super) fn rows2(
         return None;
     }
     let row = row_length(x);
-    Some(fill([x, y], tasks_of(row), |out, [x, y]| {
-        for ((out, x), y) in out.chunks_mut(row).zip(x.chunks(row)).zip(y.chunks(row)) {
-            work(out, x, y);
-        }
-    }))
+    Some(fill(
+        [x, y],
+        tasks_of(row),
+        #[inline(always)]
+        |out, [x, y]| {
+            for ((out, x), y) in out.chunks_mut(row).zip(x.chunks(row)).zip(y.chunks(row)) {
+                work(out, x, y);
+            }
+        },
+    ))
 }
 
 fn row_length(x: &FlexTensor) -> usize {
@@ -93,6 +121,11 @@ fn fill<const N: usize>(
     let slices = inputs
         .each_ref()
         .map(|tensor| tensor.as_slice::<f32>().unwrap_or_default());
-    map_chunks(&mut out, slices, chunk, work);
+    map_chunks(&mut out, slices, chunk, |out, inputs| {
+        vectorised(
+            #[inline(always)]
+            || work(out, inputs),
+        );
+    });
     FlexTensor::from_data(TensorData::new(out, shape))
 }

@@ -8,11 +8,12 @@ pub(super) fn exp(x: f32) -> f32 {
     // ln 2 in two parts, the first exact in few bits, so that n ln 2 loses nothing (Cody and Waite, 1980).
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
-    /// Adding it rounds to a whole number.
+    /// Adding it rounds to a whole number, which then stands in the low bits.
     const ROUND: f32 = 12_582_912.0;
     // Not `max`, which would turn a NaN into -87.
     let clamped = if x < -87.0 { -87.0 } else { x };
-    let n = (clamped * LOG2_E + ROUND) - ROUND;
+    let rounded = clamped * LOG2_E + ROUND;
+    let n = rounded - ROUND;
     let r = clamped - n * LN2_HIGH - n * LN2_LOW;
     // The exponential series on [-ln 2 / 2, ln 2 / 2].
     let series = 1.0 / 5040.0;
@@ -23,7 +24,8 @@ pub(super) fn exp(x: f32) -> f32 {
     let series = series * r + 0.5;
     let series = series * r + 1.0;
     let series = series * r + 1.0;
-    let power = f32::from_bits(((n as i32 + 127) << 23) as u32);
+    // Not by a conversion, which saturates and so keeps loops from vectorising.
+    let power = f32::from_bits(rounded.to_bits().wrapping_add(127) << 23);
     if x < -87.0 { 0.0 } else { series * power }
 }
 

@@ -27,6 +27,7 @@ pub use conv3d::{Conv3dBackend, conv3d, conv3d_pair};
 pub use gelu::{GeluBackend, gelu};
 pub use gpu::AdamStep;
 pub use host::is_cpu;
+pub(crate) use host::vectorised;
 pub use instance_norm::{InstanceNormBackend, instance_norm};
 pub use layer_norm::{LayerNormBackend, layer_norm};
 pub use matmul::{MatmulBackend, matmul, matmul_transposed};

@@ -58,16 +58,20 @@ impl SoftmaxBackend for CubeBackend {
 
 impl SoftmaxBackend for Flex {
     fn row_softmax(x: FloatTensor<Self>) -> FloatTensor<Self> {
-        rows(&x, |out, x| {
-            let largest = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            for (out, x) in out.iter_mut().zip(x) {
-                *out = exp(x - largest);
-            }
-            let scale = sum(out.iter().copied()).recip();
-            for out in out {
-                *out *= scale;
-            }
-        })
+        rows(
+            &x,
+            #[inline(always)]
+            |out, x| {
+                let largest = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                for (out, x) in out.iter_mut().zip(x) {
+                    *out = exp(x - largest);
+                }
+                let scale = sum(out.iter().copied()).recip();
+                for out in out {
+                    *out *= scale;
+                }
+            },
+        )
         .unwrap_or_else(|| {
             let last = x.rank() - 1;
             <Flex as ActivationOps<Flex>>::softmax(x, last)
@@ -75,20 +79,26 @@ impl SoftmaxBackend for Flex {
     }
 
     fn row_softmax_backward(y: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
-        rows2(&y, &grad, |out, y, grad| {
-            for ((out, y), grad) in out.iter_mut().zip(y).zip(grad) {
-                *out = y * grad;
-            }
-            let sum = sum(out.iter().copied());
-            for ((out, y), grad) in out.iter_mut().zip(y).zip(grad) {
-                *out = y * (grad - sum);
-            }
-        })
+        rows2(
+            &y,
+            &grad,
+            #[inline(always)]
+            |out, y, grad| {
+                for ((out, y), grad) in out.iter_mut().zip(y).zip(grad) {
+                    *out = y * grad;
+                }
+                let sum = sum(out.iter().copied());
+                for ((out, y), grad) in out.iter_mut().zip(y).zip(grad) {
+                    *out = y * (grad - sum);
+                }
+            },
+        )
         .unwrap_or_else(|| backward_by_parts::<Flex>(y, grad))
     }
 }
 
 /// A sum in eight strands, which vectorises and halves the rounding error of a serial one.
+#[inline(always)]
 fn sum(values: impl ExactSizeIterator<Item = f32>) -> f32 {
     let mut strands = [0.0f32; 8];
     for (index, value) in values.enumerate() {

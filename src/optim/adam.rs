@@ -230,12 +230,18 @@ fn update_host(
         [&mut weight, &mut first, &mut second],
         &gradient,
         |[weight, first, second], gradient| {
-            for (((w, m), v), g) in weight.iter_mut().zip(first).zip(second).zip(gradient) {
-                let g = g * factor + c.l2 * *w;
-                *m += c.newer1 * (g - *m);
-                *v += c.newer2 * (g * g - *v);
-                *w -= c.step_size * (*m / (v.sqrt() * c.root_scale + c.epsilon)) + c.shrink * *w;
-            }
+            kernels::vectorised(
+                #[inline(always)]
+                || {
+                    for (((w, m), v), g) in weight.iter_mut().zip(first).zip(second).zip(gradient) {
+                        let g = g * factor + c.l2 * *w;
+                        *m += c.newer1 * (g - *m);
+                        *v += c.newer2 * (g * g - *v);
+                        *w -= c.step_size * (*m / (v.sqrt() * c.root_scale + c.epsilon))
+                            + c.shrink * *w;
+                    }
+                },
+            );
         },
     );
     let tensor = |values: Vec<f32>| {

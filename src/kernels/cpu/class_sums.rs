@@ -1,5 +1,6 @@
 //! Sums for Dice and cross-entropy, and their gradient, on slices.
 
+use crate::kernels::host::vectorised;
 use crate::kernels::math::exp;
 use crate::platform::{each_chunk, map_tasks};
 
@@ -24,6 +25,7 @@ impl Block {
     }
 
     /// Fills the block from `[voxels][classes]`. Voxels beyond the end have uniform probabilities.
+    #[inline(always)]
     fn fill(&mut self, logits: &[f32]) {
         let classes = self.p.len();
         for (class, lanes) in self.p.iter_mut().enumerate() {
@@ -71,10 +73,10 @@ pub(in crate::kernels) fn sums(
         let first = task / tasks * voxels + task % tasks * CHUNK;
         let last = (task / tasks + 1) * voxels;
         let range = first..(first + CHUNK).min(last);
-        chunk_sums(
-            &logits[range.start * classes..range.end * classes],
-            &labels[range],
-            classes,
+        let logits = &logits[range.start * classes..range.end * classes];
+        vectorised(
+            #[inline(always)]
+            || chunk_sums(logits, &labels[range], classes),
         )
     });
     let mut out = Vec::with_capacity(batch * (3 * classes + 1));
@@ -86,6 +88,7 @@ pub(in crate::kernels) fn sums(
     out
 }
 
+#[inline(always)]
 fn chunk_sums(logits: &[f32], labels: &[f32], classes: usize) -> Vec<f64> {
     let mut out = vec![0.0; 3 * classes + 1];
     let mut predicted = vec![[0.0f32; LANES]; classes];
@@ -145,16 +148,22 @@ pub(in crate::kernels) fn gradient(
                 .chunks_mut(LANES * classes)
                 .zip(logits[first * classes..].chunks(LANES * classes))
                 .zip(labels[first..].chunks(LANES));
-            for ((out, logits), labels) in parts {
-                block.fill(&logits[..out.len()]);
-                block_gradient(out, &block, labels, grad);
-            }
+            vectorised(
+                #[inline(always)]
+                || {
+                    for ((out, logits), labels) in parts {
+                        block.fill(&logits[..out.len()]);
+                        block_gradient(out, &block, labels, grad);
+                    }
+                },
+            );
         });
     }
     out
 }
 
 /// `p_c (s_c - sum_k p_k s_k) + e (p_c - g_c)`, with s the slope of the sums by the probability.
+#[inline(always)]
 fn block_gradient(out: &mut [f32], block: &Block, labels: &[f32], grad: &[f32]) {
     let classes = block.p.len();
     let (overlap, predicted) = (&grad[..classes], &grad[classes..2 * classes]);

@@ -2,8 +2,8 @@
 
 use super::norm::NormShape;
 use crate::kernels::NORM_EPSILON;
+use crate::kernels::host::vectorised;
 use crate::platform::map_tasks;
-use macerator::AutoArch;
 
 /// Mean and reciprocal deviation, `[batch, 2, channels]`.
 ///
@@ -13,7 +13,7 @@ pub(in crate::kernels) fn stats(x: &[f32], shape: NormShape) -> Vec<f32> {
     let (channels, chunks) = (shape.channels, shape.chunks());
     let moments = map_tasks(shape.batch * chunks, |task| {
         let x = shape.part(x, task / chunks, task % chunks);
-        AutoArch::new().dispatch(
+        vectorised(
             #[inline(always)]
             || moments(x, channels),
         )

@@ -4,8 +4,8 @@
 //! in f32 and merged in order in f64, so they do not depend on the threads.
 
 use super::moments::sum_channels;
+use crate::kernels::host::vectorised;
 use crate::platform::{each_chunk, map_tasks};
-use macerator::AutoArch;
 
 /// Numbers of one chunk: they stay in the second-level cache.
 const CHUNK: usize = 1 << 14;
@@ -122,7 +122,7 @@ fn backward_of<const N: usize>(
     let (channels, chunks) = (shape.channels, shape.chunks());
     let sums = map_tasks(shape.batch * chunks, |task| {
         let parts = tensors.map(|x| shape.part(x, task / chunks, task % chunks));
-        AutoArch::new().dispatch(
+        vectorised(
             #[inline(always)]
             || {
                 let mut sums = [vec![0.0; channels], vec![0.0; channels]];
@@ -165,9 +165,14 @@ pub(in crate::kernels) fn leaky_backward(y: &[f32], grad: &[f32], slope: f32) ->
     each_chunk(&mut out, CHUNK, |index, out| {
         let start = index * CHUNK;
         let (y, grad) = (&y[start..][..out.len()], &grad[start..][..out.len()]);
-        for ((out, y), grad) in out.iter_mut().zip(y).zip(grad) {
-            *out = leaky_gradient(*y, *grad, slope);
-        }
+        vectorised(
+            #[inline(always)]
+            || {
+                for ((out, y), grad) in out.iter_mut().zip(y).zip(grad) {
+                    *out = leaky_gradient(*y, *grad, slope);
+                }
+            },
+        );
     });
     out
 }
@@ -190,7 +195,7 @@ fn by_channel<const N: usize, const T: usize>(
         let table = table(sample).map(|constants| constants.repeat(repeat));
         each_chunk(out, length, |index, out| {
             let x = x.map(|x| &x[index * length..][..out.len()]);
-            AutoArch::new().dispatch(
+            vectorised(
                 #[inline(always)]
                 || {
                     let stretch = repeat * channels;
