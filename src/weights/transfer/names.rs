@@ -163,9 +163,8 @@ fn convolution(name: &str) -> Option<Part> {
     let first = name.split('.').next().unwrap_or_default();
     match first {
         "conv3d_transpose" | "conv3d_transpose_1" => Some(Part::Head),
-        "encoder1" | "encoder2" | "encoder3" | "encoder4" | "decoder2" | "decoder3"
-        | "decoder4" | "decoder5" | "out" => Some(Part::Decoder),
-        _ => None,
+        "out" => Some(Part::Decoder),
+        _ => is_level(first).then_some(Part::Decoder),
     }
 }
 
@@ -187,11 +186,19 @@ fn transformer(name: &str) -> Part {
     }
 }
 
+/// Whether this is a level of UNETR's decoder: `encoder1` and on, `decoder2` and on, more of them the larger the patch.
+fn is_level(name: &str) -> bool {
+    ["encoder", "decoder"]
+        .iter()
+        .filter_map(|side| name.strip_prefix(side))
+        .any(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// Whether a convolution of UNETR is one of those that MONAI 0.7 and 0.8 registered and never used: `conv3` of
 /// residual blocks that keep the number of channels.
 fn is_unused_convolution(name: &str) -> bool {
-    (name.starts_with("encoder2.blocks.") || name.starts_with("encoder3.blocks."))
-        && name.ends_with(".conv3.conv.weight")
+    name.split_once(".blocks.")
+        .is_some_and(|(level, rest)| is_level(level) && rest.ends_with(".conv3.conv.weight"))
 }
 
 #[cfg(test)]
@@ -268,6 +275,15 @@ mod tests {
             part("module.encoder2.blocks.0.1.conv3.conv.weight").0,
             Part::Unused(_)
         ));
+        // A patch of 32 voxels has a level more, and no name with less or more than a number is one.
+        for level in ["encoder5", "decoder6"] {
+            let name = format!("module.{level}.conv_block.conv1.conv.weight");
+            assert_eq!(unetr.part(&name).0, Part::Decoder, "{level}");
+        }
+        for other in ["encoder", "decoder", "encoder2x", "decoder_2"] {
+            let name = format!("module.{other}.conv1.conv.weight");
+            assert_eq!(unetr.part(&name).0, Part::Other, "{other}");
+        }
         assert_eq!(part("module.vit.norm.bias"), (Part::Encoder, "norm.bias"));
         assert_eq!(part("module.loss.scale").0, Part::Other);
         assert!(matches!(

@@ -1,5 +1,7 @@
 //! Transfers between the networks of the specification, small.
 
+mod patch_sizes;
+
 use super::*;
 use crate::weights::{WeightsFile, encode};
 
