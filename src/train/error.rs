@@ -25,14 +25,14 @@ pub enum TrainError {
     Data(#[from] DatasetError),
     /// Weights that do not fit.
     #[error(transparent)]
-    Weights(#[from] WeightsError),
+    Weights(WeightsError),
     /// A volume cannot be segmented.
     #[error(transparent)]
-    Infer(#[from] InferError),
+    Infer(InferError),
     /// A prediction cannot be scored.
     #[error(transparent)]
     Metric(#[from] MetricError),
-    /// The device failed.
+    /// The device failed, whatever it did last.
     #[error("the device failed: {0}; the last checkpoint is intact, continue with --resume")]
     Device(#[from] DeviceLost),
     /// Nothing to choose the best weights by.
@@ -40,7 +40,7 @@ pub enum TrainError {
         "no validation case has a voxel of any class but the background, so no weights would score better than others: check the label maps of the validation list"
     )]
     Unlabelled,
-    /// The validation's score is not a number.
+    /// The validation's score, or what the network gave in it, is not a number.
     #[error(
         "the validation at step {step} has a score that is not a number: lower the learning rate, clip the gradients or, in half precision, train in f32; the last checkpoint is intact"
     )]
@@ -98,15 +98,37 @@ pub enum TrainError {
     Observer(String),
 }
 
+impl From<WeightsError> for TrainError {
+    fn from(error: WeightsError) -> Self {
+        match error {
+            WeightsError::Device(lost) => TrainError::Device(lost),
+            other => TrainError::Weights(other),
+        }
+    }
+}
+
+impl From<InferError> for TrainError {
+    fn from(error: InferError) -> Self {
+        match error {
+            InferError::Device(lost) => TrainError::Device(lost),
+            other => TrainError::Infer(other),
+        }
+    }
+}
+
 impl TrainError {
-    /// Whether the device was lost, whatever it did last: a new one may help, from the last checkpoint on.
+    /// Whether the device was lost: a new one may help, from the last checkpoint on.
     pub fn is_device_lost(&self) -> bool {
-        matches!(
-            self,
-            TrainError::Device(_)
-                | TrainError::Weights(WeightsError::Device(_))
-                | TrainError::Infer(InferError::Device(_))
-        )
+        matches!(self, TrainError::Device(_))
+    }
+
+    /// An error of the validation at a step. Numbers that are not finite end the run in half precision too: the same
+    /// windows would overflow in every later validation and prediction, unlike gradients, whose scale adapts.
+    pub(super) fn of_validation(self, step: u64) -> Self {
+        match self {
+            TrainError::Infer(InferError::NotFinite) => TrainError::Score { step },
+            other => other,
+        }
     }
 }
 
@@ -123,7 +145,8 @@ mod tests {
             TrainError::from(InferError::from(lost())),
         ] {
             assert!(error.is_device_lost(), "{error:?}");
-            assert!(error.to_string().contains("gone"), "{error}");
+            let text = error.to_string();
+            assert!(text.contains("gone") && text.contains("--resume"), "{text}");
         }
         for error in [
             TrainError::from(InferError::NotFinite),

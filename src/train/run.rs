@@ -220,7 +220,8 @@ impl<T: Task> Runner<T> {
         let found = self
             .task
             .validate(&network, epoch, &self.device, &self.control)
-            .await?;
+            .await
+            .map_err(|error| error.of_validation(step))?;
         let Some(found) = found else {
             return Ok(());
         };
@@ -277,5 +278,7 @@ impl<T: Task> Runner<T> {
     }
 }
 
+#[cfg(test)]
+mod finetuned;
 #[cfg(test)]
 mod tests;

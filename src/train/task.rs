@@ -103,6 +103,6 @@ pub trait Task {
     /// The bytes of [`Self::EXPORT`], which is written whenever a validation is the best so far.
     ///
     /// # Errors
-    /// [`TrainError::Weights`] for a lost device.
+    /// [`TrainError::Device`] for a lost device.
     async fn export(&self, network: &Self::Network, step: u64) -> Result<Vec<u8>, TrainError>;
 }

@@ -48,9 +48,7 @@ impl From<TrainError> for Failure {
         let device = error.is_device_lost();
         let why = match error {
             // The page begins anew by itself.
-            TrainError::Device(lost) | TrainError::Infer(InferError::Device(lost)) => {
-                format!("the device failed: {lost}")
-            }
+            TrainError::Device(lost) => format!("the device failed: {lost}"),
             other => other.to_string(),
         };
         Failure { why, device }
