@@ -24,7 +24,8 @@ pub(super) struct ConvertArgs {
     /// Interpolate the position embeddings to this many patches on each axis
     #[arg(long, value_name = "D,H,W", value_parser = patch_grid)]
     patch_grid: Option<[usize; 3]>,
-    /// Patches on each axis that the input was made for [default: a cube]
+    /// Patches on each axis that the input was made for [default: those of --patch-grid where there are as many, else a
+    /// cube]
     #[arg(long, value_name = "D,H,W", value_parser = patch_grid, requires = "patch_grid")]
     source_grid: Option<[usize; 3]>,
     /// Add the tensors that this version of MONAI registers and never uses, so that it loads the file strictly

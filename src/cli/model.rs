@@ -12,8 +12,7 @@ use crate::train::layout::CONFIG_FILE;
 use crate::train::{Finetuning, Pretraining, Task};
 use crate::transform::Prepared;
 use crate::weights::{
-    self, ENCODER, HEAD, Need, NetworkKind, PatchGrids, Reasoned, TransferOptions, TransferReport,
-    Values, WeightsFile, transfer,
+    self, Need, PatchGrids, TransferOptions, TransferReport, Values, WeightsFile, transfer,
 };
 use anyhow::{Context, bail};
 use burn::tensor::Device;
@@ -113,14 +112,8 @@ pub(super) fn starting_weights(
     };
     let bytes = read_weights(&file)?;
     let (values, report) = take(&bytes, &file, &parameters_of(config)?, &options)?;
-    // The last layer may be of other classes.
-    let decoder = |tensor: &&Reasoned| {
-        ![ENCODER, HEAD]
-            .iter()
-            .any(|part| tensor.name.starts_with(part))
-    };
-    let decoder = report.random.iter().filter(decoder).count();
-    if decoder > 0 && report.origin.network == NetworkKind::Unetr {
+    let decoder = report.random_decoder();
+    if decoder > 0 {
         log::warn!(
             "{decoder} tensors of the decoder in {} are of another size and stay random: give both the same --feature-size",
             path.display()

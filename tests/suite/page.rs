@@ -169,7 +169,7 @@ fn the_page_pre_trains_and_fine_tunes_from_what_that_leaves() {
     );
     let of_another_size = seen["of_another_size"].as_str().unwrap();
     assert!(of_another_size.starts_with("Done after step 4"), "{seen:#}");
-    for key in ["shrunk", "typed", "crowded"] {
+    for key in ["shrunk", "typed", "crowded", "resized"] {
         assert!(seen[key].is_string(), "{key}");
     }
     assert_eq!(seen["half"], false);

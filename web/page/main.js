@@ -140,6 +140,8 @@ function onEvent(event, buffers) {
       training.begun();
       $("train-state").textContent = `Preparing scan ${event.done + 1} of ${event.of}…`;
     }
+  } else if (event.kind === "notice") {
+    say(event.text);
   } else if (event.kind === "not_saved") {
     say(`This training is not kept for another visit: ${event.why}`);
   } else if (event.kind === "scans_not_saved") {

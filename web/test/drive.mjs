@@ -210,6 +210,13 @@ async function pretrains(page) {
   results.sizes = await says(page, "all-settings", /hidden_size = 24\n/);
   await page.click("#train");
   results.of_another_size = await says(page, "train-state", /Done after step 4 of 4/);
+
+  // On larger crops its position embeddings are interpolated, and that is told.
+  await set(page, "crop", "16, 16, 32");
+  await says(page, "all-settings", /roi_size = \[\s*16,\s*16,\s*32/);
+  await page.click("#train");
+  results.resized = await says(page, "banner", /2x2x2 to 2x2x4 patches/);
+  await says(page, "train-state", /Done after step 4 of 4/);
 }
 
 // Removes a paused training from the storage: it goes on to its end, and is not kept again.

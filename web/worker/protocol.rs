@@ -205,6 +205,10 @@ pub(crate) enum Event {
     Autosaved {
         step: u64,
     },
+    /// What is to be said of a run that begins.
+    Notice {
+        text: String,
+    },
     /// The browser's private storage cannot be used.
     NotSaved {
         why: String,

@@ -191,15 +191,15 @@ fn in_case(name: &str, source: hounsfield::transform::TransformError) -> String 
     DatasetError::Transform { name, source }.to_string()
 }
 
-/// Values fine-tuning starts from.
+/// Values fine-tuning starts from, and what is to be said of them.
 pub(crate) fn starting(
     start: Start,
     model: Option<&Model>,
     encoder: Option<&Encoder>,
     config: &FinetuneConfig,
-) -> Result<Values, String> {
+) -> Result<(Values, Option<String>), String> {
     let (name, bytes, trained) = match (start, model, encoder) {
-        (Start::Scratch, ..) => return Ok(Values::new()),
+        (Start::Scratch, ..) => return Ok((Values::new(), None)),
         (Start::Model, Some(model), _) => (&model.name, &model.bytes, Some(&model.config)),
         (Start::Encoder, _, Some(encoder)) => {
             (&encoder.name, &encoder.bytes, encoder.config.as_ref())
@@ -218,6 +218,6 @@ pub(crate) fn starting(
         allow_partial: false,
         positions: Some(grids),
     };
-    let (values, _) = model::taken(&file, config, &options)?;
-    Ok(values)
+    let (values, report) = model::taken(&file, config, &options)?;
+    Ok((values, report.notice()))
 }

@@ -183,8 +183,9 @@ impl Used<'_, '_> {
         };
         let from = match (grids.from, cube_edge(old)) {
             (Some(grid), _) if product(grid) == Some(old) => grid,
+            // They fit as they are, and nothing tells another arrangement.
+            (None, _) if old == new => grids.to,
             (None, Some(edge)) => [edge; 3],
-            (None, None) if old == new => grids.to,
             (given, _) => {
                 let grid = given.map_or_else(|| "equal edges".to_owned(), shown);
                 return Err(TransferError::Grid { found: old, grid });

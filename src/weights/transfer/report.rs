@@ -2,6 +2,7 @@
 
 use crate::weights::source::FileFormat;
 use crate::weights::transfer::NetworkKind;
+use crate::weights::{ENCODER, HEAD};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -51,6 +52,38 @@ pub struct TransferReport {
     pub random: Vec<Reasoned>,
     /// Tensors of the file that were left out, and why.
     pub dropped: Vec<Reasoned>,
+}
+
+impl TransferReport {
+    /// Tensors of the decoder that stay random although the file has a decoder. The last layer, which may be of other
+    /// classes, does not count.
+    pub fn random_decoder(&self) -> usize {
+        let counts = |tensor: &&Reasoned| {
+            self.origin.network == NetworkKind::Unetr
+                && ![ENCODER, HEAD]
+                    .iter()
+                    .any(|part| tensor.name.starts_with(part))
+        };
+        self.random.iter().filter(counts).count()
+    }
+
+    /// What is to be said of weights to start from where not all of them were taken as they are.
+    pub fn notice(&self) -> Option<String> {
+        let resized = self.resized.first().map(|tensor| {
+            let grids = &tensor.reason;
+            format!("the position embeddings were interpolated ({grids})")
+        });
+        let random = match self.random_decoder() {
+            0 => None,
+            1 => Some("1 tensor of the decoder is of another size and stays random".to_owned()),
+            count => Some(format!(
+                "{count} tensors of the decoder are of another size and stay random"
+            )),
+        };
+        let parts: Vec<String> = resized.into_iter().chain(random).collect();
+        (!parts.is_empty())
+            .then(|| format!("Of the weights to start from, {}.", parts.join(", and ")))
+    }
 }
 
 impl fmt::Display for Origin {

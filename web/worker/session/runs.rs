@@ -123,8 +123,11 @@ impl Session {
                 let names = class_names(&request, &cases, config.unetr().classes);
                 let (model, encoder) = (self.model.borrow().clone(), self.encoder.borrow().clone());
                 let start = request.start;
-                let values =
+                let (values, notice) =
                     training::starting(start, model.as_deref(), encoder.as_ref(), &config)?;
+                if let Some(text) = notice {
+                    tell(&Event::Notice { text }, Vec::new());
+                }
                 training::lay_out(&config, &request, &cases, &names)?;
                 let request = TrainRequest {
                     classes: names,
