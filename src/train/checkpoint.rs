@@ -79,6 +79,41 @@ pub struct Checkpoint<C> {
     pub state: HostState,
 }
 
+impl<C: StageConfig> Manifest<C> {
+    /// Reads the manifest of a checkpoint's folder and checks it.
+    ///
+    /// # Errors
+    /// [`TrainError::Damaged`] for one that is not what was written, [`TrainError::OtherStage`] for one of another
+    /// command, [`TrainError::File`] where it cannot be read.
+    pub fn read(folder: &Path) -> Result<Self, TrainError> {
+        let damaged = |reason: String| TrainError::Damaged {
+            file: folder.join(MANIFEST),
+            reason,
+        };
+        let bytes = platform::read(&folder.join(MANIFEST))?;
+        let not_ours = |e| damaged(format!("not a manifest of this program ({e})"));
+        let stage: String = layout::stage_of(&bytes).map_err(not_ours)?;
+        if stage != C::STAGE {
+            return Err(TrainError::OtherStage {
+                folder: folder.to_owned(),
+                stage,
+                wanted: C::STAGE,
+            });
+        }
+        let manifest: Manifest<C> = serde_json::from_slice(&bytes).map_err(not_ours)?;
+        if manifest.version != VERSION {
+            let version = manifest.version;
+            return Err(damaged(format!(
+                "format {version}, this program reads {VERSION}"
+            )));
+        }
+        if checksum_of(&bytes, &manifest.checksum) != manifest.checksum {
+            return Err(damaged("does not match its checksum".to_owned()));
+        }
+        Ok(manifest)
+    }
+}
+
 impl<C: StageConfig> Checkpoint<C> {
     /// A checkpoint of this state.
     pub fn new(config: &C, progress: Progress, state: HostState) -> Self {
@@ -144,34 +179,14 @@ impl<C: StageConfig> Checkpoint<C> {
     /// Reads a checkpoint folder and checks every hash.
     ///
     /// # Errors
-    /// [`TrainError::Damaged`] names the file that is not what was written, [`TrainError::File`] one that cannot
-    /// be read.
+    /// Those of [`Manifest::read`]. [`TrainError::Damaged`] names the file that is not what was written,
+    /// [`TrainError::File`] one that cannot be read.
     pub fn read(folder: &Path) -> Result<Self, TrainError> {
         let damaged = |file: &str, reason: String| TrainError::Damaged {
             file: folder.join(file),
             reason,
         };
-        let bytes = platform::read(&folder.join(MANIFEST))?;
-        let not_ours = |e| damaged(MANIFEST, format!("not a manifest of this program ({e})"));
-        let stage: String = layout::stage_of(&bytes).map_err(not_ours)?;
-        if stage != C::STAGE {
-            return Err(TrainError::OtherStage {
-                folder: folder.to_owned(),
-                stage,
-                wanted: C::STAGE,
-            });
-        }
-        let manifest: Manifest<C> = serde_json::from_slice(&bytes).map_err(not_ours)?;
-        if manifest.version != VERSION {
-            let version = manifest.version;
-            return Err(damaged(
-                MANIFEST,
-                format!("format {version}, this program reads {VERSION}"),
-            ));
-        }
-        if checksum_of(&bytes, &manifest.checksum) != manifest.checksum {
-            return Err(damaged(MANIFEST, "does not match its checksum".to_owned()));
-        }
+        let manifest = Manifest::<C>::read(folder)?;
         let mut state = HostState {
             updates: manifest.updates,
             loss_scale: manifest.loss_scale,

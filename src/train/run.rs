@@ -6,7 +6,7 @@ use crate::optim::{Schedule, gain};
 use crate::platform::{self, Instant};
 use crate::train::calendar::Calendar;
 use crate::train::readings::{Pending, Readings};
-use crate::train::saving::{save_best, save_last};
+use crate::train::saving::{save_best, save_last, with_saved_best};
 use crate::train::skips::SkipLimits;
 use crate::train::{
     Checkpoint, Control, Event, LossScale, Observer, Progress, Task, TrainError, TrainState,
@@ -108,10 +108,16 @@ impl<T: Task> Runner<T> {
         let total = config.total_steps(per_epoch);
         let zeros = T::zeros(config, &TrainState::<T::Network>::tracked(config, &device))?;
         let (state, progress) = match run.resume {
-            Some(checkpoint) => (
-                TrainState::restore(zeros, config, &device, checkpoint.state)?,
-                checkpoint.manifest.progress,
-            ),
+            Some(checkpoint) => {
+                let progress = checkpoint.manifest.progress;
+                (
+                    TrainState::restore(zeros, config, &device, checkpoint.state)?,
+                    match &run.folder {
+                        Some(folder) => with_saved_best::<T::Config>(folder, progress),
+                        None => progress,
+                    },
+                )
+            }
             None => (
                 TrainState::new(run.task.initial(zeros)?, config, &device),
                 Progress::default(),
@@ -228,10 +234,12 @@ impl<T: Task> Runner<T> {
         if !found.score.is_finite() {
             return Err(TrainError::Score { step });
         }
+        // The best validation of before a crash, reached again, counts once more: its files may not all be there.
+        let again = |best: f64| step == self.progress.best_step && found.score == best;
         let best = self
             .progress
             .best
-            .is_none_or(|best| T::better(found.score, best));
+            .is_none_or(|best| T::better(found.score, best) || again(best));
         self.progress.validated = step;
         if best {
             self.progress.best = Some(found.score);

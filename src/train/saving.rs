@@ -3,7 +3,7 @@
 use crate::config::StageConfig;
 use crate::platform::{self, AtomicFolder};
 use crate::train::state::HostState;
-use crate::train::{Checkpoint, Progress, Task, TrainError, TrainState, layout};
+use crate::train::{Checkpoint, Manifest, Progress, Task, TrainError, TrainState, layout};
 use crate::weights::{self, Named};
 use std::path::Path;
 
@@ -44,4 +44,17 @@ pub(super) async fn save_best<T: Task>(
     let exported = task.export(network, progress.step).await?;
     platform::write_atomic(&folder.join(T::EXPORT), &exported)?;
     Ok(())
+}
+
+/// How far a run is that goes on from a checkpoint. One that was killed may have found its best weights after that, and
+/// finds them again on the way, bit for bit where the device allows: until then no worse ones may take their place, and
+/// what is told of the best ones must be true of the file that is there.
+pub(super) fn with_saved_best<C: StageConfig>(folder: &Path, mut progress: Progress) -> Progress {
+    // What cannot be read here is written anew by the next best validation.
+    if let Ok(Manifest::<C> { progress: best, .. }) = Manifest::read(&layout::best(folder))
+        && best.step > progress.step
+    {
+        (progress.best, progress.best_step) = (best.best, best.best_step);
+    }
+    progress
 }
