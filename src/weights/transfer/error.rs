@@ -1,5 +1,7 @@
 //! Why weights do not fit a network.
 
+use crate::weights::transfer::NetworkKind;
+
 /// Weights of another network, or not all that is needed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransferError {
@@ -22,6 +24,16 @@ pub enum TransferError {
         first: String,
         /// Another.
         second: String,
+    },
+    /// A U-Net's weights for a network with a transformer, or the other way round.
+    #[error(
+        "the weights are of a {found} and the settings make a {wanted}: take weights of the same architecture, or the settings that these were trained with"
+    )]
+    OtherArchitecture {
+        /// The network in the file.
+        found: NetworkKind,
+        /// The network they are to fill.
+        wanted: NetworkKind,
     },
     /// The transformer is not complete.
     #[error(

@@ -60,8 +60,8 @@ pub struct TransferOptions {
 /// that stay random, and the report.
 ///
 /// # Errors
-/// [`TransferError`] for weights of another network or stage, for tensors that are missing or do not fit, and for
-/// numbers that are not finite.
+/// [`TransferError`] for weights of another network, architecture or stage, for tensors that are missing or do not
+/// fit, and for numbers that are not finite.
 pub fn transfer(
     file: &WeightsFile<'_>,
     network: &[ParameterInfo],
@@ -75,6 +75,11 @@ pub fn transfer(
         dropped,
         ..
     } = sort(file)?;
+    let [found, wanted] = [origin.network, target.kind];
+    // Their decoders share names, and were trained on features that mean other things.
+    if (found == NetworkKind::Unet) != (wanted == NetworkKind::Unet) {
+        return Err(TransferError::OtherArchitecture { found, wanted });
+    }
     let mut report = TransferReport {
         origin,
         encoder: 0,
@@ -207,7 +212,7 @@ impl Missing {
         }
         match self.others.first().filter(|_| options.need == Need::All) {
             Some(first)
-                if matches!(target.kind, NetworkKind::Unetr | NetworkKind::Unet)
+                if target.kind == NetworkKind::Unetr
                     && (report.origin.network != target.kind || self.last_layer_alone()) =>
             {
                 Err(TransferError::WrongStage {

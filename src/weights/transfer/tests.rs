@@ -1,5 +1,6 @@
 //! Transfers between the networks of the specification, small.
 
+mod architectures;
 mod patch_sizes;
 
 use super::*;
