@@ -66,6 +66,18 @@ pub trait StageConfig:
         }
     }
 
+    /// What is to be said of a warm-up that lasts as long as a run of this many steps.
+    fn warmup_notice(&self, total: u64) -> Option<String> {
+        let warmup = self.optimizer().warmup_steps;
+        (warmup > 0 && warmup >= total).then(|| {
+            let highest = self.schedule(total).rate(total.saturating_sub(1));
+            format!(
+                "the warm-up of {warmup} steps lasts for the whole run of {total}, so the learning rate only rises, to \
+                 {highest:.1e}: give fewer --warmup-steps or more steps"
+            )
+        })
+    }
+
     /// Reads settings from TOML; what is not there has its default. `place` is named in errors.
     ///
     /// # Errors
@@ -141,5 +153,25 @@ fn merge(base: &mut toml::Table, over: toml::Table) {
                 base.insert(key, value);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::FinetuneConfig;
+
+    #[test]
+    fn a_warm_up_as_long_as_the_run_is_told_with_the_rate_it_comes_to() {
+        let mut config = FinetuneConfig::default();
+        config.optimizer.learning_rate = 1e-3;
+        let mut notice = |warmup, total| {
+            config.optimizer.warmup_steps = warmup;
+            config.warmup_notice(total)
+        };
+        assert_eq!([notice(0, 3), notice(2, 3)], [None, None]);
+        assert!(notice(3, 3).is_some());
+        let text = notice(1000, 3).unwrap();
+        assert!(text.contains("3.0e-6"), "{text}");
     }
 }

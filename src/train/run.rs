@@ -106,6 +106,9 @@ impl<T: Task> Runner<T> {
         config.validate()?;
         let per_epoch = run.task.steps_per_epoch();
         let total = config.total_steps(per_epoch);
+        if let Some(notice) = config.warmup_notice(total) {
+            log::warn!("{notice}");
+        }
         let zeros = T::zeros(config, &TrainState::<T::Network>::tracked(config, &device))?;
         let (state, progress) = match run.resume {
             Some(checkpoint) => {

@@ -68,6 +68,16 @@ fn fine_tuning_learns_and_leaves_what_a_run_leaves() {
 }
 
 #[test]
+fn a_warm_up_that_the_run_does_not_outlast_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    for (warmup, told) in [("2", true), ("1", false)] {
+        let more = format!("--out run{warmup} --max-steps 2 --warmup-steps {warmup}");
+        let done = finetuned(folder.path(), &more);
+        assert_eq!(done.stderr.contains("warm-up"), told, "{}", done.told());
+    }
+}
+
+#[test]
 fn a_killed_fine_tuning_goes_on_to_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
