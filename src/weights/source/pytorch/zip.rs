@@ -5,6 +5,7 @@
 use crate::weights::source::ReadError;
 use flate2::Crc;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Smallest directory entry in bytes.
 const MIN_ENTRY: usize = 46;
@@ -18,6 +19,8 @@ pub struct Archive<'a>(BTreeMap<&'a str, Entry<'a>>);
 #[derive(Debug)]
 struct Entry<'a> {
     bytes: &'a [u8],
+    /// Where its local header and its bytes lie in the file.
+    span: Range<usize>,
     crc: u32,
     /// Why the bytes are not the contents.
     changed: Option<&'static str>,
@@ -45,7 +48,8 @@ impl<'a> Archive<'a> {
     /// Reads the directory at the end of the file.
     ///
     /// # Errors
-    /// [`ReadError::Damaged`] for a file that was cut short or whose entries lie outside it or twice in it.
+    /// [`ReadError::Damaged`] for a file that was cut short or whose entries lie outside it, twice in it or in each
+    /// other.
     pub fn open(file: &'a [u8]) -> Result<Self, ReadError> {
         let (count, start) = find_directory(file)
             .ok_or_else(|| ReadError::damaged("the zip directory at its end is missing"))?;
@@ -58,6 +62,7 @@ impl<'a> Archive<'a> {
             }
             at = next;
         }
+        check_apart(&entries)?;
         Ok(Archive(entries))
     }
 
@@ -110,6 +115,25 @@ impl<'a> Archive<'a> {
             )))
         }
     }
+}
+
+/// Refuses entries that share bytes: each is compared with its checksum, so a short file could claim endless work.
+fn check_apart(entries: &BTreeMap<&str, Entry<'_>>) -> Result<(), ReadError> {
+    let mut spans: Vec<(&Range<usize>, &str)> = entries
+        .iter()
+        .map(|(name, entry)| (&entry.span, *name))
+        .collect();
+    spans.sort_unstable_by_key(|(span, _)| (span.start, span.end));
+    for pair in spans.windows(2) {
+        if let [(before, first), (after, second)] = pair
+            && after.start < before.end
+        {
+            return Err(ReadError::damaged(format!(
+                "zip entries {first} and {second} overlap"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// CRC-32 as zip archives use it.
@@ -187,12 +211,15 @@ fn read_entry(file: &[u8], at: usize) -> Result<(&str, Entry<'_>, usize), ReadEr
     }
     let header = usize::try_from(header).map_err(|_| outside())?;
     let size = usize::try_from(stored).map_err(|_| outside())?;
-    let bytes = entry_bytes(file, header, name, size).ok_or_else(outside)?;
+    let place = entry_place(file, header, name, size).ok_or_else(outside)?;
+    let span = header..place.end;
+    let bytes = file.get(place).ok_or_else(outside)?;
     let crc = word(16)?;
     Ok((
         name,
         Entry {
             bytes,
+            span,
             crc,
             changed,
         },
@@ -200,8 +227,8 @@ fn read_entry(file: &[u8], at: usize) -> Result<(&str, Entry<'_>, usize), ReadEr
     ))
 }
 
-/// The bytes behind the local header of an entry.
-fn entry_bytes<'a>(file: &'a [u8], header: usize, name: &str, size: usize) -> Option<&'a [u8]> {
+/// Where the bytes behind the local header of an entry lie.
+fn entry_place(file: &[u8], header: usize, name: &str, size: usize) -> Option<Range<usize>> {
     let local = file.get(header..)?;
     let numbers = At(local);
     let (name_len, extra) = (numbers.u16(26)?, numbers.u16(28)?);
@@ -209,7 +236,8 @@ fn entry_bytes<'a>(file: &'a [u8], header: usize, name: &str, size: usize) -> Op
     if numbers.u32(0)? != 0x0403_4b50 || !named {
         return None;
     }
-    local.get(30 + name_len + extra..)?.get(..size)
+    let start = header + 30 + name_len + extra;
+    Some(start..start.checked_add(size)?)
 }
 
 /// The eight-byte fields of a ZIP64 extra part, taken one after the other.

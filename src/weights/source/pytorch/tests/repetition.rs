@@ -58,3 +58,24 @@ fn one_long_name_cannot_be_told_again_and_again() {
         "{error}"
     );
 }
+
+#[test]
+fn entries_that_share_bytes_are_refused() {
+    let pickle = dict(&[("a", tensor("0", 6, 0, &[6], &[1]))]);
+    let whole = checkpoint(&pickle);
+    assert!(read(&whole).is_ok());
+    // The pickle's entry is said to be longer, without a checksum: the storage's entry follows it at once.
+    for (more, refused) in [(0u32, false), (1, true), (20, true)] {
+        let mut file = whole.clone();
+        let entry = file.windows(4).position(|word| word == b"PK\x01\x02");
+        let entry = &mut file[entry.unwrap()..];
+        entry[16..20].fill(0);
+        let size = (pickle.len() as u32 + more).to_le_bytes();
+        entry[20..24].copy_from_slice(&size);
+        entry[24..28].copy_from_slice(&size);
+        match (read(&file), refused) {
+            (Err(error), true) => assert!(error.to_string().contains("overlap"), "{error}"),
+            (found, _) => assert_eq!(found.is_err(), refused, "{more} bytes more: {found:?}"),
+        }
+    }
+}
