@@ -34,7 +34,7 @@ pub async fn segment(
     progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
 ) -> Result<Vec<u8>, InferError> {
     let classes = network.classes();
-    let mut labels = Vec::with_capacity(shape.iter().product());
+    let mut labels = Vec::with_capacity(image.len());
     let mut sink = |logits: &[f32]| {
         argmax(logits, classes, &mut labels);
         if let Some(keep) = &mut keep {
@@ -75,4 +75,60 @@ pub async fn segment_input(
         .run(network, image, shape, device, &mut sink, progress)
         .await?;
     Ok(restorer.finish()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::infer::WindowError;
+    use crate::nn::{Architecture, SegmenterConfig, UnetrConfig, VitConfig};
+
+    #[test]
+    fn an_image_without_one_value_a_voxel_is_refused() {
+        let window = [8; 3];
+        let config = SegmenterConfig {
+            architecture: Architecture::Unet,
+            sizes: UnetrConfig {
+                vit: VitConfig {
+                    image_size: window,
+                    patch_size: 4,
+                    hidden_size: 4,
+                    mlp_dim: 4,
+                    layers: 1,
+                    heads: 1,
+                },
+                feature_size: 2,
+                classes: 2,
+            },
+        };
+        let device = Device::flex();
+        let network = Segmenter::zeros(&config, &device).unwrap();
+        let settings = SlidingWindow::predicting(window);
+        let labels = |values: usize, shape| {
+            let image = vec![1.0; values];
+            let mut go_on = |_, _| ControlFlow::Continue(());
+            let found = segment(
+                &network, &image, shape, &settings, &device, None, &mut go_on,
+            );
+            pollster::block_on(found)
+        };
+        assert_eq!(labels(512, [8; 3]).unwrap(), [0u8; 512]);
+        for (values, shape) in [(511, [8; 3]), (513, [8; 3]), (512, [8, 8, 9]), (0, [8; 3])] {
+            let expected = WindowError::Values {
+                found: values,
+                shape,
+            };
+            let found = labels(values, shape);
+            assert!(
+                matches!(&found, Err(InferError::Window(error)) if *error == expected),
+                "{values} values for {shape:?}: {found:?}"
+            );
+        }
+        // No such volume, and no room is asked for.
+        let found = labels(8, [usize::MAX; 3]);
+        assert!(
+            matches!(found, Err(InferError::Window(WindowError::Size { .. }))),
+            "{found:?}"
+        );
+    }
 }

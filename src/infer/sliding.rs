@@ -91,9 +91,9 @@ impl SlidingWindow {
     /// touches them, `[planes, shape[1], shape[2], classes]`. `progress(done, windows)` is asked before each window.
     ///
     /// # Errors
-    /// [`InferError::Window`] for sizes that cannot be cut, [`InferError::Stopped`] when `progress` says so,
-    /// [`InferError::Device`] for a lost device, [`InferError::NotFinite`] for logits that are not numbers, and those of
-    /// the sink.
+    /// [`InferError::Window`] for sizes that cannot be cut or are not the image's, [`InferError::Stopped`] when
+    /// `progress` says so, [`InferError::Device`] for a lost device, [`InferError::NotFinite`] for logits that are not
+    /// numbers, and those of the sink.
     pub async fn run(
         &self,
         network: &Segmenter,
@@ -104,6 +104,7 @@ impl SlidingWindow {
         progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<(), InferError> {
         let plan = WindowPlan::new(shape, self.window, self.overlap)?;
+        plan.check_values(image)?;
         let mut slab = Slab::new(self, &plan, network.classes())?;
         let count = plan.count();
         // Ranges of intensities cut air off at 0. Z-scores leave 0 as it is, and air of another value lies lowest.

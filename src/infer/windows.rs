@@ -15,6 +15,14 @@ pub enum WindowError {
         /// Voxels per axis of the volume.
         shape: [usize; 3],
     },
+    /// The image does not have one value a voxel.
+    #[error("the image has {found} values, not one for each voxel of a volume of {shape:?}")]
+    Values {
+        /// Values of the image.
+        found: usize,
+        /// Voxels per axis of the volume.
+        shape: [usize; 3],
+    },
     /// The overlap is not a share below 1.
     #[error("the overlap of the windows is {overlap}: it must be at least 0 and below 1")]
     Overlap {
@@ -78,6 +86,18 @@ impl WindowPlan {
             interval,
             starts,
         })
+    }
+
+    /// Checks that an image has one value a voxel of the volume.
+    ///
+    /// # Errors
+    /// [`WindowError::Values`] where it has not.
+    pub fn check_values(&self, image: &[f32]) -> Result<(), WindowError> {
+        let (found, shape) = (image.len(), self.shape);
+        match found == shape.iter().product::<usize>() {
+            true => Ok(()),
+            false => Err(WindowError::Values { found, shape }),
+        }
     }
 
     /// How many windows there are.
