@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::entry::{self, Entry, EntryError, FORMAT_VERSION, Key};
 use super::index::{Index, Stamp};
 use crate::platform::{AtomicFile, is_temporary};
+use crate::volume::files_of;
 
 const INDEX: &str = "sources.jsonl";
 const EXTENSION: &str = "huvol";
@@ -147,27 +148,4 @@ impl Place<'_> {
             self.path.display()
         );
     }
-}
-
-/// The files a volume is made of: those of a `.hdr`/`.img` pair belong together, whichever is named.
-fn files_of(path: &Path) -> Vec<PathBuf> {
-    let lower = path.to_string_lossy().to_ascii_lowercase();
-    let plain = lower.strip_suffix(".gz").unwrap_or(&lower);
-    let mut files = vec![path.to_path_buf()];
-    if plain.ends_with(".hdr") || plain.ends_with(".img") {
-        let stem = match plain.len() == lower.len() {
-            true => path.to_path_buf(),
-            false => path.with_extension(""),
-        };
-        let parts = [
-            "hdr", "hdr.gz", "img", "img.gz", "HDR", "HDR.GZ", "IMG", "IMG.GZ",
-        ];
-        let parts = parts.map(|end| stem.with_extension(end));
-        files.extend(
-            parts
-                .into_iter()
-                .filter(|part| part != path && part.is_file()),
-        );
-    }
-    files
 }

@@ -106,6 +106,11 @@ fn a_header_is_cached_together_with_its_voxels() -> Outcome {
     fixture.source("scan.img", "others", HOUR * 2)?;
     let again = fixture.cache(0).get(&[&header], "s", || volume(2.0))?;
     assert_eq!(again.data(), [2.0; 8]);
+    // The reader takes either name for the pair, and no third file.
+    let voxels = fixture.0.path().join("scan.img");
+    fixture.source("scan.img.gz", "unread", HOUR)?;
+    let same = fixture.cache(0).get(&[&voxels], "s", || volume(3.0))?;
+    assert_eq!(same.data(), [2.0; 8]);
     Ok(())
 }
 
