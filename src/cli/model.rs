@@ -95,20 +95,11 @@ pub(super) fn starting_weights(
         compare_intensities(settings, path, config);
     }
     let grids = grids(settings.as_ref(), &config.unetr().vit);
-    let resize = config.start.resize_positions;
-    // As many patches in another arrangement would pass for the same.
-    if let Some(from) = grids.from.filter(|from| !resize && *from != grids.to) {
-        bail!(
-            "{} was trained on {} patches and this network has {}: give both the same roi_size and patch_size, or --resize-positions",
-            path.display(),
-            shown(from),
-            shown(grids.to)
-        );
-    }
+    let options = TransferOptions::starting(grids, config.start.resize_positions)
+        .with_context(|| unusable(&file))?;
     let options = TransferOptions {
-        need: Need::Encoder,
         allow_partial: config.start.allow_partial,
-        positions: resize.then_some(grids),
+        ..options
     };
     let bytes = read_weights(&file)?;
     let (values, report) = take(&bytes, &file, &parameters_of(config)?, &options)?;
@@ -120,10 +111,6 @@ pub(super) fn starting_weights(
         );
     }
     Ok((values, Loaded::new(report, &bytes)))
-}
-
-fn shown(grid: [usize; 3]) -> String {
-    grid.map(|n| n.to_string()).join("x")
 }
 
 fn parameters_of(config: &FinetuneConfig) -> anyhow::Result<Vec<weights::ParameterInfo>> {
@@ -146,8 +133,11 @@ fn take(
 ) -> anyhow::Result<(Values, TransferReport)> {
     let opened = WeightsFile::open(bytes)
         .with_context(|| format!("cannot read weights from {}", file.display()))?;
-    transfer(&opened, parameters, options)
-        .with_context(|| format!("cannot use the weights in {}", file.display()))
+    transfer(&opened, parameters, options).with_context(|| unusable(file))
+}
+
+fn unusable(file: &Path) -> String {
+    format!("cannot use the weights in {}", file.display())
 }
 
 /// A fine-tuned network with the settings it was trained with.

@@ -15,7 +15,7 @@ use hounsfield::platform::{self, memory};
 use hounsfield::train::{
     Checkpoint, Control, Finetuning, Outcome, Pretraining, Run, Task, TrainError, layout, train,
 };
-use hounsfield::weights::{Need, PatchGrids, TransferOptions, Values};
+use hounsfield::weights::{PatchGrids, TransferOptions, Values};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -208,16 +208,12 @@ pub(crate) fn starting(
         (Start::Encoder, _, None) => return Err("there is no pre-trained encoder".to_owned()),
     };
     let file = model::open(name, bytes)?;
-    // Of the number of patches alone, other than equal edges cannot be told.
     let grids = PatchGrids {
         from: trained.map(|trained| trained.unetr().vit.grid()),
         to: config.unetr().vit.grid(),
     };
-    let options = TransferOptions {
-        need: Need::Encoder,
-        allow_partial: false,
-        positions: Some(grids),
-    };
+    // Crops become smaller by themselves where memory is short: what is interpolated is told, and not refused.
+    let options = TransferOptions::starting(grids, true).map_err(|e| e.to_string())?;
     let (values, report) = model::taken(&file, config, &options)?;
     Ok((values, report.notice()))
 }

@@ -101,6 +101,16 @@ pub enum TransferError {
         /// Patches of the network.
         expected: usize,
     },
+    /// Weights that are known to be of another grid of patches.
+    #[error(
+        "the weights were trained on {found} patches and this network has {expected}: give both the same roi_size and patch_size, or have the position embeddings interpolated (resize_positions)"
+    )]
+    OtherGrid {
+        /// Patches on each axis that the weights were trained on.
+        found: String,
+        /// Patches on each axis of the network.
+        expected: String,
+    },
     /// The grid of the position embeddings is not known, or not theirs.
     #[error(
         "the position embeddings are for {found} patches, which make no grid of {grid}: say which"

@@ -23,7 +23,7 @@ pub use unused::MonaiVersion;
 use crate::weights::source::WeightsFile;
 use crate::weights::{HEAD, ParameterInfo, Values};
 use names::{Part, Recognised};
-use plan::{Fitted, Sorted, Used, network_of, sort};
+use plan::{Fitted, Sorted, Used, network_of, shown, sort};
 use report::reasoned;
 use std::collections::BTreeMap;
 
@@ -54,6 +54,28 @@ pub struct TransferOptions {
     pub allow_partial: bool,
     /// Interpolate position embeddings between these grids, if they differ.
     pub positions: Option<PatchGrids>,
+}
+
+impl TransferOptions {
+    /// How fine-tuning takes an encoder: whole, and with its position embeddings as they are, or interpolated where that
+    /// is asked for.
+    ///
+    /// # Errors
+    /// [`TransferError::OtherGrid`] where the grids are known to differ and nothing may be interpolated: as many patches
+    /// in another arrangement would pass for the same.
+    pub fn starting(grids: PatchGrids, resize: bool) -> Result<Self, TransferError> {
+        match grids.from.filter(|from| !resize && *from != grids.to) {
+            Some(from) => Err(TransferError::OtherGrid {
+                found: shown(from),
+                expected: shown(grids.to),
+            }),
+            None => Ok(TransferOptions {
+                need: Need::Encoder,
+                allow_partial: false,
+                positions: resize.then_some(grids),
+            }),
+        }
+    }
 }
 
 /// Takes the tensors of a file for a network with these parameters: values by the network's names, without those

@@ -2,6 +2,7 @@
 
 mod architectures;
 mod patch_sizes;
+mod starting;
 
 use super::*;
 use crate::weights::{WeightsFile, encode};
@@ -278,48 +279,6 @@ fn position_embeddings_change_their_grid_only_when_asked() {
         let error = moved(&source, &unetr(), &asked(grids.0, grids.1)).unwrap_err();
         assert!(matches!(error, TransferError::Grid { .. }), "{error}");
     }
-}
-
-#[test]
-fn position_embeddings_that_fit_are_kept_where_nothing_tells_their_grid() {
-    let source = vit("", 8);
-    let to = [4, 2, 1];
-    let asked = |from| TransferOptions {
-        positions: Some(PatchGrids { from, to }),
-        ..ENCODER
-    };
-    let (values, report) = moved(&source, &unetr(), &asked(None)).unwrap();
-    assert!(report.resized.is_empty(), "{report}");
-    let mut positions = source.iter();
-    let positions = positions.find(|(info, _)| info.name == names::POSITIONS);
-    let found = &values["vit.patch_embedding.position_embeddings"];
-    assert_eq!(found, &positions.unwrap().1);
-    // Those of a cube that is told are interpolated.
-    let (_, report) = moved(&source, &unetr(), &asked(Some([2; 3]))).unwrap();
-    assert_eq!(report.resized[0].reason, "2x2x2 to 4x2x1 patches");
-}
-
-#[test]
-fn a_start_that_was_changed_or_left_out_is_told_and_one_of_other_classes_is_not() {
-    let asked = TransferOptions {
-        positions: Some(PatchGrids {
-            from: None,
-            to: [2; 3],
-        }),
-        ..ENCODER
-    };
-    let notice = |from: &Tensors| moved(from, &unetr(), &asked).unwrap().1.notice();
-    let mut other = unetr();
-    let last = other.len() - 1;
-    other[last] = tensor("out.conv.conv.bias", &[5]);
-    assert_eq!(notice(&other), None);
-    assert_eq!(notice(&with(vit("", 8), &HEAD)), None);
-    other[last - 1] = tensor("decoder2.transp_conv.conv.weight", &[4, 4, 2, 2, 2]);
-    let text = notice(&other).unwrap();
-    assert!(text.contains("1 tensor of the decoder"), "{text}");
-    let text = notice(&with(vit("vit.", 27), &DECODER)).unwrap();
-    assert!(text.contains("(3x3x3 to 2x2x2 patches)"), "{text}");
-    assert!(!text.contains("decoder"), "{text}");
 }
 
 #[test]
