@@ -27,7 +27,8 @@ impl UnetrConfig {
         classes: 14,
     };
 
-    /// Hidden states that feed the decoder: 3 for the original's patch of 16 voxels, one fewer for each halving.
+    /// Hidden states that feed the decoder: 3 for the original's patch of 16 voxels, one fewer for each halving, one more
+    /// for 32.
     ///
     /// # Errors
     /// [`ConfigError::UnetrPatch`] unless the patch size is 4, 8, 16 or 32.
@@ -73,7 +74,7 @@ impl UnetrConfig {
             return Err(ConfigError::TooLarge("the feature size"));
         }
         if self.classes > 256 {
-            return Err(ConfigError::TooLarge("the number of classes"));
+            return Err(ConfigError::TooManyClasses(self.classes));
         }
         Ok(())
     }
@@ -111,7 +112,7 @@ pub struct UpBlock {
     pub conv_block: ResidualBlock,
 }
 
-/// UNETR (specification 5.4). With a patch of 8 voxels it has one level fewer, with 4 two.
+/// UNETR (specification 5.4). With a patch of 8 voxels it has one level fewer, with 4 two; with 32 one more.
 #[derive(Module, Debug)]
 pub struct Unetr {
     /// The encoder that pre-training gives.
@@ -249,7 +250,21 @@ mod tests {
         assert_eq!(config.taps(), Ok(vec![3, 6, 9]));
         config.vit.patch_size = 8;
         assert_eq!(config.taps(), Ok(vec![4, 8]));
+        config.vit.patch_size = 32;
+        assert_eq!(config.taps(), Ok(vec![2, 4, 7, 9]));
         config.vit.patch_size = 12;
         assert_eq!(config.taps(), Err(ConfigError::UnetrPatch(12)));
+    }
+
+    #[test]
+    fn more_classes_than_a_byte_tells_apart_are_refused_as_such() {
+        let with = |classes| UnetrConfig {
+            classes,
+            ..UnetrConfig::TUTORIAL
+        };
+        assert_eq!(with(256).validate(), Ok(()));
+        let error = with(257).validate().unwrap_err();
+        assert_eq!(error, ConfigError::TooManyClasses(257));
+        assert!(error.to_string().contains("256"), "{error}");
     }
 }

@@ -52,6 +52,9 @@ pub enum ConfigError {
     /// UNETR halves the patch until a voxel is left.
     #[error("UNETR needs a patch size of 4, 8, 16 or 32, not {0}: choose one of these")]
     UnetrPatch(usize),
+    /// More classes than a label map's bytes can tell apart.
+    #[error("{0} classes are more than the one byte of a label tells apart: use at most 256")]
+    TooManyClasses(usize),
     /// The network is larger than memory can address.
     #[error("a network of these sizes has more than 2^31 numbers in one tensor: reduce {0}")]
     TooLarge(&'static str),

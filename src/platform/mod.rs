@@ -1,8 +1,8 @@
 //! What differs between the native program and the web page: files, clocks, threads.
 //!
-//! Both twins offer the same names, but for `keep_freed_memory`, `keeping_nohup` and `FolderLock`, which only the
-//! native program has, and `run_constructors`, which only a page's calls. A page's files are in memory ([`memory`]):
-//! whoever shows the page keeps copies.
+//! Both twins offer the same names, but for `keep_freed_memory`, `keeping_nohup`, `FolderLock`, `LOCK_FILE` and
+//! `is_temporary`, which only the native program has, and `run_constructors`, which only a page's calls. A page's files
+//! are in memory ([`memory`]): whoever shows the page keeps copies.
 
 #[cfg(target_family = "wasm")]
 mod constructors;

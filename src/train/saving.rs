@@ -10,7 +10,8 @@ use std::path::Path;
 /// Writes `checkpoints/last` and keeps the one before as `checkpoints/previous`.
 ///
 /// # Errors
-/// [`TrainError::File`] with the old checkpoint in place, and that of a [lost device](TrainError::is_device_lost).
+/// [`TrainError::File`] with the old checkpoint in place, or as `checkpoints/previous` where only the last rename failed,
+/// and that of a [lost device](TrainError::is_device_lost).
 pub(super) async fn save_last<C: StageConfig, N: Named>(
     folder: &Path,
     config: &C,
