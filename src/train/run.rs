@@ -7,7 +7,7 @@ use crate::platform::{self, Instant};
 use crate::train::calendar::Calendar;
 use crate::train::readings::{Pending, Readings};
 use crate::train::saving::{save_best, save_last, with_saved_best};
-use crate::train::skips::SkipLimits;
+use crate::train::skips::{SkipLimits, Verdict};
 use crate::train::{
     Checkpoint, Control, Event, LossScale, Observer, Progress, Task, TrainError, TrainState,
 };
@@ -65,7 +65,7 @@ pub async fn train<T: Task>(
     let progress = &runner.progress;
     let complete = progress.step >= runner.calendar.total && progress.validated == progress.step;
     // A step that was skipped last is no reason to lose those before it.
-    runner.save_unless(SkipLimits::broken, observer).await?;
+    runner.save(Verdict::Doubtful, observer).await?;
     if complete {
         runner.skips.check(&runner.progress)?;
     }
@@ -155,7 +155,7 @@ impl<T: Task> Runner<T> {
         // A checkpoint before the first step: whatever happens from here on, the run can go on, and a disk without
         // room is found now.
         if self.progress.step == 0 {
-            self.save_unless(SkipLimits::doubtful, observer).await?;
+            self.save(Verdict::Good, observer).await?;
         }
         let workers = self.task.config().data().threads();
         let steps = self.progress.step..self.calendar.total;
@@ -174,7 +174,7 @@ impl<T: Task> Runner<T> {
             if self.saved_at.elapsed().as_secs_f64()
                 >= 60.0 * self.task.config().run().checkpoint_minutes
             {
-                self.save_unless(SkipLimits::doubtful, observer).await?;
+                self.save(Verdict::Good, observer).await?;
             }
         }
         self.read_losses(observer).await
@@ -261,16 +261,16 @@ impl<T: Task> Runner<T> {
         Ok(())
     }
 
-    /// Saves what is trained but for weights that the skipped steps count against: they must not replace good ones.
-    async fn save_unless(
+    /// Saves what is trained but for weights that the skipped steps make worse than this: they must not replace good ones.
+    async fn save(
         &mut self,
-        against: fn(&SkipLimits, &Progress) -> bool,
+        worst: Verdict,
         observer: &mut dyn Observer,
     ) -> Result<(), TrainError> {
         self.read_losses(observer).await?;
-        match against(&self.skips, &self.progress) {
-            true => Ok(()),
-            false => self.write(observer).await,
+        match self.skips.verdict(&self.progress) <= worst {
+            true => self.write(observer).await,
+            false => Ok(()),
         }
     }
 

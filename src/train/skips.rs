@@ -13,6 +13,17 @@ pub(super) struct SkipLimits {
     harmless: u64,
 }
 
+/// What the steps that were skipped last say of the weights, the better the smaller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Verdict {
+    /// Nothing.
+    Good,
+    /// They may be no good.
+    Doubtful,
+    /// They are no good: the run ends.
+    Broken,
+}
+
 impl SkipLimits {
     /// What these settings allow. In half precision single steps are skipped in the course of things, while the scale
     /// of the loss is found.
@@ -36,13 +47,22 @@ impl SkipLimits {
         }
     }
 
+    /// What the last steps say of the weights.
+    pub(super) fn verdict(&self, progress: &Progress) -> Verdict {
+        match (self.doubtful(progress), self.broken(progress)) {
+            (_, true) => Verdict::Broken,
+            (true, false) => Verdict::Doubtful,
+            (false, false) => Verdict::Good,
+        }
+    }
+
     /// Whether the last steps were skipped so that the weights may be no good.
-    pub(super) fn doubtful(&self, progress: &Progress) -> bool {
+    fn doubtful(&self, progress: &Progress) -> bool {
         progress.skipped_in_a_row > self.harmless
     }
 
     /// Whether so many steps were skipped in a row that the run ends.
-    pub(super) fn broken(&self, progress: &Progress) -> bool {
+    fn broken(&self, progress: &Progress) -> bool {
         progress.skipped_in_a_row >= self.fatal
     }
 
@@ -114,6 +134,20 @@ mod tests {
         let skips = skips(3, Precision::F16);
         assert_eq!([2, 3].map(|n| skips.doubtful(&after(n))), [false, true]);
         assert_eq!([2, 3].map(|n| skips.broken(&after(n))), [false, true]);
+    }
+
+    #[test]
+    fn the_longer_a_row_of_skipped_steps_the_worse_the_verdict() {
+        let verdicts = |precision| {
+            let skips = skips(3, precision);
+            [0, 1, 2, 3, 4].map(|n| skips.verdict(&after(n)))
+        };
+        use Verdict::{Broken, Doubtful, Good};
+        let single = [Good, Doubtful, Doubtful, Broken, Broken];
+        assert_eq!(verdicts(Precision::F32), single);
+        let half = [Good, Good, Good, Broken, Broken];
+        assert_eq!(verdicts(Precision::F16), half);
+        assert!(Good < Doubtful && Doubtful < Broken);
     }
 
     #[test]
