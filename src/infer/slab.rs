@@ -90,13 +90,17 @@ impl Slab {
         });
     }
 
-    /// Hands the first planes on, without the padding, and makes room at the back.
-    pub(super) fn flush(
+    /// Hands the planes before `front` on, without the padding, and makes room at the back: no later window touches them.
+    pub(super) fn advance_to(
         &mut self,
-        planes: usize,
+        front: usize,
         plan: &WindowPlan,
         sink: &mut dyn FnMut(&[f32]) -> Result<(), InferError>,
     ) -> Result<(), InferError> {
+        let planes = front.saturating_sub(self.front);
+        if planes == 0 {
+            return Ok(());
+        }
         let classes = self.voxel - 1;
         let [n0, n1, n2] = plan.shape;
         let [b0, b1, b2] = plan.before;

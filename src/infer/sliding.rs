@@ -111,17 +111,12 @@ impl SlidingWindow {
         let air = self
             .skip_air
             .then(|| [0.0, image.iter().copied().fold(0.0, f32::min)]);
-        let mut done_planes = 0;
         for (done, region) in plan.windows().enumerate() {
             platform::yield_now().await;
             if progress(done, count).is_break() {
                 return Err(InferError::Stopped);
             }
-            let start = region.start[0];
-            if start > done_planes {
-                slab.flush(start - done_planes, &plan, sink)?;
-                done_planes = start;
-            }
+            slab.advance_to(region.start[0], &plan, sink)?;
             let input = cut(image, &plan, &region);
             let [d, h, w] = self.window;
             if air.is_some_and(|air| blank(&input, self.window, &plan.own_part(&region), air)) {
@@ -136,7 +131,7 @@ impl SlidingWindow {
             }
             slab.add(&logits, &region);
         }
-        slab.flush(plan.padded[0] - done_planes, &plan, sink)
+        slab.advance_to(plan.padded[0], &plan, sink)
     }
 
     /// The network's logits for one window, averaged over mirror images where asked for.
