@@ -66,7 +66,8 @@ impl Places {
         Some(place)
     }
 
-    /// The voxels `k` of row `(i, j)` whose place on axis 0 may lie in `[low, high]`, of `n`.
+    /// A range of the `n` voxels `k` of row `(i, j)` that holds every one whose place lies in `[low, high]` on axis 0,
+    /// and a few more: whoever reads them asks [`Self::of`].
     pub(super) fn span(&self, i: usize, j: usize, n: usize, low: f64, high: f64) -> Range<usize> {
         let m = &self.map.linear;
         let start = m[(0, 0)] * i as f64 + m[(0, 1)] * j as f64 + self.map.offset[0];
@@ -95,4 +96,77 @@ impl Places {
 pub(super) fn neighbours(place: [f64; 3]) -> ([usize; 3], [f64; 3]) {
     let low = place.map(|s| s as usize);
     (low, std::array::from_fn(|a| place[a] - low[a] as f64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transform::Space;
+    use crate::volume::{Affine, Region};
+
+    const INPUT: [usize; 3] = [10, 6, 12];
+
+    /// An input turned about its second axis and shifted, and a box that leaves the rim of the prepared volume out.
+    fn geometry(angle: f64) -> Geometry {
+        let (sin, cos) = angle.sin_cos();
+        let mut affine = Affine::identity();
+        for (at, value) in [
+            ((0, 0), cos),
+            ((0, 2), -sin),
+            ((2, 0), sin),
+            ((2, 2), cos),
+            ((1, 1), 1.1),
+            ((0, 3), 1.3),
+            ((1, 3), -0.4),
+            ((2, 3), 0.7),
+        ] {
+            affine[at] = value;
+        }
+        let prepared = Space {
+            shape: [9, 8, 7],
+            affine: Affine::identity(),
+        };
+        let inside = Region {
+            start: [1, 2, 1],
+            size: [6, 5, 4],
+        };
+        Geometry {
+            input: Space {
+                shape: INPUT,
+                affine,
+            },
+            resampled: prepared,
+            crop: inside,
+            inside,
+            prepared,
+        }
+    }
+
+    #[test]
+    fn a_span_holds_every_voxel_whose_place_lies_in_its_range() {
+        let [n0, n1, n2] = INPUT;
+        let mut left_out = 0;
+        for angle in [0.0, 0.3, -0.7, 1.0, 1.5, 3.0] {
+            let places = Places::new(&geometry(angle)).unwrap();
+            let mut held = 0;
+            for (start, end) in
+                (0u8..9).flat_map(|start| (start + 1..=9).map(move |end| (start, end)))
+            {
+                let (low, high) = (f64::from(start) - 1.0, f64::from(end) - 1.0);
+                for (i, j) in (0..n0).flat_map(|i| (0..n1).map(move |j| (i, j))) {
+                    let span = places.span(i, j, n2, low, high);
+                    left_out += n2 - span.len();
+                    for k in 0..n2 {
+                        let place = places.of(i, j, k);
+                        if place.is_some_and(|place| (low..=high).contains(&place[0])) {
+                            assert!(span.contains(&k), "{angle}: {i} {j} {k} of {low} to {high}");
+                            held += 1;
+                        }
+                    }
+                }
+            }
+            assert!(held > 0, "{angle}");
+        }
+        assert!(left_out > 0, "a span that holds all is no range");
+    }
 }

@@ -113,19 +113,19 @@ impl LabelRestorer {
             carry: &self.carry,
             scores,
             start,
+            end,
             row: n2 * self.classes,
             size,
             classes: self.classes,
         };
         let (places, [_, m1, m2]) = (&self.places, self.geometry.input.shape);
-        // A place is read once its upper neighbour is there.
-        let (low, high) = (start as f64 - 1.0, (end - 1) as f64);
+        let (low, high) = window.reach();
         platform::each_chunk(&mut self.labels, m1 * m2, |i, plane: &mut [u8]| {
             let mut blend = vec![0.0; window.classes];
             for (j, row) in plane.chunks_exact_mut(m2).enumerate() {
                 for k in places.span(i, j, m2, low, high) {
                     if let Some(place) = places.of(i, j, k)
-                        && (start..end).contains(&(place[0].ceil() as usize))
+                        && window.can_read(place)
                     {
                         row[k] = window.best(place, &mut blend);
                     }
@@ -155,7 +155,9 @@ impl LabelRestorer {
 struct Window<'a> {
     carry: &'a [f32],
     scores: &'a [f32],
+    /// The first plane just pushed, and the one after the last.
     start: usize,
+    end: usize,
     /// Values of a row.
     row: usize,
     /// Values of a plane.
@@ -164,6 +166,17 @@ struct Window<'a> {
 }
 
 impl Window<'_> {
+    /// Whether a place is read now: its upper neighbour on axis 0 was just pushed, so that each place is read once, and
+    /// the lower one is at hand.
+    fn can_read(&self, place: [f64; 3]) -> bool {
+        (self.start..self.end).contains(&(place[0].ceil() as usize))
+    }
+
+    /// Between which numbers the places lie on axis 0 that [can be read](Self::can_read).
+    fn reach(&self) -> (f64, f64) {
+        (self.start as f64 - 1.0, self.end as f64 - 1.0)
+    }
+
     fn plane(&self, index: usize) -> &[f32] {
         match index.checked_sub(self.start) {
             Some(n) => &self.scores[n * self.size..][..self.size],
@@ -195,5 +208,35 @@ impl Window<'_> {
             }
         }
         u8::try_from(best).unwrap_or(u8::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_place_is_read_once_from_planes_that_are_at_hand() {
+        let scores = [0.0; 4];
+        let windows = [(0, 1), (1, 4), (4, 6)].map(|(start, end)| Window {
+            carry: &scores[..usize::from(start > 0)],
+            scores: &scores[..end - start],
+            start,
+            end,
+            row: 1,
+            size: 1,
+            classes: 1,
+        });
+        for tenth in 0..=50u8 {
+            let place = [f64::from(tenth) / 10.0, 0.0, 0.0];
+            let mut reading = windows.iter().filter(|window| window.can_read(place));
+            let window = reading.next().unwrap();
+            assert!(reading.next().is_none(), "{place:?}");
+            let (low, high) = window.reach();
+            assert!(low < place[0] && place[0] <= high, "{place:?}");
+            for plane in [place[0].floor(), place[0].ceil()] {
+                assert_eq!(window.plane(plane as usize).len(), 1, "{place:?}");
+            }
+        }
     }
 }
