@@ -1,24 +1,26 @@
 //! `evaluate`: a network's or anybody's label maps against the reference.
 
+mod scoring;
+
 use crate::cli::args::{DeviceArgs, ModelSettings};
 use crate::cli::data::listed;
 use crate::cli::inputs::Inputs;
 use crate::cli::model::{Predictor, model};
-use crate::cli::output::print;
+use crate::cli::output::{is_broken_pipe, one_line, print, say};
+use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::training::ready_device;
 use crate::cli::windows::{Grid, WindowArgs};
 use crate::config::check::not_negative;
-use crate::dataset::{Case, DataList, case_name, case_names, check_cases, class_names};
-use crate::metric::{LabelPair, SurfaceOptions, score};
+use crate::dataset::{Case, DataList, case_names, check_cases, class_names};
+use crate::metric::SurfaceOptions;
 use crate::nn::Precision;
 use crate::platform;
-use crate::report::scores::Evaluation;
+use crate::report::scores::{Evaluation, LeftOut};
 use crate::train::Control;
-use crate::transform::{Labelled, Prepared, check_labels};
-use crate::volume::{self, Volume};
-use anyhow::{Context, ensure};
+use anyhow::{bail, ensure};
 use clap::Args;
-use indicatif::ProgressBar;
+pub(super) use scoring::{Predictions, evaluation};
+use scoring::{prediction, scored};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -76,28 +78,6 @@ pub(super) struct EvaluateArgs {
     json: bool,
 }
 
-/// A label map with its reference on the same voxels.
-struct Pair {
-    prediction: Vec<u8>,
-    reference: Vec<u8>,
-    shape: [usize; 3],
-    spacing: [f64; 3],
-    voxel_ml: f64,
-}
-
-impl Pair {
-    /// Both on the voxels of a volume.
-    fn new(prediction: Vec<u8>, reference: Vec<u8>, on: &Volume) -> Self {
-        Pair {
-            prediction,
-            reference,
-            shape: on.shape(),
-            spacing: on.spacing(),
-            voxel_ml: on.voxel_ml(),
-        }
-    }
-}
-
 pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     not_negative([("--tolerance", args.tolerance)])?;
     let list = listed(&args.datalist, args.data_root.as_deref(), true)?;
@@ -138,7 +118,7 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
             Predictions::Network(Box::new(predictor), args.grid)
         }
         (None, Some(folder)) => Predictions::Folder(folder),
-        (None, None) => anyhow::bail!("give --weights or --predictions"),
+        (None, None) => bail!("give --weights or --predictions"),
     };
     let classes = match &source {
         Predictions::Network(predictor, _) => predictor.model.network.classes(),
@@ -148,20 +128,84 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
         classes > 1,
         "the split file names no classes (its key \"labels\"): give --classes, background included"
     );
-    let never = Control::default();
-    let report = evaluation(&source, cases, (classes, &list.classes), surfaces, &never)?
-        .context("stopped")?;
-    if args.json {
-        print(&serde_json::to_string_pretty(&report)?)?;
+    let control = Control::default();
+    stop_on_interrupt(&control, "stopping with the scores there are")?;
+    let report = report_of(&source, cases, (classes, &list.classes), surfaces, &control)?;
+    if report.cases.is_empty() {
+        say("stopped before a case was scored");
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    hand_on(args, &report)?;
+    let left_out = report.left_out.len();
+    if left_out > 0 {
+        let found = report.cases.len();
+        say(&format!(
+            "{left_out} cases are left out of the scores, {found} are in them"
+        ));
+    }
+    Ok(match (control.stopped(), left_out) {
+        (_, 0) => ExitCode::SUCCESS,
+        (true, _) => ExitCode::from(INTERRUPTED),
+        (false, _) => ExitCode::FAILURE,
+    })
+}
+
+/// Scores what can be scored. A case that cannot, or that was not reached, is left out and named. None are scored only
+/// after a stop.
+fn report_of(
+    source: &Predictions<'_>,
+    cases: &[Case],
+    (classes, names): (usize, &[String]),
+    surfaces: SurfaceOptions,
+    control: &Control,
+) -> anyhow::Result<Evaluation> {
+    let mut left_out = Vec::new();
+    let scores = scored(source, cases, classes, surfaces, control, |case, error| {
+        if cases.len() == 1 {
+            return Err(error);
+        }
+        // The others are not to blame.
+        let reason = one_line(&error);
+        say(&format!("error: {reason}"));
+        left_out.push(LeftOut {
+            case: case.to_owned(),
+            reason,
+        });
+        Ok(())
+    })?;
+    let done = scores.len() + left_out.len();
+    let unreached = case_names(cases).into_iter().skip(done);
+    left_out.extend(unreached.map(|case| LeftOut {
+        case,
+        reason: "not reached before the stop".to_owned(),
+    }));
+    if scores.is_empty() && !control.stopped() {
+        bail!("none of the {} cases could be scored", cases.len());
+    }
+    let tolerance = Some(surfaces.tolerance_mm);
+    let report = Evaluation::new(class_names(names, classes), tolerance, scores)?;
+    Ok(report.with_left_out(left_out))
+}
+
+/// Writes the file first: what is printed may have no reader any more, and then is lost.
+fn hand_on(args: &EvaluateArgs, report: &Evaluation) -> anyhow::Result<()> {
+    let written = args.csv.as_ref().map(|file| {
+        let csv = report.by_case_and_class().csv();
+        platform::write_atomic(file, csv.as_bytes())
+    });
+    let text = if args.json {
+        serde_json::to_string_pretty(report)?
     } else {
         let tables = [report.by_class(), report.by_case(), report.totals()];
         let texts: Vec<String> = tables.iter().map(|table| table.text()).collect();
-        print(texts.join("\n").trim_end())?;
+        texts.join("\n").trim_end().to_owned()
+    };
+    let printed = print(&text);
+    match (written, printed) {
+        (Some(Ok(())), Err(error)) if is_broken_pipe(&error) => Ok(()),
+        (Some(Err(error)), _) => Err(error.into()),
+        (_, printed) => printed,
     }
-    if let Some(file) = &args.csv {
-        platform::write_atomic(file, report.by_case_and_class().csv().as_bytes())?;
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// The files that the scores come from.
@@ -202,102 +246,4 @@ fn check_predictions(folder: &Path, cases: &[Case]) -> anyhow::Result<()> {
         compared.push(Case { image, label });
     }
     Ok(check_cases(&compared, true)?)
-}
-
-/// The label map of an image in a folder: under the image's own name, or under the one that `predict` gives it.
-fn prediction(folder: &Path, image: &Path) -> anyhow::Result<PathBuf> {
-    let own = folder.join(image.file_name().context("an image without a name")?);
-    let ours = folder.join(format!("{}.nii.gz", case_name(&image.to_string_lossy())));
-    Ok(if own.exists() || !ours.exists() {
-        own
-    } else {
-        ours
-    })
-}
-
-/// Scores all cases, or gives none when stopped between two of them. Classes are their number and their names, as
-/// far as there are any.
-pub(super) fn evaluation(
-    source: &Predictions<'_>,
-    cases: &[Case],
-    (classes, names): (usize, &[String]),
-    surfaces: SurfaceOptions,
-    control: &Control,
-) -> anyhow::Result<Option<Evaluation>> {
-    let bar = ProgressBar::new(cases.len() as u64).with_message("scoring");
-    let mut scores = Vec::new();
-    for (case, name) in cases.iter().zip(case_names(cases)) {
-        if control.stopped() {
-            return Ok(None);
-        }
-        let pair = source.pair(case, classes, control);
-        if control.stopped() {
-            return Ok(None);
-        }
-        let pair = pair.with_context(|| case.image.display().to_string())?;
-        let grid = LabelPair::new(&pair.prediction, &pair.reference, pair.shape, pair.spacing)?;
-        let grid = grid.with_voxel_ml(pair.voxel_ml);
-        scores.push(score(&name, &grid, classes, Some(surfaces))?);
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
-    let names = class_names(names, classes);
-    let tolerance = Some(surfaces.tolerance_mm);
-    Ok(Some(Evaluation::new(names, tolerance, scores)?))
-}
-
-/// Where label maps come from.
-pub(super) enum Predictions<'a> {
-    /// A network; the voxels that are compared.
-    Network(Box<Predictor>, Grid),
-    Folder(&'a Path),
-}
-
-impl Predictions<'_> {
-    fn pair(&self, case: &Case, classes: usize, control: &Control) -> anyhow::Result<Pair> {
-        let label = case.label.as_deref().context("the case has no label map")?;
-        let label = volume::read(label)?;
-        match self {
-            Predictions::Folder(folder) => {
-                let found = volume::read(&prediction(folder, &case.image)?)?;
-                let found = check_labels(&label, &found, classes)
-                    .context("the prediction does not fit the label map")?;
-                let reference = check_labels(&label, &label, classes)?;
-                Ok(Pair::new(found, reference, &label))
-            }
-            Predictions::Network(predictor, grid) => {
-                let image = volume::read(&case.image)?;
-                predicted(predictor, *grid, image, &label, control)
-            }
-        }
-    }
-}
-
-/// The labels that a network gives an image, and those of its label map on the same voxels.
-fn predicted(
-    predictor: &Predictor,
-    grid: Grid,
-    image: Volume,
-    label: &Volume,
-    control: &Control,
-) -> anyhow::Result<Pair> {
-    let transform = predictor.model.config.transform();
-    let labels =
-        |prepared: &Prepared| predictor.labels(prepared, grid, None, |_, _| control.flow());
-    match grid {
-        Grid::Input => {
-            let reference = check_labels(&image, label, transform.classes)?;
-            let found = labels(&transform.image(image)?)?;
-            Ok(Pair::new(found, reference, label))
-        }
-        Grid::Model => {
-            let Labelled {
-                image,
-                label: reference,
-                geometry,
-            } = transform.labelled(image, label)?;
-            let prepared = Prepared { image, geometry };
-            Ok(Pair::new(labels(&prepared)?, reference, &prepared.image))
-        }
-    }
 }

@@ -14,8 +14,20 @@ pub struct Evaluation {
     pub tolerance_mm: Option<f64>,
     /// Means over the cases.
     pub summary: Summary,
-    /// Every case.
+    /// Every case that was scored.
     pub cases: Vec<CaseScore>,
+    /// Cases that were asked for and are in no mean. Older programs did not write them.
+    #[serde(default)]
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A case without scores.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// The case's name.
+    pub case: String,
+    /// Why it has none.
+    pub reason: String,
 }
 
 impl Evaluation {
@@ -33,7 +45,15 @@ impl Evaluation {
             tolerance_mm,
             summary: summarize(&cases)?,
             cases,
+            left_out: Vec::new(),
         })
+    }
+
+    /// The same, with the cases that could not be scored.
+    #[must_use]
+    pub fn with_left_out(mut self, left_out: Vec<LeftOut>) -> Self {
+        self.left_out = left_out;
+        self
     }
 
     /// The means over all cases, one a row.
@@ -53,6 +73,9 @@ impl Evaluation {
                 summary.foreground_nsd,
                 4,
             );
+        }
+        if !self.left_out.is_empty() {
+            table.push(vec!["cases left out".into(), self.left_out.len().into()]);
         }
         table
     }
@@ -89,7 +112,7 @@ impl Evaluation {
         table
     }
 
-    /// One row a case.
+    /// One row a case; those that were left out come last and have no numbers.
     pub fn by_case(&self) -> Table {
         let mut table = Table::new(&["case", "Dice", "with background", "HD95 mm", "NSD"]);
         for case in &self.cases {
@@ -100,6 +123,9 @@ impl Evaluation {
                 Cell::number(case.foreground_hd95(), 2),
                 Cell::number(case.foreground_nsd(), 4),
             ]);
+        }
+        for left_out in &self.left_out {
+            table.push(vec![left_out.case.as_str().into()]);
         }
         table
     }
@@ -173,6 +199,29 @@ mod tests {
         let csv = found.by_case_and_class().csv();
         assert!(csv.contains("\n\"two, late\",2,2,,,0,0,0.001\n"), "{csv}");
         assert_eq!(csv.lines().count(), 7);
+    }
+
+    #[test]
+    fn cases_that_were_left_out_are_named_and_counted_in_no_mean() {
+        let whole = evaluation();
+        let found = whole.clone().with_left_out(vec![LeftOut {
+            case: "broken".to_owned(),
+            reason: "truncated".to_owned(),
+        }]);
+        assert_eq!(found.summary, whole.summary);
+        let text = found.by_case().text();
+        let last = text.lines().last().unwrap();
+        assert!(last.starts_with("broken ") && last.ends_with('-'), "{text}");
+        let totals = found.totals().text();
+        let last = totals.lines().last().unwrap();
+        assert!(last.starts_with("cases left out") && last.ends_with('1'));
+        assert!(!whole.totals().text().contains("left out"));
+        let json = serde_json::to_value(&found).unwrap();
+        assert_eq!(json["left_out"][0]["case"], "broken");
+        // As older programs wrote it.
+        let mut old = serde_json::to_value(&whole).unwrap();
+        old.as_object_mut().unwrap().remove("left_out");
+        assert_eq!(serde_json::from_value::<Evaluation>(old).unwrap(), whole);
     }
 
     #[test]
