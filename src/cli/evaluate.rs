@@ -8,6 +8,7 @@ use crate::cli::inputs::Inputs;
 use crate::cli::model::{Predictor, model};
 use crate::cli::output::{is_broken_pipe, one_line, print, say};
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
+use crate::cli::suits::compare_list;
 use crate::cli::training::ready_device;
 use crate::cli::windows::{Grid, WindowArgs};
 use crate::config::check::not_negative;
@@ -110,6 +111,7 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
         (Some(weights), _) => {
             let selected = ready_device(args.device.device, Precision::F32)?;
             let model = model(weights, &args.model, &selected.device)?;
+            compare_list(&list, weights, &model)?;
             let predictor = Predictor {
                 windows: args.windows.settings(&model.config)?,
                 model,

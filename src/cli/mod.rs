@@ -22,6 +22,7 @@ mod resumed;
 mod run_folder;
 mod settings;
 mod signal;
+mod suits;
 mod summary;
 mod training;
 mod windows;

@@ -9,6 +9,7 @@ use crate::cli::args::{DeviceArgs, ModelSettings};
 use crate::cli::model::{Predictor, model};
 use crate::cli::output::{duration, one_line, print, say};
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
+use crate::cli::suits::warn_of_scan;
 use crate::cli::training::ready_device;
 use crate::cli::windows::{Grid, WindowArgs};
 use crate::infer::{Connectivity, InferError, Probabilities, keep_largest_components};
@@ -171,6 +172,7 @@ fn one(
     let model = &predictor.model;
     let classes = model.network.classes();
     let NiftiImage { header, volume } = volume::read_image(input)?;
+    warn_of_scan(input, &volume, &model.config);
     let on_input = matches!(args.grid, Grid::Input).then(|| OutputGrid::of_input(&volume, header));
     // Made before preparing takes the voxels: a copy of them is wanted only here.
     let wanted = args.picture.is_some() && on_input.is_some();

@@ -60,6 +60,9 @@ struct CaseNames {
     /// Of a run that learns from labels. Older programs did not write them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     labels: Option<LabelNames>,
+    /// What made the images, where the list says so. Older programs did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    modality: Option<String>,
 }
 
 /// Names of the label maps in the order of the cases, and of the classes by number.
@@ -80,7 +83,14 @@ impl CaseNames {
                 validation: label_names(&list.validation),
                 classes: list.classes.clone(),
             }),
+            modality: list.modality.clone(),
         }
+    }
+
+    /// Of the run that some weights are of, as far as the folder they lie in tells.
+    fn beside(weights: &Path) -> Option<Self> {
+        let file = beside(weights, CASES_FILE);
+        serde_json::from_slice(&std::fs::read(file).ok()?).ok()
     }
 }
 
@@ -116,9 +126,26 @@ pub(super) fn same_cases(folder: &Path, list: &DataList, labelled: bool) -> anyh
 
 /// Names of the cases that some weights were trained and chosen on, as far as the folder they lie in tells.
 pub(super) fn learned_from(weights: &Path) -> Option<Vec<String>> {
-    let file = beside(weights, CASES_FILE);
-    let names: CaseNames = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
+    let names = CaseNames::beside(weights)?;
     Some([names.training, names.validation].concat())
+}
+
+/// What some weights learned from.
+#[derive(Debug, Default)]
+pub(super) struct Learned {
+    /// Names of the classes by number; empty where nothing tells.
+    pub classes: Vec<String>,
+    /// What made the images.
+    pub modality: Option<String>,
+}
+
+/// The classes and the modality that some weights were trained on, as far as the folder they lie in tells.
+pub(super) fn learned(weights: &Path) -> Learned {
+    let names = CaseNames::beside(weights);
+    names.map_or_else(Learned::default, |names| Learned {
+        classes: names.labels.map_or_else(Vec::new, |labels| labels.classes),
+        modality: names.modality,
+    })
 }
 
 /// Settings that say where files lie. What matters of them is which cases they give, which the names of the cases hold.

@@ -1,5 +1,6 @@
 //! Fine-tuning, prediction and evaluation as their users meet them.
 
+mod other_data;
 mod predictions;
 
 use crate::command::{Done, program, refused, run, words};

@@ -1,6 +1,7 @@
 //! Cases scored one after the other.
 
 use crate::cli::model::Predictor;
+use crate::cli::suits::warn_of_scan;
 use crate::cli::windows::Grid;
 use crate::dataset::{Case, case_name, case_names, class_names};
 use crate::metric::{CaseScore, LabelPair, SurfaceOptions, score};
@@ -130,6 +131,7 @@ impl Predictions<'_> {
             }
             Predictions::Network(predictor, grid) => {
                 let image = volume::read(&case.image)?;
+                warn_of_scan(&case.image, &image, &predictor.model.config);
                 predicted(predictor, *grid, image, &label, control)
             }
         }

@@ -1,0 +1,88 @@
+//! A network on data of another kind than it learned from.
+
+use super::*;
+
+/// What the warning of a scan says.
+const NO_CT: &str = "does not look like CT in HU";
+
+#[test]
+fn a_network_of_ct_is_used_on_another_scan_with_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    finetuned(at, "--out run --max-steps 1");
+    run(at, &words("phantom --small --cases 1 --out ct", &[])).succeeded();
+    let mr = data("hippocampus/images/hippocampus_003.nii.gz");
+    let mr = mr.display().to_string();
+    for (input, warned) in [
+        (mr.as_str(), true),
+        ("ct/images/phantom_0000.nii.gz", false),
+    ] {
+        let call = "predict --weights run --output out.nii.gz --device cpu --overlap 0";
+        let done = run(at, &words(call, &["--input", input])).succeeded();
+        let found = done.stderr.contains(NO_CT);
+        assert_eq!(found, warned, "{}", done.told());
+    }
+}
+
+#[test]
+fn a_list_of_other_classes_or_another_modality_is_scored_with_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    finetuned(at, "--out run --max-steps 1");
+    let source = data("hippocampus");
+    let list = std::fs::read(source.join("finetune_6.json")).unwrap();
+    let mut list: serde_json::Value = serde_json::from_slice(&list).unwrap();
+    list["test"] = list["test"].as_array().unwrap()[..1].to_vec().into();
+    let root = source.display().to_string();
+    let evaluate = "evaluate --weights run --datalist list.json --device cpu --overlap 0";
+    let call = words(evaluate, &["--data-root", &root]);
+    std::fs::write(at.join("list.json"), list.to_string()).unwrap();
+    let done = run(at, &call).succeeded();
+    for part in [
+        "3 classes (background, anterior, posterior)",
+        "has 14 classes",
+        "MRI",
+        "intensities in HU",
+        NO_CT,
+    ] {
+        assert!(done.stderr.contains(part), "{part}{}", done.told());
+    }
+    let labels: serde_json::Map<String, serde_json::Value> = (0..15)
+        .map(|class| (class.to_string(), format!("organ {class}").into()))
+        .collect();
+    list["labels"] = labels.into();
+    std::fs::write(at.join("list.json"), list.to_string()).unwrap();
+    refused(at, &call, 1, &["15 classes", "has 14"]);
+}
+
+#[test]
+fn classes_that_a_list_exchanges_are_scored_with_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let source = data("hippocampus");
+    let root = source.display().to_string();
+    let list = std::fs::read(source.join("finetune_6.json")).unwrap();
+    let mut list: serde_json::Value = serde_json::from_slice(&list).unwrap();
+    let first = list["test"].as_array().unwrap()[..1].to_vec();
+    for part in ["training", "validation", "test"] {
+        list[part] = first.clone().into();
+    }
+    std::fs::write(at.join("list.json"), list.to_string()).unwrap();
+    let train = call(
+        "finetune --layers 3 --feature-size 4",
+        "--datalist list.json --out run --max-steps 1",
+    );
+    let more = ["--data-root", root.as_str()];
+    run(at, &[&train[..], &more].concat()).succeeded();
+    let evaluate = "evaluate --weights run --datalist list.json --device cpu --overlap 0";
+    let evaluate = words(evaluate, &more);
+    let done = run(at, &evaluate).succeeded();
+    assert!(!done.stderr.contains("anterior"), "{}", done.told());
+    let (one, other) = (list["labels"]["1"].take(), list["labels"]["2"].take());
+    (list["labels"]["1"], list["labels"]["2"]) = (other, one);
+    std::fs::write(at.join("list.json"), list.to_string()).unwrap();
+    let done = run(at, &evaluate).succeeded();
+    for part in ["class 1 posterior", "class 1 as anterior"] {
+        assert!(done.stderr.contains(part), "{part}{}", done.told());
+    }
+}
