@@ -29,6 +29,7 @@ mod notices;
 mod pairing;
 pub mod phantom;
 mod plan;
+mod sides;
 mod source;
 
 pub use batch::{BatchSettings, Batches, Draw, TrainingBatch};
@@ -48,4 +49,5 @@ pub use names::{case_names, label_names};
 pub use native::check_cases;
 pub use notices::Notice;
 pub use pairing::{case_name, names_labels, pair_by_name};
+pub use sides::two_sides;
 pub use source::{MemorySource, VolumeSource};

@@ -2,6 +2,7 @@
 
 mod other_data;
 mod predictions;
+mod sides;
 
 use crate::command::{Done, program, refused, run, words};
 use crate::robustness::readable_files;
