@@ -171,7 +171,9 @@ fn one(
     let started = Instant::now();
     let model = &predictor.model;
     let classes = model.network.classes();
-    let NiftiImage { header, volume } = volume::read_image(input)?;
+    let image = volume::read_image(input)?;
+    volume::warn_of_doubts(input, &image);
+    let NiftiImage { header, volume } = image;
     warn_of_scan(input, &volume, &model.config);
     let on_input = matches!(args.grid, Grid::Input).then(|| OutputGrid::of_input(&volume, header));
     // Made before preparing takes the voxels: a copy of them is wanted only here.

@@ -150,7 +150,9 @@ pub fn prepare_file(path: &Path, transform: &PretrainTransform) -> Result<Volume
 }
 
 fn read_image(path: &Path) -> Result<Volume, DatasetError> {
-    let volume = volume::read(path)?;
+    let image = volume::read_image(path)?;
+    volume::warn_of_doubts(path, &image);
+    let volume = image.volume;
     let Some(largest) = volume::looks_like_labels(&volume) else {
         return Ok(volume);
     };

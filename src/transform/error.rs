@@ -76,6 +76,14 @@ pub enum TransformError {
         "no voxel has a finite value other than 0: the volume is empty; export it again from its source, or do without it"
     )]
     Blank,
+    /// No voxel has a finite value other than 0, and some are infinite.
+    #[error(
+        "no voxel has a finite value other than 0, and {count} are infinite or larger than 32 bits hold: check the scaling and the type in the header, or do without the volume"
+    )]
+    Infinite {
+        /// How many are.
+        count: usize,
+    },
     /// All voxels but those of 0 have the same value.
     #[error(
         "(nearly) all voxels other than 0 have the value {value}: such a volume sets no intensity scale; use a fixed intensity range, or do without it"

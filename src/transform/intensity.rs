@@ -159,10 +159,18 @@ fn foreground(v: &Volume) -> impl Iterator<Item = f32> {
     v.data().iter().copied().filter(counts)
 }
 
+/// Why a volume has no finite value but 0. Values beyond `f32` were read as infinite.
+fn without_foreground(v: &Volume) -> TransformError {
+    match v.data().iter().filter(|x| x.is_infinite()).count() {
+        0 => TransformError::Blank,
+        count => TransformError::Infinite { count },
+    }
+}
+
 fn standard(v: &Volume) -> Result<Mapping, TransformError> {
     let (count, sum) = foreground(v).fold((0usize, 0.0), |(n, s), x| (n + 1, s + f64::from(x)));
     if count == 0 {
-        return Err(TransformError::Blank);
+        return Err(without_foreground(v));
     }
     let mean = sum / count as f64;
     let squares: f64 = foreground(v).map(|x| (f64::from(x) - mean).powi(2)).sum();
@@ -178,7 +186,8 @@ fn standard(v: &Volume) -> Result<Mapping, TransformError> {
 fn percentiles(v: &Volume) -> Result<Mapping, TransformError> {
     let step = v.data().len().div_ceil(MOST_RANKED).max(1);
     let mut values: Vec<f32> = foreground(v).step_by(step).collect();
-    let last = values.len().checked_sub(1).ok_or(TransformError::Blank)?;
+    let last = values.len().checked_sub(1);
+    let last = last.ok_or_else(|| without_foreground(v))?;
     let mut percentile = |share: f64| {
         let rank = share * last as f64;
         let (_, low, above) = values.select_nth_unstable_by(rank as usize, f32::total_cmp);
@@ -266,6 +275,16 @@ mod tests {
             assert!(matches!(blank, Err(TransformError::Blank)));
             let flat = intensity.mapping(&volume(vec![7.0, 0.0, 7.0])?);
             assert!(matches!(flat, Err(TransformError::Flat { value: 7.0 })));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_volume_of_values_too_large_is_not_called_empty() -> Result<(), TransformError> {
+        for intensity in [Intensity::Zscore, Intensity::Percentile] {
+            let data = vec![0.0, f32::INFINITY, f32::NAN, f32::NEG_INFINITY];
+            let found = intensity.mapping(&volume(data)?);
+            assert!(matches!(found, Err(TransformError::Infinite { count: 2 })));
         }
         Ok(())
     }

@@ -11,6 +11,7 @@
 mod affine;
 mod axes;
 mod datatype;
+mod doubts;
 mod error;
 mod gunzip;
 mod header;
@@ -27,6 +28,7 @@ mod write;
 
 pub(crate) use axes::reverse_axes;
 pub use datatype::Datatype;
+pub use doubts::warn_of_doubts;
 pub use error::VolumeError;
 pub use header::{Header, Scaling, Version};
 pub use labels::looks_like_labels;

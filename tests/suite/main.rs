@@ -11,6 +11,7 @@ mod bench;
 mod browser;
 mod command;
 mod dataset_lists;
+mod doubtful;
 mod evaluate;
 mod experiment;
 mod finetune_data;

@@ -130,9 +130,10 @@ impl Predictions<'_> {
                 Ok(Pair::new(found, reference, &label))
             }
             Predictions::Network(predictor, grid) => {
-                let image = volume::read(&case.image)?;
-                warn_of_scan(&case.image, &image, &predictor.model.config);
-                predicted(predictor, *grid, image, &label, control)
+                let image = volume::read_image(&case.image)?;
+                volume::warn_of_doubts(&case.image, &image);
+                warn_of_scan(&case.image, &image.volume, &predictor.model.config);
+                predicted(predictor, *grid, image.volume, &label, control)
             }
         }
     }

@@ -1,0 +1,50 @@
+//! Files that can be read and hold what is seldom meant: a warning names them.
+
+use crate::command::{FAILED, SMALL_NETWORK, folder, refused, run, texture, words, write_list};
+use hounsfield::volume::{Affine, Datatype, Volume, write};
+use std::path::Path;
+
+/// Writes 20 x 20 x 20 voxels of 4 mm as floating-point numbers.
+fn write_floats(path: &Path, value: impl Fn(usize) -> f32) {
+    let mut affine = Affine::identity();
+    (0..3).for_each(|axis| affine[(axis, axis)] = 4.0);
+    let volume = Volume::new([20; 3], (0..8000).map(value).collect(), affine).unwrap();
+    write(path, &volume, Datatype::F32).unwrap();
+}
+
+#[test]
+fn voxels_that_are_not_finite_are_counted_before_training() {
+    let folder = folder();
+    let grey = |index| f32::from(texture(0)(index));
+    write_floats(&folder.path().join("whole.nii"), grey);
+    write_floats(&folder.path().join("holes.nii"), |index| match index {
+        0..5 => f32::NAN,
+        5..7 => f32::INFINITY,
+        _ => grey(index),
+    });
+    let list = write_list(folder.path(), &["whole.nii", "holes.nii"]);
+    let call = "--max-steps 1 --intensity range --out run --datalist";
+    let call = words(SMALL_NETWORK, &words(call, &[list]));
+    let done = run(folder.path(), &call).succeeded();
+    let counted = done
+        .stderr
+        .matches("holes.nii: 7 of its 8000 voxels")
+        .count();
+    assert_eq!(counted, 1, "{}", done.told());
+    assert!(!done.stderr.contains("whole.nii:"), "{}", done.told());
+}
+
+#[test]
+fn a_volume_of_values_too_large_is_refused_for_what_it_is() {
+    let folder = folder();
+    write_floats(&folder.path().join("large.nii"), |_| f32::INFINITY);
+    let list = write_list(folder.path(), &["large.nii"]);
+    let call = "--intensity percentile --out run --datalist";
+    let call = words(SMALL_NETWORK, &words(call, &[list]));
+    refused(
+        folder.path(),
+        &call,
+        FAILED,
+        &["large.nii", "8000 are infinite"],
+    );
+}
