@@ -38,6 +38,21 @@ impl Header {
         Ok(chosen)
     }
 
+    /// Why [`Self::affine`] is a guess, where the header has no form that gives it.
+    pub(super) fn guess(&self) -> Option<&'static str> {
+        let replaced = self.qform().is_some_and(|qform| self.prefers(&qform));
+        match (self.sform_code, self.qform_code) {
+            (1.., _) if !replaced => None,
+            (0, 0) => Some("its header has neither an sform nor a qform"),
+            (_, 0) => Some(
+                "the sform in its header is broken or contradicts the voxel sizes, and there is no qform",
+            ),
+            _ => self
+                .spacing_guessed
+                .then_some("a voxel size in its header is 0"),
+        }
+    }
+
     fn sform(&self) -> Affine {
         let rows = &self.srow;
         Matrix4::from_fn(|r, c| {

@@ -2,12 +2,30 @@
 
 use std::path::Path;
 
-use super::NiftiImage;
+use super::{Affine, NiftiImage};
+
+/// Where an axis of the world points, against it and along it.
+const DIRECTIONS: [[&str; 2]; 3] = [["left", "right"], ["back", "front"], ["feet", "head"]];
 
 impl NiftiImage {
     /// What its user may not know, a sentence each, to follow the file's name.
     pub fn doubts(&self) -> Vec<String> {
-        [self.not_finite()].into_iter().flatten().collect()
+        [self.not_finite(), self.guessed_place()]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    fn guessed_place(&self) -> Option<String> {
+        let why = self.header.guess()?;
+        let affine = self.volume.affine();
+        let sizes = self.volume.spacing();
+        let [a, b, c] = sizes.map(|mm| (mm * 1000.0).round() / 1000.0);
+        let [x, y, z] = [0, 1, 2].map(|axis| direction(affine, axis));
+        Some(format!(
+            "{why}: voxels of {a} x {b} x {c} mm are assumed, with axes towards {x}, {y} and {z}; set its qform or \
+             sform if that is wrong"
+        ))
     }
 
     fn not_finite(&self) -> Option<String> {
@@ -20,6 +38,14 @@ impl NiftiImage {
             )
         })
     }
+}
+
+/// Where an axis of the voxels points most of all.
+fn direction(affine: &Affine, axis: usize) -> &'static str {
+    let length = |row: &usize| affine[(*row, axis)].abs();
+    let row = (0..3).max_by(|a, b| length(a).total_cmp(&length(b)));
+    let row = row.unwrap_or_default();
+    DIRECTIONS[row][usize::from(affine[(row, axis)] > 0.0)]
 }
 
 /// Says in a warning each what is doubtful about an image from a file.
@@ -45,6 +71,46 @@ mod tests {
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].starts_with("2 of its 5 voxels"), "{found:?}");
         assert!(doubts(vec![1.0, 2.0, -3e38]).is_empty());
+    }
+
+    /// The doubt about a file of 2 mm voxels with both forms, after these bytes of its header were changed.
+    fn of_header(changes: &[(usize, &[u8])]) -> Option<String> {
+        let mut affine = Affine::identity();
+        (0..3).for_each(|axis| affine[(axis, axis)] = 2.0);
+        let volume = Volume::new([2, 1, 1], vec![1.0, 2.0], affine).unwrap();
+        let mut bytes = encode_nifti(&volume, Datatype::F32, false).unwrap();
+        for (at, change) in changes {
+            bytes[*at..at + change.len()].copy_from_slice(change);
+        }
+        let mut found = read_nifti(&bytes, "a.nii").unwrap().doubts();
+        assert!(found.len() < 2, "{found:?}");
+        found.pop()
+    }
+
+    #[test]
+    fn a_place_that_no_form_gives_is_told_with_what_is_assumed() {
+        let (no_qform, no_sform) = ((252, &[0, 0][..]), (254, &[0, 0][..]));
+        let nan = f32::NAN.to_le_bytes();
+        let broken = (280, &nan[..]);
+        assert_eq!(of_header(&[]), None);
+        assert_eq!(of_header(&[no_qform]), None);
+        assert_eq!(of_header(&[no_sform]), None);
+        // The qform stands in for it.
+        assert_eq!(of_header(&[broken]), None);
+
+        let neither = of_header(&[no_qform, no_sform]).unwrap();
+        for part in ["neither", "2 x 2 x 2 mm", "left, front and head"] {
+            assert!(neither.contains(part), "{neither}");
+        }
+        let zeros = [0; 48];
+        for sform in [broken, (280, &zeros[..])] {
+            let found = of_header(&[no_qform, sform]).unwrap();
+            for part in ["sform", "broken", "2 x 2 x 2 mm", "right, front and head"] {
+                assert!(found.contains(part), "{found}");
+            }
+        }
+        let flat = of_header(&[no_sform, (84, &[0; 4][..])]).unwrap();
+        assert!(flat.contains("is 0: voxels of 2 x 1 x 2 mm"), "{flat}");
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub struct Header {
     pub scaling: Option<Scaling>,
     /// `pixdim[0..5]`: handedness of the qform (1 or -1), then the spacing of four axes.
     pub pixdim: [f64; 5],
+    /// Whether a spacing of 0 in the file became 1.
+    pub spacing_guessed: bool,
     /// What the qform refers to, 0 for no qform, at most 5.
     pub qform_code: i16,
     /// What the sform refers to, 0 for no sform, at most 5.
@@ -110,6 +112,7 @@ impl Header {
             offset: voxel_offset(name, raw.offset, version, single_file)?,
             scaling: scaling(name, raw.slope, raw.inter)?,
             pixdim: repaired(raw.pixdim),
+            spacing_guessed: raw.pixdim[1..4].contains(&0.0),
             qform_code: form_code(raw.codes[0]),
             sform_code: form_code(raw.codes[1]),
             quaternion: raw.quaternion,

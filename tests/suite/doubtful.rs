@@ -1,6 +1,8 @@
 //! Files that can be read and hold what is seldom meant: a warning names them.
 
-use crate::command::{FAILED, SMALL_NETWORK, folder, refused, run, texture, words, write_list};
+use crate::command::{
+    FAILED, SMALL_NETWORK, folder, refused, run, texture, words, write_list, write_volume,
+};
 use hounsfield::volume::{Affine, Datatype, Volume, write};
 use std::path::Path;
 
@@ -32,6 +34,26 @@ fn voxels_that_are_not_finite_are_counted_before_training() {
         .count();
     assert_eq!(counted, 1, "{}", done.told());
     assert!(!done.stderr.contains("whole.nii:"), "{}", done.told());
+}
+
+#[test]
+fn a_file_without_orientation_is_named_with_what_is_assumed() {
+    let folder = folder();
+    let path = folder.path().join("lost.nii");
+    write_volume(&path, texture(0));
+    let mut bytes = std::fs::read(&path).unwrap();
+    // Without the code of its sform it has no form at all.
+    bytes[254] = 0;
+    std::fs::write(&path, bytes).unwrap();
+    let list = write_list(folder.path(), &["lost.nii"]);
+    let call = words(
+        SMALL_NETWORK,
+        &["--max-steps", "1", "--out", "run", "--datalist", list],
+    );
+    let done = run(folder.path(), &call).succeeded();
+    let named = "lost.nii: its header has neither";
+    assert_eq!(done.stderr.matches(named).count(), 1, "{}", done.told());
+    assert!(done.stderr.contains("4 x 4 x 4 mm"), "{}", done.told());
 }
 
 #[test]
