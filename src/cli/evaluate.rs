@@ -6,7 +6,7 @@ use crate::cli::args::{DeviceArgs, ModelSettings};
 use crate::cli::data::listed;
 use crate::cli::inputs::Inputs;
 use crate::cli::model::{Predictor, model};
-use crate::cli::output::{is_broken_pipe, one_line, print, say};
+use crate::cli::output::{is_broken_pipe, one_line, print, say, try_writing};
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::suits::compare_list;
 use crate::cli::training::ready_device;
@@ -103,6 +103,7 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
             "{} cannot be written, for its folder is not there: make it, or name another --csv",
             file.display()
         );
+        try_writing(file)?;
     }
     let surfaces = SurfaceOptions {
         tolerance_mm: args.tolerance,

@@ -1,8 +1,10 @@
 //! Where messages go.
 
+use crate::platform::AtomicFile;
 use anyhow::Context;
 use log::LevelFilter;
 use std::io::{self, Write};
+use std::path::Path;
 
 /// Logs to standard error: warnings, with `-v` the program's own messages, with `-vv` those of libraries.
 pub(super) fn init_log(verbose: u8) {
@@ -54,6 +56,12 @@ pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
+/// Refuses a file that cannot be written, before the work whose result it is to hold. What is there stays, and nothing
+/// is left beside it.
+pub(super) fn try_writing(file: &Path) -> io::Result<()> {
+    AtomicFile::create(file).map(drop)
+}
+
 /// A duration as people say it: `8 s`, `3 min 20 s`, `2 h 15 min`.
 pub(super) fn duration(seconds: f64) -> String {
     let seconds = seconds.clamp(0.0, 1e9).round() as u64;
@@ -89,6 +97,22 @@ mod tests {
         assert_eq!(of_file("a.nii: truncated"), "a.nii: truncated");
         assert_eq!(of_file("a.nii has no label"), "a.nii has no label");
         assert_eq!(of_file("a.nii.gz: truncated"), "a.nii: a.nii.gz: truncated");
+    }
+
+    #[test]
+    fn a_file_is_tried_without_a_trace() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("old"), b"kept").unwrap();
+        for name in ["old", "new"] {
+            try_writing(&at(name)).unwrap();
+        }
+        for name in [".", "old/inside", "absent/new"] {
+            let error = try_writing(&at(name)).unwrap_err().to_string();
+            assert!(error.starts_with("cannot write"), "{error}");
+        }
+        assert_eq!(std::fs::read(at("old")).unwrap(), b"kept");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Fine-tuning, prediction and evaluation as their users meet them.
 
 mod other_data;
+mod outputs;
 mod predictions;
 mod sides;
 

@@ -3,6 +3,7 @@
 use super::PredictArgs;
 use super::probabilities::of_class;
 use crate::cli::inputs::Inputs;
+use crate::cli::output::try_writing;
 use crate::dataset::{DataList, case_name};
 use crate::volume;
 use anyhow::{Context, bail, ensure};
@@ -51,10 +52,13 @@ pub(super) fn check(args: &PredictArgs, jobs: &[(PathBuf, PathBuf)]) -> anyhow::
         inputs.refuse_overwriting(output)?;
     }
     outputs().try_for_each(|output| check_target(args, output))?;
+    for output in outputs().chain(&args.picture) {
+        try_writing(output)?;
+    }
     Ok(inputs)
 }
 
-/// Refuses to write the probabilities of some classes over an input.
+/// Refuses to write the probabilities of some classes over an input, or where nothing can be written.
 pub(super) fn check_probabilities(
     folder: &Path,
     jobs: &[(PathBuf, PathBuf)],
@@ -64,6 +68,9 @@ pub(super) fn check_probabilities(
     for (_, output) in jobs {
         (0..classes)
             .try_for_each(|class| inputs.refuse_overwriting(&of_class(folder, output, class)))?;
+    }
+    if let Some((_, output)) = jobs.first() {
+        try_writing(&of_class(folder, output, 0))?;
     }
     Ok(())
 }

@@ -1,0 +1,42 @@
+//! Files that cannot be written are refused before the work that is to fill them.
+
+use super::*;
+
+#[test]
+fn a_label_map_or_a_picture_that_cannot_be_written_is_refused_before_the_weights_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    // Folders where files are to be written; a folder without permission does not stop root, who may run the tests.
+    for name in ["map.nii.gz", "picture.png"] {
+        std::fs::create_dir(at.join(name)).unwrap();
+    }
+    let input = data("hippocampus/images/hippocampus_003.nii.gz");
+    let input = input.display().to_string();
+    // There are no weights, so whatever else is said was said before they were looked for.
+    let predict = "predict --weights absent --device cpu --overwrite";
+    for (more, named) in [
+        (&["--output", "map.nii.gz"][..], "map.nii.gz"),
+        (
+            &["--output", "out.nii.gz", "--picture", "picture.png"][..],
+            "picture.png",
+        ),
+    ] {
+        let more = [&["--input", input.as_str()][..], more].concat();
+        let parts = ["cannot write", named];
+        refused(at, &words(predict, &more), 1, &parts);
+    }
+}
+
+#[test]
+fn a_table_that_cannot_be_written_is_refused_before_the_weights_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    std::fs::create_dir(at.join("scores.csv")).unwrap();
+    let source = data("hippocampus");
+    let (list, root) = (source.join("finetune_6.json"), source.display().to_string());
+    let list = list.display().to_string();
+    let evaluate = "evaluate --weights absent --device cpu --csv scores.csv";
+    let more = ["--datalist", list.as_str(), "--data-root", root.as_str()];
+    let parts = ["cannot write", "scores.csv"];
+    refused(at, &words(evaluate, &more), 1, &parts);
+}
