@@ -1,6 +1,7 @@
 //! `convert`: one weights file to another.
 
 use crate::cli::inputs::Inputs;
+use crate::cli::model::starting_file;
 use crate::cli::output::print;
 use crate::config::parse::triple;
 use crate::platform;
@@ -15,8 +16,8 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 pub(super) struct ConvertArgs {
-    /// Weights of ViTAutoEnc, UNETR or ViT: a PyTorch file of MONAI 0.7 to 1.6, or safetensors
-    #[arg(long, value_name = "FILE")]
+    /// Weights of ViTAutoEnc, UNETR or ViT: a PyTorch file of MONAI 0.7 to 1.6, safetensors, or the folder of a run
+    #[arg(long, value_name = "PATH")]
     input: PathBuf,
     /// The file to write: .safetensors, .pt or .pth
     #[arg(long, value_name = "FILE")]
@@ -52,8 +53,10 @@ pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<ExitCode> {
     let output = args.output.display();
     let format = OutputFormat::of_name(&args.output.to_string_lossy())
         .with_context(|| format!("{output} ends in none of .safetensors, .pt and .pth"))?;
+    // What fine-tuning would start from, if it is the folder of a run.
+    let input = starting_file(&args.input)?;
     let mut inputs = Inputs::default();
-    inputs.add([&args.input]);
+    inputs.add([&input]);
     inputs.refuse_overwriting(&args.output)?;
     let options = ConvertOptions {
         positions: args.patch_grid.map(|to| PatchGrids {
@@ -63,12 +66,12 @@ pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<ExitCode> {
         allow_partial: args.allow_partial,
         monai: args.monai,
     };
-    let file = platform::read(&args.input)?;
+    let file = platform::read(&input)?;
     let (bytes, report) = convert(&file, format, &options)
-        .with_context(|| format!("cannot convert {}", args.input.display()))?;
+        .with_context(|| format!("cannot convert {}", input.display()))?;
     platform::write_atomic(&args.output, &bytes)?;
     let json = Report {
-        input: &args.input,
+        input: &input,
         output: &args.output,
         bytes: bytes.len(),
         converted: &report,

@@ -227,6 +227,25 @@ fn convert_goes_there_and_back() {
 }
 
 #[test]
+fn convert_takes_the_weights_of_the_folder_of_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let small = path("vitautoenc_small.pt");
+    convert(folder.path(), &small, "a.safetensors", "").succeeded();
+    std::fs::create_dir(at("run")).unwrap();
+    let missing = convert(folder.path(), &at("run"), "b.safetensors", "");
+    assert_eq!(missing.code, Some(1), "{}", missing.told());
+    let said = missing.stderr.contains("holds none of encoder.safetensors");
+    assert!(said, "{}", missing.told());
+    std::fs::copy(at("a.safetensors"), at("run/encoder.safetensors")).unwrap();
+    let done = convert(folder.path(), &at("run"), "b.safetensors", "--json").succeeded();
+    let input = done.json()["input"].as_str().unwrap().to_owned();
+    assert!(input.ends_with("encoder.safetensors"), "{input}");
+    let [a, b] = ["a.safetensors", "b.safetensors"].map(|name| std::fs::read(at(name)).unwrap());
+    assert!(a == b);
+}
+
+#[test]
 fn convert_says_what_is_wrong_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8]| {
