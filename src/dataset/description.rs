@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::DatasetError;
+use super::pairing::case_name;
 
 /// Classes and modality of a data set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -53,8 +54,25 @@ pub(super) fn modality(value: &Value) -> Option<String> {
 /// The value of a JSON text.
 ///
 /// # Errors
-/// [`DatasetError::NotJson`] with line and column.
+/// [`DatasetError::NotJson`] with line and column; [`DatasetError::NotASplit`] where it is no text in UTF-8 at all, for
+/// then a place in it tells nothing.
 pub(super) fn json(text: &[u8], name: &str) -> Result<Value, DatasetError> {
+    let no_text = |problem: &str| DatasetError::NotASplit {
+        name: name.to_owned(),
+        problem: problem.to_owned(),
+    };
+    // Its byte order mark, or without one the first character of an object.
+    if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [b'{', 0, ..] | [0, b'{', ..] = text {
+        return Err(no_text(
+            "its text is in UTF-16, which > of Windows PowerShell writes; save it in UTF-8",
+        ));
+    }
+    let file = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    if case_name(name) != file {
+        return Err(no_text(
+            "it is called like an image; name a split file (JSON), or the folder that the images are in",
+        ));
+    }
     // Editors on Windows put a byte order mark in front, which JSON does not allow.
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     serde_json::from_slice(text).map_err(|source| DatasetError::NotJson {
@@ -122,6 +140,32 @@ mod tests {
             Description::default()
         );
         Ok(())
+    }
+
+    #[test]
+    fn what_is_no_text_in_utf_8_is_told_from_broken_json() {
+        let message = |text: &[u8], name: &str| json(text, name).unwrap_err().to_string();
+        let little: Vec<u8> = "\u{feff}{}"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let big: Vec<u8> = "\u{feff}{}"
+            .encode_utf16()
+            .flat_map(u16::to_be_bytes)
+            .collect();
+        for text in [&little[..], &little[2..], &big[..], &big[2..]] {
+            let message = message(text, "a.json");
+            assert!(
+                message.contains("UTF-16") && message.contains("UTF-8"),
+                "{message}"
+            );
+        }
+        for name in ["scan.nii.gz", "/d/scan.nii", "C:\\d\\scan.img"] {
+            let message = message(&[0x1f, 0x8b, 8], name);
+            assert!(message.contains("folder"), "{message}");
+        }
+        assert!(message(b"\xff", "a.json").contains("line 1"));
+        assert!(json(b"\xef\xbb\xbf{}", "a.json").is_ok());
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl DataList {
                 "{name} says what is for validation, so its lists are taken, and no tenth of the folder is set aside"
             );
             return Ok(LabelledFolder {
-                list: DataList::of(value, about, name, folder)?,
+                list: DataList::of(value, about, name, folder)?.with_slashes(),
                 unlabelled: Vec::new(),
                 unused: Vec::new(),
             });

@@ -207,7 +207,7 @@ fn case(item: &Value, root: &Path) -> Result<Case, &'static str> {
 
 /// Removes `.` and resolves `..` by the text of the path alone, as the original does: a symbolic link
 /// before a `..` is not followed.
-fn normalise(path: &Path) -> PathBuf {
+pub(super) fn normalise(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for component in path.components() {
         match component {

@@ -3,8 +3,9 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
+use super::list::normalise;
 use super::loader::run_all;
 use super::{Case, DataList, DatasetError};
 use crate::platform;
@@ -18,7 +19,8 @@ impl DataList {
     /// No such file, a folder, not readable, and what [`DataList::parse`] refuses.
     pub fn load(json: &Path, root: Option<&Path>) -> Result<DataList, DatasetError> {
         let (text, name) = (read(json)?, json.display().to_string());
-        DataList::parse(&text, &name, root.unwrap_or(folder_of(json)))
+        let list = DataList::parse(&text, &name, root.unwrap_or(folder_of(json)))?;
+        Ok(list.with_slashes())
     }
 
     /// Loads a split file for those who want no label maps (see [`DataList::parse_images`]).
@@ -27,7 +29,21 @@ impl DataList {
     /// As [`DataList::load`], but for the classes.
     pub fn load_images(json: &Path, root: Option<&Path>) -> Result<DataList, DatasetError> {
         let (text, name) = (read(json)?, json.display().to_string());
-        DataList::parse_images(&text, &name, root.unwrap_or(folder_of(json)))
+        let list = DataList::parse_images(&text, &name, root.unwrap_or(folder_of(json)))?;
+        Ok(list.with_slashes())
+    }
+
+    /// Reads the backslashes of a list that was made on Windows as `/`, where this system has `/` and no file of the
+    /// name as it is written.
+    pub(super) fn with_slashes(mut self) -> DataList {
+        for case in [&mut self.training, &mut self.validation, &mut self.test]
+            .into_iter()
+            .flatten()
+        {
+            let paths = std::iter::once(&mut case.image).chain(&mut case.label);
+            paths.for_each(read_backslashes);
+        }
+        self
     }
 
     /// Looks at the header of every training and validation image before training starts, and with
@@ -39,6 +55,13 @@ impl DataList {
     /// cases that have no label.
     pub fn check(&self, labels: bool) -> Result<(), DatasetError> {
         check_cases(self.training.iter().chain(&self.validation), labels)
+    }
+}
+
+fn read_backslashes(path: &mut PathBuf) {
+    let text = path.to_string_lossy().into_owned();
+    if MAIN_SEPARATOR == '/' && text.contains('\\') && !path.exists() {
+        *path = normalise(Path::new(&text.replace('\\', "/")));
     }
 }
 
@@ -101,6 +124,25 @@ mod tests {
             image(Some(Path::new("/x/../y")))?,
             Path::new("/y/images/a.nii")
         );
+        Ok(())
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn backslashes_are_read_as_slashes_where_no_file_has_them_in_its_name() -> Outcome {
+        let dir = tempfile::tempdir()?;
+        let json = dir.path().join("split.json");
+        fs::write(dir.path().join("odd\\name.nii"), "")?;
+        let text = r#"{"training": [{"image": "images\\a.nii", "label": ".\\x\\..\\labels\\a.nii"}],
+                       "test": ["odd\\name.nii"]}"#;
+        fs::write(&json, text)?;
+        let list = DataList::load(&json, None)?;
+        let at = |name: &str| dir.path().join(name);
+        assert_eq!(list.training[0].image, at("images/a.nii"));
+        assert_eq!(list.training[0].label, Some(at("labels/a.nii")));
+        assert_eq!(list.test[0].image, at("odd\\name.nii"));
+        let images = DataList::load_images(&json, None)?;
+        assert_eq!(images.training, list.training);
         Ok(())
     }
 
