@@ -152,7 +152,8 @@ fn plain(
         parameters.push((ParameterInfo { name, shape }, values));
     }
     if let Some(version) = options.monai {
-        let added = unused_tensors(&parameters, version);
+        let encoder = network.plain_name(Part::Encoder, "");
+        let added = unused_tensors(&parameters, &encoder, version);
         let why = format!("registered and never used by MONAI {version}");
         report.added.extend(
             added

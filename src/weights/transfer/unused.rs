@@ -44,9 +44,10 @@ impl fmt::Display for MonaiVersion {
     }
 }
 
-/// The tensors that a version registers beside these, as zeros.
+/// The tensors that a version registers beside these, as zeros. `encoder` stands before the names of the transformer.
 pub(super) fn unused_tensors(
     parameters: &[(ParameterInfo, Vec<f32>)],
+    encoder: &str,
     version: MonaiVersion,
 ) -> Vec<(ParameterInfo, Vec<f32>)> {
     let mut added = Vec::new();
@@ -70,7 +71,7 @@ pub(super) fn unused_tensors(
                 }
             }
             (MonaiVersion::V1_4 | MonaiVersion::V1_6, [hidden]) => {
-                let Some(block) = info.name.strip_suffix("norm1.weight") else {
+                let Some(block) = block_of(&info.name, encoder, "norm1.weight") else {
                     continue;
                 };
                 for end in ["weight", "bias"] {
@@ -87,6 +88,19 @@ pub(super) fn unused_tensors(
         }
     }
     added
+}
+
+/// What stands before `own` in the name of a transformer's block. UNETR's decoder has blocks and norms too.
+fn block_of<'n>(name: &'n str, encoder: &str, own: &str) -> Option<&'n str> {
+    let (number, rest) = name
+        .strip_prefix(encoder)?
+        .strip_prefix("blocks.")?
+        .split_once('.')?;
+    let numbered = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    if !numbered || rest != own {
+        return None;
+    }
+    name.strip_suffix(own)
 }
 
 #[cfg(test)]
@@ -114,7 +128,7 @@ mod tests {
             info("encoder2.blocks.0.1.conv1.conv.weight", &[4, 4, 3, 3, 3]),
         ];
         let names = |version| -> Vec<String> {
-            let added = unused_tensors(&parameters, version);
+            let added = unused_tensors(&parameters, "vit.", version);
             added.into_iter().map(|(info, _)| info.name).collect()
         };
         assert_eq!(names(MonaiVersion::V1_4).len(), 7);
@@ -133,5 +147,28 @@ mod tests {
             ]
         );
         assert!(names(MonaiVersion::V0_9).is_empty());
+    }
+
+    #[test]
+    fn norms_outside_the_transformer_have_no_cross_attention() {
+        let weight = |name: &str| {
+            let (name, shape) = (name.to_owned(), vec![8]);
+            (ParameterInfo { name, shape }, vec![1.0; 8])
+        };
+        // Of UNETR with norms that have weights, of a residual block of its decoder, and of what is no block.
+        let outside = [
+            "decoder2.conv_block.norm1.weight",
+            "encoder2.blocks.0.1.norm1.weight",
+            "encoder2.blocks.0.norm1.weight",
+            "vit.norm1.weight",
+            "vit.blocks.x.norm1.weight",
+            "vit.blocks.0.mlp.norm1.weight",
+        ]
+        .map(weight);
+        for version in [MonaiVersion::V1_4, MonaiVersion::V1_6] {
+            assert!(unused_tensors(&outside, "vit.", version).is_empty());
+        }
+        let bare = [weight("blocks.11.norm1.weight")];
+        assert_eq!(unused_tensors(&bare, "", MonaiVersion::V1_6).len(), 2);
     }
 }
