@@ -71,6 +71,14 @@ pub(super) fn unused_tensors(
                 }
             }
             (MonaiVersion::V1_4 | MonaiVersion::V1_6, [hidden]) => {
+                // Cross attention has biases where attention has them.
+                if version == MonaiVersion::V1_4
+                    && let Some(block) = block_of(&info.name, encoder, "attn.qkv.bias")
+                {
+                    for end in ["to_q", "to_k", "to_v"] {
+                        add(format!("{block}cross_attn.{end}.bias"), vec![*hidden / 3]);
+                    }
+                }
                 let Some(block) = block_of(&info.name, encoder, "norm1.weight") else {
                     continue;
                 };
@@ -147,6 +155,29 @@ mod tests {
             ]
         );
         assert!(names(MonaiVersion::V0_9).is_empty());
+    }
+
+    #[test]
+    fn cross_attention_of_1_5_has_biases_where_attention_has_them() {
+        let bias = |name: &str, size: usize| {
+            let (name, shape) = (name.to_owned(), vec![size]);
+            (ParameterInfo { name, shape }, vec![1.0; size])
+        };
+        let parameters = [
+            bias("vit.blocks.0.norm1.weight", 8),
+            bias("vit.blocks.0.attn.qkv.bias", 24),
+        ];
+        let added = unused_tensors(&parameters, "vit.", MonaiVersion::V1_4);
+        assert_eq!(added.len(), 10);
+        for end in ["to_q", "to_k", "to_v"] {
+            let name = format!("vit.blocks.0.cross_attn.{end}.bias");
+            let (info, values) = added.iter().find(|(info, _)| info.name == name).unwrap();
+            assert_eq!(info.shape, [8]);
+            assert_eq!(*values, [0.0; 8]);
+        }
+        // 1.6 registers no cross attention.
+        let added = unused_tensors(&parameters, "vit.", MonaiVersion::V1_6);
+        assert_eq!(added.len(), 2);
     }
 
     #[test]
