@@ -70,6 +70,9 @@ pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<ExitCode> {
     let (bytes, report) = convert(&file, format, &options)
         .with_context(|| format!("cannot convert {}", input.display()))?;
     platform::write_atomic(&args.output, &bytes)?;
+    if let Some(notice) = report.strict_notice().filter(|_| args.monai.is_some()) {
+        log::warn!("{notice}");
+    }
     let json = Report {
         input: &input,
         output: &args.output,

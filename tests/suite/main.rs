@@ -20,6 +20,7 @@ mod house;
 mod kernels;
 mod losses;
 mod metric;
+mod monai_options;
 mod network;
 mod nifti_write;
 mod optimiser;

@@ -1,7 +1,7 @@
 //! One weights file to another, under the names of MONAI.
 
 use super::encoder::{axes, encoder_names};
-use super::names::{NetworkKind, POSITIONS, Part};
+use super::names::{CLASSIFIES, NetworkKind, POSITIONS, Part};
 use super::plan::{Sorted, Used, sort};
 use super::report::{Origin, Reasoned, reasoned, write_groups};
 use super::unused::{MonaiVersion, unused_tensors};
@@ -60,6 +60,18 @@ pub struct ConvertReport {
     pub added: Vec<Reasoned>,
     /// Tensors of the file that were left out, and why.
     pub dropped: Vec<Reasoned>,
+}
+
+impl ConvertReport {
+    /// What is to be said where MONAI is to load what was written strictly: into what network it cannot.
+    pub fn strict_notice(&self) -> Option<String> {
+        let left = self.dropped.iter().find(|left| left.reason == CLASSIFIES)?;
+        let first = &left.name;
+        Some(format!(
+            "{first} is of a ViT that classifies and was left out: MONAI loads what was written strictly without \
+             classification alone, and computes other features than that ViT"
+        ))
+    }
 }
 
 impl fmt::Display for ConvertReport {

@@ -40,7 +40,7 @@ pub(super) enum Part {
     Head,
     /// The convolutions of UNETR.
     Decoder,
-    /// Registered by some version of MONAI and never used (specification 12); why.
+    /// Registered by some version of MONAI and never used (specification 12), or for what nothing here does; why.
     Unused(&'static str),
     /// Nothing that is known.
     Other,
@@ -68,6 +68,10 @@ const WEAK_ANCHORS: [&str; 2] = ["blocks.0.mlp.linear1.weight", "norm.weight"];
 pub(super) const PERCEPTRON: &str = "patch_embedding.patch_embeddings.1.";
 pub(super) const PATCHES: &str = "patch_embedding.patch_embeddings.";
 pub(super) const POSITIONS: &str = "patch_embedding.position_embeddings";
+
+/// Why the class token and the head of `ViT(classification=True)` are left out: the token takes part there, the head
+/// makes classes of it.
+pub(super) const CLASSIFIES: &str = "of a ViT that classifies, which nothing here does";
 
 /// What stands before the names that end with one of the anchors.
 fn prefixes<'a>(names: &[&'a str], anchors: &[&str]) -> BTreeSet<&'a str> {
@@ -172,8 +176,7 @@ fn convolution(name: &str) -> Option<Part> {
 fn transformer(name: &str) -> Part {
     let mut parts = name.split('.');
     match (parts.next().unwrap_or_default(), parts.nth(1)) {
-        ("cls_token", _) => Part::Unused("class token, which takes no part"),
-        ("classification_head", _) => Part::Unused("classification head"),
+        ("cls_token" | "classification_head", _) => Part::Unused(CLASSIFIES),
         ("linear_1", _) => Part::Unused("linear_1, which was never used"),
         ("patch_embedding", _) if name == "patch_embedding.cls_token" => {
             Part::Unused("class token, which takes no part")
