@@ -58,6 +58,32 @@ pub enum LabelError {
     },
 }
 
+impl LabelError {
+    /// What is wrong with a prediction that was checked on the grid of a label map, as an image's label map is on the
+    /// image's. A prediction that lies elsewhere was made elsewhere: the label map's header would move it.
+    pub fn of_prediction(&self) -> String {
+        match self {
+            LabelError::Shape { label, image } => format!(
+                "the prediction has {label:?} voxels and its label map {image:?}: resample the prediction on the label map's grid"
+            ),
+            LabelError::Place { what, distance } => format!(
+                "the prediction has the label map's number of voxels but not its {what}: corners lie up to {distance:.2} mm apart; reorient or resample the prediction on the label map's grid"
+            ),
+            LabelError::NotWhole { value, voxel } => format!(
+                "the prediction holds {value} at voxel {voxel:?}, which is no whole number: give a label map, not an image or a probability"
+            ),
+            LabelError::OutOfRange {
+                value,
+                voxel,
+                classes,
+            } => format!(
+                "the prediction holds label {value} at voxel {voxel:?}, but there are {classes} classes, 0 to {}: set the number of classes or map the prediction's labels",
+                classes.saturating_sub(1)
+            ),
+        }
+    }
+}
+
 /// The labels of `label`, after checking that it lies on the grid of `image` and that every voxel
 /// holds a whole number from 0 to `classes - 1`; at most 256 classes.
 ///

@@ -30,6 +30,7 @@ mod recipe;
 mod refusals;
 mod resume;
 mod robustness;
+mod scored_predictions;
 mod site;
 mod stage_two;
 mod steps;

@@ -9,7 +9,7 @@ use crate::report::scores::Evaluation;
 use crate::train::Control;
 use crate::transform::{Labelled, Prepared, check_labels};
 use crate::volume::{self, Volume};
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use indicatif::ProgressBar;
 use std::path::{Path, PathBuf};
 
@@ -123,9 +123,9 @@ impl Predictions<'_> {
         let label = volume::read(label)?;
         match self {
             Predictions::Folder(folder) => {
-                let found = volume::read(&prediction(folder, &case.image)?)?;
-                let found = check_labels(&label, &found, classes)
-                    .context("the prediction does not fit the label map")?;
+                let file = prediction(folder, &case.image)?;
+                let found = check_labels(&label, &volume::read(&file)?, classes)
+                    .map_err(|error| anyhow!("{}: {}", file.display(), error.of_prediction()))?;
                 let reference = check_labels(&label, &label, classes)?;
                 Ok(Pair::new(found, reference, &label))
             }

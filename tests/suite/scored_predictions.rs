@@ -1,0 +1,68 @@
+//! `evaluate --predictions`: what it says of the label maps that it compares.
+
+use crate::command::{Done, run, words};
+use hounsfield::volume::{Affine, Datatype, Volume, write};
+use std::path::Path;
+
+const SHAPE: [usize; 3] = [4, 5, 6];
+
+/// A label map of ones but for its first voxel.
+fn map(path: &Path, first: f32, affine: Affine) {
+    let mut data = vec![1.0; SHAPE.iter().product()];
+    data[0] = first;
+    let map = Volume::new(SHAPE, data, affine).unwrap();
+    write(path, &map, Datatype::F32).unwrap();
+}
+
+/// A folder with a reference and a prediction for `scan.nii`, which nobody needs.
+fn pair(reference: (f32, Affine), prediction: (f32, Affine)) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir(at("maps")).unwrap();
+    map(&at("label.nii"), reference.0, reference.1);
+    map(&at("maps/scan.nii"), prediction.0, prediction.1);
+    let case = serde_json::json!({ "image": "scan.nii", "label": "label.nii" });
+    let list = serde_json::json!({ "training": [case], "test": [case] });
+    std::fs::write(at("list.json"), list.to_string()).unwrap();
+    folder
+}
+
+fn evaluate(folder: &Path) -> Done {
+    let call = "evaluate --datalist list.json --predictions maps --classes 2 --json";
+    run(folder, &words(call, &[]))
+}
+
+#[test]
+fn a_bad_prediction_is_not_called_a_label_map() {
+    let plain = Affine::identity();
+    let mut turned = plain;
+    turned[(0, 0)] = -1.0;
+    for (prediction, parts) in [
+        ((7.0, plain), ["holds label 7", "the prediction's labels"]),
+        ((0.5, plain), ["holds 0.5", "whole number"]),
+        (
+            (0.0, turned),
+            ["orientation", "reorient or resample the prediction"],
+        ),
+    ] {
+        let folder = pair((0.0, plain), prediction);
+        let done = evaluate(folder.path());
+        assert_eq!(done.code, Some(1), "{}", done.told());
+        for part in parts.into_iter().chain(["maps/scan.nii: the prediction h"]) {
+            assert!(done.stderr.contains(part), "{part}{}", done.told());
+        }
+        for wrong in ["the label map ho", "header"] {
+            assert!(!done.stderr.contains(wrong), "{wrong}{}", done.told());
+        }
+    }
+}
+
+#[test]
+fn a_bad_label_map_is_not_called_a_prediction() {
+    let plain = Affine::identity();
+    let folder = pair((7.0, plain), (0.0, plain));
+    let done = evaluate(folder.path());
+    assert_eq!(done.code, Some(1), "{}", done.told());
+    let expected = "the label map holds label 7";
+    assert!(done.stderr.contains(expected), "{}", done.told());
+}
