@@ -137,6 +137,11 @@ pub enum TransferError {
     /// A tensor of integers where weights should be.
     #[error("tensor {0} holds no floating-point numbers: the file was quantised or edited")]
     NoFloats(String),
+    /// A running mean, variance or count of a norm.
+    #[error(
+        "tensor {0} is a running statistic of a norm: only networks with instance norm, which keeps none, are known"
+    )]
+    RunningStatistic(String),
     /// A file beyond what a format can hold.
     #[error("the weights cannot be written as {0}: they are larger than 4 GiB or a shape is wrong")]
     Unwritable(&'static str),

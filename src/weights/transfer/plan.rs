@@ -116,7 +116,7 @@ impl Used<'_, '_> {
     ///
     /// # Errors
     /// [`TransferError::Shape`], [`TransferError::Positions`], [`TransferError::Grid`],
-    /// [`TransferError::NotFinite`], [`TransferError::NoFloats`].
+    /// [`TransferError::NotFinite`], [`TransferError::NoFloats`], [`TransferError::RunningStatistic`].
     pub(super) fn fit(
         &self,
         name: &str,
@@ -207,6 +207,9 @@ impl Used<'_, '_> {
     /// The numbers, all finite.
     pub(super) fn values(&self) -> Result<Vec<f32>, TransferError> {
         let name = || self.tensor.name.clone();
+        if is_running_statistic(&self.tensor.name) {
+            return Err(TransferError::RunningStatistic(name()));
+        }
         if !self.tensor.element.is_float() {
             return Err(TransferError::NoFloats(name()));
         }
@@ -216,6 +219,13 @@ impl Used<'_, '_> {
             false => Err(TransferError::NotFinite(name())),
         }
     }
+}
+
+/// Whether PyTorch's norms that keep running statistics, such as batch norm, call one so.
+fn is_running_statistic(name: &str) -> bool {
+    ["num_batches_tracked", "running_mean", "running_var"]
+        .iter()
+        .any(|own| name.rsplit('.').next() == Some(*own))
 }
 
 /// A grid as people write it.
