@@ -27,7 +27,8 @@ pub(super) fn data_list(data: &DataConfig, labels: bool) -> anyhow::Result<Optio
         }
         return Ok(None);
     };
-    let mut list = listed(path, data.data_root.as_deref(), labels)?;
+    let list = listed(path, data.data_root.as_deref(), labels)?;
+    let mut list = list.for_training(&path.display().to_string())?;
     if let Some(limit) = data.limit.and_then(NonZeroUsize::new) {
         list.limit(limit);
     }

@@ -65,6 +65,12 @@ pub enum DatasetError {
         /// What is missing or has the wrong type, and what belongs there.
         problem: String,
     },
+    /// The split file has cases, but none to train on.
+    #[error("{name} has no cases to train on: add at least one item to its \"training\" list")]
+    NoTraining {
+        /// The split file.
+        name: String,
+    },
     /// One item of a list cannot be used.
     #[error("{name}: item {index} (counted from 0) of \"{list}\" {problem}")]
     BadItem {

@@ -28,7 +28,7 @@ pub struct Case {
 /// The cases of a data set by what they are used for, in the file's order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DataList {
-    /// Cases to train on; never empty after loading.
+    /// Cases to train on; may be empty where nothing is trained, see [`DataList::for_training`].
     pub training: Vec<Case>,
     /// Cases to choose a checkpoint on; may be empty.
     pub validation: Vec<Case>,
@@ -45,8 +45,8 @@ impl DataList {
     /// disk; `name` is the file's name for messages.
     ///
     /// # Errors
-    /// Not JSON (with line and column), no `training` list, an empty one, or an item without a usable
-    /// `image` or `label`.
+    /// Not JSON (with line and column), no case in any list, or an item without a usable `image` or
+    /// `label`.
     pub fn parse(text: &[u8], name: &str, root: &Path) -> Result<DataList, DatasetError> {
         let value = json(text, name)?;
         Self::of(&value, Description::of(&value, name)?, name, root)
@@ -80,7 +80,7 @@ impl DataList {
             classes: about.classes,
             modality: about.modality,
         };
-        if list.training.is_empty() {
+        if list.training.is_empty() && list.validation.is_empty() && list.test.is_empty() {
             let problem = match value.get("training") {
                 Some(Value::Array(_)) => "its \"training\" list is empty; add at least one item",
                 _ if value.get("channel_names").is_some() => {
@@ -96,6 +96,19 @@ impl DataList {
             });
         }
         Ok(list)
+    }
+
+    /// The list itself, where it has cases to train on; `name` is the file's name for messages.
+    ///
+    /// # Errors
+    /// [`DatasetError::NoTraining`] where it has cases for something else only.
+    pub fn for_training(self, name: &str) -> Result<DataList, DatasetError> {
+        match self.training.is_empty() {
+            true => Err(DatasetError::NoTraining {
+                name: name.to_owned(),
+            }),
+            false => Ok(self),
+        }
     }
 
     /// The text of a split file with these cases, which [`DataList::parse`] reads back. Paths are written as they are,
@@ -322,6 +335,21 @@ mod tests {
             assert!(message.contains(expected), "{text} gave: {message}");
             assert!(message.starts_with("split.json"), "{text} gave: {message}");
         }
+    }
+
+    #[test]
+    fn a_list_for_something_else_than_training_says_so_where_that_is_wanted() {
+        for list in ["test", "validation"] {
+            let text = format!(r#"{{"training": [], "{list}": ["a.nii"]}}"#);
+            let list = parse(&text).unwrap();
+            let error = list.for_training("split.json").unwrap_err().to_string();
+            assert!(
+                error.starts_with("split.json has no cases to train on"),
+                "{error}"
+            );
+        }
+        let list = parse(r#"{"training": ["a.nii"]}"#).unwrap();
+        assert_eq!(list.clone().for_training("split.json").unwrap(), list);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `evaluate --predictions`: what it says of the label maps that it compares.
 
-use crate::command::{Done, run, words};
+use crate::command::{Done, FAILED, SMALL_NETWORK, refused, run, words};
 use hounsfield::volume::{Affine, Datatype, Volume, write};
 use std::path::Path;
 
@@ -65,4 +65,17 @@ fn a_bad_label_map_is_not_called_a_prediction() {
     assert_eq!(done.code, Some(1), "{}", done.told());
     let expected = "the label map holds label 7";
     assert!(done.stderr.contains(expected), "{}", done.told());
+}
+
+#[test]
+fn a_list_of_test_cases_alone_can_be_scored_and_not_trained_on() {
+    let plain = Affine::identity();
+    let folder = pair((0.0, plain), (0.0, plain));
+    let case = serde_json::json!({ "image": "scan.nii", "label": "label.nii" });
+    let list = serde_json::json!({ "test": [case] });
+    std::fs::write(folder.path().join("list.json"), list.to_string()).unwrap();
+    let found = evaluate(folder.path()).succeeded().json();
+    assert_eq!(found["summary"]["foreground_dice"], 1.0);
+    let call = words(SMALL_NETWORK, &["--datalist", "list.json", "--out", "run"]);
+    refused(folder.path(), &call, FAILED, &["list.json", "to train on"]);
 }

@@ -128,7 +128,8 @@ pub(crate) fn list() -> Result<DataList, String> {
     let bytes = platform::read(&Path::new(RUN).join(LIST_FILE)).map_err(|_| {
         format!("its list of cases: drop the split file with the run, as {LIST_FILE}")
     })?;
-    settings::listed(&bytes, LIST_FILE)
+    let list = settings::listed(&bytes, LIST_FILE)?;
+    list.for_training(LIST_FILE).map_err(|e| e.to_string())
 }
 
 /// The cases of the run at hand: phantoms are made, others looked for by their names. Names of what is missing are
