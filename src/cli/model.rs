@@ -204,7 +204,7 @@ pub(super) fn model(path: &Path, given: &ModelSettings, device: &Device) -> anyh
     if given.classes.is_some() {
         config.decoder.classes = given.classes;
     }
-    config.validate()?;
+    config.validate_for_prediction()?;
     let file = weights_file(path, &[Finetuning::EXPORT])?;
     let options = TransferOptions {
         need: Need::All,

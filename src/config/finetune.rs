@@ -156,6 +156,17 @@ impl StageConfig for FinetuneConfig {
     }
 
     fn validate(&self) -> Result<(), SettingsError> {
+        self.validate_for_prediction()?;
+        Ok(self.augment.validate(self.crops.roi_size)?)
+    }
+}
+
+impl FinetuneConfig {
+    /// As [`StageConfig::validate`], for a network that is only asked: how crops would be varied does not matter.
+    ///
+    /// # Errors
+    /// The first other setting that cannot work, with its allowed range.
+    pub fn validate_for_prediction(&self) -> Result<(), SettingsError> {
         // A label is one byte.
         at_most([("classes", self.decoder.classes.unwrap_or(1), 256)])?;
         self.unetr().validate()?;
@@ -178,12 +189,9 @@ impl StageConfig for FinetuneConfig {
                 least: 2.0,
             });
         }
-        self.augment.validate(self.crops.roi_size)?;
         share("overlap", self.inference.overlap)
     }
-}
 
-impl FinetuneConfig {
     /// Whether mirrored windows mean anything to a network trained with these settings.
     ///
     /// # Errors
@@ -193,5 +201,22 @@ impl FinetuneConfig {
             true => Err(SettingsError::MirrorWithoutFlips),
             false => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crops_that_cannot_be_turned_are_refused_for_training_alone() {
+        let mut config = FinetuneConfig::default();
+        config.crops.roi_size = [48, 32, 64];
+        config.augment.rotate_probability = 0.1;
+        assert!(config.validate_for_prediction().is_ok());
+        let refused = config.validate();
+        assert!(matches!(refused, Err(SettingsError::Augment(_))));
+        config.inference.overlap = 1.0;
+        assert!(config.validate_for_prediction().is_err());
     }
 }

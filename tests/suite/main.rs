@@ -26,6 +26,7 @@ mod nifti_write;
 mod optimiser;
 mod page;
 mod precision;
+mod prediction_settings;
 mod recipe;
 mod refusals;
 mod resume;

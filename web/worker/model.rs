@@ -48,7 +48,9 @@ pub(crate) fn after(pretraining: PretrainConfig) -> Result<FinetuneConfig, Strin
         config.decoder.feature_size = decoder.feature_size;
     }
     config.crops = config.crops.with_input_of(&sampling);
-    config.validate().map_err(|e| e.to_string())?;
+    config
+        .validate_for_prediction()
+        .map_err(|e| e.to_string())?;
     Ok(config)
 }
 
@@ -83,7 +85,10 @@ fn take(
     config: &FinetuneConfig,
     options: &TransferOptions,
 ) -> Result<Taken, String> {
-    config.validate().map_err(|e| e.to_string())?;
+    // Training checks the rest of its own settings.
+    config
+        .validate_for_prediction()
+        .map_err(|e| e.to_string())?;
     let empty =
         Segmenter::zeros(&config.segmenter(), &Device::flex()).map_err(|e| e.to_string())?;
     Ok(transfer(file, &weights::describe(&empty), options))
