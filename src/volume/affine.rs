@@ -149,6 +149,21 @@ pub(super) fn voxel(affine: &Affine) -> f64 {
     linear.determinant().abs()
 }
 
+/// Largest cosine between two axes at right angles. What headers round is far below; a gantry tilted by a tenth of a
+/// degree is above.
+const ASKEW: f64 = 1e-3;
+
+/// Whether the axes are at right angles to each other.
+pub(super) fn at_right_angles(affine: &Affine) -> bool {
+    [(0, 1), (0, 2), (1, 2)].into_iter().all(|(one, other)| {
+        let (one, other) = (
+            affine.fixed_view::<3, 1>(0, one),
+            affine.fixed_view::<3, 1>(0, other),
+        );
+        one.dot(&other).abs() <= ASKEW * one.norm() * other.norm()
+    })
+}
+
 /// Refuses affines that no resampling could invert.
 pub(super) fn check(affine: &Affine) -> Result<(), &'static str> {
     if !affine.iter().all(|value| value.is_finite()) {

@@ -108,6 +108,11 @@ impl Volume {
     pub fn voxel_ml(&self) -> f64 {
         affine::voxel(&self.affine) / 1000.0
     }
+
+    /// Whether the axes are at right angles to each other: not where a gantry was tilted.
+    pub fn at_right_angles(&self) -> bool {
+        affine::at_right_angles(&self.affine)
+    }
 }
 
 #[cfg(test)]
@@ -145,5 +150,23 @@ mod tests {
         let volume = Volume::new([0, 0, 0], Vec::new(), affine).unwrap();
         assert_eq!(volume.spacing(), [1.0, 1.0, 5.0]);
         assert!((volume.voxel_ml() - 0.004).abs() < 1e-15);
+    }
+
+    #[test]
+    fn axes_are_at_right_angles_unless_one_leans() {
+        let right = |affine| {
+            let volume = Volume::new([0, 0, 0], Vec::new(), affine).unwrap();
+            volume.at_right_angles()
+        };
+        // Turned about the third axis, which points down, with other voxel sizes and what a header rounds.
+        let turned = Affine::new(
+            1.2, -0.8, 1e-6, 9.0, 1.6, 0.6, 0.0, 9.0, 0.0, 0.0, -5.0, 9.0, 0.0, 0.0, 0.0, 1.0,
+        );
+        assert!(right(Affine::identity()) && right(turned));
+        for (row, column) in [(0, 1), (0, 2), (1, 2), (2, 0)] {
+            let mut leaning = Affine::identity();
+            leaning[(row, column)] = 0.01;
+            assert!(!right(leaning), "{row} {column}");
+        }
     }
 }

@@ -79,3 +79,38 @@ fn a_list_of_test_cases_alone_can_be_scored_and_not_trained_on() {
     let call = words(SMALL_NETWORK, &["--datalist", "list.json", "--out", "run"]);
     refused(folder.path(), &call, FAILED, &["list.json", "to train on"]);
 }
+
+#[test]
+fn axes_that_lean_are_told_once_with_the_first_case() {
+    let mut leaning = Affine::identity();
+    leaning[(1, 2)] = 0.25;
+    let folder = pair((0.0, leaning), (0.0, leaning));
+    let at = |name: &str| folder.path().join(name);
+    let plain = Affine::identity();
+    for (name, affine) in [("first", plain), ("third", leaning)] {
+        map(&at(&format!("{name}_label.nii")), 0.0, affine);
+        map(&at(&format!("maps/{name}.nii")), 0.0, affine);
+    }
+    let case = |image: &str, label: &str| serde_json::json!({ "image": image, "label": label });
+    let first = case("first.nii", "first_label.nii");
+    let list = |cases: &[serde_json::Value]| {
+        let list = serde_json::json!({ "test": cases });
+        std::fs::write(at("list.json"), list.to_string()).unwrap();
+    };
+    list(&[
+        first.clone(),
+        case("scan.nii", "label.nii"),
+        case("third.nii", "third_label.nii"),
+    ]);
+    let done = evaluate(folder.path()).succeeded();
+    assert_eq!(
+        done.stderr.matches("right angles").count(),
+        1,
+        "{}",
+        done.told()
+    );
+    assert!(done.stderr.contains("axes of scan"), "{}", done.told());
+    list(&[first]);
+    let done = evaluate(folder.path()).succeeded();
+    assert!(!done.stderr.contains("right angles"), "{}", done.told());
+}

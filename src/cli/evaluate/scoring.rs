@@ -20,6 +20,7 @@ struct Pair {
     shape: [usize; 3],
     spacing: [f64; 3],
     voxel_ml: f64,
+    at_right_angles: bool,
 }
 
 impl Pair {
@@ -31,7 +32,19 @@ impl Pair {
             shape: on.shape(),
             spacing: on.spacing(),
             voxel_ml: on.voxel_ml(),
+            at_right_angles: on.at_right_angles(),
         }
+    }
+
+    fn score(
+        &self,
+        name: &str,
+        classes: usize,
+        surfaces: SurfaceOptions,
+    ) -> anyhow::Result<CaseScore> {
+        let grid = LabelPair::new(&self.prediction, &self.reference, self.shape, self.spacing)?;
+        let grid = grid.with_voxel_ml(self.voxel_ml);
+        Ok(score(name, &grid, classes, Some(surfaces))?)
     }
 }
 
@@ -78,11 +91,22 @@ pub(super) fn scored(
 ) -> anyhow::Result<Vec<CaseScore>> {
     let bar = ProgressBar::new(cases.len() as u64).with_message("scoring");
     let mut scores = Vec::new();
+    let mut leaning = false;
     for (case, name) in cases.iter().zip(case_names(cases)) {
         if control.stopped() {
             break;
         }
-        match source.score(case, &name, classes, surfaces, control) {
+        let found = source.pair(case, classes, control).and_then(|pair| {
+            if !pair.at_right_angles && !leaning {
+                leaning = true;
+                log::warn!(
+                    "the axes of {name}'s label map are not at right angles, as where a gantry was tilted: HD95 and \
+                     surface Dice are off there, and on any other such case"
+                );
+            }
+            pair.score(&name, classes, surfaces)
+        });
+        match found {
             Ok(found) => scores.push(found),
             Err(_) if control.stopped() => break,
             Err(error) => {
@@ -104,20 +128,6 @@ pub(in crate::cli) enum Predictions<'a> {
 }
 
 impl Predictions<'_> {
-    fn score(
-        &self,
-        case: &Case,
-        name: &str,
-        classes: usize,
-        surfaces: SurfaceOptions,
-        control: &Control,
-    ) -> anyhow::Result<CaseScore> {
-        let pair = self.pair(case, classes, control)?;
-        let grid = LabelPair::new(&pair.prediction, &pair.reference, pair.shape, pair.spacing)?;
-        let grid = grid.with_voxel_ml(pair.voxel_ml);
-        Ok(score(name, &grid, classes, Some(surfaces))?)
-    }
-
     fn pair(&self, case: &Case, classes: usize, control: &Control) -> anyhow::Result<Pair> {
         let label = case.label.as_deref().context("the case has no label map")?;
         let label = volume::read(label)?;
