@@ -16,7 +16,8 @@ classes occur. Per scan, on the CPU:
 
 Exit code 1 if fewer than 99.9 % of the voxels agree, if a score of the same map differs by more than 1e-4 (Dice, or mm),
 or one of each side's own map by more than 1e-4 of its value: at HD95 of hundreds of mm, as random weights give, the few
-voxels that differ move it by more than 1e-4 mm. Needs the environment that compare_with_monai.py describes.
+voxels that differ move it by more than 1e-4 mm. Needs the environment that compare_with_monai.py describes, and scipy
+in it, which MONAI's HD95 asks for.
 """
 
 import argparse

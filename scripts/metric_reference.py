@@ -9,7 +9,7 @@ below 1. A voxel belongs to the class where the sum over axes of floor(10000 d^2
 floor(noise u("name.reference" or "name.prediction")[voxel]), is below 10000; later classes cover earlier ones.
 
 Usage: metric_reference.py [OUTPUT]
-Needs: numpy 1.26.4, torch 2.6, monai 1.5.2
+Needs: numpy 1.26.4, scipy, torch 2.6, monai 1.5.2
 """
 
 import json
