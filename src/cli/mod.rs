@@ -12,6 +12,7 @@ mod inputs;
 mod loaded;
 mod model;
 mod output;
+mod pace;
 mod phantom;
 mod predict;
 mod pretrain;

@@ -82,6 +82,12 @@ pub(super) fn bytes(count: u64) -> String {
     }
 }
 
+/// A number of things as people say it: `1 volume`, `2 volumes`.
+pub(super) fn count(number: usize, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{plural}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,5 +127,10 @@ mod tests {
         assert_eq!(duration(200.0), "3 min 20 s");
         assert_eq!(duration(8100.0), "2 h 15 min");
         assert_eq!(duration(f64::NAN), "0 s");
+    }
+    #[test]
+    fn one_thing_is_no_more_than_one() {
+        let told = [0, 1, 2].map(|number| count(number, "case"));
+        assert_eq!(told, ["0 cases", "1 case", "2 cases"]);
     }
 }

@@ -1,6 +1,7 @@
 //! What a person sees while a run goes: a bar in a terminal, plain lines elsewhere.
 
-use crate::cli::output::{duration, say};
+use crate::cli::output::{count, duration, say};
+use crate::cli::pace::{Estimate, Pace};
 use crate::platform::Instant;
 use crate::train::{Event, Observer, StepLosses, TrainError};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -8,6 +9,8 @@ use std::io::IsTerminal;
 
 /// Seconds between plain lines.
 const LINE_INTERVAL: f64 = 10.0;
+/// Seconds of a validation that is worth a line when it begins.
+const LONG: f64 = 5.0;
 
 /// Shows a run on standard error.
 #[derive(Debug)]
@@ -15,8 +18,9 @@ pub(super) struct Progress {
     /// None where standard error is no terminal.
     bar: Option<ProgressBar>,
     total: u64,
-    started_step: u64,
-    started: Instant,
+    pace: Pace,
+    /// When the steps or the validation at hand began.
+    since: Instant,
     line_at: Option<Instant>,
     epochs: u64,
     crops_per_second: f64,
@@ -33,10 +37,11 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// Seconds left of the whole job, from those of this run that are left and those it takes in all.
-    fn left(&self, left: f64, whole: f64) -> Option<f64> {
+    /// Seconds left of the whole job, and whether scoring is in it, which no run of training tells the time of.
+    fn left(&self, run: &Estimate) -> Option<(f64, bool)> {
         let (runs, each) = self.following?;
-        Some(left + runs as f64 * each.unwrap_or(whole))
+        let left = run.left + runs as f64 * each.unwrap_or(run.whole);
+        Some((left, each.is_some()))
     }
 }
 
@@ -54,8 +59,8 @@ impl Progress {
             job: None,
             bar: std::io::stderr().is_terminal().then(|| ProgressBar::new(0)),
             total: 0,
-            started_step: 0,
-            started: Instant::now(),
+            pace: Pace::default(),
+            since: Instant::now(),
             line_at: None,
             epochs: 0,
             crops_per_second: 0.0,
@@ -80,7 +85,7 @@ impl Progress {
         let losses: Vec<String> = last
             .losses
             .iter()
-            .map(|(name, value)| format!("{} {value:.4}", spoken(name)))
+            .map(|(name, value)| format!("{} {value:.4}", loss(name)))
             .collect();
         let text = format!(
             "epoch {}/{}, {}, {:.1} crops/s",
@@ -89,21 +94,14 @@ impl Progress {
             losses.join(", "),
             self.crops_per_second
         );
-        let done = last.step.saturating_sub(self.started_step).max(1);
-        let each = self.started.elapsed().as_secs_f64() / done as f64;
-        let left = self.total.saturating_sub(last.step) as f64 * each;
-        let mut left_text = format!("{} left", duration(left));
-        let mut label = String::new();
-        if let Some(job) = &self.job {
-            if let Some(all) = job.left(left, self.total as f64 * each) {
-                left_text = format!("{left_text}, {} of the whole experiment", duration(all));
-            }
-            label = format!("{}, ", job.label);
-        }
+        self.pace
+            .stepped(last.step, self.since.elapsed().as_secs_f64());
+        self.since = Instant::now();
+        let (label, left) = (self.label(), left(&self.pace.estimate(), self.job.as_ref()));
         match &self.bar {
             Some(bar) => {
                 bar.set_position(last.step);
-                bar.set_message(format!("{label}{text}, {left_text}"));
+                bar.set_message(format!("{label}{text}, {left}"));
             }
             None => {
                 let due = self
@@ -112,12 +110,59 @@ impl Progress {
                 if due || last.step == self.total {
                     self.line_at = Some(Instant::now());
                     say(&format!(
-                        "{label}step {}/{}: {text}, {left_text}",
+                        "{label}step {}/{}: {text}, {left}",
                         last.step, self.total,
                     ));
                 }
             }
         }
+    }
+
+    /// What stands before what is said of a run that is part of a longer job.
+    fn label(&self) -> String {
+        let job = self.job.as_ref();
+        job.map_or_else(String::new, |job| format!("{}, ", job.label))
+    }
+
+    fn validating(&mut self, volumes: usize) {
+        self.since = Instant::now();
+        let text = format!("{}validating, {}", self.label(), count(volumes, "volume"));
+        match &self.bar {
+            Some(bar) => {
+                let left = left(&self.pace.estimate(), self.job.as_ref());
+                bar.set_message(format!("{text}, {left}"));
+            }
+            // Where it takes no time, the line of its end is enough.
+            None if self.pace.validation().is_none_or(|seconds| seconds >= LONG) => say(&text),
+            None => {}
+        }
+    }
+}
+
+/// How much time is left of a run and of the job that it is part of, and what that leaves out.
+fn left(run: &Estimate, job: Option<&Job>) -> String {
+    let mut text = format!("{} left", duration(run.left));
+    let mut without = Vec::new();
+    if !run.with_validation {
+        without.push("validation");
+    }
+    if let Some((all, with_scoring)) = job.and_then(|job| job.left(run)) {
+        text = format!("{text}, {} of the whole experiment", duration(all));
+        if !with_scoring {
+            without.push("scoring");
+        }
+    }
+    match without.is_empty() {
+        true => text,
+        false => format!("{text} (without {})", without.join(" and ")),
+    }
+}
+
+/// The name of a loss as people say it: that of Dice is what is missing to a Dice of 1.
+fn loss(name: &str) -> &str {
+    match name {
+        "dice" => "Dice loss",
+        other => spoken(other),
     }
 }
 
@@ -138,12 +183,13 @@ impl Observer for Progress {
                 step,
                 total_steps,
                 steps_per_epoch,
+                validations,
                 parameters,
             } => {
                 self.total = *total_steps;
-                self.started_step = *step;
+                self.pace = Pace::new(*step, *total_steps, *validations);
                 self.epochs = total_steps.div_ceil(*steps_per_epoch);
-                self.started = Instant::now();
+                self.since = Instant::now();
                 let millions = *parameters as f64 / 1e6;
                 let plural = if self.epochs == 1 { "" } else { "s" };
                 self.say(&format!(
@@ -169,12 +215,15 @@ impl Observer for Progress {
                 self.crops_per_second = *crops_per_second;
                 self.steps(losses);
             }
+            Event::Validating { volumes, .. } => self.validating(*volumes),
             Event::Validated {
                 step,
                 epoch,
                 found,
                 best,
             } => {
+                self.pace.validated(self.since.elapsed().as_secs_f64());
+                self.since = Instant::now();
                 let mark = if *best { ", the best so far" } else { "" };
                 let name = found.values.first().map_or("score", |(name, _)| name);
                 let name = spoken(name.trim_start_matches("val/"));
@@ -192,5 +241,40 @@ impl Observer for Progress {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_time_left_leaves_out_is_said() {
+        let run = |with_validation| Estimate {
+            left: 20.0,
+            whole: 60.0,
+            with_validation,
+        };
+        assert_eq!(left(&run(true), None), "20 s left");
+        assert_eq!(left(&run(false), None), "20 s left (without validation)");
+        let job = |each| Job {
+            label: "run 1 of 3".to_owned(),
+            following: Some((2, each)),
+        };
+        assert_eq!(
+            left(&run(false), Some(&job(None))),
+            "20 s left, 2 min 20 s of the whole experiment (without validation and scoring)"
+        );
+        assert_eq!(
+            left(&run(true), Some(&job(Some(100.0)))),
+            "20 s left, 3 min 40 s of the whole experiment"
+        );
+    }
+
+    #[test]
+    fn a_loss_is_not_called_by_the_name_of_a_score() {
+        let names = ["total", "dice", "cross_entropy", "l1"].map(loss);
+        assert_eq!(names, ["total", "Dice loss", "cross-entropy", "L1"]);
+        assert_eq!(spoken("dice"), "Dice");
     }
 }

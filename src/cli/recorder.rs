@@ -131,7 +131,7 @@ impl Recorder {
                 self.picture(*step, &found.picture)?;
                 self.curves()?;
             }
-            Event::Saved { .. } => {}
+            Event::Validating { .. } | Event::Saved { .. } => {}
             Event::Ended { .. } => self.curves()?,
         }
         Ok(())

@@ -99,6 +99,11 @@ impl Batches {
         })
     }
 
+    /// Volumes of an epoch.
+    pub fn volumes(&self) -> usize {
+        self.source.len()
+    }
+
     /// Steps of an epoch, the short last one included.
     pub fn steps_per_epoch(&self) -> u64 {
         self.steps_per_epoch

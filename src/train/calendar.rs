@@ -43,6 +43,23 @@ impl Calendar {
         let epoch = self.epoch_of(step);
         step.is_multiple_of(self.per_epoch) && epoch.is_multiple_of(self.validation_interval)
     }
+
+    /// How many validations are due after more steps than these.
+    pub(super) fn validations_after(&self, step: u64) -> u64 {
+        if step >= self.total {
+            return 0;
+        }
+        // The last step is always validated: those before it are counted, and then it.
+        self.regular_until(self.total - 1) - self.regular_until(step) + 1
+    }
+
+    /// Validations that do not wait for the end, in so many steps.
+    fn regular_until(&self, step: u64) -> u64 {
+        match self.validation_steps {
+            0 => (step / self.per_epoch).div_ceil(self.validation_interval),
+            steps => step / steps,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -92,6 +109,33 @@ mod tests {
     #[test]
     fn a_number_of_steps_goes_before_epochs() {
         assert_eq!(validations(4, 1, 12, 3), [4, 8, 12]);
+    }
+
+    #[test]
+    fn those_to_come_are_counted_without_going_through_the_steps() {
+        for (steps, interval, total, per_epoch) in [
+            (0, 1, 9, 3),
+            (0, 2, 12, 3),
+            (0, 3, 20, 3),
+            (0, 100, 9, 3),
+            (4, 1, 12, 3),
+            (4, 1, 6, 3),
+            (100, 1, 9, 3),
+            (1, 1, 0, 3),
+        ] {
+            let run = RunConfig {
+                validation_steps: steps,
+                validation_interval: interval,
+                ..RunConfig::default()
+            };
+            let calendar = Calendar::new(&run, total, per_epoch);
+            let all = validations(steps, interval, total, per_epoch);
+            for step in 0..=total {
+                let expected = all.iter().filter(|at| **at > step).count() as u64;
+                let found = calendar.validations_after(step);
+                assert_eq!(found, expected, "{all:?} after {step}");
+            }
+        }
     }
 
     #[test]

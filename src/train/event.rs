@@ -33,6 +33,8 @@ pub enum Event<'a> {
         total_steps: u64,
         /// Steps of one epoch.
         steps_per_epoch: u64,
+        /// Validations to come.
+        validations: u64,
         /// Trainable numbers.
         parameters: usize,
     },
@@ -42,6 +44,13 @@ pub enum Event<'a> {
         losses: &'a [StepLosses],
         /// Crops trained on a second, since the last reading.
         crops_per_second: f64,
+    },
+    /// A validation begins, which may take longer than many steps.
+    Validating {
+        /// Steps done.
+        step: u64,
+        /// Volumes it goes through.
+        volumes: usize,
     },
     /// A validation ended.
     Validated {

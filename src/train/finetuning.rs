@@ -104,6 +104,10 @@ impl Task for Finetuning {
         self.training.steps_per_epoch()
     }
 
+    fn validation_volumes(&self) -> usize {
+        self.validation.len()
+    }
+
     fn batches(&self) -> BatchMaker<LabelledBatch> {
         let batches = self.training.clone();
         Box::new(move |step| batches.at(step))

@@ -112,6 +112,10 @@ impl Task for Pretraining {
         self.training.steps_per_epoch()
     }
 
+    fn validation_volumes(&self) -> usize {
+        self.validation.volumes()
+    }
+
     fn batches(&self) -> BatchMaker<TrainingBatch> {
         let batches = self.training.clone();
         Box::new(move |step| batches.at(step))

@@ -59,6 +59,7 @@ pub async fn train<T: Task>(
         step: runner.progress.step,
         total_steps: runner.calendar.total,
         steps_per_epoch: runner.calendar.per_epoch,
+        validations: runner.validations_left(),
         parameters,
     })?;
     runner.train(observer).await?;
@@ -149,6 +150,13 @@ impl<T: Task> Runner<T> {
             .ok_or(TrainError::Internal("an update was cut off"))
     }
 
+    /// Validations to come, with one that the last step is owed.
+    fn validations_left(&self) -> u64 {
+        let step = self.progress.step;
+        let owed = self.calendar.validates_after(step) && self.progress.validated != step;
+        self.calendar.validations_after(step) + u64::from(owed)
+    }
+
     async fn train(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
         // A run stopped between an epoch's last step and its validation makes up for it.
         self.validate_if_due(observer).await?;
@@ -224,6 +232,8 @@ impl<T: Task> Runner<T> {
         if !self.calendar.validates_after(step) || self.progress.validated == step {
             return Ok(());
         }
+        let volumes = self.task.validation_volumes();
+        observer.event(&Event::Validating { step, volumes })?;
         let epoch = self.calendar.epoch_of(step);
         let network = self.state()?.evaluated();
         let found = self

@@ -56,6 +56,9 @@ pub trait Task {
     /// Steps in which every training volume is seen once.
     fn steps_per_epoch(&self) -> u64;
 
+    /// Volumes that a validation goes through.
+    fn validation_volumes(&self) -> usize;
+
     /// Makes batches.
     fn batches(&self) -> BatchMaker<Self::Batch>;
 

@@ -36,6 +36,7 @@ mod site;
 mod stage_two;
 mod steps;
 mod support;
+mod telling;
 mod transform_vectors;
 mod unetr;
 mod unused_tensors;

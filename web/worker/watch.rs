@@ -75,6 +75,7 @@ impl Watch {
                 total_steps,
                 steps_per_epoch,
                 parameters,
+                ..
             } => {
                 self.total_steps = *total_steps;
                 let told = Told::Started {
@@ -102,6 +103,8 @@ impl Watch {
                 }
                 tell(&Told::Steps { steps }, Vec::new());
             }
+            // The page sees a training by its curves.
+            Event::Validating { .. } => {}
             Event::Validated {
                 step,
                 epoch,

@@ -51,6 +51,10 @@ impl<const FINETUNING: bool> Task for Given<FINETUNING> {
         1
     }
 
+    fn validation_volumes(&self) -> usize {
+        3
+    }
+
     fn batches(&self) -> BatchMaker<f32> {
         Box::new(|step| Ok(GRADIENTS[step as usize]))
     }
@@ -260,4 +264,46 @@ fn the_weights_of_the_first_largest_dice_or_smallest_error_are_kept() {
     let scores = [0.5, 0.875, 0.125, 0.875, 0.125];
     assert_eq!(kept::<true>(scores), [2, 2]);
     assert_eq!(kept::<false>(scores), [3, 3]);
+}
+
+/// The events of validations, in order, and how many were said to come.
+#[derive(Debug, Default)]
+struct Validations {
+    to_come: u64,
+    events: Vec<(&'static str, u64)>,
+}
+
+impl Observer for Validations {
+    fn event(&mut self, event: &Event<'_>) -> Result<(), TrainError> {
+        match event {
+            Event::Started { validations, .. } => self.to_come = *validations,
+            Event::Validating { step, volumes } => {
+                assert_eq!(*volumes, 3);
+                self.events.push(("begins", *step));
+            }
+            Event::Validated { step, .. } => self.events.push(("ended", *step)),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn every_validation_is_announced_and_all_are_counted_before() {
+    let mut config = config();
+    config.run.validation_steps = 2;
+    let run = Run {
+        task: Given::<true> {
+            config,
+            scores: Vec::new(),
+        },
+        device: Device::flex(),
+        folder: None,
+        resume: None,
+    };
+    let mut seen = Validations::default();
+    pollster::block_on(train(run, &mut seen, &Control::default())).unwrap();
+    assert_eq!(seen.to_come, 3);
+    let expected = [2, 4, 5].map(|step| [("begins", step), ("ended", step)]);
+    assert_eq!(seen.events, expected.concat());
 }
