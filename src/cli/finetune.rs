@@ -1,6 +1,7 @@
 //! `finetune`: a new run, or one that goes on.
 
 use crate::cli::args::RunArgs;
+use crate::cli::classes::named_classes;
 use crate::cli::data::{data_list, labelled_sources, settle_intensity};
 use crate::cli::model::starting_weights;
 use crate::cli::output::say;
@@ -107,10 +108,12 @@ impl Training for Finetune {
             write_json(&folder.join(LOADED_FILE), &loaded)?;
             start = values;
         }
+        let classes = named_classes(list.as_ref().map(|list| &list.classes[..]), &config);
         let sources = labelled_sources(&config, list, folder, control)?;
         Ok(Prepared {
             training_volumes: sources.training.len(),
             validation_volumes: sources.validation.len(),
+            classes,
             task: Finetuning::new(config, sources.training, sources.validation, start)?,
         })
     }

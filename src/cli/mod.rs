@@ -2,6 +2,7 @@
 
 mod args;
 mod bench;
+mod classes;
 mod convert;
 mod data;
 mod doctor;

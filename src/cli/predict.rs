@@ -6,12 +6,14 @@ mod probabilities;
 mod targets;
 
 use crate::cli::args::{DeviceArgs, ModelSettings};
+use crate::cli::classes::classes_of;
 use crate::cli::model::{Predictor, model};
 use crate::cli::output::{duration, one_line, print, say};
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::suits::warn_of_scan;
 use crate::cli::training::ready_device;
 use crate::cli::windows::{Grid, WindowArgs};
+use crate::dataset::{case_name, class_names};
 use crate::infer::{Connectivity, InferError, Probabilities, keep_largest_components};
 use crate::metric::volumes_ml;
 use crate::nn::Precision;
@@ -61,7 +63,7 @@ pub(super) struct PredictArgs {
     picture: Option<PathBuf>,
     #[command(flatten)]
     device: DeviceArgs,
-    /// Print volumes in mL and times as JSON
+    /// Print volumes in mL, times and what failed as JSON
     #[arg(long)]
     json: bool,
 }
@@ -71,6 +73,7 @@ struct Report {
     device: String,
     weights: PathBuf,
     cases: Vec<CaseReport>,
+    failed: Vec<Failure>,
 }
 
 /// One image.
@@ -82,6 +85,23 @@ struct CaseReport {
     seconds: f64,
     /// Volume of each label in mL, the background first.
     volumes_ml: Vec<f64>,
+    /// The same by name, without the background.
+    structures: Vec<Structure>,
+}
+
+/// What was found of a class.
+#[derive(Serialize)]
+struct Structure {
+    label: usize,
+    name: String,
+    ml: f64,
+}
+
+/// An image that could not be segmented.
+#[derive(Serialize)]
+struct Failure {
+    input: PathBuf,
+    error: String,
 }
 
 pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
@@ -106,20 +126,28 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         windows,
         device: selected.device,
     };
-    let Some((cases, failed)) = all(args, &predictor, &jobs, &control)? else {
+    let config = &predictor.model.config;
+    let names = match args.model.preset.is_none() && args.model.config.is_none() {
+        true => classes_of(&args.weights, config),
+        // Whose settings are given has no names.
+        false => class_names(&[], config.unetr().classes),
+    };
+    let Some((cases, failed)) = all(args, &predictor, &names, &jobs, &control)? else {
         return Ok(ExitCode::from(INTERRUPTED));
     };
     let report = Report {
         device: selected.description,
         weights: args.weights.clone(),
         cases,
+        failed,
     };
     if args.json {
         print(&serde_json::to_string_pretty(&report)?)?;
     }
-    if failed > 0 {
+    if !report.failed.is_empty() {
         say(&format!(
-            "{failed} images could not be segmented, {} could",
+            "{} images could not be segmented, {} could",
+            report.failed.len(),
             report.cases.len()
         ));
         return Ok(ExitCode::FAILURE);
@@ -127,17 +155,24 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Predicts all images; gives what came of them and how many failed, or none when stopped.
+/// Predicts all images; gives what came of them and which failed, or none when stopped. `names` are those of the classes.
 fn all(
     args: &PredictArgs,
     predictor: &Predictor,
+    names: &[String],
     jobs: &[(PathBuf, PathBuf)],
     control: &Control,
-) -> anyhow::Result<Option<(Vec<CaseReport>, usize)>> {
+) -> anyhow::Result<Option<(Vec<CaseReport>, Vec<Failure>)>> {
     let mut cases = Vec::new();
-    let mut failed = 0;
+    let mut failed = Vec::new();
     for (input, output) in jobs {
-        match one(args, predictor, input, output, control) {
+        match one(
+            args,
+            predictor,
+            names,
+            (input.as_path(), output.as_path()),
+            control,
+        ) {
             Ok(report) => cases.push(report),
             Err(error) if matches!(error.downcast_ref(), Some(InferError::Stopped)) => {
                 say(&format!(
@@ -151,9 +186,10 @@ fn all(
             }
             // The others are not to blame.
             Err(error) => {
-                failed += 1;
-                let error = error.context(input.display().to_string());
-                say(&format!("error: {}", one_line(&error)));
+                let error = one_line(&error.context(input.display().to_string()));
+                say(&format!("error: {error}"));
+                let input = input.clone();
+                failed.push(Failure { input, error });
             }
         }
     }
@@ -164,8 +200,8 @@ fn all(
 fn one(
     args: &PredictArgs,
     predictor: &Predictor,
-    input: &Path,
-    output: &Path,
+    names: &[String],
+    (input, output): (&Path, &Path),
     control: &Control,
 ) -> anyhow::Result<CaseReport> {
     let started = Instant::now();
@@ -195,9 +231,20 @@ fn one(
         write_probabilities(folder, output, kept, &prepared, &grid)?;
     }
     let volumes_ml = volumes_ml(&labels, classes, grid.voxel_ml)?;
+    // In cubic millimetres: a voxel's volume is no round number.
+    let volumes_ml: Vec<f64> =
+        (volumes_ml.iter().map(|ml| (ml * 1000.0).round() / 1000.0)).collect();
+    let found = names.iter().zip(&volumes_ml).enumerate().skip(1);
+    let structures = found.map(|(label, (name, ml))| Structure {
+        label,
+        name: name.clone(),
+        ml: *ml,
+    });
+    let structures = structures.collect();
     if let Some(picture) = &args.picture {
         let image = shown.unwrap_or_else(|| prepared.image.data().to_vec());
-        draw(picture, &grid, image, labels)?;
+        let name = input.to_string_lossy();
+        draw(picture, &grid, (image, labels), (case_name(&name), names))?;
     }
     let seconds = started.elapsed().as_secs_f64();
     say(&format!(
@@ -212,6 +259,7 @@ fn one(
         windows,
         seconds,
         volumes_ml,
+        structures,
     })
 }
 

@@ -74,6 +74,7 @@ impl Training for Pretrain {
         Ok(Prepared {
             training_volumes: sources.training.len(),
             validation_volumes: sources.validation.len(),
+            classes: Vec::new(),
             task: Pretraining::new(config, sources.training, sources.validation)?,
         })
     }

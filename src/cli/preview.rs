@@ -79,7 +79,7 @@ pub(super) fn run(args: &PreviewArgs, flags: &ArgMatches) -> anyhow::Result<Exit
         view2: drawn.view2,
         reconstruction: Vec::new(),
     };
-    let image = labelled_picture(&picture)?;
+    let image = labelled_picture(&picture, &[])?;
     platform::write_atomic(&args.out, &image.encode_png()?)?;
     let [a, b, c] = prepared.shape();
     say(&format!(

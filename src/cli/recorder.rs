@@ -37,6 +37,8 @@ pub(super) struct Recorder {
     events: EventWriter,
     steps_per_epoch: u64,
     stage: StageReport,
+    /// Names of the classes by label, as far as known.
+    classes: Vec<String>,
     /// Whether it was said that a picture cannot be drawn.
     undrawn: bool,
 }
@@ -47,6 +49,7 @@ impl Recorder {
         folder: &Path,
         resumed: Option<&Progress>,
         stage: StageReport,
+        classes: Vec<String>,
     ) -> Result<Self, ReportError> {
         let file = folder.join(METRICS_FILE);
         let (metrics, events) = match resumed {
@@ -62,6 +65,7 @@ impl Recorder {
             events,
             steps_per_epoch: 1,
             stage,
+            classes,
             undrawn: false,
         })
     }
@@ -90,7 +94,7 @@ impl Recorder {
     /// Shows a case. One that cannot be drawn, such as a volume of very many voxels, is said once and ends no run.
     fn picture(&mut self, step: u64, picture: &Picture) -> Result<(), ReportError> {
         let name = self.stage.picture;
-        let image = match labelled_picture(picture) {
+        let image = match labelled_picture(picture, &self.classes) {
             Ok(image) => image,
             Err(error) => {
                 if !self.undrawn {
@@ -171,13 +175,14 @@ mod tests {
             picture: "prediction",
             panels: |_| Vec::new(),
         };
-        let mut recorder = Recorder::open(folder.path(), None, stage).unwrap();
+        let mut recorder = Recorder::open(folder.path(), None, stage, Vec::new()).unwrap();
         // A slice of one voxel by two million: more pixels than a picture may have with the names beside it.
         let voxels = 2_000_000;
         let found = Validation {
             score: 0.5,
             values: vec![("val/dice".to_owned(), 0.5)],
             picture: Picture::Segmentation {
+                name: String::new(),
                 shape: [1, voxels, 1],
                 affine: Affine::identity(),
                 image: vec![0.5; voxels],
@@ -185,7 +190,7 @@ mod tests {
                 prediction: vec![0; voxels],
             },
         };
-        assert!(labelled_picture(&found.picture).is_err());
+        assert!(labelled_picture(&found.picture, &[]).is_err());
         for step in 1..3 {
             let event = Event::Validated {
                 step,

@@ -257,6 +257,13 @@ pub(super) fn differences<C: Serialize>(old: &C, new: &C) -> anyhow::Result<Vec<
         .collect())
 }
 
+/// Names of the classes by number that some weights were trained on, as far as the folder they lie in tells.
+pub(super) fn learned_classes(weights: &Path) -> Option<Vec<String>> {
+    let file = beside(weights, CASES_FILE);
+    let names: CaseNames = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
+    Some(names.labels?.classes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

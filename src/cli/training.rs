@@ -60,6 +60,8 @@ pub(super) struct Prepared<T> {
     pub task: T,
     pub training_volumes: usize,
     pub validation_volumes: usize,
+    /// Names of the classes by label; none for a stage without.
+    pub classes: Vec<String>,
 }
 
 pub(super) fn run<C: Training>(args: &RunArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
@@ -214,7 +216,7 @@ pub(super) fn carry_out<C: Training>(
     let prepared = prepared?;
 
     let resumed = resume.as_ref().map(|c| &c.manifest.progress);
-    let mut recorder = Recorder::open(&folder, resumed, C::REPORT)?;
+    let mut recorder = Recorder::open(&folder, resumed, C::REPORT, prepared.classes)?;
     let counts = (prepared.training_volumes, prepared.validation_volumes);
     let run = Run {
         task: prepared.task,

@@ -41,6 +41,7 @@ pub fn picture_montage(
             image,
             labels,
             prediction,
+            ..
         } => (*shape, affine, overlays(image, labels, prediction)),
     };
     let display = Display {
@@ -86,6 +87,7 @@ mod tests {
         assert_eq!(names(&views(Vec::new())), ["original", "view 1", "view 2"]);
         assert_eq!(names(&views(values())).len(), 4);
         let segmented = |labels| Picture::Segmentation {
+            name: String::new(),
             shape,
             affine,
             image: values(),
@@ -106,6 +108,7 @@ mod tests {
             0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0,
         );
         let picture = Picture::Segmentation {
+            name: String::new(),
             shape: [5, 3, 2],
             affine,
             image: vec![0.5; 30],

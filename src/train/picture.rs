@@ -22,6 +22,8 @@ pub enum Picture {
     },
     /// A volume with its labels and what the network makes of it.
     Segmentation {
+        /// What the case is called.
+        name: String,
         /// Voxels on each axis.
         shape: [usize; 3],
         /// From voxels to the patient's RAS+ millimetres.

@@ -38,6 +38,7 @@ pub(super) async fn validate_segmentation(
         foreground.push(mean_of_some(dice.iter().skip(1).copied()));
         whole.push(mean_of_some(dice));
         picture.get_or_insert_with(|| Picture::Segmentation {
+            name: cases.name(index),
             shape,
             affine: *case.image.affine(),
             image: image.to_vec(),

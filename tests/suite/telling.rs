@@ -1,6 +1,7 @@
 //! What the program says while it works and when it is done.
 
-use crate::command::{folder, run, words};
+use crate::command::{FAILED, folder, run, words};
+use crate::support::data;
 
 /// Fine-tuning on phantoms that takes a moment.
 const FINETUNE: &str = "finetune --phantoms 2 --spacing 8 --roi-size 32 --patch-size 8 --hidden-size 16 --mlp-dim 16 \
@@ -29,4 +30,40 @@ fn a_validation_is_announced_and_the_time_left_says_that_it_is_not_counted_yet()
     let last = lines[place("step 4/4: ")];
     assert!(last.ends_with(" left"), "{}", done.told());
     assert!(!done.stderr.contains(['\r', '\x1b']), "{}", done.told());
+}
+
+#[test]
+fn structures_are_told_by_name_with_round_volumes_and_so_are_scans_that_failed() {
+    let folder = folder();
+    let at = folder.path();
+    let more = words("--max-steps 1 --out run", &[]);
+    run(at, &words(FINETUNE, &more)).succeeded();
+    let images = at.join("images");
+    std::fs::create_dir(&images).unwrap();
+    let scan = data("hippocampus/images/hippocampus_003.nii.gz");
+    std::fs::copy(&scan, images.join("a.nii.gz")).unwrap();
+    std::fs::write(images.join("b.nii.gz"), b"no image").unwrap();
+    let call = "predict --weights run --input images --output maps --device cpu --overlap 0 --json";
+    let done = run(at, &words(call, &[]));
+    assert_eq!(done.code, Some(FAILED), "{}", done.told());
+    let told = done.json();
+    assert_eq!(told["failed"][0]["input"], "images/b.nii.gz");
+    let error = told["failed"][0]["error"].as_str().unwrap();
+    assert!(error.starts_with("images/b.nii.gz: "), "{error}");
+    let case = &told["cases"][0];
+    assert_eq!(case["input"], "images/a.nii.gz");
+    let volumes = case["volumes_ml"].as_array().unwrap();
+    let structures = case["structures"].as_array().unwrap();
+    // All but the background.
+    assert_eq!((volumes.len(), structures.len()), (14, 13));
+    assert_eq!(structures[0]["label"], 1);
+    assert_eq!(structures[0]["name"], "spleen");
+    for (volume, structure) in volumes.iter().skip(1).zip(structures) {
+        assert_eq!(*volume, structure["ml"]);
+    }
+    for volume in volumes {
+        let text = volume.to_string();
+        let decimals = text.split_once('.').map_or("", |(_, decimals)| decimals);
+        assert!(decimals.len() <= 3, "{text}");
+    }
 }

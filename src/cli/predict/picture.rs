@@ -9,25 +9,26 @@ use crate::transform::Intensity;
 use anyhow::ensure;
 use std::path::Path;
 
-/// Draws an image from 0 to 1 with the labels over it, both on `grid`.
+/// Draws an image from 0 to 1 with the labels over it, both on `grid`, with the names of the case and of the classes.
 pub(super) fn draw(
     path: &Path,
     grid: &OutputGrid,
-    image: Vec<f32>,
-    labels: Vec<u8>,
+    (image, labels): (Vec<f32>, Vec<u8>),
+    (name, classes): (&str, &[String]),
 ) -> anyhow::Result<()> {
     ensure!(
         labels.len() == image.len(),
         "the picture and the labels have different grids"
     );
     let picture = Picture::Segmentation {
+        name: name.to_owned(),
         shape: grid.shape,
         affine: grid.affine,
         image,
         labels: Vec::new(),
         prediction: labels,
     };
-    let image = labelled_picture(&picture)?;
+    let image = labelled_picture(&picture, classes)?;
     platform::write_atomic(path, &image.encode_png()?)?;
     Ok(())
 }

@@ -109,6 +109,7 @@ impl<const FINETUNING: bool> Task for Given<FINETUNING> {
             },
             values: Vec::new(),
             picture: Picture::Segmentation {
+                name: String::new(),
                 shape: [0; 3],
                 affine: Affine::identity(),
                 image: Vec::new(),
