@@ -53,8 +53,8 @@ pub fn draw(
 ) -> Result<RgbImage, ReportError> {
     let rows = panels.len().div_ceil(2);
     let notes = results.iter().map(|size| size.methods.len()).max();
-    // One line for the group, one for each method after the first.
-    let below = LINE * (notes.unwrap_or(0).max(1) as f64) + 28.0;
+    // One line for the means, one for the group, one for each method after the first.
+    let below = LINE * (notes.unwrap_or(0).max(1) as f64 + 1.0) + 28.0;
     let bars = PANEL.1 + 80.0 + below;
     let height = (HEADER + bars) as usize + rows.saturating_mul(PANEL.1 as usize);
     paint(2 * PANEL.0 as usize, height, WHITE, |canvas| {
@@ -183,18 +183,13 @@ fn draw_group(
         for row in ends {
             canvas.line(&[(centre - 9.0, row), (centre + 9.0, row)], 2.0, INK)?;
         }
-        let dots = method.seed_means.iter().map(|seed| frame.row(*seed));
-        let above = dots.fold(top.min(high), f64::min) - 20.0;
-        canvas.text(
-            (centre, above),
-            Anchor::Middle,
-            STRONG,
-            &format!("{mean:.3}"),
-        )?;
+        // Not above the bar, where it would seem to be that of the highest dot.
+        let below = (centre, frame.bottom + 20.0);
+        canvas.text(below, Anchor::Middle, STRONG, &format!("{mean:.3}"))?;
     }
     let plural = if size.training_cases == 1 { "" } else { "s" };
     let label = format!("{} training case{plural}", size.training_cases);
-    let mut row = frame.bottom + 26.0;
+    let mut row = frame.bottom + 22.0 + LINE;
     canvas.text((middle, row), Anchor::Middle, STRONG, &label)?;
     for (index, method) in size.methods.iter().enumerate() {
         if let Some(difference) = &method.difference {
@@ -252,6 +247,7 @@ fn draw_names(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metric::{Bootstrap, Method, compare_methods};
     use crate::report::results::tests::made_up;
 
     #[test]
@@ -277,6 +273,31 @@ mod tests {
             let expected = size.methods[0].seeds.mean / results[0].methods[0].seeds.mean;
             assert!((share(group) - expected).abs() < 0.02, "{heights:?}");
         }
+        Ok(())
+    }
+
+    #[test]
+    fn the_mean_stands_below_its_bar_and_nothing_above_it() -> Result<(), ReportError> {
+        // All seeds and cases are equal, so that dots and interval lie at the bar's end.
+        let method = Method {
+            name: "random".to_owned(),
+            scores: vec![vec![0.5; 4]; 2],
+        };
+        let size = compare_methods(6, &[method], &Bootstrap::default()).unwrap();
+        let image = draw("", "", &[size], &[])?;
+        let fill = mix(colour(0), WHITE, 0.45);
+        let of_bar = |y: &usize| image.get(790, *y) == Some(fill);
+        let bar: Vec<usize> = (0..image.height()).filter(of_bar).collect();
+        let (first, last) = (bar[0], bar[bar.len() - 1]);
+        let dark = |rows: std::ops::Range<usize>| {
+            let pixels = rows.flat_map(|y| (783..888).map(move |x| (x, y)));
+            let colours = pixels.filter_map(|(x, y)| image.get(x, y));
+            colours
+                .filter(|[r, g, b]| u32::from(*r) + u32::from(*g) + u32::from(*b) < 500)
+                .count()
+        };
+        assert_eq!(dark(142..first - 10), 0);
+        assert!(dark(last + 8..last + 34) > 20);
         Ok(())
     }
 
