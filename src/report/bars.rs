@@ -1,5 +1,5 @@
 //! `results.png`: bars of every method for each number of training cases, with a dot for each seed and the interval
-//! over cases, and learning curves below.
+//! over cases, all in percent, and learning curves below.
 
 use super::ReportError;
 use super::axis::Axis;
@@ -35,8 +35,9 @@ struct Frame {
 }
 
 impl Frame {
+    /// The pixel row of a value from 0 to 1, which the axis has in percent.
     fn row(&self, value: f64) -> f64 {
-        self.bottom - self.y.place(value) * (self.bottom - self.top)
+        self.bottom - self.y.place(100.0 * value) * (self.bottom - self.top)
     }
 }
 
@@ -114,16 +115,17 @@ fn draw_bars(
         let dots = method.seed_means.iter().copied();
         dots.chain([method.interval.low, method.interval.high, method.seeds.mean])
     });
+    let percents = values.filter(|v| v.is_finite()).map(|v| 100.0 * v);
     // Bars start at zero: their length is the value.
     let frame = Frame {
         left: MARGIN + 70.0,
         right: 2.0 * PANEL.0 - MARGIN,
         top: top + 62.0,
         bottom,
-        y: Axis::vertical(values.filter(|v| v.is_finite()).chain([0.0]), 6),
+        y: Axis::vertical(percents.chain([0.0]), 6),
     };
     for (tick, label) in frame.y.ticks.iter().zip(frame.y.labels()) {
-        let row = frame.row(*tick);
+        let row = frame.row(*tick / 100.0);
         canvas.line(&[(frame.left, row), (frame.right, row)], 1.0, GRID)?;
         canvas.text((frame.left - 12.0, row), Anchor::Right, NOTE, &label)?;
     }
@@ -185,7 +187,12 @@ fn draw_group(
         }
         // Not above the bar, where it would seem to be that of the highest dot.
         let below = (centre, frame.bottom + 20.0);
-        canvas.text(below, Anchor::Middle, STRONG, &format!("{mean:.3}"))?;
+        canvas.text(
+            below,
+            Anchor::Middle,
+            STRONG,
+            &format!("{:.2}", 100.0 * mean),
+        )?;
     }
     let plural = if size.training_cases == 1 { "" } else { "s" };
     let label = format!("{} training case{plural}", size.training_cases);

@@ -132,7 +132,7 @@ impl Results {
         results::table(&self.sizes)
     }
 
-    /// One row a run, with the test Dice of every class.
+    /// One row a run, with the test Dice of every class, in percent as in the other table.
     fn by_run(&self) -> Table {
         let mut header = vec![
             "training cases",
@@ -143,13 +143,14 @@ impl Results {
             "validation Dice",
             "test Dice",
             "HD95 mm",
-            "NSD",
+            "surface Dice",
             "missed",
             "minutes",
         ];
         // The background is not shown.
         header.extend(self.classes.iter().skip(1).map(String::as_str));
         let mut table = Table::new(&header);
+        let percent = |value: Option<f64>| Cell::number(value.map(|value| 100.0 * value), 2);
         for run in &self.runs {
             let mut row = vec![
                 run.size.into(),
@@ -157,15 +158,15 @@ impl Results {
                 run.seed.to_string().into(),
                 (run.steps as usize).into(),
                 (run.best_step as usize).into(),
-                Cell::number(run.validation_dice, 4),
-                Cell::number(run.test.foreground_dice, 4),
+                percent(run.validation_dice),
+                percent(run.test.foreground_dice),
                 Cell::number(run.test.foreground_hd95_mm, 2),
-                Cell::number(run.test.foreground_nsd, 4),
+                percent(run.test.foreground_nsd),
                 run.test.missed().into(),
                 Cell::Number(run.seconds / 60.0, 1),
             ];
             let classes = run.test.classes.iter().skip(1);
-            row.extend(classes.map(|class| Cell::number(class.dice.map(|dice| dice.mean), 4)));
+            row.extend(classes.map(|class| percent(class.dice.map(|dice| dice.mean))));
             table.push(row);
         }
         table
@@ -177,7 +178,7 @@ impl Results {
             .first()
             .map_or(95.0, |s| 100.0 * s.bootstrap.level);
         let mut text = format!(
-            "# {}\n\nForeground Dice of the test cases in percent: the mean, ± the deviation over seeds; differences are paired over cases, after averaging over seeds, with their {level} % bootstrap interval over cases, which says nothing of other seeds, and the one over seeds and cases, which does (too narrow for few seeds). Each run was scored once, with the weights that were the best on the validation cases. Validation Dice is on the network's grid with training's windows, test Dice on the scans' own voxels, so the two are no measure of overfitting. \"Missed\" counts structures of the test cases that were not found at all: Dice counts them as 0, HD95 leaves them out. The last columns are Dice by class.\n\n{}\n![Results](results.png)\n\n## Runs\n\n{}\n![Validation Dice](curves.png)\n",
+            "# {}\n\nEvery Dice here and in the pictures is in percent; results.csv and results.json have them from 0 to 1. Foreground Dice of the test cases: the mean, ± the deviation over seeds; differences are paired over cases, after averaging over seeds, with their {level} % bootstrap interval over cases, which says nothing of other seeds, and the one over seeds and cases, which does (too narrow for few seeds). Each run was scored once, with the weights that were the best on the validation cases. Validation Dice is on the network's grid with training's windows, test Dice on the scans' own voxels, so the two are no measure of overfitting. \"Missed\" counts structures of the test cases that were not found at all: Dice counts them as 0, HD95 leaves them out. Surface Dice is the share of both surfaces that lie no further apart than the plan's tolerance. The last columns are Dice by class.\n\n{}\n![Results](results.png)\n\n## Runs\n\n{}\n![Validation Dice](curves.png)\n",
             self.name,
             self.table().markdown(),
             self.by_run().markdown(),
@@ -237,7 +238,7 @@ impl Results {
         let sizes: Vec<usize> = self.sizes.iter().map(|size| size.training_cases).collect();
         let image = bars::draw(
             &self.name,
-            "Dice of the test cases, foreground",
+            "Test Dice, foreground, in percent",
             &self.sizes,
             &panels(&sizes, ended),
         )?;
@@ -246,7 +247,7 @@ impl Results {
     }
 }
 
-/// Validation Dice of all runs so far, a panel for each size.
+/// Validation Dice of all runs so far in percent, a panel for each size.
 pub(super) fn write_curves(
     out: &Path,
     plan: &ExperimentPlan,
@@ -261,16 +262,19 @@ fn panels(sizes: &[usize], ended: &[(Trial, Ended)]) -> Vec<Panel> {
     let panel = |size: &usize| {
         let mut arms: Vec<(Arm, Vec<bars::Points>)> = Vec::new();
         for (trial, ended) in ended.iter().filter(|(trial, _)| trial.size == *size) {
+            let curve = ended.curve.iter();
+            let curve = curve.map(|(step, dice)| (*step, 100.0 * dice)).collect();
             match arms.iter_mut().find(|(arm, _)| *arm == trial.arm) {
-                Some((_, curves)) => curves.push(ended.curve.clone()),
-                None => arms.push((trial.arm, vec![ended.curve.clone()])),
+                Some((_, curves)) => curves.push(curve),
+                None => arms.push((trial.arm, vec![curve])),
             }
         }
         let arms: Vec<_> = arms
             .into_iter()
             .map(|(arm, curves)| (arm.to_string(), curves))
             .collect();
-        learning_curves(&format!("Validation Dice, {size} cases"), "step", &arms)
+        let title = format!("Validation Dice in percent, {size} cases");
+        learning_curves(&title, "step", &arms)
     };
     sizes.iter().map(panel).collect()
 }

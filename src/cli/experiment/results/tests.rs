@@ -130,3 +130,23 @@ fn every_run_is_listed_with_the_scores_of_its_cases() {
         assert!(close(mean, base + 0.02), "{}: {mean}", run.folder);
     }
 }
+
+#[test]
+fn tables_and_curves_are_in_percent_and_the_numbers_behind_them_are_not() {
+    let plan = ExperimentPlan::from_toml(PLAN, "plan.toml").unwrap();
+    let mut runs = runs();
+    for (_, ended) in &mut runs {
+        ended.curve = vec![(2.0, 0.25)];
+        ended.finished.best_validation_dice = Some(0.25);
+    }
+    let results = Results::new(&plan, "cpu", &[], &runs, None).unwrap();
+    let text = results.markdown();
+    assert!(
+        text.contains("| 6 | random | 1 | 4 | 2 | 25.00 | 31.00 |"),
+        "{text}"
+    );
+    assert!(text.contains("| 6 | 2 | 33.00 ± "), "{text}");
+    assert_eq!(results.runs[0].validation_dice, Some(0.25));
+    let curves = panels(&[6], &runs);
+    assert_eq!(curves[0].series[0].points, [(2.0, 25.0)]);
+}
