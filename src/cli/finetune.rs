@@ -4,7 +4,7 @@ use crate::cli::args::RunArgs;
 use crate::cli::classes::named_classes;
 use crate::cli::data::{data_list, labelled_sources, settle_intensity};
 use crate::cli::model::starting_weights;
-use crate::cli::output::say;
+use crate::cli::output::{quoted, say};
 use crate::cli::recorder::StageReport;
 use crate::cli::run_folder::LOADED_FILE;
 use crate::cli::settings::Settings;
@@ -135,8 +135,9 @@ impl Training for Finetune {
                 "that is on the network's grid with training's windows; hounsfield evaluate scores scans on their own voxels",
             );
             say(&format!(
-                "look at {0}/prediction.png and {0}/curves.png; segment with: hounsfield predict --weights {0} --input SCAN.nii.gz --output LABELS.nii.gz",
-                report.folder
+                "look at {0}/prediction.png and {0}/curves.png; segment with: hounsfield predict --weights {1} --input SCAN.nii.gz --output LABELS.nii.gz",
+                report.folder,
+                quoted(&report.folder)
             ));
         }
     }

@@ -88,6 +88,18 @@ pub(super) fn count(number: usize, thing: &str) -> String {
     format!("{number} {thing}{plural}")
 }
 
+/// A word of a command that is shown to be copied: in quotation marks where a shell would take it apart.
+pub(super) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:@%+=,".contains(c);
+    // Windows has it in its paths.
+    let plain = |c: char| plain(c) || (cfg!(windows) && c == '\\');
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false if cfg!(windows) => format!("\"{word}\""),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,5 +144,18 @@ mod tests {
     fn one_thing_is_no_more_than_one() {
         let told = [0, 1, 2].map(|number| count(number, "case"));
         assert_eq!(told, ["0 cases", "1 case", "2 cases"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_shell_takes_a_quoted_word_for_what_it_is() {
+        assert_eq!(quoted("runs/pretrain-small-001"), "runs/pretrain-small-001");
+        for word in ["runs/mein Stop", "it's", "a;b", "$HOME", "", "a\\b"] {
+            let call = format!("printf %s {}", quoted(word));
+            let output = std::process::Command::new("sh")
+                .args(["-c", &call])
+                .output();
+            assert_eq!(output.unwrap().stdout, word.as_bytes(), "{call}");
+        }
     }
 }

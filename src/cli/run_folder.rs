@@ -1,5 +1,6 @@
 //! The folder of a run: chosen, claimed before anything slow, removed again if the run never starts.
 
+use crate::cli::output::quoted;
 use crate::config::StageConfig;
 use crate::platform::{self, FolderLock, LOCK_FILE};
 use crate::report::metrics::METRICS_FILE;
@@ -153,8 +154,9 @@ fn nothing_saved(folder: &Path) -> bool {
 
 fn taken(folder: &Path) -> anyhow::Error {
     anyhow!(
-        "{0} holds a run already: go on with it by --resume {0}, or choose another --out",
-        folder.display()
+        "{} holds a run already: go on with it by --resume {}, or choose another --out",
+        folder.display(),
+        quoted(&folder.display().to_string())
     )
 }
 

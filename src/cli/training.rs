@@ -1,7 +1,7 @@
 //! What every command that trains does around the loop: settings, device, folder, observers, summary.
 
 use crate::cli::args::RunArgs;
-use crate::cli::output::{bytes, duration, print, say};
+use crate::cli::output::{bytes, duration, print, quoted, say};
 use crate::cli::progress::Progress;
 use crate::cli::recorder::{All, Recorder, StageReport};
 use crate::cli::resumed::{make_absolute, resumed_config, same_cases};
@@ -162,7 +162,7 @@ fn start<C: Training>(
             report.steps,
             report.total_steps,
             C::Config::STAGE,
-            report.folder
+            quoted(&report.folder)
         ));
         ExitCode::from(INTERRUPTED)
     })
@@ -176,7 +176,7 @@ fn unbegun<C: StageConfig>(place: &Place<'_, C>) -> String {
             "stopped before the next step, so the run stands after step {}; go on with: hounsfield {} --resume {}",
             checkpoint.manifest.progress.step,
             C::STAGE,
-            folder.display()
+            quoted(&folder.display().to_string())
         ),
     }
 }
