@@ -51,7 +51,7 @@ impl RunFolder {
             Some(out) => Self::claim(out)?,
             None => Self::free(stage(config), name)?,
         };
-        write_config(&folder.path, config)?;
+        write_config(&folder.path, name, config)?;
         Ok(folder)
     }
 
@@ -175,11 +175,24 @@ fn clear(folder: &Path, before: &[OsString]) {
     }
 }
 
-/// Writes the settings of a run into its folder.
-pub(super) fn write_config(folder: &Path, config: &impl StageConfig) -> anyhow::Result<()> {
-    let text = config.to_toml()?;
+/// What stands before the name of a run's preset in the first line of its settings.
+const PRESET: &str = "# Preset: ";
+
+/// Writes the settings of a run into its folder, with the preset they began with, which none of them tells.
+pub(super) fn write_config(
+    folder: &Path,
+    preset: &str,
+    config: &impl StageConfig,
+) -> anyhow::Result<()> {
+    let text = format!("{PRESET}{preset}\n{}", config.to_toml()?);
     platform::write_atomic(&folder.join(CONFIG_FILE), text.as_bytes())?;
     Ok(())
+}
+
+/// The preset that a run began with; none where an older program began it.
+pub(super) fn preset_of(folder: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(folder.join(CONFIG_FILE)).ok()?;
+    text.lines().next()?.strip_prefix(PRESET).map(str::to_owned)
 }
 
 fn names(folder: &Path) -> anyhow::Result<Vec<OsString>> {

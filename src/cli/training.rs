@@ -5,7 +5,7 @@ use crate::cli::output::{bytes, duration, print, quoted, say};
 use crate::cli::progress::Progress;
 use crate::cli::recorder::{All, Recorder, StageReport};
 use crate::cli::resumed::{make_absolute, resumed_config, same_cases};
-use crate::cli::run_folder::{RunFolder, SUMMARY_FILE, reopen, write_config};
+use crate::cli::run_folder::{RunFolder, SUMMARY_FILE, preset_of, reopen, write_config};
 use crate::cli::settings::layered;
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::summary::{RunSummary, Scores, crops_per_second};
@@ -73,7 +73,8 @@ pub(super) fn run<C: Training>(args: &RunArgs, flags: &ArgMatches) -> anyhow::Re
             let config = resumed_config(folder, &checkpoint.manifest.config, flags)?;
             say(&format!("going on with {}", folder.display()));
             let place = Place::Old(folder, lock, Box::new(checkpoint));
-            start::<C>(args, config, "resumed", place, &control)
+            let preset = preset_of(folder).unwrap_or_else(|| "resumed".to_owned());
+            start::<C>(args, config, &preset, place, &control)
         }
         None => {
             let (mut config, preset) = layered::<C::Config>(&args.source, flags, None)?;
@@ -207,7 +208,7 @@ pub(super) fn carry_out<C: Training>(
     }
     if resume.is_some() {
         // The volumes may lie elsewhere from now on.
-        write_config(&folder, &config)?;
+        write_config(&folder, preset, &config)?;
     }
     let prepared = C::prepare(config, list, &folder, resume.is_none(), control);
     if control.stopped() {

@@ -1,6 +1,6 @@
 //! What the program says while it works and when it is done.
 
-use crate::command::{FAILED, folder, run, words};
+use crate::command::{FAILED, TINY, folder, run, words};
 use crate::support::data;
 
 /// Fine-tuning on phantoms that takes a moment.
@@ -65,5 +65,18 @@ fn structures_are_told_by_name_with_round_volumes_and_so_are_scans_that_failed()
         let text = volume.to_string();
         let decimals = text.split_once('.').map_or("", |(_, decimals)| decimals);
         assert!(decimals.len() <= 3, "{text}");
+    }
+}
+
+#[test]
+fn a_run_that_went_on_has_the_preset_that_it_began_with() {
+    let folder = folder();
+    let at = folder.path();
+    run(at, &words(TINY, &["--preset", "small", "--out", "run"])).succeeded();
+    // As of a run that was killed.
+    std::fs::remove_file(at.join("run/summary.json")).unwrap();
+    for _ in 0..2 {
+        let done = run(at, &words("pretrain --resume run --json", &[])).succeeded();
+        assert_eq!(done.json()["preset"], "small");
     }
 }
