@@ -83,7 +83,8 @@ pub(super) fn bytes(count: u64) -> String {
 }
 
 /// A number of things as people say it: `1 volume`, `2 volumes`.
-pub(super) fn count(number: usize, thing: &str) -> String {
+pub(super) fn count(number: impl TryInto<u64>, thing: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {thing}{plural}")
 }
@@ -142,7 +143,7 @@ mod tests {
     }
     #[test]
     fn one_thing_is_no_more_than_one() {
-        let told = [0, 1, 2].map(|number| count(number, "case"));
+        let told = [0_usize, 1, 2].map(|number| count(number, "case"));
         assert_eq!(told, ["0 cases", "1 case", "2 cases"]);
     }
 

@@ -1,6 +1,6 @@
 //! `phantom`: synthetic cases as files.
 
-use crate::cli::output::say;
+use crate::cli::output::{count, say};
 use crate::dataset::phantom::{ORGAN_NAMES, PhantomSpec, abdomen};
 use crate::dataset::{Case, DataList, LIST_FILE};
 use crate::platform;
@@ -88,8 +88,8 @@ pub(super) fn run(args: &PhantomArgs) -> anyhow::Result<ExitCode> {
     let about = [("name", NAME), ("description", DESCRIPTION)];
     platform::write_atomic(&path, list.to_json(&about).as_bytes())?;
     say(&format!(
-        "wrote {} cases and {}",
-        names.len(),
+        "wrote {} and {}",
+        count(names.len(), "case"),
         path.display()
     ));
     Ok(ExitCode::SUCCESS)

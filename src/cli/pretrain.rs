@@ -98,7 +98,8 @@ impl Training for Pretrain {
             value("validation_fall_percent"),
         ) {
             say(&format!(
-                "validation L1: {first:.4} at first, {last:.4} at last, {fall:.0} % lower"
+                "validation L1: {first:.4} at first, {last:.4} at last, {}",
+                change(fall)
             ));
             say(&format!(
                 "look at {0}/reconstruction.png and {0}/curves.png; the encoder is {0}/{1}",
@@ -106,5 +107,32 @@ impl Training for Pretrain {
                 Pretraining::EXPORT
             ));
         }
+    }
+}
+
+/// What a fall by so many percent is in words.
+fn change(fall: f64) -> String {
+    let percent = fall.abs().round();
+    match (percent > 0.0, fall > 0.0) {
+        (true, true) => format!("{percent} % lower"),
+        (true, false) => format!("{percent} % higher"),
+        (false, _) => "about the same".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_did_not_fall_is_not_called_lower() {
+        let told = [55.9, -3.2, -0.09, 0.3].map(change);
+        let expected = [
+            "56 % lower",
+            "3 % higher",
+            "about the same",
+            "about the same",
+        ];
+        assert_eq!(told, expected);
     }
 }

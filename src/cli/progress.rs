@@ -139,6 +139,14 @@ impl Progress {
     }
 }
 
+/// The size of a network.
+fn weights(parameters: usize) -> String {
+    match parameters {
+        0..100_000 => count(parameters, "weight"),
+        _ => format!("{:.1} million weights", parameters as f64 / 1e6),
+    }
+}
+
 /// How much time is left of a run and of the job that it is part of, and what that leaves out.
 fn left(run: &Estimate, job: Option<&Job>) -> String {
     let mut text = format!("{} left", duration(run.left));
@@ -190,12 +198,9 @@ impl Observer for Progress {
                 self.pace = Pace::new(*step, *total_steps, *validations);
                 self.epochs = total_steps.div_ceil(*steps_per_epoch);
                 self.since = Instant::now();
-                let millions = *parameters as f64 / 1e6;
-                let plural = if self.epochs == 1 { "" } else { "s" };
-                self.say(&format!(
-                    "{millions:.1} million weights, {} epoch{plural} of {steps_per_epoch} steps",
-                    self.epochs
-                ));
+                let (size, epochs) = (weights(*parameters), count(self.epochs, "epoch"));
+                let steps = count(*steps_per_epoch, "step");
+                self.say(&format!("{size}, {epochs} of {steps}"));
                 if *step > 0 {
                     self.say(&format!("going on after step {step}"));
                 }
@@ -269,6 +274,18 @@ mod tests {
             left(&run(true), Some(&job(Some(100.0)))),
             "20 s left, 3 min 40 s of the whole experiment"
         );
+    }
+
+    #[test]
+    fn a_small_network_has_more_than_no_weights() {
+        let told = [9_000, 99_999, 100_000, 12_649_376].map(weights);
+        let expected = [
+            "9000 weights",
+            "99999 weights",
+            "0.1 million weights",
+            "12.6 million weights",
+        ];
+        assert_eq!(told, expected);
     }
 
     #[test]

@@ -173,9 +173,11 @@ fn is_gpu(kind: AdapterKind) -> bool {
 }
 
 fn cpu() -> Selected {
+    let threads = crate::platform::threads();
+    let plural = if threads == 1 { "" } else { "s" };
     Selected {
         device: Device::flex(),
-        description: format!("CPU, {} threads", crate::platform::threads()),
+        description: format!("CPU, {threads} thread{plural}"),
         is_gpu: false,
     }
 }

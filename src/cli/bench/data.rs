@@ -3,7 +3,7 @@
 use crate::augment::{RandomKey, Stage, Transform, views};
 use crate::cli::bench::args::BenchDataArgs;
 use crate::cli::data::data_list;
-use crate::cli::output::print;
+use crate::cli::output::{count, print};
 use crate::cli::settings::layered;
 use crate::config::{Preset, PretrainConfig};
 use crate::dataset::prepare_file;
@@ -72,8 +72,12 @@ pub(super) fn run(args: &BenchDataArgs, flags: &ArgMatches) -> anyhow::Result<Ex
         print(&serde_json::to_string(&result)?)?;
     } else {
         print(&format!(
-            "{} volumes and {} crops in {:.2} s on {} threads: {:.1} volumes/s",
-            result.volumes, result.crops, result.seconds, result.threads, result.volumes_per_s
+            "{} and {} in {:.2} s on {}: {:.1} volumes/s",
+            count(result.volumes, "volume"),
+            count(result.crops, "crop"),
+            result.seconds,
+            count(result.threads, "thread"),
+            result.volumes_per_s
         ))?;
     }
     Ok(ExitCode::SUCCESS)
