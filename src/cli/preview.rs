@@ -12,6 +12,7 @@ use crate::dataset::prepare_file;
 use crate::platform;
 use crate::report::labels::labelled_picture;
 use crate::train::Picture;
+use crate::transform::{PretrainTransform, pad_to};
 use clap::{ArgMatches, Args};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -48,17 +49,16 @@ pub(super) fn run(args: &PreviewArgs, flags: &ArgMatches) -> anyhow::Result<Exit
     settle_intensity(&mut config.sampling.intensity, list.as_ref())?;
     let first = list.as_ref().and_then(|list| list.training.first());
     let input = args.input.as_ref().or(first.map(|case| &case.image));
-    let (name, prepared) = match input {
-        Some(path) => (
-            path.display().to_string(),
-            prepare_file(path, &config.transform())?,
-        ),
+    // Padded apart, to tell of it.
+    let transform = PretrainTransform {
+        patch: [1; 3],
+        ..config.transform()
+    };
+    let (name, cropped) = match input {
+        Some(path) => (path.display().to_string(), prepare_file(path, &transform)?),
         None => {
             let phantom = abdomen(config.run.seed, &PhantomSpec::quickstart())?;
-            (
-                "phantom".to_owned(),
-                config.transform().apply(&phantom.image)?,
-            )
+            ("phantom".to_owned(), transform.apply(&phantom.image)?)
         }
     };
     let key = RandomKey {
@@ -70,6 +70,8 @@ pub(super) fn run(args: &PreviewArgs, flags: &ArgMatches) -> anyhow::Result<Exit
         transform: Transform::Crop,
     };
     let roi = config.sampling.roi_size;
+    let shape = cropped.shape();
+    let prepared = pad_to(cropped, roi)?;
     let drawn = views(&prepared, roi, &config.corruption(), key)?;
     let picture = Picture::Reconstruction {
         shape: roi,
@@ -81,10 +83,18 @@ pub(super) fn run(args: &PreviewArgs, flags: &ArgMatches) -> anyhow::Result<Exit
     };
     let image = labelled_picture(&picture, &[])?;
     platform::write_atomic(&args.out, &image.encode_png()?)?;
-    let [a, b, c] = prepared.shape();
+    let padding = match prepared.shape() == shape {
+        true => String::new(),
+        false => format!(", padded with zeros to {}", edges(prepared.shape())),
+    };
     say(&format!(
-        "{name}: {a} x {b} x {c} voxels after resampling and cropping to the foreground"
+        "{name}: {} voxels after resampling and cropping to the foreground{padding}",
+        edges(shape)
     ));
     say(&format!("wrote {}", args.out.display()));
     Ok(ExitCode::SUCCESS)
+}
+
+fn edges(shape: [usize; 3]) -> String {
+    shape.map(|n| n.to_string()).join(" x ")
 }

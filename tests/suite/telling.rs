@@ -1,6 +1,6 @@
 //! What the program says while it works and when it is done.
 
-use crate::command::{FAILED, TINY, folder, run, words};
+use crate::command::{FAILED, TINY, folder, run, texture, words, write_volume};
 use crate::support::data;
 
 /// Fine-tuning on phantoms that takes a moment.
@@ -79,4 +79,20 @@ fn a_run_that_went_on_has_the_preset_that_it_began_with() {
         let done = run(at, &words("pretrain --resume run --json", &[])).succeeded();
         assert_eq!(done.json()["preset"], "small");
     }
+}
+
+#[test]
+fn a_preview_tells_of_the_padding_of_a_small_scan() {
+    let folder = folder();
+    write_volume(&folder.path().join("a.nii"), texture(0));
+    let told = |roi: &str| {
+        let call = "preview --input a.nii --spacing 4 --patch-size 8 --roi-size";
+        run(folder.path(), &words(call, &[roi])).succeeded().stderr
+    };
+    let (small, large) = (told("16"), told("24"));
+    assert!(small.contains("cropping to the foreground\n"), "{small}");
+    assert!(
+        large.contains("padded with zeros to 24 x 24 x 24\n"),
+        "{large}"
+    );
 }
