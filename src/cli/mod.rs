@@ -36,7 +36,7 @@ use std::process::ExitCode;
 /// Reads the arguments, runs the command, and turns an error into one line on standard error and exit code 1;
 /// wrong usage is code 2, a run stopped by Ctrl-C is code 130.
 pub fn main() -> ExitCode {
-    let parsed = args::Cli::command()
+    let parsed = with_negative_numbers(args::Cli::command())
         .try_get_matches()
         .and_then(|matches| Ok((args::Cli::from_arg_matches(&matches)?, matches)));
     let (cli, matches) = match parsed {
@@ -54,6 +54,19 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Takes a number below zero for the value of the flag before it, which then says what it allows, and not for a flag.
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|arg| {
+            let valued = arg.get_action().takes_values() && !arg.is_positional();
+            match valued {
+                true => arg.allow_negative_numbers(true),
+                false => arg,
+            }
+        })
+        .mut_subcommands(with_negative_numbers)
 }
 
 /// Help that was asked for goes out as it is, an error in one line.

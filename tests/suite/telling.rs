@@ -1,6 +1,8 @@
 //! What the program says while it works and when it is done.
 
-use crate::command::{FAILED, TINY, folder, run, texture, words, write_volume};
+use crate::command::{
+    FAILED, TINY, WRONG_USAGE, folder, refused, run, texture, words, write_volume,
+};
 use crate::support::data;
 
 /// Fine-tuning on phantoms that takes a moment.
@@ -94,5 +96,27 @@ fn a_preview_tells_of_the_padding_of_a_small_scan() {
     assert!(
         large.contains("padded with zeros to 24 x 24 x 24\n"),
         "{large}"
+    );
+}
+
+#[test]
+fn a_number_below_zero_is_refused_by_what_its_flag_allows() {
+    let folder = folder();
+    for (call, parts) in [
+        ("bench kernels --repeats -1", ["--repeats", "-1"]),
+        ("phantom --cases -2", ["--cases", "-2"]),
+        ("finetune --max-steps -3", ["--max-steps", "-3"]),
+        ("bench data --limit -4", ["--limit", "-4"]),
+    ] {
+        let parts = [parts[0], parts[1], "invalid value"];
+        refused(folder.path(), &words(call, &[]), WRONG_USAGE, &parts);
+    }
+    std::fs::write(folder.path().join("list.json"), "{}").unwrap();
+    let call = "evaluate --predictions . --datalist list.json --tolerance -0.5";
+    refused(
+        folder.path(),
+        &words(call, &[]),
+        FAILED,
+        &["--tolerance", "-0.5"],
     );
 }
