@@ -43,9 +43,10 @@ const CLASSES_HELP: &str = "Classes with background, instead of those of the set
 
 #[derive(Debug, Args)]
 #[command(mut_arg("classes", |arg| arg.help(CLASSES_HELP)))]
+#[command(group(clap::ArgGroup::new("scored").args(["weights", "predictions"]).required(true)))]
 pub(super) struct EvaluateArgs {
     /// Folder of a fine-tuning run, or a weights file: safetensors or PyTorch
-    #[arg(long, value_name = "PATH", required_unless_present = "predictions")]
+    #[arg(long, value_name = "PATH")]
     weights: Option<PathBuf>,
     /// Folder of label maps, named as the images or CASE.nii.gz, instead of a network
     #[arg(long, value_name = "DIR", conflicts_with_all = ["weights", "preset", "config", "grid", "overlap", "blending", "mirror", "keep_air", "parity", "device"])]

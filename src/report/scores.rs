@@ -89,7 +89,7 @@ impl Evaluation {
             "deviation",
             "lowest",
             "HD95 mm",
-            "NSD",
+            "surface Dice",
             "missed",
             "invented",
         ]);
@@ -114,7 +114,7 @@ impl Evaluation {
 
     /// One row a case; those that were left out come last and have no numbers.
     pub fn by_case(&self) -> Table {
-        let mut table = Table::new(&["case", "Dice", "with background", "HD95 mm", "NSD"]);
+        let mut table = Table::new(&["case", "Dice", "with background", "HD95 mm", "surface Dice"]);
         for case in &self.cases {
             table.push(vec![
                 case.case.as_str().into(),
@@ -183,6 +183,18 @@ mod tests {
         let cases = vec![case("one", &reference), case("two, late", &prediction)];
         let names = vec!["background".to_owned(), "spleen".to_owned()];
         Evaluation::new(names, Some(2.0), cases).unwrap()
+    }
+
+    #[test]
+    fn a_score_has_one_name_in_all_tables() {
+        let found = evaluation();
+        for table in [found.by_class(), found.by_case(), found.totals()] {
+            let text = table.text();
+            assert!(
+                text.contains("surface Dice") && !text.contains("NSD"),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -120,3 +120,10 @@ fn a_number_below_zero_is_refused_by_what_its_flag_allows() {
         &["--tolerance", "-0.5"],
     );
 }
+
+#[test]
+fn an_evaluation_of_nothing_names_both_things_that_it_can_score() {
+    let call = words("evaluate --datalist list.json", &[]);
+    let parts = ["--weights", "--predictions"];
+    refused(folder().path(), &call, WRONG_USAGE, &parts);
+}
