@@ -16,7 +16,12 @@ use clap::{ArgMatches, Args};
 use std::path::Path;
 use std::process::ExitCode;
 
+// Shares of a rate that only fine-tuning has.
 #[derive(Debug, Args)]
+#[command(
+    mut_arg("encoder_rate", |arg| arg.hide(true)),
+    mut_arg("head_rate", |arg| arg.hide(true))
+)]
 pub(super) struct PretrainArgs {
     #[command(flatten)]
     run: RunArgs,

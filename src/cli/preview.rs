@@ -5,7 +5,7 @@ use crate::cli::args::SettingsSource;
 use crate::cli::data::{data_list, settle_intensity, warn_of_other_scale};
 use crate::cli::inputs::Inputs;
 use crate::cli::output::say;
-use crate::cli::settings::{Settings, layered};
+use crate::cli::settings::{Settings, layered, unless_shown};
 use crate::config::{IntensityMode, PretrainConfig};
 use crate::dataset::phantom::{PhantomSpec, abdomen};
 use crate::dataset::prepare_file;
@@ -17,7 +17,22 @@ use clap::{ArgMatches, Args};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+/// Settings that a preview depends on.
+const SHOWN: [&str; 10] = [
+    "datalist",
+    "data_root",
+    "spacing",
+    "intensity",
+    "intensity_min",
+    "intensity_max",
+    "roi_size",
+    "patch_size",
+    "ratchet",
+    "seed",
+];
+
 #[derive(Debug, Args)]
+#[command(mut_args(|arg| unless_shown(arg, &SHOWN)))]
 pub(super) struct PreviewArgs {
     /// The volume to draw [default: a phantom]
     #[arg(long, value_name = "FILE")]

@@ -29,6 +29,13 @@ impl<C> FromArgMatches for Settings<C> {
     }
 }
 
+/// Leaves a setting that does nothing for a command out of its help: every one but those `shown`. They are told from the
+/// command's own flags by their headings.
+pub(super) fn unless_shown(arg: clap::Arg, shown: &[&str]) -> clap::Arg {
+    let hidden = arg.get_help_heading().is_some() && !shown.contains(&arg.get_id().as_str());
+    arg.hide(hidden)
+}
+
 /// Says in the help of each setting what it is where its flag is not given. A number below zero is a value, so that
 /// it is refused by the setting's name and not as a flag of its own.
 fn with_defaults<C: StageConfig>(command: clap::Command) -> clap::Command {

@@ -80,11 +80,11 @@ pub struct OptimizerConfig {
     /// Learning rate after warm-up
     #[cfg_attr(feature = "cli", arg(long, visible_alias = "lr", value_name = "RATE"))]
     pub learning_rate: f64,
-    /// In fine-tuning, the learning rate of the encoder as a share of that of the decoder [default: 1]
+    /// Learning rate of the encoder in fine-tuning, as a share of that of the decoder [default: 1]
     #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE"))]
     #[serde(skip_serializing_if = "is_one")]
     pub encoder_rate: f64,
-    /// In fine-tuning, the learning rate of the last layer as a multiple of that of the decoder [default: 1]
+    /// Learning rate of the last layer in fine-tuning, as a multiple of that of the decoder [default: 1]
     #[cfg_attr(feature = "cli", arg(long, value_name = "MULTIPLE"))]
     #[serde(skip_serializing_if = "is_one")]
     pub head_rate: f64,

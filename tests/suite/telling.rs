@@ -127,3 +127,41 @@ fn an_evaluation_of_nothing_names_both_things_that_it_can_score() {
     let parts = ["--weights", "--predictions"];
     refused(folder().path(), &call, WRONG_USAGE, &parts);
 }
+
+#[test]
+fn the_help_of_a_command_lists_the_settings_that_do_something_there() {
+    let help = |command: &str| {
+        let call = words(command, &["--help"]);
+        run(folder().path(), &call).succeeded().stdout
+    };
+    for (command, listed, others) in [
+        (
+            "preview",
+            ["--roi-size", "--input"],
+            ["--learning-rate", "--max-steps"],
+        ),
+        (
+            "bench data",
+            ["--limit", "--json"],
+            ["--phantoms", "--temperature"],
+        ),
+        (
+            "pretrain",
+            ["--learning-rate", "--seed"],
+            ["--encoder-rate", "--head-rate"],
+        ),
+        (
+            "finetune",
+            ["--encoder-rate", "--head-rate"],
+            ["--temperature", "--input"],
+        ),
+    ] {
+        let help = help(command);
+        for flag in listed {
+            assert!(help.contains(flag), "{flag} of {command}: {help}");
+        }
+        for flag in others {
+            assert!(!help.contains(flag), "{flag} of {command}: {help}");
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! Flags of `bench`.
 
 use crate::cli::args::{DeviceArgs, SettingsSource};
-use crate::cli::settings::Settings;
+use crate::cli::settings::{Settings, unless_shown};
 use crate::config::PretrainConfig;
 use crate::nn::Precision;
 use clap::{Args, Subcommand};
@@ -74,7 +74,25 @@ pub(in crate::cli) struct BenchInferArgs {
     pub json: bool,
 }
 
+/// Settings that the data path depends on.
+const DATA_PATH: [&str; 13] = [
+    "datalist",
+    "data_root",
+    "limit",
+    "workers",
+    "spacing",
+    "intensity",
+    "intensity_min",
+    "intensity_max",
+    "roi_size",
+    "patch_size",
+    "samples_per_volume",
+    "ratchet",
+    "seed",
+];
+
 #[derive(Debug, Args)]
+#[command(mut_args(|arg| unless_shown(arg, &DATA_PATH)))]
 pub(in crate::cli) struct BenchDataArgs {
     #[command(flatten)]
     pub source: SettingsSource,
