@@ -76,61 +76,100 @@ pub fn labelled_picture(picture: &Picture, classes: &[String]) -> Result<RgbImag
     labelled(&montage, &Caption::of(picture, classes))
 }
 
-/// Puts a montage into a frame with the names of its rows, the numbers of its slices and a caption.
+/// Puts a montage into a frame with the names of its rows, the numbers of its slices and a caption. Text grows with the
+/// slices, and slices that are smaller than their names lie further apart.
 ///
 /// # Errors
 /// When the picture would be too large or the drawing library fails.
 pub fn labelled(montage: &Montage, caption: &Caption) -> Result<RgbImage, ReportError> {
-    let names = montage.rows.iter().map(String::as_str);
-    let column = widest(NAME, names)?.ceil() as usize + 2 * MARGIN;
-    let entries = widths(NUMBER, caption.legend.iter().map(|(_, name)| name.as_str()))?;
-    let entries: Vec<f64> = entries.iter().map(|name| SAMPLE + GAP + name).collect();
+    let scale = scale(montage);
+    let pixels = |length: usize| (scale * length as f64).round() as usize;
+    let (margin, line) = (pixels(MARGIN), pixels(LINE));
+    let (sample, gap) = (scale * SAMPLE, scale * GAP);
+    let [name, number] = [NAME, NUMBER].map(|font| Font {
+        size: scale * font.size,
+        ..font
+    });
+    let numbers: Vec<String> = (montage.columns.iter())
+        .map(|slice| format!("slice {slice}"))
+        .collect();
+    let column = widest(name, montage.rows.iter())?.ceil() as usize + 2 * margin;
+    let slots = [
+        montage.cell[0].max((widest(number, numbers.iter())? + gap).ceil() as usize),
+        montage.cell[1].max(line),
+    ];
+    let pitch = slots.map(|slot| slot + montage.gap);
+    let entries = widths(number, caption.legend.iter().map(|(_, name)| name))?;
+    let entries: Vec<f64> = entries.iter().map(|name| sample + gap + name).collect();
     // However narrow the slices are, no text leaves the picture.
-    let title = widest(NAME, [caption.title.as_str()].into_iter())?;
-    let inner = entries
-        .iter()
-        .fold(title, |inner, entry| inner.max(*entry))
-        .max(montage.image.width() as f64)
-        .ceil() as usize;
-    let places = wrapped(&entries, 2.0 * MARGIN as f64, inner as f64);
+    let title = widest(name, [&caption.title].into_iter())?;
+    let text = entries.iter().fold(title, |text, entry| text.max(*entry));
+    let inner = (montage.columns.len() * pitch[0] - montage.gap).max(text.ceil() as usize);
+    let places = wrapped(&entries, 2.0 * margin as f64, inner as f64);
     let lines = places.last().map_or(0, |(line, _)| line + 1);
 
-    let width = inner.saturating_add(column).saturating_add(MARGIN);
-    let heading = if caption.title.is_empty() { 0 } else { LINE };
-    let top = heading + LINE + MARGIN / 2;
-    let bottom = montage.image.height().saturating_add(top);
-    let height = bottom.saturating_add(lines * LINE + MARGIN);
+    let heading = if caption.title.is_empty() { 0 } else { line };
+    let top = heading + line + margin / 2;
+    let bottom = top + montage.rows.len() * pitch[1] - montage.gap;
+    let (width, height) = (column + inner + margin, bottom + lines * line + margin);
 
     let mut image = paint(width, height, BACKGROUND, |canvas| {
+        let middle = |start: usize, axis: usize, index: usize| {
+            start as f64 + (index * pitch[axis]) as f64 + slots[axis] as f64 / 2.0
+        };
         let left = column as f64;
         if !caption.title.is_empty() {
-            let middle = heading as f64 / 2.0 + 6.0;
-            canvas.text((left, middle), Anchor::Left, NAME, &caption.title)?;
+            let at = (left, (heading + line / 5) as f64 / 2.0);
+            canvas.text(at, Anchor::Left, name, &caption.title)?;
         }
-        for (row, name) in montage.rows.iter().enumerate() {
-            let middle = top as f64 + centre(montage, row, 1);
-            canvas.text(
-                ((column - MARGIN) as f64, middle),
-                Anchor::Right,
-                NAME,
-                name,
-            )?;
+        for (row, text) in montage.rows.iter().enumerate() {
+            let at = ((column - margin) as f64, middle(top, 1, row));
+            canvas.text(at, Anchor::Right, name, text)?;
         }
-        for (place, slice) in montage.columns.iter().enumerate() {
-            let middle = left + centre(montage, place, 0);
-            let at = (middle, top as f64 - 16.0);
-            canvas.text(at, Anchor::Middle, NUMBER, &format!("slice {slice}"))?;
+        for (place, text) in numbers.iter().enumerate() {
+            let at = (middle(column, 0, place), (top - line / 2) as f64);
+            canvas.text(at, Anchor::Middle, number, text)?;
         }
-        for ((colour, name), (line, offset)) in caption.legend.iter().zip(&places) {
-            let (x, middle) = (left + offset, bottom as f64 + (line * LINE) as f64 + 22.0);
-            let half = SAMPLE / 2.0;
-            canvas.rectangle((x, middle - half), (x + SAMPLE, middle + half), *colour)?;
-            canvas.text((x + SAMPLE + GAP, middle), Anchor::Left, NUMBER, name)?;
+        for ((colour, text), (row, offset)) in caption.legend.iter().zip(&places) {
+            let at = (left + offset, (bottom + row * line + line * 2 / 3) as f64);
+            let half = sample / 2.0;
+            canvas.rectangle((at.0, at.1 - half), (at.0 + sample, at.1 + half), *colour)?;
+            canvas.text((at.0 + sample + gap, at.1), Anchor::Left, number, text)?;
         }
         Ok(())
     })?;
-    image.paste(&montage.image, column, top);
+    let cells = montage.cell.map(|length| length + montage.gap);
+    for row in 0..montage.rows.len() {
+        for place in 0..montage.columns.len() {
+            let to = [column + place * pitch[0], top + row * pitch[1]];
+            let inside = [0, 1].map(|axis| to[axis] + (slots[axis] - montage.cell[axis]) / 2);
+            copy(
+                montage,
+                [place * cells[0], row * cells[1]],
+                &mut image,
+                inside,
+            );
+        }
+    }
     Ok(image)
+}
+
+/// How much larger than beside slices of [`CELL`] pixels text is; beyond measure in no picture that can be drawn.
+fn scale(montage: &Montage) -> f64 {
+    let longest = montage.cell[0].max(montage.cell[1]);
+    (longest as f64 / CELL as f64).clamp(1.0, 8.0)
+}
+
+/// Copies the slice of a montage whose corner is `from` to the place `to` of a picture.
+fn copy(montage: &Montage, from: [usize; 2], image: &mut RgbImage, to: [usize; 2]) {
+    let [width, height] = montage.cell;
+    for y in 0..height {
+        for x in 0..width {
+            if let Some(colour) = montage.image.get(from[0] + x, from[1] + y) {
+                image.set(to[0] + x, to[1] + y, colour);
+            }
+        }
+    }
 }
 
 /// Line and distance from its start of things of these widths, one after the other in lines of `width` pixels.
@@ -147,15 +186,11 @@ fn wrapped(widths: &[f64], gap: f64, width: f64) -> Vec<(usize, f64)> {
     places
 }
 
-/// Distance of the middle of a row (axis 1) or a column (axis 0) from the montage's corner.
-fn centre(montage: &Montage, index: usize, axis: usize) -> f64 {
-    let [width, height] = montage.cell;
-    let length = if axis == 0 { width } else { height };
-    (index * (length + montage.gap)) as f64 + length as f64 / 2.0
-}
-
 /// Widths of some texts.
-fn widths<'a>(font: Font, texts: impl Iterator<Item = &'a str>) -> Result<Vec<f64>, ReportError> {
+fn widths<'a>(
+    font: Font,
+    texts: impl Iterator<Item = &'a String>,
+) -> Result<Vec<f64>, ReportError> {
     let mut widths = Vec::new();
     paint(1, 1, BACKGROUND, |canvas| {
         for text in texts {
@@ -167,93 +202,10 @@ fn widths<'a>(font: Font, texts: impl Iterator<Item = &'a str>) -> Result<Vec<f6
 }
 
 /// Width of the widest of some texts.
-fn widest<'a>(font: Font, texts: impl Iterator<Item = &'a str>) -> Result<f64, ReportError> {
+fn widest<'a>(font: Font, texts: impl Iterator<Item = &'a String>) -> Result<f64, ReportError> {
     let widths = widths(font, texts)?;
     Ok(widths.into_iter().fold(0.0, f64::max))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::montage::{Display, Row, montage};
-    use crate::volume::Affine;
-
-    #[test]
-    fn names_go_into_the_margin_and_the_slices_stay_as_they_are() -> Result<(), ReportError> {
-        let volume = [1.0; 8];
-        let row = Row::from(("original", volume.as_slice()));
-        let slices = montage(&[row, row], [2; 3], &Display::axial_ras(2))?;
-        let bare = slices.image.clone();
-        let image = labelled(&slices, &Caption::default())?;
-        let white = |image: &RgbImage| {
-            image
-                .pixels()
-                .chunks(3)
-                .filter(|pixel| *pixel == [255; 3])
-                .count()
-        };
-        assert_eq!(white(&image), white(&bare));
-        let (left, top) = (image.width() - bare.width(), image.height() - bare.height());
-        assert!(left > 80 && top > 40, "{left} {top}");
-        let margin = |x: usize| (0..image.height()).any(|y| image.get(x, y) != Some(BACKGROUND));
-        assert!((0..80).any(margin), "no text at the left");
-        Ok(())
-    }
-    fn segmentation(labels: Vec<u8>) -> Picture {
-        Picture::Segmentation {
-            name: "scan 7".to_owned(),
-            shape: [2; 3],
-            affine: Affine::identity(),
-            image: vec![0.0; 8],
-            labels,
-            prediction: vec![0, 1, 1, 0, 0, 0, 3, 0],
-        }
-    }
-
-    #[test]
-    fn structures_that_occur_are_named_and_others_are_not() {
-        let classes = ["background", "liver", "spleen"].map(str::to_owned);
-        let caption = |labels| Caption::of(&segmentation(labels), &classes);
-        let names = |caption: Caption| -> Vec<String> {
-            caption.legend.into_iter().map(|(_, name)| name).collect()
-        };
-        assert_eq!(caption(Vec::new()).title, "scan 7");
-        assert_eq!(names(caption(Vec::new())), ["liver", "class 3"]);
-        let missed = vec![2; 8];
-        assert_eq!(names(caption(missed)), ["liver", "spleen", "class 3"]);
-    }
-
-    #[test]
-    fn the_legend_shows_every_colour_below_the_slices() -> Result<(), ReportError> {
-        let volume = [0.0; 8];
-        let row = Row::from(("image", volume.as_slice()));
-        let slices = montage(&[row], [2; 3], &Display::axial_ras(2))?;
-        let colours: [Colour; 2] = [[255, 0, 0], [0, 0, 255]];
-        let bare = labelled(&slices, &Caption::default())?;
-        let caption = Caption {
-            title: "scan 7".to_owned(),
-            legend: colours
-                .map(|colour| (colour, "structure".to_owned()))
-                .to_vec(),
-        };
-        let image = labelled(&slices, &caption)?;
-        assert!(image.height() > bare.height() + LINE);
-        let below = image.height() - MARGIN - LINE;
-        for colour in colours {
-            let filled = (below..image.height())
-                .flat_map(|y| (0..image.width()).map(move |x| (x, y)))
-                .filter(|(x, y)| image.get(*x, *y) == Some(colour))
-                .count();
-            // The square of the colour, but for its edges.
-            assert!(filled > 150, "{filled} pixels of {colour:?}");
-        }
-        Ok(())
-    }
-
-    #[test]
-    fn a_legend_goes_on_in_another_line_where_one_is_full() {
-        let places = wrapped(&[40.0, 30.0, 50.0, 200.0, 10.0], 10.0, 100.0);
-        let expected = [(0, 0.0), (0, 50.0), (1, 0.0), (2, 0.0), (3, 0.0)];
-        assert_eq!(places, expected);
-    }
-}
+mod tests;
