@@ -1,6 +1,6 @@
 //! What the classes of a network are called.
 
-use crate::cli::resumed::learned_classes;
+use crate::cli::cases::learned;
 use crate::cli::run_folder::beside;
 use crate::config::FinetuneConfig;
 use crate::dataset::class_names;
@@ -21,13 +21,11 @@ pub(super) fn named_classes(listed: Option<&[String]>, config: &FinetuneConfig) 
 /// A name for every class of a trained network; its number where nothing beside the weights tells more. `config` are
 /// the network's settings.
 pub(super) fn classes_of(weights: &Path, config: &FinetuneConfig) -> Vec<String> {
-    let learned = learned_classes(weights);
+    let learned = learned(weights).classes;
     // Settings without a list that lie beside the weights are those of a run on phantoms.
     let phantoms = config.data.datalist.is_none() && beside(weights, CONFIG_FILE).exists();
-    match (&learned, phantoms) {
-        (None, true) => named_classes(None, config),
-        (learned, _) => named_classes(Some(learned.as_deref().unwrap_or_default()), config),
-    }
+    let listed = !learned.is_empty() || !phantoms;
+    named_classes(listed.then_some(&learned[..]), config)
 }
 
 #[cfg(test)]

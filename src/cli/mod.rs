@@ -2,6 +2,7 @@
 
 mod args;
 mod bench;
+mod cases;
 mod classes;
 mod convert;
 mod data;

@@ -1,8 +1,8 @@
 //! Whether data are of the kind that a network learned from.
 
+use crate::cli::cases::{Learned, learned};
 use crate::cli::data::lowest_of_other_scale;
 use crate::cli::model::Model;
-use crate::cli::resumed::{Learned, learned};
 use crate::config::{FinetuneConfig, IntensityMode};
 use crate::dataset::DataList;
 use crate::transform::Intensity;

@@ -1,10 +1,11 @@
 //! What every command that trains does around the loop: settings, device, folder, observers, summary.
 
 use crate::cli::args::RunArgs;
+use crate::cli::cases::same_cases;
 use crate::cli::output::{bytes, duration, print, quoted, say};
 use crate::cli::progress::Progress;
 use crate::cli::recorder::{All, Recorder, StageReport};
-use crate::cli::resumed::{make_absolute, resumed_config, same_cases};
+use crate::cli::resumed::{make_absolute, resumed_config};
 use crate::cli::run_folder::{RunFolder, SUMMARY_FILE, preset_of, reopen, write_config};
 use crate::cli::settings::layered;
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};

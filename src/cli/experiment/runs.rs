@@ -1,6 +1,7 @@
 //! The runs of an experiment, each brought to its end once.
 
 use crate::cli::args::ModelSettings;
+use crate::cli::cases::same_cases;
 use crate::cli::evaluate::{Predictions, evaluation};
 use crate::cli::experiment::folder::RUNS;
 use crate::cli::experiment::trial::Trial;
@@ -10,7 +11,7 @@ use crate::cli::model::{Predictor, model};
 use crate::cli::output::say;
 use crate::cli::pretrain::Pretrain;
 use crate::cli::progress::{Job, Progress};
-use crate::cli::resumed::{check_begun, check_finished, make_absolute, same_cases};
+use crate::cli::resumed::{check_begun, check_finished, make_absolute};
 use crate::cli::run_folder::{SUMMARY_FILE, reopen};
 use crate::cli::training::{Place, Training, carry_out};
 use crate::cli::windows::Grid;

@@ -1,8 +1,8 @@
 //! One run of fine-tuning in an experiment.
 
+use crate::cli::cases::learned_from;
 use crate::cli::data::listed;
 use crate::cli::inputs::canonical;
-use crate::cli::resumed::learned_from;
 use crate::config::{Arm, ExperimentPlan, FinetuneConfig, PretrainPlan};
 use crate::dataset::{DataList, case_names, check_cases};
 use crate::nn::Architecture;
