@@ -36,8 +36,7 @@ pub(super) fn unless_shown(arg: clap::Arg, shown: &[&str]) -> clap::Arg {
     arg.hide(hidden)
 }
 
-/// Says in the help of each setting what it is where its flag is not given. A number below zero is a value, so that
-/// it is refused by the setting's name and not as a flag of its own.
+/// Says in the help of each setting what it is where its flag is not given.
 fn with_defaults<C: StageConfig>(command: clap::Command) -> clap::Command {
     let presets: Vec<(&str, toml::Table)> = Preset::ALL
         .into_iter()
@@ -66,7 +65,6 @@ fn with_defaults<C: StageConfig>(command: clap::Command) -> clap::Command {
         };
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
         arg.help(format!("{help} [{defaults}]"))
-            .allow_negative_numbers(true)
     })
 }
 

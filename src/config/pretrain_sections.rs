@@ -23,16 +23,10 @@ pub struct SamplingConfig {
     #[cfg_attr(feature = "cli", arg(long, value_enum))]
     pub intensity: IntensityMode,
     /// Intensity that becomes 0, in HU for CT
-    #[cfg_attr(
-        feature = "cli",
-        arg(long, value_name = "HU", allow_negative_numbers = true)
-    )]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "HU"))]
     pub intensity_min: f32,
     /// Intensity that becomes 1
-    #[cfg_attr(
-        feature = "cli",
-        arg(long, value_name = "HU", allow_negative_numbers = true)
-    )]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "HU"))]
     pub intensity_max: f32,
     /// Edge of the crops in voxels, one number or three
     #[cfg_attr(feature = "cli", arg(long, value_name = "VOXELS", value_parser = crate::config::parse::size))]
