@@ -6,7 +6,7 @@ use crate::cli::args::{DeviceArgs, ModelSettings};
 use crate::cli::data::listed;
 use crate::cli::inputs::Inputs;
 use crate::cli::model::{Predictor, model};
-use crate::cli::output::{is_broken_pipe, one_line, print, say, try_writing};
+use crate::cli::output::{count, is_broken_pipe, one_line, print, say, try_writing};
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::suits::compare_list;
 use crate::cli::training::ready_device;
@@ -142,10 +142,8 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     hand_on(args, &report)?;
     let left_out = report.left_out.len();
     if left_out > 0 {
-        let found = report.cases.len();
-        say(&format!(
-            "{left_out} cases are left out of the scores, {found} are in them"
-        ));
+        let asked = count(report.cases.len() + left_out, "case");
+        say(&format!("left out of the scores: {left_out} of {asked}"));
     }
     Ok(match (control.stopped(), left_out) {
         (_, 0) => ExitCode::SUCCESS,

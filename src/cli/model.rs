@@ -2,6 +2,7 @@
 
 use crate::cli::args::ModelSettings;
 use crate::cli::loaded::Loaded;
+use crate::cli::output::count;
 use crate::cli::run_folder::beside;
 use crate::cli::windows::Grid;
 use crate::config::{FinetuneConfig, IntensityMode, Preset, StageConfig};
@@ -106,7 +107,8 @@ pub(super) fn starting_weights(
     let decoder = report.random_decoder();
     if decoder > 0 {
         log::warn!(
-            "{decoder} tensors of the decoder in {} are of another size and stay random: give both the same --feature-size",
+            "{} of the decoder in {} left random, being of another size: give both the same --feature-size",
+            count(decoder, "tensor"),
             path.display()
         );
     }

@@ -8,7 +8,7 @@ mod targets;
 use crate::cli::args::{DeviceArgs, ModelSettings};
 use crate::cli::classes::classes_of;
 use crate::cli::model::{Predictor, model};
-use crate::cli::output::{duration, one_line, print, say};
+use crate::cli::output::{count, duration, one_line, print, say};
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::suits::warn_of_scan;
 use crate::cli::training::ready_device;
@@ -145,10 +145,10 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         print(&serde_json::to_string_pretty(&report)?)?;
     }
     if !report.failed.is_empty() {
+        let asked = count(jobs.len(), "image");
         say(&format!(
-            "{} images could not be segmented, {} could",
-            report.failed.len(),
-            report.cases.len()
+            "not segmented: {} of {asked}",
+            report.failed.len()
         ));
         return Ok(ExitCode::FAILURE);
     }
@@ -248,8 +248,9 @@ fn one(
     }
     let seconds = started.elapsed().as_secs_f64();
     say(&format!(
-        "{}: {windows} windows in {}, wrote {}",
+        "{}: {} in {}, wrote {}",
         input.display(),
+        count(windows, "window"),
         duration(seconds),
         output.display()
     ));
@@ -288,9 +289,9 @@ fn keep_largest(labels: &mut [u8], grid: &OutputGrid) {
     let cleaned = keep_largest_components(labels, grid.shape, Connectivity::default(), |_| true);
     for removed in cleaned.iter().filter(|removed| removed.components > 0) {
         say(&format!(
-            "label {}: {} smaller components removed, {} of {} voxels",
+            "label {}: {} removed, {} of {} voxels",
             removed.label,
-            removed.components,
+            count(removed.components, "smaller component"),
             removed.voxels,
             removed.voxels + removed.kept
         ));

@@ -2,7 +2,7 @@
 
 use crate::cli::args::RunArgs;
 use crate::cli::cases::same_cases;
-use crate::cli::output::{bytes, duration, print, quoted, say};
+use crate::cli::output::{bytes, count, duration, print, quoted, say};
 use crate::cli::progress::Progress;
 use crate::cli::recorder::{All, Recorder, StageReport};
 use crate::cli::resumed::{make_absolute, resumed_config};
@@ -150,8 +150,8 @@ fn start<C: Training>(
         print(&serde_json::to_string(&report)?)?;
     }
     say(&format!(
-        "{} steps in {}, {:.1} crops/s",
-        report.steps,
+        "{} in {}, {:.1} crops/s",
+        count(report.steps, "step"),
         duration(report.seconds),
         report.crops_per_second
     ));

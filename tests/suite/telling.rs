@@ -88,7 +88,8 @@ fn a_preview_tells_of_the_padding_of_a_small_scan() {
     let folder = folder();
     write_volume(&folder.path().join("a.nii"), texture(0));
     let told = |roi: &str| {
-        let call = "preview --input a.nii --spacing 4 --intensity-min -50 --patch-size 8 --roi-size";
+        let call =
+            "preview --input a.nii --spacing 4 --intensity-min -50 --patch-size 8 --roi-size";
         run(folder.path(), &words(call, &[roi])).succeeded().stderr
     };
     let (small, large) = (told("16"), told("24"));
