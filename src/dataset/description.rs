@@ -61,10 +61,10 @@ pub(super) fn json(text: &[u8], name: &str) -> Result<Value, DatasetError> {
         name: name.to_owned(),
         problem: problem.to_owned(),
     };
-    // Its byte order mark, or without one the first character of an object.
+    // Begins with the byte order mark, or without one with the brace of an object.
     if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [b'{', 0, ..] | [0, b'{', ..] = text {
         return Err(no_text(
-            "its text is in UTF-16, which > of Windows PowerShell writes; save it in UTF-8",
+            "its text is in UTF-16, as Windows PowerShell redirects it; save it in UTF-8",
         ));
     }
     let file = name.rsplit(['/', '\\']).next().unwrap_or(name);

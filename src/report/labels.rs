@@ -154,7 +154,8 @@ pub fn labelled(montage: &Montage, caption: &Caption) -> Result<RgbImage, Report
     Ok(image)
 }
 
-/// How much larger than beside slices of [`CELL`] pixels text is; beyond measure in no picture that can be drawn.
+/// How much larger text is than beside slices of [`CELL`] pixels; bounded, for slices of any size are measured before a
+/// picture that is too large is refused.
 fn scale(montage: &Montage) -> f64 {
     let longest = montage.cell[0].max(montage.cell[1]);
     (longest as f64 / CELL as f64).clamp(1.0, 8.0)

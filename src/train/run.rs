@@ -113,14 +113,12 @@ impl<T: Task> Runner<T> {
         let zeros = T::zeros(config, &TrainState::<T::Network>::tracked(config, &device))?;
         let (state, progress) = match run.resume {
             Some(checkpoint) => {
-                let progress = checkpoint.manifest.progress;
-                (
-                    TrainState::restore(zeros, config, &device, checkpoint.state)?,
-                    match &run.folder {
-                        Some(folder) => with_saved_best::<T::Config>(folder, progress),
-                        None => progress,
-                    },
-                )
+                let mut progress = checkpoint.manifest.progress;
+                if let Some(folder) = &run.folder {
+                    progress = with_saved_best::<T::Config>(folder, progress);
+                }
+                let state = TrainState::restore(zeros, config, &device, checkpoint.state)?;
+                (state, progress)
             }
             None => (
                 TrainState::new(run.task.initial(zeros)?, config, &device),

@@ -149,8 +149,7 @@ pub(crate) const UNETR_GRADIENT: Tolerance = Tolerance {
 };
 
 /// Compares the L2 norm of a loss's gradient by each parameter, of a network on a tracked device, with that of the
-/// vectors. Near a kink of the loss there are several sets of norms: all
-/// parameters have to agree with one of them.
+/// vectors. Near a kink there are several sets of norms, and all parameters have to agree with the same one.
 pub(crate) fn assert_gradients_match<N: Named>(
     network: &N,
     loss: Tensor<1>,

@@ -1,3 +1,5 @@
+//! Two views of a patch: what they keep of it, and how they are drawn.
+
 use super::*;
 use crate::augment::fill::value_range;
 use crate::augment::{DropoutSpec, Stage};

@@ -68,8 +68,8 @@ impl ConvertReport {
         let left = self.dropped.iter().find(|left| left.reason == CLASSIFIES)?;
         let first = &left.name;
         Some(format!(
-            "{first} is of a ViT that classifies and was left out: MONAI loads what was written strictly without \
-             classification alone, and computes other features than that ViT"
+            "{first} is of a ViT that classifies and was left out: loaded strictly, what was written fits only a ViT \
+             without classification, whose features are others"
         ))
     }
 }

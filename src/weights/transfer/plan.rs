@@ -223,9 +223,11 @@ impl Used<'_, '_> {
 
 /// Whether PyTorch's norms that keep running statistics, such as batch norm, call one so.
 fn is_running_statistic(name: &str) -> bool {
-    ["num_batches_tracked", "running_mean", "running_var"]
-        .iter()
-        .any(|own| name.rsplit('.').next() == Some(*own))
+    let own = name.rsplit('.').next();
+    matches!(
+        own,
+        Some("num_batches_tracked" | "running_mean" | "running_var")
+    )
 }
 
 /// A grid as people write it.
