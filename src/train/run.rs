@@ -298,6 +298,4 @@ impl<T: Task> Runner<T> {
 }
 
 #[cfg(test)]
-mod finetuned;
-#[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! What the loop makes of the gradients of a step: a number is trained on given ones.
 
+mod finetuned;
+
 use super::*;
 use crate::config::PretrainConfig;
 use crate::kernels::read_back;

@@ -1,6 +1,6 @@
 //! Runs of fine-tuning that take no time.
 
-use super::*;
+use super::super::*;
 use crate::config::FinetuneConfig;
 use crate::train::finetuning::tests::{cases, config};
 use crate::train::{Finetuning, HostState, layout};
