@@ -4,7 +4,7 @@ use crate::platform::AtomicFile;
 use anyhow::Context;
 use log::LevelFilter;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{MAIN_SEPARATOR, Path};
 
 /// Logs to standard error: warnings, with `-v` the program's own messages, with `-vv` those of libraries.
 pub(super) fn init_log(verbose: u8) {
@@ -91,12 +91,12 @@ pub(super) fn count(number: impl TryInto<u64>, thing: &str) -> String {
 
 /// A word of a command that is shown to be copied: in quotation marks where a shell would take it apart.
 pub(super) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_./:@%+=,".contains(c);
     // Windows has it in its paths.
-    let plain = |c: char| plain(c) || (cfg!(windows) && c == '\\');
+    let windows = MAIN_SEPARATOR == '\\';
+    let plain = |c: char| c.is_alphanumeric() || "-_./:@%+=,".contains(c) || (windows && c == '\\');
     match !word.is_empty() && word.chars().all(plain) {
         true => word.to_owned(),
-        false if cfg!(windows) => format!("\"{word}\""),
+        false if windows => format!("\"{word}\""),
         false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
@@ -141,6 +141,7 @@ mod tests {
         assert_eq!(duration(8100.0), "2 h 15 min");
         assert_eq!(duration(f64::NAN), "0 s");
     }
+
     #[test]
     fn one_thing_is_no_more_than_one() {
         let told = [0_usize, 1, 2].map(|number| count(number, "case"));
