@@ -4,7 +4,7 @@ use crate::platform::map_chunks;
 use burn::backend::flex::FlexTensor;
 use burn::backend::{DispatchDevice, TensorMetadata};
 use burn::tensor::{DType, Device, TensorData};
-use macerator::{AutoArch, WithSimd};
+use macerator::{AutoArch, Simd, WithSimd};
 
 /// Numbers one task handles where rows do not matter.
 const CHUNK: usize = 1 << 14;
@@ -20,8 +20,21 @@ pub fn is_cpu(device: &Device) -> bool {
 /// Runs `work` compiled for the widest registers of this machine: loops in it that the compiler can vectorise are, as far as
 /// what they call is inlined. Sums keep their order, and nothing is fused, so the result is the same on all.
 #[inline(always)]
-pub(crate) fn vectorised<W: WithSimd>(work: W) -> W::Output {
-    AutoArch::new().dispatch(work)
+pub(crate) fn vectorised<R>(work: impl FnMut() -> R) -> R {
+    // macerator takes closures too, but calls them through the compiler's shim from `Fn` to `FnOnce`, which is compiled
+    // for the smallest registers and swallows what it calls.
+    struct Work<F>(F);
+
+    impl<R, F: FnMut() -> R> WithSimd for Work<F> {
+        type Output = R;
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(mut self) -> R {
+            (self.0)()
+        }
+    }
+
+    AutoArch::new().dispatch(Work(work))
 }
 
 /// `work(out, x)` over chunks of an f32 tensor; none for a tensor of another type.

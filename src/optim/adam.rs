@@ -233,7 +233,8 @@ fn update_host(
             kernels::vectorised(
                 #[inline(always)]
                 || {
-                    for (((w, m), v), g) in weight.iter_mut().zip(first).zip(second).zip(gradient) {
+                    let moments = first.iter_mut().zip(second.iter_mut());
+                    for ((w, (m, v)), g) in weight.iter_mut().zip(moments).zip(gradient) {
                         let g = g * factor + c.l2 * *w;
                         *m += c.newer1 * (g - *m);
                         *v += c.newer2 * (g * g - *v);

@@ -141,8 +141,8 @@ fn flat(gradients: GradientMap) -> Vec<f64> {
     gradients.into_values().flat_map(double).collect()
 }
 
-/// The same losses, and the same gradients but for rounding.
-fn assert_step(found: StepOutput, losses: &[f64], gradients: &[f64]) {
+/// The same losses, and the same gradients but for rounding, a fraction of their norm.
+fn assert_step(found: StepOutput, losses: &[f64], gradients: &[f64], rounding: f64) {
     assert_close(found.losses, losses);
     let found = flat(found.gradients);
     assert_eq!(found.len(), gradients.len());
@@ -154,7 +154,10 @@ fn assert_step(found: StepOutput, losses: &[f64], gradients: &[f64]) {
     let norm: f64 = gradients.iter().map(|g| g.powi(2)).sum();
     assert!(norm > 0.0);
     let apart = (apart / norm).sqrt();
-    assert!(apart < 1e-5, "gradients are {apart} of their norm apart");
+    assert!(
+        apart < rounding,
+        "gradients are {apart} of their norm apart"
+    );
 }
 
 #[test]
@@ -172,7 +175,7 @@ fn a_fine_tuning_step_in_parts_is_the_whole_step() {
     let (losses, gradients) = (double(whole.losses), flat(whole.gradients));
     // Of 3 and 2 crops, of 2, 2 and 1, and of 1 each.
     for accumulation in [2, 3, 9] {
-        assert_step(step(accumulation), &losses, &gradients);
+        assert_step(step(accumulation), &losses, &gradients, 1e-5);
     }
 }
 
@@ -205,7 +208,7 @@ fn a_pre_training_step_in_parts_contrasts_the_crops_of_each_part_alone() {
     let step = |batch: &TrainingBatch, config: &PretrainConfig| {
         pretrain_step(&network, batch, config, &tracked(), None)
     };
-    // Shares that scale without rounding, which the contrastive term's cancellation would enlarge.
+    // Shares that scale without rounding: the contrastive term's gradients cancel, which enlarges it.
     let parts = [(0..3, 0.375), (3..6, 0.375), (6..8, 0.25)];
     let (mut losses, mut gradients) = (vec![0.0f64; 3], Vec::<f64>::new());
     for (part, share) in parts {
@@ -221,7 +224,7 @@ fn a_pre_training_step_in_parts_contrasts_the_crops_of_each_part_alone() {
         }
     }
     config.sampling.accumulation = 3;
-    assert_step(step(&batch, &config), &losses, &gradients);
+    assert_step(step(&batch, &config), &losses, &gradients, 1e-4);
 
     // Without the contrastive term it is the whole step.
     config.loss.contrastive_weight = 0.0;
@@ -230,6 +233,6 @@ fn a_pre_training_step_in_parts_contrasts_the_crops_of_each_part_alone() {
     let (losses, gradients) = (double(whole.losses), flat(whole.gradients));
     for accumulation in [2, 3, 9] {
         config.sampling.accumulation = accumulation;
-        assert_step(step(&batch, &config), &losses, &gradients);
+        assert_step(step(&batch, &config), &losses, &gradients, 1e-5);
     }
 }

@@ -74,9 +74,10 @@ pub(in crate::kernels) fn sums(
         let last = (task / tasks + 1) * voxels;
         let range = first..(first + CHUNK).min(last);
         let logits = &logits[range.start * classes..range.end * classes];
+        let labels = &labels[range];
         vectorised(
             #[inline(always)]
-            || chunk_sums(logits, &labels[range], classes),
+            || chunk_sums(logits, labels, classes),
         )
     });
     let mut out = Vec::with_capacity(batch * (3 * classes + 1));
@@ -144,13 +145,13 @@ pub(in crate::kernels) fn gradient(
         each_chunk(out, CHUNK * classes, |chunk, out: &mut [f32]| {
             let first = chunk * CHUNK;
             let mut block = Block::new(classes);
-            let parts = out
-                .chunks_mut(LANES * classes)
-                .zip(logits[first * classes..].chunks(LANES * classes))
-                .zip(labels[first..].chunks(LANES));
             vectorised(
                 #[inline(always)]
                 || {
+                    let parts = out
+                        .chunks_mut(LANES * classes)
+                        .zip(logits[first * classes..].chunks(LANES * classes))
+                        .zip(labels[first..].chunks(LANES));
                     for ((out, logits), labels) in parts {
                         block.fill(&logits[..out.len()]);
                         block_gradient(out, &block, labels, grad);
