@@ -6,7 +6,7 @@ use crate::volume::Affine;
 /// Which slices of a volume are shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Slices {
-    /// The middles of so many equal parts of the axis; all slices when there are fewer.
+    /// The middles of so many equal parts of the axis, padding at its ends left out; all slices when there are fewer.
     Even(usize),
     /// These indices, from left to right.
     At(Vec<usize>),

@@ -83,7 +83,11 @@ pub fn montage(
 ) -> Result<Montage, ReportError> {
     let plane = Plane::new(shape, display)?;
     let columns = match &display.slices {
-        Slices::Even(count) => evenly(plane.depth, *count),
+        Slices::Even(count) => {
+            let filled = plane.filled(rows.first().map_or(&[], |row| row.values));
+            let slices = evenly(filled.len(), *count);
+            slices.iter().map(|slice| filled.start + slice).collect()
+        }
         Slices::At(indices) => indices.clone(),
     };
     if rows.is_empty() || columns.is_empty() || shape.contains(&0) {
@@ -277,6 +281,23 @@ mod tests {
         assert_eq!(evenly(96, 4), [12, 36, 60, 84]);
         assert_eq!(evenly(3, 8), [0, 1, 2]);
         assert!(evenly(0, 4).is_empty());
+    }
+
+    #[test]
+    fn slices_of_padding_are_not_shown() -> Outcome {
+        let mut values = vec![0.0; 4 * 5 * 6];
+        for k in [2, 4] {
+            values[7 * 6 + k] = 1.0;
+        }
+        for (axis, slices) in [(2, vec![2, 3, 4]), (1, vec![2]), (0, vec![1])] {
+            let display = Display {
+                slices: Slices::Even(5),
+                ..plain(axis)
+            };
+            let shown = montage(&[("v", values.as_slice()).into()], SHAPE, &display)?;
+            assert_eq!(shown.columns, slices, "axis {axis}");
+        }
+        Ok(())
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::ReportError;
 use super::display::{Display, Zoom};
 use super::image::RgbImage;
 use super::montage::{BACKGROUND, Row, label_colour};
+use std::ops::Range;
 
 /// A family of parallel slices: sizes and strides of its three directions, in voxels.
 pub(super) struct Plane {
@@ -41,6 +42,21 @@ impl Plane {
             depth,
             strides,
         })
+    }
+
+    /// The slices between the first and the last that hold any other value than the first voxel's: those without
+    /// padding. All where there are none.
+    pub(super) fn filled(&self, values: &[f32]) -> Range<usize> {
+        let (depth, stride) = (self.depth.max(1), self.strides[2].max(1));
+        let padding = values.first().copied();
+        let other = (values.iter().enumerate())
+            .filter(|(_, value)| Some(**value) != padding)
+            .map(|(index, _)| index / stride % depth);
+        let filled = other.fold(None, |found, slice| match found {
+            None => Some((slice, slice)),
+            Some((first, last)) => Some((slice.min(first), slice.max(last))),
+        });
+        filled.map_or(0..self.depth, |(first, last)| first..last + 1)
     }
 
     /// One slice of one row, enlarged.
