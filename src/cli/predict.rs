@@ -10,7 +10,7 @@ use crate::cli::classes::classes_of;
 use crate::cli::model::{Predictor, model};
 use crate::cli::output::{count, duration, one_line, print, say};
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
-use crate::cli::suits::warn_of_scan;
+use crate::cli::suits::other_scale;
 use crate::cli::training::ready_device;
 use crate::cli::windows::{Grid, WindowArgs};
 use crate::dataset::{case_name, class_names};
@@ -210,7 +210,9 @@ fn one(
     let image = volume::read_image(input)?;
     volume::warn_of_doubts(input, &image);
     let NiftiImage { header, volume } = image;
-    warn_of_scan(input, &volume, &model.config);
+    if let Some(why) = other_scale(input, &volume, &model.config) {
+        log::warn!("{why}");
+    }
     let on_input = matches!(args.grid, Grid::Input).then(|| OutputGrid::of_input(&volume, header));
     // Made before preparing takes the voxels: a copy of them is wanted only here.
     let wanted = args.picture.is_some() && on_input.is_some();

@@ -13,15 +13,18 @@ use std::path::Path;
 /// How many names or differences a message spells out.
 const SPELT_OUT: usize = 5;
 
-/// Warns where a network that learned from HU is to see a scan whose values do not look like it.
-pub(super) fn warn_of_scan(image: &Path, volume: &Volume, config: &FinetuneConfig) {
-    if let Some(lowest) = lowest_of_other_scale(volume).filter(|_| takes_hu(config)) {
-        log::warn!(
-            "{} has no value below {lowest}, so it does not look like CT in HU, which the network learned from: its \
-             labels may mean nothing",
-            image.display()
-        );
-    }
+/// What to warn of where a network that learned from HU is to see a scan whose values do not look like it.
+pub(super) fn other_scale(
+    image: &Path,
+    volume: &Volume,
+    config: &FinetuneConfig,
+) -> Option<String> {
+    let lowest = lowest_of_other_scale(volume).filter(|_| takes_hu(config))?;
+    Some(format!(
+        "{} has no value below {lowest}, so it does not look like CT in HU, which the network learned from: its labels \
+         may mean nothing",
+        image.display()
+    ))
 }
 
 /// Refuses a list of more classes than a network has, and warns of other classes and another modality than it learned.

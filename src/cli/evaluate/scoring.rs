@@ -1,7 +1,7 @@
 //! Cases scored one after the other.
 
 use crate::cli::model::Predictor;
-use crate::cli::suits::warn_of_scan;
+use crate::cli::suits::other_scale;
 use crate::cli::windows::Grid;
 use crate::dataset::{Case, case_name, case_names, class_names};
 use crate::metric::{CaseScore, LabelPair, SurfaceOptions, score};
@@ -21,6 +21,7 @@ struct Pair {
     spacing: [f64; 3],
     voxel_ml: f64,
     at_right_angles: bool,
+    other_scale: Option<String>,
 }
 
 impl Pair {
@@ -33,6 +34,7 @@ impl Pair {
             spacing: on.spacing(),
             voxel_ml: on.voxel_ml(),
             at_right_angles: on.at_right_angles(),
+            other_scale: None,
         }
     }
 
@@ -91,14 +93,18 @@ pub(super) fn scored(
 ) -> anyhow::Result<Vec<CaseScore>> {
     let bar = ProgressBar::new(cases.len() as u64).with_message("scoring");
     let mut scores = Vec::new();
-    let mut leaning = false;
+    let (mut leaning, mut odd) = (false, false);
     for (case, name) in cases.iter().zip(case_names(cases)) {
         if control.stopped() {
             break;
         }
         let found = source.pair(case, classes, control).and_then(|pair| {
-            if !pair.at_right_angles && !leaning {
-                leaning = true;
+            if let Some(why) = &pair.other_scale
+                && !std::mem::replace(&mut odd, true)
+            {
+                log::warn!("{why}, and those of any other such scan");
+            }
+            if !pair.at_right_angles && !std::mem::replace(&mut leaning, true) {
                 log::warn!(
                     "the axes of {name}'s label map are not at right angles, as where a gantry was tilted: HD95 and \
                      surface Dice are off there, and on any other such case"
@@ -142,8 +148,12 @@ impl Predictions<'_> {
             Predictions::Network(predictor, grid) => {
                 let image = volume::read_image(&case.image)?;
                 volume::warn_of_doubts(&case.image, &image);
-                warn_of_scan(&case.image, &image.volume, &predictor.model.config);
-                predicted(predictor, *grid, image.volume, &label, control)
+                let odd = other_scale(&case.image, &image.volume, &predictor.model.config);
+                let pair = predicted(predictor, *grid, image.volume, &label, control)?;
+                Ok(Pair {
+                    other_scale: odd,
+                    ..pair
+                })
             }
         }
     }

@@ -32,7 +32,7 @@ fn a_list_of_other_classes_or_another_modality_is_scored_with_a_warning() {
     let source = data("hippocampus");
     let list = std::fs::read(source.join("finetune_6.json")).unwrap();
     let mut list: serde_json::Value = serde_json::from_slice(&list).unwrap();
-    list["test"] = list["test"].as_array().unwrap()[..1].to_vec().into();
+    list["test"] = list["test"].as_array().unwrap()[..2].to_vec().into();
     let root = source.display().to_string();
     let evaluate = "evaluate --weights run --datalist list.json --device cpu --overlap 0";
     let call = words(evaluate, &["--data-root", &root]);
@@ -47,6 +47,7 @@ fn a_list_of_other_classes_or_another_modality_is_scored_with_a_warning() {
     ] {
         assert!(done.stderr.contains(part), "{part}{}", done.told());
     }
+    assert_eq!(done.stderr.matches(NO_CT).count(), 1, "{}", done.told());
     let labels: serde_json::Map<String, serde_json::Value> = (0..15)
         .map(|class| (class.to_string(), format!("organ {class}").into()))
         .collect();
