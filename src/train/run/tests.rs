@@ -167,7 +167,8 @@ fn config() -> PretrainConfig {
     config
 }
 
-fn seen(config: PretrainConfig) -> Seen {
+/// What an observer saw of a whole run.
+fn seen<O: Observer + Default>(config: PretrainConfig) -> O {
     let run = Run {
         task: Given::<true> {
             config,
@@ -177,7 +178,7 @@ fn seen(config: PretrainConfig) -> Seen {
         folder: None,
         resume: None,
     };
-    let mut seen = Seen::default();
+    let mut seen = O::default();
     pollster::block_on(train(run, &mut seen, &Control::default())).unwrap();
     seen
 }
@@ -212,7 +213,7 @@ fn assert_close(found: &[f64], expected: &[f64]) {
 
 #[test]
 fn a_step_takes_the_clipped_gradient_at_the_rate_of_its_time() {
-    let seen = seen(config());
+    let seen: Seen = seen(config());
     assert_close(&seen.weights, &expected(0.0));
     assert_close(&seen.rates, &[0.05, 0.1, 0.1, 0.1, 0.1]);
     // What is told is the norm before clipping.
@@ -223,7 +224,7 @@ fn a_step_takes_the_clipped_gradient_at_the_rate_of_its_time() {
 fn the_running_average_is_what_is_validated() {
     let mut config = config();
     config.optimizer.ema_decay = 0.5;
-    let seen = seen(config);
+    let seen: Seen = seen(config);
     assert_close(&seen.weights, &expected(0.5));
 }
 
@@ -231,7 +232,7 @@ fn the_running_average_is_what_is_validated() {
 fn the_scale_of_the_loss_changes_nothing_but_the_loss() {
     let mut config = config();
     config.run.precision = Precision::F16;
-    let seen = seen(config);
+    let seen: Seen = seen(config);
     assert_close(&seen.weights, &expected(0.0));
     for (norm, gradient) in seen.norms.iter().zip(GRADIENTS) {
         assert!((norm / gradient.abs() - 1.0).abs() < 1e-5, "{norm}");
@@ -295,17 +296,7 @@ impl Observer for Validations {
 fn every_validation_is_announced_and_all_are_counted_before() {
     let mut config = config();
     config.run.validation_steps = 2;
-    let run = Run {
-        task: Given::<true> {
-            config,
-            scores: Vec::new(),
-        },
-        device: Device::flex(),
-        folder: None,
-        resume: None,
-    };
-    let mut seen = Validations::default();
-    pollster::block_on(train(run, &mut seen, &Control::default())).unwrap();
+    let seen: Validations = seen(config);
     assert_eq!(seen.to_come, 3);
     let expected = [2, 4, 5].map(|step| [("begins", step), ("ended", step)]);
     assert_eq!(seen.events, expected.concat());
