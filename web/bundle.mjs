@@ -58,6 +58,11 @@ await build({
   entryPoints: [join(here, "page/worker_start.js")],
   outfile: join(out, "worker_start.js"),
   define,
+  bundle: true,
+  // Trunk makes it.
+  external: ["./worker_loader.js"],
+  format: "esm",
+  target: "es2022",
   minify: true,
   logLevel: "warning",
 });

@@ -6,7 +6,9 @@ use crate::cli::output::count;
 use crate::cli::run_folder::beside;
 use crate::cli::windows::Grid;
 use crate::config::{FinetuneConfig, IntensityMode, Preset, StageConfig};
-use crate::infer::{InferError, Probabilities, SlidingWindow, segment, segment_input};
+use crate::infer::{
+    DeviceNetwork, InferError, Probabilities, SlidingWindow, segment, segment_input,
+};
 use crate::nn::{Segmenter, VitConfig};
 use crate::platform;
 use crate::train::layout::CONFIG_FILE;
@@ -166,14 +168,18 @@ impl Predictor {
         keep: Option<&mut Probabilities>,
         mut progress: impl FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<Vec<u8>, InferError> {
-        let (network, windows, device) = (&self.model.network, &self.windows, &self.device);
+        let network = &DeviceNetwork {
+            network: &self.model.network,
+            device: &self.device,
+        };
+        let windows = &self.windows;
         let go_on = &mut progress;
         pollster::block_on(async {
             match grid {
-                Grid::Input => segment_input(network, prepared, windows, device, keep, go_on).await,
+                Grid::Input => segment_input(network, prepared, windows, keep, go_on).await,
                 Grid::Model => {
                     let (image, shape) = (prepared.image.data(), prepared.image.shape());
-                    segment(network, image, shape, windows, device, keep, go_on).await
+                    segment(network, image, shape, windows, keep, go_on).await
                 }
             }
         })

@@ -6,6 +6,7 @@ mod predict;
 mod probabilities;
 mod slab;
 mod sliding;
+mod window_network;
 mod windows;
 
 pub use components::{Connectivity, Removed, keep_largest_components};
@@ -13,4 +14,5 @@ pub use error::InferError;
 pub use predict::{segment, segment_input};
 pub use probabilities::Probabilities;
 pub use sliding::{Blending, DEFAULT_OVERLAP, ORIGINAL_OVERLAP, SlidingWindow};
+pub use window_network::{DeviceNetwork, WindowNetwork};
 pub use windows::{WindowError, WindowPlan};

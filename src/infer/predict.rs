@@ -1,9 +1,7 @@
 //! From logits to labels.
 
-use crate::infer::{InferError, Probabilities, SlidingWindow};
-use crate::nn::Segmenter;
+use crate::infer::{InferError, Probabilities, SlidingWindow, WindowNetwork};
 use crate::transform::{LabelRestorer, Prepared};
-use burn::tensor::Device;
 use std::ops::ControlFlow;
 
 /// The class of the largest of each voxel's logits, the first one of equals; `logits` is `[voxels, classes]`.
@@ -25,11 +23,10 @@ fn argmax(logits: &[f32], classes: usize, out: &mut Vec<u8>) {
 /// # Errors
 /// Those of [`SlidingWindow::run`].
 pub async fn segment(
-    network: &Segmenter,
+    network: &impl WindowNetwork,
     image: &[f32],
     shape: [usize; 3],
     settings: &SlidingWindow,
-    device: &Device,
     mut keep: Option<&mut Probabilities>,
     progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
 ) -> Result<Vec<u8>, InferError> {
@@ -43,7 +40,7 @@ pub async fn segment(
         Ok(())
     };
     settings
-        .run(network, image, shape, device, &mut sink, progress)
+        .run(network, image, shape, &mut sink, progress)
         .await?;
     Ok(labels)
 }
@@ -55,10 +52,9 @@ pub async fn segment(
 /// # Errors
 /// Those of [`SlidingWindow::run`] and of the way back.
 pub async fn segment_input(
-    network: &Segmenter,
+    network: &impl WindowNetwork,
     prepared: &Prepared,
     settings: &SlidingWindow,
-    device: &Device,
     mut keep: Option<&mut Probabilities>,
     progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
 ) -> Result<Vec<u8>, InferError> {
@@ -72,7 +68,7 @@ pub async fn segment_input(
     let shape = prepared.image.shape();
     let image = prepared.image.data();
     settings
-        .run(network, image, shape, device, &mut sink, progress)
+        .run(network, image, shape, &mut sink, progress)
         .await?;
     Ok(restorer.finish()?)
 }
@@ -80,8 +76,9 @@ pub async fn segment_input(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::infer::WindowError;
-    use crate::nn::{Architecture, SegmenterConfig, UnetrConfig, VitConfig};
+    use crate::infer::{DeviceNetwork, WindowError};
+    use crate::nn::{Architecture, Segmenter, SegmenterConfig, UnetrConfig, VitConfig};
+    use burn::tensor::Device;
 
     #[test]
     fn an_image_without_one_value_a_voxel_is_refused() {
@@ -103,13 +100,15 @@ mod tests {
         };
         let device = Device::flex();
         let network = Segmenter::zeros(&config, &device).unwrap();
+        let network = DeviceNetwork {
+            network: &network,
+            device: &device,
+        };
         let settings = SlidingWindow::predicting(window);
         let labels = |values: usize, shape| {
             let image = vec![1.0; values];
             let mut go_on = |_, _| ControlFlow::Continue(());
-            let found = segment(
-                &network, &image, shape, &settings, &device, None, &mut go_on,
-            );
+            let found = segment(&network, &image, shape, &settings, None, &mut go_on);
             pollster::block_on(found)
         };
         assert_eq!(labels(512, [8; 3]).unwrap(), [0u8; 512]);

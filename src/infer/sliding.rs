@@ -2,13 +2,10 @@
 //! the number of windows.
 
 use crate::infer::slab::Slab;
-use crate::infer::{InferError, WindowPlan};
-use crate::kernels::read_back;
-use crate::nn::Segmenter;
+use crate::infer::{InferError, WindowNetwork, WindowPlan};
 use crate::platform;
 use crate::volume::Region;
-use burn::Tensor;
-use burn::tensor::{Device, TensorData};
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 /// How much a window counts at each of its voxels.
@@ -89,6 +86,7 @@ impl SlidingWindow {
 
     /// Logits of a volume `[shape]` in C order. Planes along the first axis go to `sink` as soon as no later window
     /// touches them, `[planes, shape[1], shape[2], classes]`. `progress(done, windows)` is asked before each window.
+    /// What comes out does not depend on how many windows the network takes at once.
     ///
     /// # Errors
     /// [`InferError::Window`] for sizes that cannot be cut or are not the image's, [`InferError::Stopped`] when
@@ -96,10 +94,9 @@ impl SlidingWindow {
     /// numbers, and those of the sink.
     pub async fn run(
         &self,
-        network: &Segmenter,
+        network: &impl WindowNetwork,
         image: &[f32],
         shape: [usize; 3],
-        device: &Device,
         sink: &mut dyn FnMut(&[f32]) -> Result<(), InferError>,
         progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<(), InferError> {
@@ -111,49 +108,52 @@ impl SlidingWindow {
         let air = self
             .skip_air
             .then(|| [0.0, image.iter().copied().fold(0.0, f32::min)]);
-        for (done, region) in plan.windows().enumerate() {
+        // Windows are put together in their order, whichever is ready first: sums of floats depend on it.
+        let mut under_way = VecDeque::new();
+        for (begun, region) in plan.windows().enumerate() {
             platform::yield_now().await;
-            if progress(done, count).is_break() {
+            if progress(begun - under_way.len(), count).is_break() {
                 return Err(InferError::Stopped);
             }
-            slab.advance_to(region.start[0], &plan, sink)?;
             let input = cut(image, &plan, &region);
-            let [d, h, w] = self.window;
-            if air.is_some_and(|air| blank(&input, self.window, &plan.own_part(&region), air)) {
-                slab.add_background(UNSEEN, &region);
-                continue;
+            let unseen =
+                air.is_some_and(|air| blank(&input, self.window, &plan.own_part(&region), air));
+            under_way.push_back((region, (!unseen).then(|| network.logits(input, self))));
+            if under_way.len() >= network.at_once()
+                && let Some((region, logits)) = under_way.pop_front()
+            {
+                put(&mut slab, &plan, sink, &region, logits).await?;
             }
-            let input = Tensor::from_data(TensorData::new(input, [1, d, h, w, 1]), device);
-            let logits = read_back(self.passes(network, input)).await?;
-            // They would pass for background.
-            if !logits.iter().all(|logit| logit.is_finite()) {
-                return Err(InferError::NotFinite);
-            }
-            slab.add(&logits, &region);
+        }
+        while let Some((region, logits)) = under_way.pop_front() {
+            put(&mut slab, &plan, sink, &region, logits).await?;
         }
         slab.advance_to(plan.padded[0], &plan, sink)
     }
+}
 
-    /// The network's logits for one window, averaged over mirror images where asked for.
-    fn passes(&self, network: &Segmenter, input: Tensor<5>) -> Tensor<5> {
-        if !self.mirror {
-            return network.forward(input);
+/// Waits for a window's logits, none where it is not looked at, and adds them.
+async fn put(
+    slab: &mut Slab,
+    plan: &WindowPlan,
+    sink: &mut dyn FnMut(&[f32]) -> Result<(), InferError>,
+    region: &Region,
+    logits: Option<impl Future<Output = Result<Vec<f32>, InferError>>>,
+) -> Result<(), InferError> {
+    let logits = match logits {
+        Some(logits) => Some(logits.await?),
+        None => None,
+    };
+    slab.advance_to(region.start[0], plan, sink)?;
+    match logits {
+        None => slab.add_background(UNSEEN, region),
+        // They would pass for background.
+        Some(logits) if !logits.iter().all(|logit| logit.is_finite()) => {
+            return Err(InferError::NotFinite);
         }
-        let mut sum: Option<Tensor<5>> = None;
-        for mirrored in 0..8usize {
-            let turn = |x: Tensor<5>| {
-                (0..3usize)
-                    .filter(|axis| mirrored >> axis & 1 == 1)
-                    .fold(x, |x, axis| x.flip([axis + 1]))
-            };
-            let logits = turn(network.forward(turn(input.clone())));
-            sum = Some(match sum {
-                Some(sum) => sum + logits,
-                None => logits,
-            });
-        }
-        sum.unwrap_or(input) / 8.0
+        Some(logits) => slab.add(&logits, region),
     }
+    Ok(())
 }
 
 /// The voxels of a window of the padded volume; zeros outside the volume.

@@ -1,7 +1,7 @@
 //! The validation of fine-tuning: Dice of every case on the network's own grid (specification 9).
 
 use crate::dataset::VolumeSource;
-use crate::infer::{InferError, SlidingWindow, segment};
+use crate::infer::{DeviceNetwork, InferError, SlidingWindow, segment};
 use crate::metric::{Overlaps, mean_of_running_means, mean_of_some};
 use crate::nn::Segmenter;
 use crate::train::{Control, Picture, TrainError, Validation};
@@ -22,11 +22,12 @@ pub(super) async fn validate_segmentation(
 ) -> Result<Option<Validation>, TrainError> {
     let (mut foreground, mut whole) = (Vec::new(), Vec::new());
     let mut picture = None;
+    let on_device = DeviceNetwork { network, device };
     for index in 0..cases.len() {
         let case = cases.volume(index)?;
         let (image, shape) = (case.image.data(), case.image.shape());
         let mut go_on = |_, _| control.flow();
-        let found = segment(network, image, shape, windows, device, None, &mut go_on).await;
+        let found = segment(&on_device, image, shape, windows, None, &mut go_on).await;
         let prediction = match found {
             Ok(prediction) => prediction,
             Err(InferError::Stopped) => return Ok(None),

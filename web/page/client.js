@@ -1,5 +1,12 @@
 // Speaks with the worker: questions with answers, events, and what happens when it ends.
 
+// From a blob, so that the page's content-security policy holds in the worker too.
+function fromPage() {
+  const program = `import ${JSON.stringify(new URL("worker_start.js", document.baseURI).href)};`;
+  const blob = URL.createObjectURL(new Blob([program], { type: "text/javascript" }));
+  return new Worker(blob, { type: "module" });
+}
+
 export class Client {
   #worker = null;
   #waiting = new Map();
@@ -9,21 +16,19 @@ export class Client {
   #refuse = null;
 
   // `onEvent(event, buffers)` for what the worker tells unasked; `onDeath(why)` when it cannot go on. `version` is that of
-  // the program the page was made for, where there is only one.
-  constructor(onEvent, onDeath, version = null) {
+  // the program the page was made for, where there is only one; `make()` gives a worker that begins with worker_start.js.
+  constructor(onEvent, onDeath, version = null, make = fromPage) {
     this.onEvent = onEvent;
     this.onDeath = onDeath;
     this.version = version;
+    this.make = make;
   }
 
   // Starts the worker, or a new one in the place of the old; resolves when it can be spoken to.
   start() {
     this.#worker?.terminate();
     this.#rejectAll(Object.assign(new Error("the worker was started anew"), { dead: true }));
-    // From a blob, so that the page's content-security policy holds in the worker too.
-    const program = `import ${JSON.stringify(new URL("worker_start.js", document.baseURI).href)};`;
-    const blob = URL.createObjectURL(new Blob([program], { type: "text/javascript" }));
-    const worker = new Worker(blob, { type: "module" });
+    const worker = this.make();
     this.#worker = worker;
     this.#ready = new Promise((resolve, reject) => {
       this.#refuse = reject;

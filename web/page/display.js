@@ -169,7 +169,8 @@ export class Display {
     const dice = scored ? ` Mean Dice against the label map: ${answer.dice.toFixed(3)}.` : "";
     const classes = scored ? answer.classes : withoutScores(answer.classes);
     const notice = answer.notice ? ` (${answer.notice})` : "";
-    const says = `Segmented in ${duration(answer.seconds)}.${dice}${notice}`;
+    const threads = answer.workers > 1 ? ` on ${answer.workers} threads` : "";
+    const says = `Segmented in ${duration(answer.seconds)}${threads}.${dice}${notice}`;
     this.#predicted = { image, map: answer.buffers[0], classes, says };
     if (this.#cases.shown !== image) {
       $("segment-result").textContent = `${this.#cases.title(image)} is segmented: look at it again, or save its label map below.${notice}`;

@@ -78,7 +78,7 @@ const attempt = (task) => async (...given) => {
 async function open() {
   await client.start();
   const wanted = query.get("device") ?? "auto";
-  const { device, cpu, half, checks, notice } = await client.call("open", { device: wanted });
+  const { device, cpu, half, checks, notice } = await client.call("open", { device: wanted, pool: true });
   const adapter = cpu ? null : await navigator.gpu?.requestAdapter();
   const name = adapter?.info?.description || adapter?.info?.vendor || "graphics processor";
   $("device").textContent = cpu ? "Processor (slow)" : `${device}: ${name}`;

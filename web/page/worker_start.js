@@ -1,6 +1,8 @@
 // What the worker begins with: the page hears of a lost graphics device at once, whatever the program waits for. Some
 // waits of a program never end after its device is gone.
 
+import { WorkerPool } from "./worker_pool.js";
+
 const fatal = (why) => postMessage({ text: JSON.stringify({ event: { kind: "fatal", why } }), buffers: [] });
 
 // bundle.mjs puts in the version of the program.
@@ -21,5 +23,8 @@ self.addEventListener("unhandledrejection", ({ reason }) => {
   const out = /unreachable|memory|allocation/i.test(why) ? " (memory may have run out)" : "";
   fatal(why + out);
 });
+
+// A worker of this one begins as it did, under its policy.
+self.workerPool = new WorkerPool(VERSION, self.location.href);
 
 import("./worker_loader.js");

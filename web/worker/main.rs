@@ -11,6 +11,8 @@ mod model;
 #[cfg(target_family = "wasm")]
 mod names;
 #[cfg(target_family = "wasm")]
+mod pool;
+#[cfg(target_family = "wasm")]
 mod protocol;
 #[cfg(target_family = "wasm")]
 mod run_files;

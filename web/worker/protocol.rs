@@ -1,6 +1,7 @@
 //! What page and worker say to each other: JSON with large data beside it as transferred buffers.
 //!
-//! The page sends `{id, kind, ...}` and gets `{id, ok}` or `{id, error}`; `{event}` comes at any time.
+//! The page sends `{id, kind, ...}` and gets `{id, ok}` or `{id, error}`; `{event}` comes at any time. A worker speaks to
+//! its own workers in the same way.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,8 +17,12 @@ pub(crate) struct Call {
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum Request {
-    /// Choose and test a device.
-    Open { device: String },
+    /// Choose and test a device. With `pool`, workers of the worker are started where that is the processor.
+    Open {
+        device: String,
+        #[serde(default)]
+        pool: bool,
+    },
     /// Make a phantom case.
     Phantom { seed: u64 },
     /// Take in image files, label maps and lists of cases; the answer tells which were refused, which are here already and
@@ -42,6 +47,8 @@ pub(crate) enum Request {
         overlap: f64,
         mirror: bool,
     },
+    /// One window of a segmentation, for the worker that this one computes for: the logits of its numbers.
+    Window { mirror: bool },
     /// Settings that fit a choice of cases, and what they cost.
     Plan(TrainRequest),
     /// Begin a run.

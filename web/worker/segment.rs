@@ -3,6 +3,7 @@
 use crate::cases::{Cases, ImageFile};
 use crate::host::tell;
 use crate::model::{Model, legend};
+use crate::pool::PooledNetwork;
 use crate::protocol::{ClassLine, Event};
 use crate::training::Failure;
 use burn::tensor::Device;
@@ -26,6 +27,8 @@ pub(crate) struct Segmentation {
     pub(crate) lines: Vec<ClassLine>,
     /// What is to be said of the scan, and why there are no scores although there is a label map.
     pub(crate) notice: Option<String>,
+    /// Workers that computed it besides this one.
+    pub(crate) workers: usize,
 }
 
 /// Segments an image; stopped, it is an error in plain words.
@@ -56,20 +59,13 @@ pub(crate) async fn segment(
         mirror,
         ..SlidingWindow::predicting(model.config.crops.roi_size)
     };
+    let network = PooledNetwork::new(&model.network, device).await;
     let mut go_on = |done: usize, of: usize| {
         let what = "segmenting";
         tell(&Event::Progress { what, done, of }, Vec::new());
         control.flow()
     };
-    let labels = segment_input(
-        &model.network,
-        &prepared,
-        &windows,
-        device,
-        None,
-        &mut go_on,
-    );
-    let labels = labels.await?;
+    let labels = segment_input(&network, &prepared, &windows, None, &mut go_on).await?;
     drop(prepared);
 
     let classes = model.classes.len();
@@ -101,6 +97,7 @@ pub(crate) async fn segment(
         score: scored,
         lines,
         notice: (!notices.is_empty()).then(|| notices.join("; ")),
+        workers: network.workers(),
     })
 }
 

@@ -8,6 +8,7 @@ use crate::autosave::Autosave;
 use crate::cases::Cases;
 use crate::host::{console_error, on_message, received, send, tell};
 use crate::model::{Encoder, Model, Weights, organs};
+use crate::pool;
 use crate::protocol::{Call, Event, Request, TrainRequest};
 use crate::run_files;
 use crate::segment::{Segmentation, segment};
@@ -115,7 +116,7 @@ impl Drop for Busy<'_> {
 impl Session {
     async fn answer(&self, request: Request, buffers: Vec<Vec<u8>>) -> Answer {
         match request {
-            Request::Open { device } => self.open(&device).await,
+            Request::Open { device, pool } => self.open(&device, pool).await,
             Request::Phantom { seed } => {
                 let index = self.cases.borrow_mut().add_phantom(seed)?;
                 self.listing(json!({ "image": index, "classes": organs() }))
@@ -143,6 +144,7 @@ impl Session {
                 overlap,
                 mirror,
             } => self.segment(image, (overlap, mirror)).await,
+            Request::Window { mirror } => self.window(mirror, buffers).await,
             Request::Plan(request) => self.plan(&request),
             Request::Train(request) => self.train(request).await,
             Request::Continue => self.go_on().await,
@@ -196,7 +198,7 @@ impl Session {
         selected.ok_or_else(|| words("no device has been chosen yet"))
     }
 
-    async fn open(&self, name: &str) -> Answer {
+    async fn open(&self, name: &str, pooled: bool) -> Answer {
         let started = Instant::now();
         let choice: DeviceChoice = name.parse().map_err(words)?;
         let mut selected = device::select(choice).await.map_err(words)?;
@@ -214,6 +216,10 @@ impl Session {
         let cpu = is_cpu(&selected.device);
         let half = check_precision(&selected, Precision::F16).is_ok();
         let description = selected.description.clone();
+        // What is asked for is asked for now, before anything is computed.
+        if cpu && pooled {
+            pool::start().await;
+        }
         self.device.replace(Some(selected));
         plain(json!({
             "device": description,
@@ -256,6 +262,9 @@ impl Session {
                     model.classes = named.classes;
                 }
                 let (line, settings) = (model.line(), model.config.to_toml().map_err(words)?);
+                if is_cpu(&selected.device) {
+                    pool::load(&settings, &model.bytes);
+                }
                 self.model.replace(Some(Rc::from(model)));
                 plain(json!({ "model": line, "settings": settings }))
             }
@@ -267,6 +276,15 @@ impl Session {
                 plain(json!({ "encoder": name, "settings": settings }))
             }
         }
+    }
+
+    /// The logits of one window, for the worker whose pool this one belongs to.
+    async fn window(&self, mirror: bool, buffers: Vec<Vec<u8>>) -> Answer {
+        let model = self.model.borrow().clone();
+        let model = model.ok_or_else(|| words("there is no network yet"))?;
+        let device = self.selected()?.device;
+        let logits = pool::window(&model, &device, mirror, buffers).await?;
+        Ok((json!({}), vec![logits]))
     }
 
     async fn segment(&self, image: usize, windows: (f64, bool)) -> Answer {
@@ -282,6 +300,7 @@ impl Session {
             "classes": found.lines,
             "dice": found.dice(),
             "notice": found.notice,
+            "workers": found.workers,
             "seconds": started.elapsed().as_secs_f64(),
         });
         let labels = found.nifti(false)?;

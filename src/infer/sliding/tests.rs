@@ -1,8 +1,13 @@
 //! Tests of the sliding window.
 
 use super::*;
-use crate::nn::{Architecture, SegmenterConfig, UnetrConfig, VitConfig};
+use crate::infer::DeviceNetwork;
+use crate::nn::{Architecture, Segmenter, SegmenterConfig, UnetrConfig, VitConfig};
 use crate::weights;
+use burn::Tensor;
+use burn::tensor::{Device, TensorData};
+use std::cell::Cell;
+use std::task::Poll;
 
 const SHAPE: [usize; 3] = [16, 8, 8];
 
@@ -49,14 +54,28 @@ fn asked(
     shape: [usize; 3],
     settings: SlidingWindow,
 ) -> Result<Vec<f32>, InferError> {
+    let device = Device::flex();
+    let network = DeviceNetwork {
+        network,
+        device: &device,
+    };
+    let mut go_on = |_, _| ControlFlow::Continue(());
+    put_through(&network, image, shape, settings, &mut go_on)
+}
+
+fn put_through(
+    network: &impl WindowNetwork,
+    image: &[f32],
+    shape: [usize; 3],
+    settings: SlidingWindow,
+    progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+) -> Result<Vec<f32>, InferError> {
     let mut found = Vec::new();
     let mut sink = |planes: &[f32]| {
         found.extend_from_slice(planes);
         Ok(())
     };
-    let mut go_on = |_, _| ControlFlow::Continue(());
-    let device = Device::flex();
-    let run = settings.run(network, image, shape, &device, &mut sink, &mut go_on);
+    let run = settings.run(network, image, shape, &mut sink, progress);
     pollster::block_on(run)?;
     Ok(found)
 }
@@ -261,5 +280,84 @@ fn what_is_bright_throughout_is_no_air() {
     // The rest has values from -0.5 to 0.5, as z-scores have.
     for (value, air) in [(0.0, true), (-2.0, true), (1.0, false), (-0.25, false)] {
         assert_eq!(unseen(value), air, "{value}");
+    }
+}
+
+/// Takes several windows at once, and is ready with each of them later than it was asked.
+struct Several<'a> {
+    inner: DeviceNetwork<'a>,
+    at_once: usize,
+    /// Windows under way, and the most there were.
+    under_way: Cell<usize>,
+    most: Cell<usize>,
+}
+
+impl WindowNetwork for Several<'_> {
+    fn classes(&self) -> usize {
+        self.inner.classes()
+    }
+
+    fn at_once(&self) -> usize {
+        self.at_once
+    }
+
+    fn logits(
+        &self,
+        input: Vec<f32>,
+        settings: &SlidingWindow,
+    ) -> impl Future<Output = Result<Vec<f32>, InferError>> {
+        self.under_way.set(self.under_way.get() + 1);
+        self.most.set(self.most.get().max(self.under_way.get()));
+        async move {
+            let mut waited = false;
+            std::future::poll_fn(|context| {
+                if std::mem::replace(&mut waited, true) {
+                    return Poll::Ready(());
+                }
+                context.waker().wake_by_ref();
+                Poll::Pending
+            })
+            .await;
+            self.under_way.set(self.under_way.get() - 1);
+            self.inner.logits(input, settings).await
+        }
+    }
+}
+
+#[test]
+fn however_many_windows_are_under_way_the_prediction_is_the_same() {
+    let (network, device) = (network(), Device::flex());
+    let inner = DeviceNetwork {
+        network: &network,
+        device: &device,
+    };
+    // Deep enough that planes are handed on while windows behind them are under way, and with air in front.
+    let (shape, plane) = ([72, 8, 8], 64);
+    let image: Vec<f32> = (0..72 * plane)
+        .map(|i| match i < 20 * plane {
+            true => 0.0,
+            false => (i * 37 % 101) as f32 / 100.0,
+        })
+        .collect();
+    let expected = logits(&network, &image, shape, settings());
+    let windows = WindowPlan::new(shape, SHAPE, settings().overlap).unwrap();
+    for at_once in [1, 2, 3, windows.count() + 1] {
+        let several = Several {
+            inner,
+            at_once,
+            under_way: Cell::new(0),
+            most: Cell::new(0),
+        };
+        let mut told = Vec::new();
+        let mut go_on = |done, of| {
+            told.push(done);
+            assert_eq!(of, windows.count());
+            ControlFlow::Continue(())
+        };
+        let found = put_through(&several, &image, shape, settings(), &mut go_on).unwrap();
+        assert_eq!(found, expected, "{at_once} at once");
+        assert!(several.most.get() <= at_once, "{at_once} at once");
+        assert!(several.most.get() >= at_once.min(4), "{at_once} at once");
+        assert!(told.is_sorted() && told[0] == 0, "{told:?}");
     }
 }

@@ -5,7 +5,7 @@ use crate::support::{data, training};
 use hounsfield::config::{FinetuneConfig, StageConfig};
 use hounsfield::dataset::MemorySource;
 use hounsfield::dataset::phantom::{PhantomSpec, abdomen};
-use hounsfield::infer::{Blending, SlidingWindow, segment_input};
+use hounsfield::infer::{Blending, DeviceNetwork, SlidingWindow, segment_input};
 use hounsfield::metric::{LabelPair, score};
 use hounsfield::nn::Segmenter;
 use hounsfield::platform;
@@ -39,7 +39,11 @@ pub(super) fn agreement(labels: &Path) -> f64 {
         skip_air: true,
     };
     let mut go_on = |_, _| ControlFlow::Continue(());
-    let expected = segment_input(&network, &prepared, &windows, &device, None, &mut go_on);
+    let on_device = DeviceNetwork {
+        network: &network,
+        device: &device,
+    };
+    let expected = segment_input(&on_device, &prepared, &windows, None, &mut go_on);
     let expected = pollster::block_on(expected).unwrap();
     let found = volume::read(labels).unwrap();
     let found: Vec<u8> = found.data().iter().map(|label| *label as u8).collect();

@@ -1,0 +1,119 @@
+//! The worker's own workers (`web/page/worker_pool.js`): on the processor they compute the windows of a segmentation
+//! together, for WebAssembly has one thread.
+
+use crate::model::Model;
+use crate::training::Failure;
+use burn::tensor::Device;
+use hounsfield::infer::{DeviceNetwork, InferError, SlidingWindow, WindowNetwork};
+use hounsfield::nn::Segmenter;
+use js_sys::{Promise, Uint8Array};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = workerPool, js_name = start)]
+    pub(crate) async fn start();
+    #[wasm_bindgen(js_namespace = workerPool, js_name = load)]
+    pub(crate) fn load(settings: &str, weights: &[u8]);
+    #[wasm_bindgen(js_namespace = workerPool)]
+    fn number() -> f64;
+    #[wasm_bindgen(js_namespace = workerPool)]
+    async fn size() -> JsValue;
+    #[wasm_bindgen(js_namespace = workerPool, js_name = window)]
+    fn ask(network: f64, mirror: bool, input: &[u8]) -> Promise;
+}
+
+/// The network at hand in this worker and in those of its pool that hold it.
+pub(crate) struct PooledNetwork<'a> {
+    own: DeviceNetwork<'a>,
+    /// What the pool calls it.
+    number: f64,
+    workers: usize,
+}
+
+impl<'a> PooledNetwork<'a> {
+    /// The network in use, once the pool has it.
+    pub(crate) async fn new(network: &'a Segmenter, device: &'a Device) -> Self {
+        // Before anything is waited for: the user may bring another network meanwhile.
+        let number = number();
+        PooledNetwork {
+            own: DeviceNetwork { network, device },
+            number,
+            workers: size().await.as_f64().unwrap_or(0.0) as usize,
+        }
+    }
+
+    /// Those of the pool, without this one.
+    pub(crate) fn workers(&self) -> usize {
+        self.workers
+    }
+}
+
+impl WindowNetwork for PooledNetwork<'_> {
+    fn classes(&self) -> usize {
+        self.own.classes()
+    }
+
+    /// One more than there are workers, so that none waits while this one puts windows together.
+    fn at_once(&self) -> usize {
+        self.workers + 1
+    }
+
+    fn logits(
+        &self,
+        input: Vec<f32>,
+        settings: &SlidingWindow,
+    ) -> impl Future<Output = Result<Vec<f32>, InferError>> {
+        let bytes = bytemuck::cast_slice(&input);
+        let asked = (self.workers > 0).then(|| ask(self.number, settings.mirror, bytes));
+        async move {
+            if let Some(asked) = asked
+                && let Ok(answer) = JsFuture::from(asked).await
+                && let Some(logits) = floats(&answer, input.len() * self.classes())
+            {
+                return Ok(logits);
+            }
+            self.own.logits(input, settings).await
+        }
+    }
+}
+
+/// So many floats from an array of bytes.
+fn floats(answer: &JsValue, count: usize) -> Option<Vec<f32>> {
+    let bytes = answer.dyn_ref::<Uint8Array>()?;
+    let mut floats = vec![0.0f32; count];
+    let into: &mut [u8] = bytemuck::cast_slice_mut(&mut floats);
+    (bytes.length() as usize == into.len()).then(|| bytes.copy_to(into))?;
+    Some(floats)
+}
+
+/// The logits of a window that another worker asks this one for, as bytes.
+pub(crate) async fn window(
+    model: &Model,
+    device: &Device,
+    mirror: bool,
+    buffers: Vec<Vec<u8>>,
+) -> Result<Vec<u8>, Failure> {
+    let settings = SlidingWindow {
+        mirror,
+        ..SlidingWindow::predicting(model.config.crops.roi_size)
+    };
+    let bytes = buffers.into_iter().next().unwrap_or_default();
+    let voxels = settings.window.iter().product::<usize>();
+    if bytes.len() != voxels * size_of::<f32>() {
+        return Err(Failure::from(format!(
+            "{} bytes are no window of {:?} voxels",
+            bytes.len(),
+            settings.window
+        )));
+    }
+    let (numbers, _) = bytes.as_chunks();
+    let input = numbers.iter().copied().map(f32::from_le_bytes).collect();
+    let network = DeviceNetwork {
+        network: &model.network,
+        device,
+    };
+    let logits = network.logits(input, &settings).await?;
+    Ok(bytemuck::cast_slice(&logits).to_vec())
+}
