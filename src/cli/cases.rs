@@ -1,6 +1,7 @@
 //! The cases of a run by name, in its folder: for whoever goes on with it or uses its weights.
 
 use crate::cli::run_folder::{CASES_FILE, beside};
+use crate::config::Learned;
 use crate::dataset::{DataList, case_names, label_names};
 use crate::platform;
 use anyhow::{Context, ensure};
@@ -83,15 +84,6 @@ pub(super) fn same_cases(folder: &Path, list: &DataList, labelled: bool) -> anyh
 pub(super) fn learned_from(weights: &Path) -> Option<Vec<String>> {
     let names = CaseNames::beside(weights)?;
     Some([names.training, names.validation].concat())
-}
-
-/// What some weights learned from.
-#[derive(Debug, Default)]
-pub(super) struct Learned {
-    /// Names of the classes by number; empty where nothing tells.
-    pub classes: Vec<String>,
-    /// What made the images.
-    pub modality: Option<String>,
 }
 
 /// The classes and the modality that some weights were trained on, as far as the folder they lie in tells.

@@ -102,7 +102,8 @@ pub(super) fn settle_intensity(
 
 /// Warns where an image whose modality nobody names is not in HU.
 pub(super) fn warn_of_other_scale(image: &Path) -> anyhow::Result<()> {
-    if let Some(lowest) = lowest_of_other_scale(&volume::read(image)?) {
+    let lowest = volume::read(image)?.lowest();
+    if let Some(lowest) = lowest.filter(|lowest| *lowest > LOWEST_OF_OTHER_SCALES) {
         log::warn!(
             "nothing names the modality, so intensities are scaled as CT in HU, but {} has no value below {lowest}: \
              for MR give --intensity percentile, or \"modality\": {{\"0\": \"MRI\"}} in a split file",
@@ -110,14 +111,6 @@ pub(super) fn warn_of_other_scale(image: &Path) -> anyhow::Result<()> {
         );
     }
     Ok(())
-}
-
-/// The lowest value of a volume, where it is too high for a scan in HU.
-pub(super) fn lowest_of_other_scale(volume: &Volume) -> Option<f32> {
-    let finite = volume.data().iter().copied().filter(|v| v.is_finite());
-    finite
-        .reduce(f32::min)
-        .filter(|lowest| *lowest > LOWEST_OF_OTHER_SCALES)
 }
 
 /// Prepared volumes.

@@ -11,7 +11,7 @@ use crate::cli::settings::Settings;
 use crate::cli::summary::{RunSummary, Scores, scores};
 use crate::cli::training::{self, Prepared, Training};
 use crate::config::FinetuneConfig;
-use crate::dataset::{DataList, two_sides};
+use crate::dataset::DataList;
 use crate::report::curves::{Best, Panel};
 use crate::report::json::write_json;
 use crate::report::metrics::Record;
@@ -32,18 +32,6 @@ pub(super) struct FinetuneArgs {
 
 pub(super) fn run(args: &FinetuneArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
     training::run::<Finetune>(&args.run, flags)
-}
-
-/// Warns where left and right are different classes and patches are mirrored or turned, which makes one of the other.
-fn warn_of_sides(classes: &[String], config: &FinetuneConfig) {
-    let augment = &config.augment;
-    let changed = augment.flip_probability > 0.0 || augment.rotate_probability > 0.0;
-    if let Some((one, other)) = two_sides(classes).filter(|_| changed) {
-        log::warn!(
-            "\"{one}\" and \"{other}\" are different classes, and flips and quarter turns of the patches make one look \
-             like the other: give --flip-probability 0 --rotate-probability 0"
-        );
-    }
 }
 
 pub(super) struct Finetune;
@@ -99,7 +87,9 @@ impl Training for Finetune {
         control: &Control,
     ) -> anyhow::Result<Prepared<Finetuning>> {
         if let (Some(list), true) = (&list, fresh) {
-            warn_of_sides(&list.classes, &config);
+            if let Some(why) = config.sides_notice(&list.classes) {
+                log::warn!("{why}: give --flip-probability 0 --rotate-probability 0");
+            }
         }
         let mut start = Values::new();
         if let (Some(path), true) = (&config.start.pretrained, fresh) {

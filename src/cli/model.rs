@@ -73,10 +73,9 @@ fn grids(settings: Option<&toml::Table>, vit: &VitConfig) -> PatchGrids {
 fn compare_intensities(settings: &toml::Table, path: &Path, config: &FinetuneConfig) {
     let mode = crops_of(settings).and_then(|crops| crops.get("intensity"));
     let mode = mode.and_then(|mode| mode.clone().try_into::<IntensityMode>().ok());
-    let after = config.crops.intensity.settled(None);
-    if let Some(before) = mode.map(|mode| mode.settled(None)).filter(|m| *m != after) {
+    if let Some(why) = mode.and_then(|mode| config.crops.intensity.other_than(mode)) {
         log::warn!(
-            "{} learned from intensities scaled by {before:?}, and this run scales them by {after:?}: give both stages the same --intensity",
+            "{} {why}: give both stages the same --intensity",
             path.display()
         );
     }

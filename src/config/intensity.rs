@@ -34,6 +34,16 @@ impl IntensityMode {
         }
     }
 
+    /// What is to be said of a network that learned by another mode than this one of a run, to follow its name.
+    pub fn other_than(self, before: Self) -> Option<String> {
+        let [before, after] = [before, self].map(|mode| mode.settled(None));
+        (before != after).then(|| {
+            format!(
+                "learned from intensities scaled by {before:?}, and this run scales them by {after:?}"
+            )
+        })
+    }
+
     /// What `auto` means for images of a modality.
     pub fn settled(self, modality: Option<&str>) -> Self {
         match (self, modality) {
@@ -56,6 +66,18 @@ fn is_ct(modality: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mode_differs_from_what_another_means() {
+        let [auto, range, zscore] = [
+            IntensityMode::Auto,
+            IntensityMode::Range,
+            IntensityMode::Zscore,
+        ];
+        assert_eq!(auto.other_than(range), None);
+        let told = zscore.other_than(auto).unwrap();
+        assert!(told.contains("by Range, and this run scales them by Zscore"));
+    }
 
     #[test]
     fn lists_call_ct_by_many_names() {

@@ -14,6 +14,7 @@ mod pretrain;
 mod pretrain_sections;
 mod sections;
 mod stage;
+pub(crate) mod suits;
 
 pub(crate) use crops::crops_of_part;
 pub use error::SettingsError;
@@ -26,3 +27,4 @@ pub use pretrain::PretrainConfig;
 pub use pretrain_sections::{LossConfig, RestorationConfig, SamplingConfig};
 pub use sections::{DataConfig, NetworkConfig, OptimizerConfig, RunConfig, ValidationMode};
 pub use stage::StageConfig;
+pub use suits::{Difference, Learned};

@@ -73,7 +73,7 @@ pub trait StageConfig:
             let highest = self.schedule(total).rate(total.saturating_sub(1));
             format!(
                 "the warm-up of {warmup} steps lasts for the whole run of {total}, so the learning rate only rises, to \
-                 {highest:.1e}: give fewer --warmup-steps or more steps"
+                 {highest:.1e}: set warmup_steps lower, or train for more steps"
             )
         })
     }

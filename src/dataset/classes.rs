@@ -27,7 +27,7 @@ impl fmt::Display for ClassNotice {
         match self {
             Self::Absent { class, name } => {
                 write!(f, "class {class}")?;
-                if *name != format!("class {class}") {
+                if says_more_than_number(*class, name) {
                     write!(f, " ({name})")?;
                 }
                 f.write_str(" occurs in no case of this list: it can be neither learnt nor scored")
@@ -48,6 +48,11 @@ pub fn class_names(given: &[String], classes: usize) -> Vec<String> {
     };
     let rest = (given.len()..classes).map(number);
     given.iter().cloned().chain(rest).take(classes).collect()
+}
+
+/// Whether the name of a class is more than what [`class_names`] makes of its number.
+pub fn says_more_than_number(class: usize, name: &str) -> bool {
+    name != format!("class {class}")
 }
 
 /// Goes through all cases of a source and notices classes from 1 to `classes - 1` that never occur, and

@@ -35,7 +35,7 @@ mod source;
 pub use batch::{BatchSettings, Batches, Draw, TrainingBatch};
 #[cfg(not(target_family = "wasm"))]
 pub use cache::{Cache, CacheCounts, Cached};
-pub use classes::{ClassNotice, class_names, class_notices};
+pub use classes::{ClassNotice, class_names, class_notices, says_more_than_number};
 pub use error::{DatasetError, ProblemReport};
 #[cfg(not(target_family = "wasm"))]
 pub use files::{FileSource, Preparation, prepare_file};

@@ -84,6 +84,12 @@ impl Volume {
         &self.data
     }
 
+    /// The lowest of the finite values, where there is one.
+    pub fn lowest(&self) -> Option<f32> {
+        let finite = self.data.iter().copied().filter(|v| v.is_finite());
+        finite.reduce(f32::min)
+    }
+
     /// The voxels, C order, to change in place.
     pub fn data_mut(&mut self) -> &mut [f32] {
         &mut self.data
@@ -129,6 +135,17 @@ mod tests {
             "a volume of 2x3x4 voxels needs 24 values and got 23"
         );
         assert!(Volume::new([usize::MAX, 2, 1], Vec::new(), affine).is_err());
+    }
+
+    #[test]
+    fn the_lowest_value_is_a_finite_one() {
+        let lowest = |data: Vec<f32>| {
+            let volume = Volume::new([data.len(), 1, 1], data, Affine::identity());
+            volume.unwrap().lowest()
+        };
+        let odd = [f32::NAN, f32::NEG_INFINITY];
+        assert_eq!(lowest([&odd[..], &[3.0, -2.0]].concat()), Some(-2.0));
+        assert_eq!(lowest(odd.to_vec()), None);
     }
 
     #[test]
