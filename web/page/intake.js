@@ -110,12 +110,13 @@ export class Intake {
     } catch (error) {
       return this.#leave(scan, `the browser cannot read it: ${error.message}`);
     }
-    const { refused, classes, known, renamed } = await this.#client.call("add_files", { names: [path] }, [data]);
+    const { refused, classes, known, renamed, doubtful } = await this.#client.call("add_files", { names: [path] }, [data]);
     if (refused.length) return this.#leave(scan, refused[0].why);
     if (isList(scan)) {
       this.#cases.names = classes;
       if (!again) this.#cases.forgetChoices();
     }
+    if (!again) for (const { file, why } of doubtful) refuse(file, `taken, but ${why}`);
     // A file that is opened twice counts once.
     const remembered = known.length > 0 && this.#opened.some((other) => other.path === path);
     if (!again && !remembered) this.#opened.push(scan);

@@ -26,7 +26,7 @@ export class Networks {
     };
     try {
       const [weights, settings] = await Promise.all([get("model.safetensors"), get("config.toml")]);
-      await this.#use("phantom organs", await weights.arrayBuffer(), await settings.text(), names);
+      await this.#use("phantom organs", await weights.arrayBuffer(), { settings: await settings.text(), classes: names });
       $("model").textContent += " It learnt from synthetic scans only: to try the page with, not for patients' scans.";
     } catch (error) {
       if (error.dead) throw error;
@@ -34,24 +34,25 @@ export class Networks {
     }
   }
 
-  // Gives weights to the worker, with the names of their classes or with a list of cases that may have them; the answer
-  // has the network or the encoder that they are, and its settings.
-  async #use(name, weights, settings = null, classes = [], list = null) {
-    const answer = await this.#client.call("use_model", { name, settings, classes }, [weights, ...(list ? [list] : [])]);
+  // Gives weights to the worker, with the names of their classes and what made the images they learned from, or with a list
+  // of cases that may have both; the answer has the network or the encoder that they are, and its settings.
+  async #use(name, weights, { settings = null, classes = [], modality = null, list = null }) {
+    const answer = await this.#client.call("use_model", { name, settings, classes, modality }, [weights, ...(list ? [list] : [])]);
     this.tell(answer);
     return answer;
   }
 
-  // Weights that the user opened, with the list of cases that came with them. Settings and names are kept as the worker
-  // found them: those of the network it had before may have been the ones that fit.
+  // Weights that the user opened, with the list of cases that came with them. What goes with them is kept as the worker
+  // found it: settings of the network it had before may have been the ones that fit.
   async use(weight, settings, list) {
     const text = settings ? await settings.file.text() : null;
     // A list that cannot be read is told of where it is opened.
     const cases = await list?.file.arrayBuffer().catch(() => null);
-    const answer = await this.#use(weight.path, await weight.file.arrayBuffer(), text, [], cases);
+    const answer = await this.#use(weight.path, await weight.file.arrayBuffer(), { settings: text, list: cases });
     const kind = answer.model ? "model" : "encoder";
     const classes = answer.model ? ["background", ...answer.model.classes.map(({ name }) => name)] : [];
-    this.#opened.set(kind, { weight, settings: answer.settings, classes });
+    const modality = answer.model?.modality ?? null;
+    this.#opened.set(kind, { weight, settings: answer.settings, classes, modality });
     this.#taught.delete(kind);
   }
 
@@ -98,9 +99,9 @@ export class Networks {
     $("start").querySelector("[value=encoder]").disabled = true;
     if ($("start").value === "encoder") $("start").value = "model";
     await this.useBundled(names);
-    for (const [kind, { weight, settings, classes }] of this.#opened) {
+    for (const [kind, { weight, ...known }] of this.#opened) {
       try {
-        await this.#use(weight.path, await weight.file.arrayBuffer(), settings, classes);
+        await this.#use(weight.path, await weight.file.arrayBuffer(), known);
       } catch (error) {
         if (error.dead) throw error;
         this.#opened.delete(kind);

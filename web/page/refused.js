@@ -1,4 +1,4 @@
-// Files that were not taken, one line for each reason.
+// Files that were not taken, or not without a doubt, one line for each reason.
 
 import { $, element } from "./dom.js";
 

@@ -145,6 +145,19 @@ async function refusesFiles(page) {
   // Many files of one reason have one line.
   await drop(page, ["a.dcm", "b.dcm", "c.dcm"].map((name) => ({ name, path: files["weights.pth"] })));
   await says(page, "refused", /^a.dcm and 2 more: .*NIfTI/);
+  await takesDoubtful(page);
+}
+
+// A scan without orientation and with voxels that are no numbers is taken, and both are told.
+async function takesDoubtful(page) {
+  const voxels = Buffer.alloc(4 * 512);
+  for (let at = 0; at < 512; at++) voxels.writeFloatLE(at < 3 ? NaN : at % 89, 4 * at);
+  const path = join(folder, "doubtful.nii");
+  writeFileSync(path, Buffer.concat([header(8, 8, 8), voxels]));
+  await drop(page, [{ name: "doubtful.nii", path }]);
+  await says(page, "refused", /doubtful.nii: taken, but 3 of its 512 voxels/);
+  await says(page, "refused", /doubtful.nii: taken, but its header has neither an sform nor a qform/);
+  await says(page, "case", /doubtful.nii/);
 }
 
 // [run] is a table of the form too.
@@ -193,6 +206,7 @@ async function pretrains(page) {
   const tiny = "[network]\npatch_size = 8\nhidden_size = 16\nmlp_dim = 32\nlayers = 3\nheads = 2\n";
   for (const [id, value] of [["toml", tiny], ["crop", 16], ["crops", 1], ["steps", 6], ["interval", 3]]) await set(page, id, value);
   await says(page, "all-settings", /contrastive_weight/);
+  await says(page, "estimate", /the warm-up of 10 steps lasts for the whole run of 6/);
   if (await page.isVisible("#start")) throw new Error("pre-training offers a start that it does not take");
   await page.click("#train");
   results.pretrained = await says(page, "train-state", /Done after step 6 of 6/);
@@ -264,6 +278,10 @@ async function resumesPhantom(page) {
     await says(page, "all-settings", /max_steps = 150\n/);
     await says(page, "all-settings", /seed = 7\n/);
   };
+  // Its left and right kidneys are two classes.
+  await page.evaluate(() => (document.getElementById("advanced").open = true));
+  await set(page, "toml", "[augment]\nflip_probability = 0.5\n");
+  await says(page, "estimate", /kidney" are different classes.* flip_probability = 0.0/);
   await prepare();
   // As long as another tab trains, this one does not.
   const other = await otherTab();

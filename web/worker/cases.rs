@@ -1,5 +1,6 @@
 //! The images and label maps at hand. Files stay as they came; they are read anew whenever their voxels are needed.
 
+mod notices;
 mod pairs;
 mod values;
 
@@ -12,7 +13,7 @@ use hounsfield::dataset::phantom::{self, LAST_LABEL, PhantomSpec, abdomen, seed_
 use hounsfield::volume::{Datatype, NiftiImage, Volume, encode_nifti, read_nifti};
 use pairs::By;
 use std::rc::Rc;
-use values::{absent_notice, labels_of, largest_label, lowest, present};
+use values::{labels_of, largest_label, present};
 
 #[derive(Clone)]
 pub(crate) struct ImageFile {
@@ -21,8 +22,8 @@ pub(crate) struct ImageFile {
     pub(crate) label: Option<usize>,
     shape: [usize; 3],
     spacing: [f64; 3],
-    /// The lowest value.
-    lowest: f32,
+    /// The lowest value, where one is finite.
+    pub(crate) lowest: Option<f32>,
     label_problem: Option<String>,
     /// What gave it its label map, or none.
     by: By,
@@ -43,8 +44,8 @@ pub(crate) struct LabelFile {
 
 /// What became of a file that was taken in.
 pub(crate) enum Added {
-    /// It is new, and has this name here.
-    New(String),
+    /// It is new, has this name here, and is doubtful for these reasons.
+    New { name: String, doubts: Vec<String> },
     /// This very file was here already.
     Known,
 }
@@ -68,12 +69,12 @@ impl ImageFile {
 
     /// Whether it looks like CT.
     pub(crate) fn is_ct(&self) -> bool {
-        self.lowest < AIR
+        self.lowest.is_some_and(|lowest| lowest < AIR)
     }
 
     /// Whether its values may be HU: fat and air lie below water, which is 0.
     pub(crate) fn may_be_ct(&self) -> bool {
-        self.lowest <= LOWEST_OF_OTHER_SCALES
+        (self.lowest).is_some_and(|lowest| lowest <= LOWEST_OF_OTHER_SCALES)
     }
 
     /// Millimetres along each axis.
@@ -132,7 +133,8 @@ impl Cases {
             None => labels_of(&name, volume),
         };
         let (name, bytes) = (self.free_name(name), Rc::new(bytes));
-        let added = Added::New(name.clone());
+        let mut doubts = Vec::new();
+        let here = name.clone();
         match labels {
             Some(largest) => self.labels.push(LabelFile {
                 name,
@@ -140,19 +142,22 @@ impl Cases {
                 largest,
                 present: present(volume),
             }),
-            None => self.images.push(ImageFile {
-                name,
-                bytes,
-                label: None,
-                shape: volume.shape(),
-                spacing: volume.spacing(),
-                lowest: lowest(volume),
-                label_problem: None,
-                by: By::Names,
-                phantom: false,
-            }),
+            None => {
+                doubts = read.doubts();
+                self.images.push(ImageFile {
+                    name,
+                    bytes,
+                    label: None,
+                    shape: volume.shape(),
+                    spacing: volume.spacing(),
+                    lowest: volume.lowest(),
+                    label_problem: None,
+                    by: By::Names,
+                    phantom: false,
+                });
+            }
         }
-        Ok(added)
+        Ok(Added::New { name: here, doubts })
     }
 
     /// Takes in a file of a stored run under its very name, since a run finds its cases by name: another file that has
@@ -209,7 +214,7 @@ impl Cases {
             label: Some(self.labels.len() - 1),
             shape: case.image.shape(),
             spacing: case.image.spacing(),
-            lowest: lowest(&case.image),
+            lowest: case.image.lowest(),
             label_problem: None,
             by: By::List,
             phantom: true,
@@ -234,25 +239,16 @@ impl Cases {
             .fold(2, usize::max)
     }
 
-    /// What is to be said where the label maps of some images lack some of so many classes.
-    pub(crate) fn absent_notice(&self, images: &[usize], classes: usize) -> Option<String> {
-        let mut all = [false; 256];
-        for label in images
-            .iter()
-            .filter_map(|index| self.images.get(*index)?.label)
-        {
-            let label = self.labels.get(label)?;
-            for (all, one) in all.iter_mut().zip(label.present) {
-                *all |= one;
-            }
-        }
-        absent_notice(&all, classes)
-    }
-
     /// Image and label map as the viewer takes them: checked, and stored plainly.
     pub(crate) fn shown(&self, index: usize) -> Result<Vec<Vec<u8>>, String> {
         let image = self.image(index)?;
-        let read = image.read()?;
+        let mut read = image.read()?;
+        // The viewer passes over what is no number, and takes infinity for the end of the range.
+        for value in read.volume.data_mut() {
+            if value.is_infinite() {
+                *value = f32::NAN;
+            }
+        }
         let plain = |volume: &Volume, datatype| {
             encode_nifti(volume, datatype, false).map_err(|e| e.to_string())
         };

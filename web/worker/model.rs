@@ -2,7 +2,7 @@
 
 use crate::protocol::{ClassLine, ModelLine};
 use burn::tensor::Device;
-use hounsfield::config::{FinetuneConfig, Preset, PretrainConfig, StageConfig};
+use hounsfield::config::{FinetuneConfig, Learned, Preset, PretrainConfig, StageConfig};
 use hounsfield::dataset::class_names;
 use hounsfield::dataset::phantom::{ORGAN_COLOURS, ORGAN_NAMES};
 use hounsfield::device::{Selected, check_precision};
@@ -21,6 +21,8 @@ pub(crate) struct Model {
     pub(crate) bytes: Rc<Vec<u8>>,
     pub(crate) config: FinetuneConfig,
     pub(crate) classes: Vec<String>,
+    /// What made the images that it learned from, where that is known.
+    pub(crate) modality: Option<String>,
     pub(crate) network: Segmenter,
     report: String,
 }
@@ -149,6 +151,7 @@ impl Model {
                         bytes: Rc::new(bytes),
                         config: config.clone(),
                         classes: names,
+                        modality: None,
                         network,
                         report: report.to_string(),
                     })));
@@ -177,11 +180,20 @@ impl Model {
         Err(format!("{name}: {why}{help}"))
     }
 
+    /// What it learned from, as far as is known.
+    pub(crate) fn learned(&self) -> Learned {
+        Learned {
+            classes: self.classes.clone(),
+            modality: self.modality.clone(),
+        }
+    }
+
     pub(crate) fn line(&self) -> ModelLine {
         let parameters = weights::describe(&self.network);
         ModelLine {
             name: self.name.clone(),
             classes: legend(&self.classes),
+            modality: self.modality.clone(),
             parameters: parameters
                 .iter()
                 .map(|p| p.shape.iter().product::<usize>())

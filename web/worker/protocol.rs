@@ -25,8 +25,8 @@ pub(crate) enum Request {
     },
     /// Make a phantom case.
     Phantom { seed: u64 },
-    /// Take in image files, label maps and lists of cases; the answer tells which were refused, which are here already and
-    /// which have another name here.
+    /// Take in image files, label maps and lists of cases; the answer tells which were refused, which are here already,
+    /// which have another name here and what is doubtful about the others.
     AddFiles { names: Vec<String> },
     /// Find label maps for images that have none; the answer lists all cases.
     PairNew,
@@ -40,6 +40,8 @@ pub(crate) enum Request {
         name: String,
         settings: Option<String>,
         classes: Vec<String>,
+        /// What made the images that it learned from.
+        modality: Option<String>,
     },
     /// Segment an image.
     Segment {
@@ -154,6 +156,13 @@ pub(crate) struct Refusal {
     pub(crate) why: String,
 }
 
+/// Why an image that was taken in is doubtful.
+#[derive(Debug, Serialize)]
+pub(crate) struct Doubt {
+    pub(crate) file: String,
+    pub(crate) why: String,
+}
+
 /// A file whose name another one has, and the name it got.
 #[derive(Debug, Serialize)]
 pub(crate) struct Renamed {
@@ -165,6 +174,8 @@ pub(crate) struct Renamed {
 pub(crate) struct ModelLine {
     pub(crate) name: String,
     pub(crate) classes: Vec<ClassLine>,
+    /// What made the images that it learned from, where that is known.
+    pub(crate) modality: Option<String>,
     pub(crate) parameters: usize,
     pub(crate) window: [usize; 3],
     pub(crate) spacing: [f64; 3],

@@ -1,19 +1,18 @@
 //! Segmentation of an image on its own grid, its volumes, and its scores where there is a label map.
 
-use crate::cases::{Cases, ImageFile};
+use crate::cases::Cases;
 use crate::host::tell;
 use crate::model::{Model, legend};
 use crate::pool::PooledNetwork;
 use crate::protocol::{ClassLine, Event};
 use crate::training::Failure;
 use burn::tensor::Device;
-use hounsfield::config::FinetuneConfig;
 use hounsfield::infer::{SlidingWindow, segment_input};
 use hounsfield::metric::{CaseScore, LabelPair, score, volumes_ml};
 use hounsfield::report::scores::Evaluation;
 use hounsfield::report::table::{Cell, Table};
 use hounsfield::train::Control;
-use hounsfield::transform::{Intensity, check_labels};
+use hounsfield::transform::check_labels;
 use hounsfield::volume::{Datatype, Header, Volume, encode_nifti_like};
 
 /// A segmentation, kept until the next one.
@@ -31,7 +30,7 @@ pub(crate) struct Segmentation {
     pub(crate) workers: usize,
 }
 
-/// Segments an image; stopped, it is an error in plain words.
+/// Segments an image; stopped, it is an error in plain words. `others` is what is to be said of it besides.
 pub(crate) async fn segment(
     cases: &Cases,
     index: usize,
@@ -39,6 +38,7 @@ pub(crate) async fn segment(
     (overlap, mirror): (f64, bool),
     device: &Device,
     control: &Control,
+    others: Vec<String>,
 ) -> Result<Segmentation, Failure> {
     model
         .config
@@ -47,6 +47,9 @@ pub(crate) async fn segment(
     let image = cases.image(index)?;
     let (case, labelled) = (cases.file_name(image), image.label.is_some());
     let read = image.read()?;
+    let mut notices = read.doubts();
+    notices.extend((model.config.scale_notice(image.lowest)).map(|why| format!("the scan {why}")));
+    notices.extend(others);
     let (shape, affine, voxel_ml) = (
         read.volume.shape(),
         *read.volume.affine(),
@@ -75,7 +78,6 @@ pub(crate) async fn segment(
         line.ml = volumes.get(usize::from(line.label)).copied();
     }
     let mut scored = None;
-    let mut notices = Vec::from_iter(intensity_notice(image, &model.config));
     if labelled {
         match compared(cases, index, &case, &labels, classes) {
             Ok(score) => {
@@ -98,20 +100,6 @@ pub(crate) async fn segment(
         lines,
         notice: (!notices.is_empty()).then(|| notices.join("; ")),
         workers: network.workers(),
-    })
-}
-
-/// What is to be said where a network that learnt from HU is given a scan of another scale.
-fn intensity_notice(image: &ImageFile, config: &FinetuneConfig) -> Option<String> {
-    let Intensity::Range(window) = config.transform().intensity else {
-        return None;
-    };
-    (window.min < 0.0 && !image.may_be_ct()).then(|| {
-        format!(
-            "the network knows HU from {} to {}, and this scan does not look like CT in HU, so little can be made of \
-             what was found",
-            window.min, window.max
-        )
     })
 }
 

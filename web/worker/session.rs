@@ -138,7 +138,8 @@ impl Session {
                 name,
                 settings,
                 classes,
-            } => self.use_model(name, settings, classes, buffers),
+                modality,
+            } => self.use_model(name, settings, classes, modality, buffers),
             Request::Segment {
                 image,
                 overlap,
@@ -236,6 +237,7 @@ impl Session {
         name: String,
         settings: Option<String>,
         classes: Vec<String>,
+        modality: Option<String>,
         buffers: Vec<Vec<u8>>,
     ) -> Answer {
         let mut buffers = buffers.into_iter();
@@ -256,10 +258,12 @@ impl Session {
             &selected,
         )? {
             Weights::Model(mut model) => {
+                model.modality = modality;
                 // Names of another number of classes are those of another network.
                 let named = list.and_then(|list| listed(&list, "the list of cases").ok());
                 if let Some(named) = named.filter(|n| n.classes.len() == model.classes.len()) {
                     model.classes = named.classes;
+                    model.modality = named.modality;
                 }
                 let (line, settings) = (model.line(), model.config.to_toml().map_err(words)?);
                 if is_cpu(&selected.device) {
@@ -293,8 +297,9 @@ impl Session {
         let model = model.ok_or_else(|| words("there is no network yet: drop its weights"))?;
         let device = self.selected()?.device;
         let cases = self.cases.borrow().clone();
+        let others = self.other_than_learned(&cases, image, &model);
         let started = Instant::now();
-        let found = segment(&cases, image, &model, windows, &device, &control).await?;
+        let found = segment(&cases, image, &model, windows, &device, &control, others).await?;
         let answer = json!({
             "image": image,
             "classes": found.lines,

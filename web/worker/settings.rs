@@ -1,5 +1,7 @@
 //! Settings of a run: those of the network at hand, the page's own length, what the data suggests, then the user's.
 
+mod notices;
+
 use crate::cases::Cases;
 use crate::names::{Kind, told};
 use crate::protocol::{Start, TrainRequest};
@@ -9,6 +11,7 @@ use hounsfield::config::{
 };
 use hounsfield::dataset::phantom::RunSeeds;
 use hounsfield::dataset::{Case, DataList, LIST_FILE};
+pub(crate) use notices::{notices, warmup_notice};
 use std::iter::repeat_n;
 use std::path::{Path, PathBuf};
 
@@ -53,42 +56,6 @@ pub(crate) fn finetuning(
 fn learned(request: &TrainRequest, model: Option<&FinetuneConfig>) -> Option<IntensityMode> {
     let start = model.filter(|_| request.start != Start::Scratch)?;
     Some(start.crops.intensity).filter(|mode| *mode != IntensityMode::Auto)
-}
-
-/// What is to be said where a network's scale is not what the scans suggest.
-pub(crate) fn intensity_notice(
-    request: &TrainRequest,
-    cases: &Cases,
-    model: Option<&FinetuneConfig>,
-    config: &FinetuneConfig,
-) -> Option<String> {
-    let crops = &config.crops;
-    let known = learned(request, model)?;
-    if known == IntensityMode::Range && crops.intensity != known {
-        if may_be_ct(request, cases) {
-            return None;
-        }
-        let start = model?;
-        return Some(format!(
-            "These scans are no CT, so each is scaled by its own values; the network knows values from {} to {}.",
-            start.crops.intensity_min, start.crops.intensity_max
-        ));
-    }
-    if known != crops.intensity {
-        return None;
-    }
-    match (known, are_ct(request, cases)) {
-        (IntensityMode::Range, false) => Some(format!(
-            "The network knows values from {} to {} and keeps that range, but these scans do not look like CT: start \
-             from nothing, or write intensity = \"percentile\" under [crops] in Advanced.",
-            crops.intensity_min, crops.intensity_max
-        )),
-        (IntensityMode::Percentile | IntensityMode::Zscore, true) => Some(
-            "The network knows scans that are scaled by their own values, and goes on so; these look like CT."
-                .to_owned(),
-        ),
-        _ => None,
-    }
 }
 
 /// Settings of pre-training the encoder of such a network.
@@ -206,7 +173,12 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// The list of cases as the native program reads it: `--datalist dataset.json --data-root FOLDER`.
-pub(crate) fn datalist(request: &TrainRequest, cases: &Cases, names: &[String]) -> String {
+pub(crate) fn datalist(
+    request: &TrainRequest,
+    cases: &Cases,
+    names: &[String],
+    modality: Option<String>,
+) -> String {
     let items = |list: &[usize]| -> Vec<Case> {
         list.iter()
             .filter_map(|index| cases.images.get(*index))
@@ -222,6 +194,7 @@ pub(crate) fn datalist(request: &TrainRequest, cases: &Cases, names: &[String]) 
         training: items(&request.training),
         validation: items(&request.validation),
         classes: names.to_vec(),
+        modality,
         ..DataList::default()
     };
     list.to_json(&[("name", "made in the page")])
@@ -241,6 +214,13 @@ pub(crate) fn cases_in(list: &DataList) -> Vec<&Case> {
 /// What a list says a file is.
 pub(crate) fn kind_in(list: &DataList, file: &str) -> Option<Kind> {
     told(&cases_in(list), file)
+}
+
+/// Whether a list has all of some images.
+pub(crate) fn has_all(list: &DataList, cases: &Cases, images: &[usize]) -> bool {
+    let uses = uses_of(list, cases);
+    let listed = |index: &usize| matches!(uses.get(*index), Some(Some(_)));
+    images.iter().all(listed)
 }
 
 /// What a list has each image for, in the page's words: `learn`, `check`, or nothing for a test case.

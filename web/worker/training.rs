@@ -77,11 +77,12 @@ pub(crate) fn lay_out<C: StageConfig>(
     request: &TrainRequest,
     cases: &Cases,
     names: &[String],
+    modality: Option<String>,
 ) -> Result<(), String> {
     let run = Path::new(RUN);
     memory::remove(run);
     write_config(config)?;
-    let list = settings::datalist(request, cases, names);
+    let list = settings::datalist(request, cases, names, modality);
     let file = run.join(LIST_FILE);
     platform::write_atomic(&file, list.as_bytes()).map_err(|e| e.to_string())
 }

@@ -50,12 +50,6 @@ pub(super) fn absent_notice(present: &[bool; 256], classes: usize) -> Option<Str
     ))
 }
 
-/// The lowest finite value of an image; 0 without any.
-pub(super) fn lowest(volume: &Volume) -> f32 {
-    let finite = volume.data().iter().copied().filter(|v| v.is_finite());
-    finite.reduce(f32::min).unwrap_or(0.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,6 +95,5 @@ mod tests {
         let ct = volume(|i| (i / 5 % 14) as f32 - 1000.0);
         assert_eq!(labels_of("labels/p1_mask.nii.gz", &ct), None);
         assert_eq!(labels_of("p1_mask.nii.gz", &volume(|i| i as f32)), None);
-        assert_eq!(lowest(&ct), -1000.0);
     }
 }

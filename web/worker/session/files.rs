@@ -2,12 +2,12 @@
 
 use super::{Answer, Session, plain};
 use crate::cases::{Added, Cases};
-use crate::model::{legend, organs};
+use crate::model::{Model, legend, organs};
 use crate::names::Kind;
-use crate::protocol::{ClassLine, Refusal, Renamed};
+use crate::protocol::{ClassLine, Doubt, Refusal, Renamed, TrainRequest};
 use crate::run_files;
-use crate::settings::{self, cases_in, kind_in, uses_of};
-use hounsfield::dataset::{DataList, class_names};
+use crate::settings::{self, cases_in, has_all, kind_in, uses_of};
+use hounsfield::dataset::class_names;
 use serde_json::{Value, json};
 
 impl Session {
@@ -27,7 +27,7 @@ impl Session {
 
     pub(super) fn add_files(&self, names: Vec<String>, buffers: Vec<Vec<u8>>) -> Answer {
         let mut refused: Vec<Refusal> = Vec::new();
-        let (mut known, mut renamed) = (Vec::new(), Vec::new());
+        let (mut known, mut renamed, mut doubtful) = (Vec::new(), Vec::new(), Vec::new());
         let mut classes = Vec::new();
         for (name, bytes) in names.into_iter().zip(buffers) {
             if name.to_lowercase().ends_with(".json") {
@@ -44,8 +44,15 @@ impl Session {
             let added = self.cases.borrow_mut().add(name.clone(), bytes, kind);
             let file = name;
             match added {
-                Ok(Added::New(name)) if name != file => renamed.push(Renamed { file, name }),
-                Ok(Added::New(_)) => {}
+                Ok(Added::New { name, doubts }) => {
+                    doubtful.extend(doubts.into_iter().map(|why| Doubt {
+                        file: file.clone(),
+                        why,
+                    }));
+                    if name != file {
+                        renamed.push(Renamed { file, name });
+                    }
+                }
                 Ok(Added::Known) => known.push(file),
                 Err(refusal) => refused.push(refusal),
             }
@@ -54,6 +61,7 @@ impl Session {
             "refused": refused,
             "known": known,
             "renamed": renamed,
+            "doubtful": doubtful,
             "classes": classes,
         }))
     }
@@ -86,8 +94,7 @@ impl Session {
             let mut all = run.training.iter().chain(&run.validation);
             all.any(|case| *case == image)
         });
-        let in_list = |list: &&DataList| matches!(uses_of(list, cases).get(image), Some(Some(_)));
-        let of_list = list.as_ref().filter(in_list);
+        let of_list = list.as_ref().filter(|list| has_all(list, cases, &[image]));
         let given = match cases.phantom(image) {
             Some(_) => organs(),
             None => [
@@ -102,5 +109,36 @@ impl Session {
         };
         let enough = given.len().max(classes);
         legend(&class_names(&given, enough))
+    }
+
+    /// Where the list that was dropped says something else of an image than the network learned. Classes matter where the
+    /// image has a label map that is compared.
+    pub(super) fn other_than_learned(
+        &self,
+        cases: &Cases,
+        image: usize,
+        model: &Model,
+    ) -> Vec<String> {
+        let list = self.list.borrow();
+        let Some(list) = list.as_ref().filter(|list| has_all(list, cases, &[image])) else {
+            return Vec::new();
+        };
+        let learned = model.learned();
+        let labelled = cases.image(image).is_ok_and(|image| image.label.is_some());
+        let classes = model.config.other_classes(list, &learned);
+        let differences = [
+            classes.filter(|_| labelled),
+            model.config.other_modality(list, &learned),
+        ];
+        let told = differences.into_iter().flatten();
+        told.map(|one| one.told("the network")).collect()
+    }
+
+    /// What made the images of a run, where the list that was dropped has them all.
+    pub(super) fn modality_of(&self, request: &TrainRequest, cases: &Cases) -> Option<String> {
+        let used = [&request.training[..], &request.validation].concat();
+        let list = self.list.borrow();
+        let of_all = list.as_ref().filter(|list| has_all(list, cases, &used));
+        of_all.and_then(|list| list.modality.clone())
     }
 }

@@ -63,28 +63,23 @@ impl Session {
     }
 
     pub(super) fn plan(&self, request: &TrainRequest) -> Answer {
-        let mut notice = None;
+        let mut notices = Vec::new();
         let (settings, text, memory, names, spacing) = match request.stage {
             Stage::Finetune => {
                 let config = self.config(request, settings::finetuning)?;
                 let memory = config.memory();
                 let (known, cases) = (self.known(request), self.cases.borrow());
-                let classes = config.unetr().classes;
-                let notices = [
-                    settings::intensity_notice(request, &cases, known.as_ref(), &config),
-                    cases.absent_notice(&request.training, classes),
-                ];
-                notice = notices
-                    .into_iter()
-                    .flatten()
-                    .reduce(|a, b| format!("{a} {b}"));
-                let names = class_names(request, &cases, classes);
+                let names = class_names(request, &cases, config.unetr().classes);
+                let known = known.as_ref();
+                notices.extend(settings::notices(request, &cases, known, &config, &names));
                 let spacing = config.crops.spacing;
                 (json!(config), config.to_toml(), memory, names, spacing)
             }
             Stage::Pretrain => {
                 let config = self.config(request, settings::pretraining)?;
                 let memory = config.memory();
+                let batch = config.sampling.batch_volumes;
+                notices.extend(settings::warmup_notice(request, &config, batch));
                 let spacing = config.sampling.spacing;
                 (json!(config), config.to_toml(), memory, Vec::new(), spacing)
             }
@@ -100,7 +95,7 @@ impl Session {
             "largest_tensor": memory.largest_tensor,
             "held": cases.saturating_add(memory.state.saturating_mul(RUN_FILES) / 4),
             "classes": names,
-            "notice": notice,
+            "notice": notices.join(" "),
         }))
     }
 
@@ -128,7 +123,8 @@ impl Session {
                 if let Some(text) = notice {
                     tell(&Event::Notice { text }, Vec::new());
                 }
-                training::lay_out(&config, &request, &cases, &names)?;
+                let modality = self.modality_of(&request, &cases);
+                training::lay_out(&config, &request, &cases, &names, modality)?;
                 let request = TrainRequest {
                     classes: names,
                     ..request
@@ -139,7 +135,8 @@ impl Session {
             }
             Stage::Pretrain => {
                 let config = self.config(&request, settings::pretraining)?;
-                training::lay_out(&config, &request, &cases, &[])?;
+                let modality = self.modality_of(&request, &cases);
+                training::lay_out(&config, &request, &cases, &[], modality)?;
                 self.keep_data(&request, &cases).await;
                 let ended = workshop.pretrain(&request, config, None).await;
                 self.finish(&request, tidied(ended).await)
@@ -243,7 +240,9 @@ impl Session {
                 if let Some(bytes) = bytes {
                     let name = Finetuning::EXPORT.to_owned();
                     let classes = request.classes.clone();
-                    let (found, _) = self.use_model(name, settings, classes, vec![bytes])?;
+                    let modality = run_files::list().ok().and_then(|list| list.modality);
+                    let (found, _) =
+                        self.use_model(name, settings, classes, modality, vec![bytes])?;
                     answer["model"] = found["model"].clone();
                 }
             }
