@@ -14,7 +14,6 @@ mod inputs;
 mod loaded;
 mod model;
 mod output;
-mod pace;
 mod phantom;
 mod predict;
 mod pretrain;

@@ -1,9 +1,8 @@
 //! What a person sees while a run goes: a bar in a terminal, plain lines elsewhere.
 
 use crate::cli::output::{count, duration, say};
-use crate::cli::pace::{Estimate, Pace};
 use crate::platform::Instant;
-use crate::train::{Event, Observer, StepLosses, TrainError};
+use crate::train::{Estimate, Event, Observer, StepLosses, Stopwatch, TrainError};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 
@@ -18,9 +17,7 @@ pub(super) struct Progress {
     /// None where standard error is no terminal.
     bar: Option<ProgressBar>,
     total: u64,
-    pace: Pace,
-    /// When the steps or the validation at hand began.
-    since: Instant,
+    stopwatch: Stopwatch,
     line_at: Option<Instant>,
     epochs: u64,
     crops_per_second: f64,
@@ -59,8 +56,7 @@ impl Progress {
             job: None,
             bar: std::io::stderr().is_terminal().then(|| ProgressBar::new(0)),
             total: 0,
-            pace: Pace::default(),
-            since: Instant::now(),
+            stopwatch: Stopwatch::default(),
             line_at: None,
             epochs: 0,
             crops_per_second: 0.0,
@@ -94,10 +90,7 @@ impl Progress {
             losses.join(", "),
             self.crops_per_second
         );
-        self.pace
-            .stepped(last.step, self.since.elapsed().as_secs_f64());
-        self.since = Instant::now();
-        let (label, left) = (self.label(), left(&self.pace.estimate(), self.job.as_ref()));
+        let (label, left) = (self.label(), self.left());
         match &self.bar {
             Some(bar) => {
                 bar.set_position(last.step);
@@ -124,17 +117,21 @@ impl Progress {
         job.map_or_else(String::new, |job| format!("{}, ", job.label))
     }
 
-    fn validating(&mut self, volumes: usize) {
-        self.since = Instant::now();
+    fn left(&self) -> String {
+        left(&self.stopwatch.estimate(), self.job.as_ref())
+    }
+
+    /// A validation begins, or a share of it is done.
+    fn validating(&self, volumes: usize, share: Option<f64>) {
         let text = format!("{}validating, {}", self.label(), count(volumes, "volume"));
-        match &self.bar {
-            Some(bar) => {
-                let left = left(&self.pace.estimate(), self.job.as_ref());
-                bar.set_message(format!("{text}, {left}"));
+        match (&self.bar, share) {
+            (Some(bar), share) => {
+                let percent = 100.0 * share.unwrap_or(0.0);
+                bar.set_message(format!("{text}, {percent:.0} %, {}", self.left()));
             }
             // Where it takes no time, the line of its end is enough.
-            None if self.pace.validation().is_none_or(|seconds| seconds >= LONG) => say(&text),
-            None => {}
+            (None, None) if self.stopwatch.validation().is_none_or(|s| s >= LONG) => say(&text),
+            (None, _) => {}
         }
     }
 }
@@ -186,18 +183,17 @@ fn spoken(name: &str) -> &str {
 
 impl Observer for Progress {
     fn event(&mut self, event: &Event<'_>) -> Result<(), TrainError> {
+        self.stopwatch.event(event);
         match event {
             Event::Started {
                 step,
                 total_steps,
                 steps_per_epoch,
-                validations,
                 parameters,
+                ..
             } => {
                 self.total = *total_steps;
-                self.pace = Pace::new(*step, *total_steps, *validations);
                 self.epochs = total_steps.div_ceil(*steps_per_epoch);
-                self.since = Instant::now();
                 let (size, epochs) = (weights(*parameters), count(self.epochs, "epoch"));
                 let steps = count(*steps_per_epoch, "step");
                 self.say(&format!("{size}, {epochs} of {steps}"));
@@ -220,15 +216,16 @@ impl Observer for Progress {
                 self.crops_per_second = *crops_per_second;
                 self.steps(losses);
             }
-            Event::Validating { volumes, .. } => self.validating(*volumes),
+            Event::Validating { volumes, .. } => self.validating(*volumes, None),
+            Event::PartlyValidated { volumes, share, .. } => {
+                self.validating(*volumes, Some(*share));
+            }
             Event::Validated {
                 step,
                 epoch,
                 found,
                 best,
             } => {
-                self.pace.validated(self.since.elapsed().as_secs_f64());
-                self.since = Instant::now();
                 let mark = if *best { ", the best so far" } else { "" };
                 let name = found.values.first().map_or("score", |(name, _)| name);
                 let name = spoken(name.trim_start_matches("val/"));
@@ -258,6 +255,7 @@ mod tests {
         let run = |with_validation| Estimate {
             left: 20.0,
             whole: 60.0,
+            step: 1.0,
             with_validation,
         };
         assert_eq!(left(&run(true), None), "20 s left");

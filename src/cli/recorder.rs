@@ -135,7 +135,7 @@ impl Recorder {
                 self.picture(*step, &found.picture)?;
                 self.curves()?;
             }
-            Event::Validating { .. } | Event::Saved { .. } => {}
+            Event::Validating { .. } | Event::PartlyValidated { .. } | Event::Saved { .. } => {}
             Event::Ended { .. } => self.curves()?,
         }
         Ok(())

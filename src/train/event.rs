@@ -52,6 +52,15 @@ pub enum Event<'a> {
         /// Volumes it goes through.
         volumes: usize,
     },
+    /// A part of a validation is done.
+    PartlyValidated {
+        /// Steps done.
+        step: u64,
+        /// Volumes it goes through.
+        volumes: usize,
+        /// The share of it that is done, from 0 to 1.
+        share: f64,
+    },
     /// A validation ended.
     Validated {
         /// Steps done.

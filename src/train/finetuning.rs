@@ -11,7 +11,7 @@ use crate::nn::Segmenter;
 use crate::train::class_prior::add_class_prior;
 use crate::train::parts::{Parts, upload};
 use crate::train::segmentation_validation::validate_segmentation;
-use crate::train::{BatchMaker, Control, StepOutput, Task, TrainError, Validation};
+use crate::train::{BatchMaker, GoOn, StepOutput, Task, TrainError, Validation};
 use crate::transform::Labelled;
 use crate::weights::{self, Values};
 use burn::Tensor;
@@ -154,11 +154,11 @@ impl Task for Finetuning {
         network: &Segmenter,
         _: u64,
         device: &Device,
-        control: &Control,
+        go_on: &mut GoOn<'_>,
     ) -> Result<Option<Validation>, TrainError> {
         let device = device.clone().inner();
         let cases = self.validation.as_ref();
-        validate_segmentation(network, cases, &self.windows(), &device, control).await
+        validate_segmentation(network, cases, &self.windows(), &device, go_on).await
     }
 
     fn better(score: f64, than: f64) -> bool {

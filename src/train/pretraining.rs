@@ -9,7 +9,7 @@ use crate::nn::{Restoration, Restorer};
 use crate::platform;
 use crate::train::parts::{Parts, upload};
 use crate::train::task::BatchMaker;
-use crate::train::{Control, Picture, StepOutput, Task, TrainError, Validation};
+use crate::train::{GoOn, Picture, StepOutput, Task, TrainError, Validation};
 use crate::volume::Affine;
 use crate::weights::{self, HEAD};
 use burn::Tensor;
@@ -61,22 +61,21 @@ impl Pretraining {
         network: &Restorer,
         epoch: u64,
         device: &Device,
-        control: &Control,
+        go_on: &mut GoOn<'_>,
     ) -> Result<Option<f64>, TrainError> {
         let mut errors = Vec::new();
-        for step in 0..self.validation.steps_per_epoch() {
-            if control.stopped() {
-                return Ok(None);
-            }
+        let steps = self.validation.steps_per_epoch();
+        for step in 0..steps {
             let batch = self.validation.make(epoch, step)?;
             // One crop at a time: a validation needs no more memory than a step does.
             let voxels = batch.patch.iter().product::<usize>();
-            for (view, target) in batch
-                .view1
-                .chunks_exact(voxels)
-                .zip(batch.target.chunks_exact(voxels))
-            {
+            let crops = (batch.view1.chunks_exact(voxels)).zip(batch.target.chunks_exact(voxels));
+            for (crop, (view, target)) in crops.enumerate() {
                 platform::yield_now().await;
+                let part = crop as f64 / batch.patches as f64;
+                if go_on((step as f64 + part) / steps as f64).is_break() {
+                    return Ok(None);
+                }
                 let input = upload(view.to_vec(), batch.patch, device);
                 let output = network.forward(input);
                 let target = upload(target.to_vec(), batch.patch, device);
@@ -148,11 +147,11 @@ impl Task for Pretraining {
         network: &Restorer,
         epoch: u64,
         device: &Device,
-        control: &Control,
+        go_on: &mut GoOn<'_>,
     ) -> Result<Option<Validation>, TrainError> {
         let device = device.clone().inner();
         let error = self
-            .reconstruction_error(network, epoch, &device, control)
+            .reconstruction_error(network, epoch, &device, go_on)
             .await?;
         let Some(score) = error else {
             return Ok(None);

@@ -14,6 +14,7 @@ use crate::train::{
 use crate::weights::describe;
 use burn::Tensor;
 use burn::tensor::Device;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 /// What a run works on.
@@ -234,11 +235,24 @@ impl<T: Task> Runner<T> {
         observer.event(&Event::Validating { step, volumes })?;
         let epoch = self.calendar.epoch_of(step);
         let network = self.state()?.evaluated();
+        let mut told = Ok(());
+        let mut go_on = |share: f64| {
+            told = observer.event(&Event::PartlyValidated {
+                step,
+                volumes,
+                share,
+            });
+            match told {
+                Ok(()) => self.control.flow(),
+                Err(_) => ControlFlow::Break(()),
+            }
+        };
         let found = self
             .task
-            .validate(&network, epoch, &self.device, &self.control)
+            .validate(&network, epoch, &self.device, &mut go_on)
             .await
             .map_err(|error| error.of_validation(step))?;
+        told?;
         let Some(found) = found else {
             return Ok(());
         };

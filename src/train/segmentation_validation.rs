@@ -4,11 +4,11 @@ use crate::dataset::VolumeSource;
 use crate::infer::{DeviceNetwork, InferError, SlidingWindow, segment};
 use crate::metric::{Overlaps, mean_of_running_means, mean_of_some};
 use crate::nn::Segmenter;
-use crate::train::{Control, Picture, TrainError, Validation};
+use crate::train::{GoOn, Picture, TrainError, Validation};
 use crate::transform::Labelled;
 use burn::tensor::Device;
 
-/// Segments and scores all cases, or gives none when stopped. The score is the mean over the cases of the mean Dice of
+/// Segments and scores all cases, or gives none when `go_on` says to stop. The score is the mean over the cases of the mean Dice of
 /// their foreground classes. `network` is outside the autodiff graph, and `device` the plain one.
 ///
 /// # Errors
@@ -18,7 +18,7 @@ pub(super) async fn validate_segmentation(
     cases: &dyn VolumeSource<Labelled>,
     windows: &SlidingWindow,
     device: &Device,
-    control: &Control,
+    go_on: &mut GoOn<'_>,
 ) -> Result<Option<Validation>, TrainError> {
     let (mut foreground, mut whole) = (Vec::new(), Vec::new());
     let mut picture = None;
@@ -26,8 +26,11 @@ pub(super) async fn validate_segmentation(
     for index in 0..cases.len() {
         let case = cases.volume(index)?;
         let (image, shape) = (case.image.data(), case.image.shape());
-        let mut go_on = |_, _| control.flow();
-        let found = segment(&on_device, image, shape, windows, None, &mut go_on).await;
+        let mut of_case = |done: usize, of: usize| {
+            let part = done as f64 / of.max(1) as f64;
+            go_on((index as f64 + part) / cases.len() as f64)
+        };
+        let found = segment(&on_device, image, shape, windows, None, &mut of_case).await;
         let prediction = match found {
             Ok(prediction) => prediction,
             Err(InferError::Stopped) => return Ok(None),

@@ -3,10 +3,11 @@
 use crate::config::StageConfig;
 use crate::dataset::DatasetError;
 use crate::optim::GradientMap;
-use crate::train::{Control, Picture, TrainError};
+use crate::train::{Picture, TrainError};
 use crate::weights::Named;
 use burn::Tensor;
 use burn::tensor::Device;
+use std::ops::ControlFlow;
 
 /// Losses and gradients of a batch, still on the device.
 #[derive(Debug)]
@@ -27,6 +28,9 @@ pub struct Validation {
     /// One case to look at.
     pub picture: Picture,
 }
+
+/// Asked between the parts of a validation whether to go on, with the share that is done, from 0 to 1.
+pub type GoOn<'a> = dyn FnMut(f64) -> ControlFlow<()> + 'a;
 
 /// Makes the batch of a step counted over the whole run, a pure function of it, on any thread.
 pub type BatchMaker<B> = Box<dyn Fn(u64) -> Result<B, DatasetError> + Send + Sync>;
@@ -87,7 +91,7 @@ pub trait Task {
         scale: Option<&Tensor<1>>,
     ) -> StepOutput;
 
-    /// Validates, or gives `None` if stopped. `network` is outside the autodiff graph, and `device` the
+    /// Validates, or gives `None` if `go_on` says to stop. `network` is outside the autodiff graph, and `device` the
     /// plain one.
     ///
     /// # Errors
@@ -97,7 +101,7 @@ pub trait Task {
         network: &Self::Network,
         epoch: u64,
         device: &Device,
-        control: &Control,
+        go_on: &mut GoOn<'_>,
     ) -> Result<Option<Validation>, TrainError>;
 
     /// Whether one score is better than another.

@@ -160,6 +160,7 @@ fn the_page_pre_trains_and_fine_tunes_from_what_that_leaves() {
     });
     assert_no_errors(&seen);
     assert!(seen["picture"].as_u64().unwrap() > 100, "{seen:#}");
+    assert_checks_are_told_and_timed(&seen["states"]);
     assert!(
         seen["finetuned"]
             .as_str()
@@ -175,6 +176,26 @@ fn the_page_pre_trains_and_fine_tunes_from_what_that_leaves() {
     assert_eq!(seen["half"], false);
     let refused = seen["refused"].as_str().unwrap();
     assert!(refused.contains("does not offer it"), "{refused}");
+}
+
+/// What is said of a pre-training of 6 steps with a check after every third.
+fn assert_checks_are_told_and_timed(states: &serde_json::Value) {
+    let states: Vec<String> = serde_json::from_value(states.clone()).unwrap();
+    let said = |start: &str, end: &str| {
+        let found = states
+            .iter()
+            .any(|state| state.starts_with(start) && state.ends_with(end));
+        assert!(found, "{start}..{end}: {states:#?}");
+    };
+    said("Step 1 of 6, ", " left without checks");
+    said(
+        "Checking with 1 scan after step 3 of 6: 0 %, ",
+        " left without checks",
+    );
+    said("Checked after step 3 of 6: error ", ", the best so far");
+    // The first check has told how long the second takes.
+    said("Step 4 of 6, ", "s left");
+    said("Checking with 1 scan after step 6 of 6: 0 %, ", "s left");
 }
 
 #[test]

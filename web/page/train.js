@@ -9,6 +9,9 @@ function announce(state) {
   $("train-state").textContent = $("announced").textContent = state;
 }
 
+// How long it still takes, by the worker's estimate.
+const left = (estimate) => `${duration(estimate.left)} left${estimate.with_validation ? "" : " without checks"}`;
+
 const GO_ON = "There is a training to go on with.";
 
 export class Training {
@@ -25,7 +28,6 @@ export class Training {
   #form;
   #lock = new TrainingLock();
   #stage = "finetune";
-  #times = [];
   #total = 0;
   #step = 0;
 
@@ -126,7 +128,6 @@ export class Training {
     this.running = true;
     this.#begun = false;
     this.halting = "";
-    this.#times = [];
     $("resume").hidden = true;
     this.#buttons();
     $("curves").hidden = false;
@@ -184,16 +185,17 @@ export class Training {
         break;
       case "steps":
         for (const { step, losses } of event.steps) this.loss.add("total", step, losses[0][1]);
-        this.#times.push([performance.now(), event.steps.at(-1).step]);
-        if (this.#times.length > 20) this.#times.shift();
         this.#advance(event.steps.at(-1).step);
-        this.#tell(event.steps.at(-1));
+        this.#tell(event.steps.at(-1), event.estimate);
+        break;
+      case "validating":
+        this.#checking(event);
         break;
       case "validated": {
         const [, score] = event.values[0];
         this.score.add("score", event.step, score);
         this.preview(event, buffers);
-        this.#times = [];
+        this.#checked(event, score);
         break;
       }
       case "autosaved":
@@ -208,14 +210,25 @@ export class Training {
     $("train-progress").value = step;
   }
 
-  #tell({ losses }) {
-    const [first, last] = [this.#times[0], this.#times.at(-1)];
-    const each = (last[0] - first[0]) / 1000 / Math.max(1, last[1] - first[1]);
-    const pace = this.#times.length > 1 ? `, ${each < 1 ? `${Math.round(each * 1000)} ms` : `${each.toFixed(1)} s`} a step, ${duration(each * (this.#total - this.#step))} left` : "";
+  #tell({ losses }, estimate) {
     if (this.halting) return;
     // A loss that is no number comes as null: the step was skipped.
     const loss = losses[0][1]?.toFixed(3) ?? "not a number, step skipped";
-    $("train-state").textContent = `Step ${this.#step} of ${this.#total}, loss ${loss}${pace}`;
+    const each = estimate.step < 1 ? `${Math.round(estimate.step * 1000)} ms` : `${estimate.step.toFixed(1)} s`;
+    $("train-state").textContent = `Step ${this.#step} of ${this.#total}, loss ${loss}, ${each} a step, ${left(estimate)}`;
+  }
+
+  // A check may take longer than many steps.
+  #checking({ step, volumes, share, estimate }) {
+    if (this.halting) return;
+    const scans = volumes === 1 ? "1 scan" : `${volumes} scans`;
+    $("train-state").textContent = `Checking with ${scans} after step ${step} of ${this.#total}: ${Math.round(100 * share)} %, ${left(estimate)}`;
+  }
+
+  #checked({ step, best }, score) {
+    if (this.halting) return;
+    const found = this.#stage === "pretrain" ? `error ${score.toFixed(4)}` : `Dice ${score.toFixed(3)}`;
+    $("train-state").textContent = `Checked after step ${step} of ${this.#total}: ${found}${best ? ", the best so far" : ""}`;
   }
 
   // Offers to go on with what an earlier visit left.

@@ -65,6 +65,16 @@ export async function says(page, id, pattern) {
   return text(page, id);
 }
 
+// Keeps what an element says from now on; the answer asks for all of it.
+export async function follow(page, id) {
+  await page.evaluate((id) => {
+    const element = document.getElementById(id);
+    globalThis.followed = [];
+    new MutationObserver(() => globalThis.followed.push(element.textContent)).observe(element, { childList: true });
+  }, id);
+  return () => page.evaluate(() => globalThis.followed);
+}
+
 // Drops files onto an element of the page, as a user does.
 export async function drop(page, paths, place = "canvas") {
   const files = paths.map((path) => ({ name: typeof path === "string" ? basename(path) : path.name, data: readFileSync(typeof path === "string" ? path : path.path).toString("base64") }));

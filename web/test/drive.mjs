@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { join } from "node:path";
-import { download, drop, latency, open, ready, says, set, tell, text } from "./browser.mjs";
+import { download, drop, follow, latency, open, ready, says, set, tell, text } from "./browser.mjs";
 import { losesGraphics, paintsStructures, worksWithLess } from "./graphics.mjs";
 import { leavesNothing, namesNetwork, obeysLists, segmentsAll } from "./lists.mjs";
 
@@ -208,8 +208,10 @@ async function pretrains(page) {
   await says(page, "all-settings", /contrastive_weight/);
   await says(page, "estimate", /the warm-up of 10 steps lasts for the whole run of 6/);
   if (await page.isVisible("#start")) throw new Error("pre-training offers a start that it does not take");
+  const states = await follow(page, "train-state");
   await page.click("#train");
   results.pretrained = await says(page, "train-state", /Done after step 6 of 6/);
+  results.states = await states();
   results.picture = await page.locator("#preview").evaluate((image) => image.naturalWidth);
   await page.check("input[name=stage][value=finetune]");
   await prepareTiny(page, 4);

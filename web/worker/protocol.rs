@@ -3,6 +3,7 @@
 //! The page sends `{id, kind, ...}` and gets `{id, ok}` or `{id, error}`; `{event}` comes at any time. A worker speaks to
 //! its own workers in the same way.
 
+use hounsfield::train::Estimate;
 use serde::{Deserialize, Serialize};
 
 /// A question of the page with the number its answer carries.
@@ -208,6 +209,14 @@ pub(crate) enum Event {
     },
     Steps {
         steps: Vec<StepLine>,
+        estimate: Estimate,
+    },
+    /// A validation begins, or a share of it is done.
+    Validating {
+        step: u64,
+        volumes: usize,
+        share: f64,
+        estimate: Estimate,
     },
     /// A validation; the buffer is a label map on a grid of its own, or a picture.
     Validated {

@@ -8,7 +8,7 @@ use hounsfield::report::ReportError;
 use hounsfield::report::metrics::{METRICS_FILE, MetricsWriter, Record};
 use hounsfield::report::picture::picture_montage;
 use hounsfield::report::run_records::{covered, of_step, of_validation};
-use hounsfield::train::{Event, Observer, Picture, Progress, TrainError};
+use hounsfield::train::{Event, Observer, Picture, Progress, Stopwatch, TrainError};
 use hounsfield::volume::{Affine, Datatype, Volume, encode_nifti};
 use std::path::Path;
 
@@ -24,6 +24,7 @@ pub(crate) struct Watch {
     /// Names of the classes.
     classes: Vec<String>,
     total_steps: u64,
+    stopwatch: Stopwatch,
     output: Option<(MetricsWriter, Autosave)>,
 }
 
@@ -34,6 +35,7 @@ impl Watch {
             shown,
             classes,
             total_steps: 0,
+            stopwatch: Stopwatch::default(),
             output: None,
         }
     }
@@ -69,6 +71,7 @@ impl Watch {
     }
 
     fn handle(&mut self, event: &Event<'_>) -> Result<(), ReportError> {
+        self.stopwatch.event(event);
         match event {
             Event::Started {
                 step,
@@ -101,10 +104,15 @@ impl Watch {
                         skipped: step.skipped,
                     });
                 }
-                tell(&Told::Steps { steps }, Vec::new());
+                let estimate = self.stopwatch.estimate();
+                tell(&Told::Steps { steps, estimate }, Vec::new());
             }
-            // The page sees a training by its curves.
-            Event::Validating { .. } => {}
+            Event::Validating { step, volumes } => self.validating(*step, *volumes, 0.0),
+            Event::PartlyValidated {
+                step,
+                volumes,
+                share,
+            } => self.validating(*step, *volumes, *share),
             Event::Validated {
                 step,
                 epoch,
@@ -138,6 +146,16 @@ impl Watch {
             }
         }
         Ok(())
+    }
+
+    fn validating(&self, step: u64, volumes: usize, share: f64) {
+        let told = Told::Validating {
+            step,
+            volumes,
+            share,
+            estimate: self.stopwatch.estimate(),
+        };
+        tell(&told, Vec::new());
     }
 
     /// A label map on the prepared grid, or a PNG picture.

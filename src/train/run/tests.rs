@@ -6,7 +6,9 @@ use super::*;
 use crate::config::PretrainConfig;
 use crate::kernels::read_back;
 use crate::nn::Precision;
-use crate::train::{BatchMaker, Finetuning, Picture, Pretraining, StepOutput, Validation, layout};
+use crate::train::{
+    BatchMaker, Finetuning, GoOn, Picture, Pretraining, StepOutput, Validation, layout,
+};
 use crate::volume::Affine;
 use crate::weights::{self, Named, Values};
 use burn::module::{Module, Param};
@@ -101,8 +103,11 @@ impl<const FINETUNING: bool> Task for Given<FINETUNING> {
         network: &Number,
         epoch: u64,
         _: &Device,
-        _: &Control,
+        go_on: &mut GoOn<'_>,
     ) -> Result<Option<Validation>, TrainError> {
+        if go_on(0.5).is_break() {
+            return Ok(None);
+        }
         let weight = read_back(network.weight.val()).await?;
         Ok(Some(Validation {
             score: match self.scores.get(epoch as usize) {
@@ -167,8 +172,8 @@ fn config() -> PretrainConfig {
     config
 }
 
-/// What an observer saw of a whole run.
-fn seen<O: Observer + Default>(config: PretrainConfig) -> O {
+/// Runs to the end before an observer.
+fn watched(config: PretrainConfig, observer: &mut dyn Observer) -> Result<Outcome, TrainError> {
     let run = Run {
         task: Given::<true> {
             config,
@@ -178,8 +183,13 @@ fn seen<O: Observer + Default>(config: PretrainConfig) -> O {
         folder: None,
         resume: None,
     };
+    pollster::block_on(train(run, observer, &Control::default()))
+}
+
+/// What an observer saw of a whole run.
+fn seen<O: Observer + Default>(config: PretrainConfig) -> O {
     let mut seen = O::default();
-    pollster::block_on(train(run, &mut seen, &Control::default())).unwrap();
+    watched(config, &mut seen).unwrap();
     seen
 }
 
@@ -285,6 +295,10 @@ impl Observer for Validations {
                 assert_eq!(*volumes, 3);
                 self.events.push(("begins", *step));
             }
+            Event::PartlyValidated { step, share, .. } => {
+                assert_eq!(*share, 0.5);
+                self.events.push(("goes on", *step));
+            }
             Event::Validated { step, .. } => self.events.push(("ended", *step)),
             _ => {}
         }
@@ -298,6 +312,25 @@ fn every_validation_is_announced_and_all_are_counted_before() {
     config.run.validation_steps = 2;
     let seen: Validations = seen(config);
     assert_eq!(seen.to_come, 3);
-    let expected = [2, 4, 5].map(|step| [("begins", step), ("ended", step)]);
+    let expected = [2, 4, 5].map(|step| ["begins", "goes on", "ended"].map(|what| (what, step)));
     assert_eq!(seen.events, expected.concat());
+}
+
+/// Cannot note how far a validation is.
+struct Full;
+
+impl Observer for Full {
+    fn event(&mut self, event: &Event<'_>) -> Result<(), TrainError> {
+        match event {
+            Event::PartlyValidated { .. } => Err(TrainError::Observer("no room".to_owned())),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn an_observer_that_fails_during_a_validation_ends_the_run() {
+    let ended = watched(config(), &mut Full);
+    let full = matches!(&ended, Err(TrainError::Observer(why)) if why == "no room");
+    assert!(full, "{ended:?}");
 }

@@ -53,6 +53,34 @@ fn numbers_of_a_validation_that_are_not_finite_are_told_with_its_step() {
     );
 }
 
+/// The shares of validations that were told.
+#[derive(Default)]
+struct Shares(Vec<f64>);
+
+impl Observer for Shares {
+    fn event(&mut self, event: &Event<'_>) -> Result<(), TrainError> {
+        if let Event::PartlyValidated { share, .. } = event {
+            self.0.push(*share);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_validation_tells_which_share_of_its_cases_is_done() {
+    let task = Finetuning::new(short(1), cases(), cases(), Values::new());
+    let run = Run {
+        task: task.unwrap(),
+        device: Device::flex(),
+        folder: None,
+        resume: None,
+    };
+    let mut shares = Shares::default();
+    pollster::block_on(train(run, &mut shares, &Control::default())).unwrap();
+    // Before the only window of each of two cases.
+    assert_eq!(shares.0, [0.0, 0.5]);
+}
+
 /// A control that was asked to stop.
 fn stopped() -> Control {
     let control = Control::default();
