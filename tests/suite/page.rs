@@ -199,12 +199,19 @@ fn assert_checks_are_told_and_timed(states: &serde_json::Value) {
 }
 
 #[test]
-fn a_run_on_a_phantom_goes_on_with_that_phantom_after_a_reload() {
+fn a_run_on_a_phantom_gets_to_its_end_after_reloads_and_with_a_damaged_copy() {
     let (_folder, seen) = told("phantom", "?device=cpu");
     assert_no_errors(&seen);
     let count = |key: &str| seen[key].as_array().unwrap().len();
     assert_eq!((count("undisturbed"), count("resumed")), (150, 150));
     assert_eq!(seen["resumed"], seen["undisturbed"]);
+    assert_eq!(seen["survived"], seen["undisturbed"]);
+    let accidents = &seen["accidents"];
+    let offered = accidents["offered"].as_str().unwrap();
+    assert!(offered.contains("An earlier fine-tuning"), "{offered}");
+    let (told, older) = (accidents["damaged"].as_str().unwrap(), &accidents["older"]);
+    let taken = format!("the one of step {older}.");
+    assert!(told.contains(&taken), "{told} instead of {taken}");
     let asked = seen["asked"].as_str().unwrap();
     assert!(asked.contains("remove it?"), "{asked}");
 }

@@ -110,9 +110,9 @@ async function atHand(found) {
   enable("run");
   enable("metrics");
   training.atHand(`At step ${found.step} of ${found.total_steps ?? "?"}.`);
-  if (found.missing.length) {
-    say(`The run goes on with its own scans: open ${found.missing.join(", ")}, then press Continue.`);
-  }
+  const damaged = found.damaged ? `The newest copy of this training is damaged, so it goes on from the one of step ${found.step}. ` : "";
+  const missing = found.missing.length ? `The run goes on with its own scans: open ${found.missing.join(", ")}, then press Continue.` : "";
+  if (damaged || missing) say(damaged + missing);
 }
 
 async function addPhantom(seed) {

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { download, drop, follow, latency, open, ready, says, set, tell, text } from "./browser.mjs";
 import { losesGraphics, paintsStructures, worksWithLess } from "./graphics.mjs";
 import { leavesNothing, namesNetwork, obeysLists, segmentsAll } from "./lists.mjs";
+import { survivesAccidents } from "./stored.mjs";
 
 const [story, address, folder, data] = process.argv.slice(2);
 const profile = join(folder, "profile");
@@ -271,12 +272,13 @@ async function otherTab() {
   return other;
 }
 
-// Learns from the phantom on show, at one go and with a pause and a reload: the same steps on the same phantom.
+// Learns from the phantom on show, at one go, with a pause and a reload, and with accidents: the same steps on the same
+// phantom.
 async function resumesPhantom(page) {
-  const prepare = async () => {
+  const prepare = async (toml = TINY) => {
     await page.evaluate(() => (document.getElementById("advanced").open = true));
     await page.selectOption("#start", "scratch");
-    for (const [id, value] of [["toml", TINY], ["crop", 16], ["crops", 1], ["steps", 150], ["interval", 1000], ["seed", 7]]) await set(page, id, value);
+    for (const [id, value] of [["toml", toml], ["crop", 16], ["crops", 1], ["steps", 150], ["interval", 1000], ["seed", 7]]) await set(page, id, value);
     await says(page, "all-settings", /max_steps = 150\n/);
     await says(page, "all-settings", /seed = 7\n/);
   };
@@ -317,6 +319,9 @@ async function resumesPhantom(page) {
   await page.click("#restore");
   await says(page, "train-state", /Done after step 150/);
   results.resumed = await losses(page);
+  await prepare(`${TINY}checkpoint_minutes = 0.002\n`);
+  results.accidents = await survivesAccidents(page, pauses);
+  results.survived = await losses(page);
 }
 
 // Trains on the GPU, is paused and reloaded, loses the GPU, and gets to the end all the same. The pause has saved the

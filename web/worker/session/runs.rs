@@ -301,14 +301,16 @@ impl Session {
             }
             self.cases.borrow_mut().pair_new();
         }
-        for stored in storage::runs().await {
+        for (damaged, stored) in storage::runs().await.into_iter().enumerate() {
             if storage::load(&stored, Path::new(RUN)).await.is_some() && run_files::place().is_ok()
             {
                 self.brought.set(false);
                 self.autosave.keep(true);
                 // Another tab may have stored it since this one asked.
                 self.autosave.after(stored.number);
-                return self.run_at_hand();
+                let (mut found, buffers) = self.run_at_hand()?;
+                found["damaged"] = json!(damaged > 0);
+                return Ok((found, buffers));
             }
         }
         Err(words(
