@@ -1,4 +1,4 @@
-//! Patches around labelled and unlabelled voxels (pipeline specification, section 4.1).
+//! Patches around labelled and unlabelled voxels (specification 4.1).
 
 use super::{AugmentError, RandomSource};
 use crate::volume::{Region, Volume};

@@ -1,4 +1,4 @@
-//! How views are made of their patches, whichever generators draw (pipeline specification, sections 3.2 to 3.5).
+//! How views are made of their patches, whichever generators draw (specification 3.2 to 3.5).
 
 use super::fill::{inpaint, outpaint, shuffle, value_range};
 use super::holes::draw_holes;

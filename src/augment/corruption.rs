@@ -1,4 +1,4 @@
-//! How strongly the views are corrupted (pipeline specification, section 3, transforms 9 to 12).
+//! How strongly the views are corrupted (specification 3, transforms 9 to 12).
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,4 @@
-//! The random chain of the reference implementation, bit for bit (pipeline specification, sections
-//! 3 and 14).
+//! The random chain of the reference implementation, bit for bit (specification 3 and 14).
 
 use super::corrupt::{Clean, ViewRandom, corrupt};
 use super::patch::{random_crop_region, voxels};

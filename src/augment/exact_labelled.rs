@@ -1,5 +1,4 @@
-//! The random chain of fine-tuning in the reference implementation, bit for bit (pipeline
-//! specification, sections 4 and 14).
+//! The random chain of fine-tuning in the reference implementation, bit for bit (specification 4 and 14).
 
 use super::exact::Paired;
 use super::patch::{copy_region, voxels};

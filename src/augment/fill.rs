@@ -1,4 +1,4 @@
-//! What happens to the voxels of the boxes (pipeline specification, sections 3.3 and 3.4).
+//! What happens to the voxels of the boxes (specification 3.3 and 3.4).
 //!
 //! `data` is a patch of `shape` voxels in C order; every box lies inside it.
 

@@ -1,4 +1,4 @@
-//! Where the boxes of a corruption lie (pipeline specification, section 3.2).
+//! Where the boxes of a corruption lie (specification 3.2).
 
 use super::{DropoutSpec, RandomSource};
 use crate::volume::Region;
@@ -71,7 +71,7 @@ mod tests {
         );
     }
 
-    /// Against the edges measured on the reference (section 3.2).
+    /// Against the edges measured on the reference (specification 3.2).
     #[test]
     fn edges_grow_from_box_to_box_as_in_the_original_task() {
         let spec = CorruptionSpec::default();
@@ -88,7 +88,7 @@ mod tests {
         assert_close(&mean_edges(&spec.outpaint, false), &[42.0; 6], 0.4);
     }
 
-    /// Share of the patch inside the boxes, mean and standard deviation, against section 3.2.
+    /// Share of the patch inside the boxes, mean and standard deviation, against specification 3.2.
     #[test]
     fn boxes_cover_as_much_as_in_the_original_task() {
         let spec = CorruptionSpec::default();

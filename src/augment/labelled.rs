@@ -1,4 +1,4 @@
-//! Augmented patches of an image and its labels, in training (pipeline specification, section 4).
+//! Augmented patches of an image and its labels, in training (specification 4).
 
 use super::affine::copy_turned;
 use super::patch::{copy_region, voxels};

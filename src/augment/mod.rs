@@ -1,6 +1,5 @@
 //! Random patches and corrupted views for pre-training, random patches with their labels for
-//! fine-tuning, and the random numbers behind them (pipeline specification, sections 3.1 to 3.5, 4
-//! and 14).
+//! fine-tuning, and the random numbers behind them (specification 3.1 to 3.5, 4 and 14).
 //!
 //! Two generators drive the same code. Training uses [`KeyedRandom`]: every transform of every
 //! sample has a generator of its own, a pure function of its [`RandomKey`], so nothing has to be

@@ -1,4 +1,4 @@
-//! Random patches of a volume (pipeline specification, section 3.1).
+//! Random patches of a volume (specification 3.1).
 
 use super::{AugmentError, RandomSource};
 use crate::volume::{Region, Volume};

@@ -1,7 +1,7 @@
 //! The draws every random transform is made of, on any source of 32-bit words.
 
 /// A source of random 32-bit words, and draws from it as numpy's legacy `RandomState` makes them
-/// (pipeline specification, section 14).
+/// (specification 14).
 pub trait RandomSource {
     /// The next word, uniform over all 32-bit numbers.
     fn next_u32(&mut self) -> u32;

@@ -1,4 +1,4 @@
-//! Mirroring, quarter turns and intensity offsets of a patch (pipeline specification, section 4.2).
+//! Mirroring, quarter turns and intensity offsets of a patch (specification 4.2).
 
 use crate::volume::reverse_axes;
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::error::in_range;
 use super::{AugmentError, RandomSource};
 
-/// How the patches of fine-tuning are varied (pipeline specification, section 4.2).
+/// How the patches of fine-tuning are varied (specification 4.2).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(
     feature = "cli",

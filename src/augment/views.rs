@@ -1,4 +1,4 @@
-//! Two corrupted views of one random patch, in training (pipeline specification, section 3.5).
+//! Two corrupted views of one random patch, in training (specification 3.5).
 
 use super::corrupt::{Clean, ViewRandom, corrupt};
 use super::patch::{random_crop_region, voxels};

@@ -1,4 +1,4 @@
-//! Batches of the pre-training: cropped patches and their two corrupted views (spec section 3.6).
+//! Batches of the pre-training: cropped patches and their two corrupted views (specification 3.6).
 
 use std::sync::Arc;
 

@@ -78,7 +78,7 @@ impl<P: Preparation> VolumeSource<P::Item> for FileSource<P> {
     }
 }
 
-/// Steps 1-6 of spec section 3.
+/// Specification 3, steps 1 to 6.
 impl Preparation for PretrainTransform {
     type Item = Volume;
 
@@ -103,7 +103,7 @@ impl Preparation for PretrainTransform {
     }
 }
 
-/// Steps 1-6 of spec section 4.
+/// Specification 4, steps 1 to 6.
 impl Preparation for FinetuneTransform {
     type Item = Labelled;
 
@@ -139,7 +139,7 @@ impl Preparation for FinetuneTransform {
     }
 }
 
-/// Reads one image and prepares it for pre-training (steps 1-6 of spec section 3), without any cache.
+/// Reads one image and prepares it for pre-training (specification 3, steps 1 to 6), without any cache.
 ///
 /// # Errors
 /// A file that cannot be read, is a label map by its values and its name, or has no foreground; the message names it.

@@ -1,4 +1,4 @@
-//! Batches of the fine-tuning: augmented patches with their labels (spec sections 4 and 4.3).
+//! Batches of the fine-tuning: augmented patches with their labels (specification 4 and 4.3).
 
 use std::sync::Arc;
 

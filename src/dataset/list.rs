@@ -1,6 +1,6 @@
 //! Split files: which volumes train, which validate, which test.
 //!
-//! The layout is the Medical Segmentation Decathlon's as the original reads it (spec section 1): one
+//! The layout is the Medical Segmentation Decathlon's as the original reads it (specification 1): one
 //! object with the lists `training`, `validation` and `test`, whose items are `{"image": .., "label": ..}`
 //! or bare image paths, and optionally the names of the classes, `labels`. Any other key is ignored.
 

@@ -13,7 +13,7 @@ use crate::volume;
 
 impl DataList {
     /// Loads a split file (see [`DataList::parse`]). `root` is the folder the paths are relative to; by
-    /// default the split file's own (spec section 1).
+    /// default the split file's own (specification 1).
     ///
     /// # Errors
     /// No such file, a folder, not readable, and what [`DataList::parse`] refuses.

@@ -6,8 +6,8 @@ use super::DatasetError;
 use crate::transform::{FinetuneTransform, Labelled, PretrainTransform};
 use crate::volume::Volume;
 
-/// An indexed set of prepared volumes, ready to be cropped: images alone (steps 3-6 of spec section 3),
-/// or with `T` = [`Labelled`] images with their labels (steps 3-6 of spec section 4).
+/// An indexed set of prepared volumes, ready to be cropped: images alone (specification 3, steps 3 to 6),
+/// or with `T` = [`Labelled`] images with their labels (specification 4, steps 3 to 6).
 pub trait VolumeSource<T = Volume>: Send + Sync {
     /// How many cases there are.
     fn len(&self) -> usize;

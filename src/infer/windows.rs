@@ -1,4 +1,4 @@
-//! Which windows cover a volume (pipeline specification, section 9.1).
+//! Which windows cover a volume (specification 9.1).
 
 use crate::volume::Region;
 

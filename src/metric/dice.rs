@@ -1,4 +1,4 @@
-//! Overlap of label maps: Dice per class, and the means the original forms of it (specification, section 9.2).
+//! Overlap of label maps: Dice per class, and the means the original forms of it (specification 9.2).
 
 use super::MetricError;
 

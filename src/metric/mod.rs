@@ -1,5 +1,5 @@
 //! How well a label map agrees with the reference: overlap, surface distances, volumes, and the statistics that
-//! compare two ways of training (pipeline specification, section 9.2).
+//! compare two ways of training (specification 9.2).
 //!
 //! Label maps are `[n0, n1, n2]` in C order, one `u8` a voxel, label 0 the background. This room takes plain slices
 //! and knows no tensor library.

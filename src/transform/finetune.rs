@@ -1,5 +1,5 @@
-//! The deterministic part of fine-tuning and prediction (pipeline specification, section 4, steps 3
-//! to 6): orientation, spacing, intensity, foreground crop, and padding where the original fails.
+//! The deterministic part of fine-tuning and prediction (specification 4, steps 3 to 6):
+//! orientation, spacing, intensity, foreground crop, and padding where the original fails.
 
 use super::focus::Focus;
 use super::grid::{check_spacing, shifted};

@@ -1,4 +1,4 @@
-//! The bounding box of the foreground, and cropping (pipeline specification, section 2.6).
+//! The bounding box of the foreground, and cropping (specification 2.6).
 
 use std::ops::Range;
 

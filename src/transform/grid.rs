@@ -1,4 +1,4 @@
-//! Where the voxels of a resampled volume lie (pipeline specification, section 2.3, steps 1 to 7).
+//! Where the voxels of a resampled volume lie (specification 2.3, steps 1 to 7).
 
 use nalgebra::{Cholesky, Matrix3, Matrix4, Vector3};
 

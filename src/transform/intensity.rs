@@ -1,4 +1,4 @@
-//! From input values to the network's (pipeline specification, section 2.5): a fixed window as the
+//! From input values to the network's (specification 2.5): a fixed window as the
 //! original has it, or one that every volume sets itself, for scanners without a common scale.
 
 use super::TransformError;

@@ -1,5 +1,5 @@
 //! Deterministic transforms between reading a volume and training on it: voxel spacing,
-//! orientation, intensity window, foreground crop, padding (pipeline specification, section 2), and
+//! orientation, intensity window, foreground crop, padding (specification 2), and
 //! the way back from a prediction to the voxels of the input.
 //!
 //! Everything here is a pure function of plain voxel values. Shapes are `[n0, n1, n2]` in C order,

@@ -1,4 +1,4 @@
-//! Turning a volume to RAS+ storage order (pipeline specification, section 2.4).
+//! Turning a volume to RAS+ storage order (specification 2.4).
 
 use nalgebra::{Matrix3, Vector3};
 

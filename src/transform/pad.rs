@@ -1,4 +1,4 @@
-//! Padding with zeros (pipeline specification, section 2.7).
+//! Padding with zeros (specification 2.7).
 
 use super::TransformError;
 use super::grid::{shifted, zeros};

@@ -1,5 +1,5 @@
-//! The deterministic part of pre-training in one pass (pipeline specification, section 3, steps 3
-//! to 6): spacing, intensity window, foreground crop, padding.
+//! The deterministic part of pre-training in one pass (specification 3, steps 3 to 6):
+//! spacing, intensity window, foreground crop, padding.
 
 use super::focus::Focus;
 use super::grid::check_spacing;

@@ -1,4 +1,4 @@
-//! Resampling to a voxel size or onto another grid (pipeline specification, section 2.3).
+//! Resampling to a voxel size or onto another grid (specification 2.3).
 
 use super::grid::{Grid, IndexMap, spacing_grid, zeros};
 use super::{TransformError, sampling, separable};

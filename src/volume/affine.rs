@@ -14,7 +14,7 @@ pub(super) fn spacing(affine: &Affine) -> [f64; 3] {
 }
 
 impl Header {
-    /// The affine as nibabel chooses it and MONAI repairs it (spec section 2.1, items 2 and 3).
+    /// The affine as nibabel chooses it and MONAI repairs it (specification 2.1, items 2 and 3).
     ///
     /// # Errors
     /// If the chosen form is not finite or squeezes the volume flat.

@@ -213,7 +213,7 @@ fn voxel_offset(
     })
 }
 
-/// Spec section 2.1 item 1.
+/// Specification 2.1, item 1.
 fn scaling(name: &str, slope: f64, inter: f64) -> Result<Option<Scaling>, VolumeError> {
     if slope == 0.0 || !slope.is_finite() {
         return Ok(None);

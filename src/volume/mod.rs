@@ -1,7 +1,7 @@
 //! Volumes: voxels with their place in the scanner's world, read from and written to NIfTI.
 //!
 //! Written against the NIfTI-1.1 and NIfTI-2 headers (`nifti1.h`, `nifti2.h`) and, where the standard
-//! leaves room, against what nibabel and MONAI do (spec section 2.1), because the pipeline has to see the
+//! leaves room, against what nibabel and MONAI do (specification 2.1), because the pipeline has to see the
 //! same voxels and the same geometry as the original recipe.
 //!
 //! Nothing here trusts a header: sizes are multiplied with overflow checks, and memory is only taken for

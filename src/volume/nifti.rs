@@ -18,7 +18,7 @@ const SLACK: usize = 64 << 10;
 pub struct NiftiImage {
     /// What the file said.
     pub header: Header,
-    /// Real values and the affine of spec section 2.1.
+    /// Real values and the affine of specification 2.1.
     pub volume: Volume,
 }
 

@@ -9,7 +9,7 @@ const TILE: usize = 64;
 
 /// Converts the `raw` voxels of `header`, first axis fastest, to real values, last axis fastest.
 ///
-/// Spec section 2.1 item 1: integers become `f32` directly, scaled values by way of `f64`. `raw` must hold
+/// Specification 2.1, item 1: integers become `f32` directly, scaled values by way of `f64`. `raw` must hold
 /// exactly the bytes of `header.sizes()`.
 pub(super) fn decode(raw: Vec<u8>, header: &Header) -> Result<Vec<f32>, TryReserveError> {
     let scaling = header.scaling;

@@ -10,9 +10,9 @@ use burn::tensor::{Device, TensorData};
 use hounsfield::loss::pretrain_loss;
 use hounsfield::nn::{ViTAutoEncoder, VitConfig};
 
-/// Section 16: float32 forward, relative to the tensor's RMS.
+/// Specification 16: float32 forward, relative to the tensor's RMS.
 const FORWARD: f64 = 1e-4;
-/// Section 16: losses.
+/// Specification 16: losses.
 const LOSS: f64 = 1e-5;
 
 const SMALL: VitConfig = VitConfig {

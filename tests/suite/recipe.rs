@@ -13,7 +13,7 @@ use hounsfield::transform::{
     FinetuneTransform, GeometryOrder, Intensity, IntensityWindow, PretrainTransform,
 };
 
-/// Sections 5.1 to 5.3.
+/// Specification 5.1 to 5.3.
 const NETWORK: NetworkConfig = NetworkConfig {
     patch_size: 16,
     hidden_size: 768,
@@ -38,7 +38,7 @@ fn finetuning() -> FinetuneConfig {
     Preset::Tutorial.settings().unwrap()
 }
 
-/// Sections 6.2 and 6.4: the stages differ in their weight decay alone.
+/// Specification 6.2 and 6.4: the stages differ in their weight decay alone.
 fn optimizer(optimizer: Decay, weight_decay: f64) -> OptimizerConfig {
     OptimizerConfig {
         optimizer,
@@ -65,7 +65,7 @@ fn adam(decay: Decay, weight_decay: f64) -> AdamConfig {
     }
 }
 
-/// Section 3.
+/// Specification 3.
 #[test]
 fn crops_and_views_of_pre_training_are_the_originals() {
     let config = pretraining();
@@ -108,7 +108,7 @@ fn crops_and_views_of_pre_training_are_the_originals() {
     assert_eq!(config.corruption(), corruption);
 }
 
-/// Sections 5.3, 6.1, 6.2 and 7.
+/// Specification 5.3, 6.1, 6.2 and 7.
 #[test]
 fn network_loss_and_length_of_pre_training_are_the_originals() {
     let config = pretraining();
@@ -130,7 +130,7 @@ fn network_loss_and_length_of_pre_training_are_the_originals() {
     assert_eq!(config.total_steps(150), 75_000);
 }
 
-/// Section 4.
+/// Specification 4.
 #[test]
 fn crops_of_fine_tuning_are_the_originals() {
     let config = finetuning();
@@ -176,7 +176,7 @@ fn crops_of_fine_tuning_are_the_originals() {
     assert_eq!(config.augment, augment);
 }
 
-/// Sections 5.4, 6.4, 9 and 9.1.
+/// Specification 5.4, 6.4, 9 and 9.1.
 #[test]
 fn network_optimiser_and_length_of_fine_tuning_are_the_originals() {
     let config = finetuning();

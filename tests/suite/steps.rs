@@ -14,13 +14,13 @@ use hounsfield::train::{StepOutput, finetune_step, pretrain_step};
 use hounsfield::weights;
 use std::ops::Range;
 
-/// Section 16: losses.
+/// Specification 16: losses.
 const LOSS: f64 = 1e-5;
-/// Crops of the small networks of section 16, and how many.
+/// Crops of the small networks of specification 16, and how many.
 const PATCH: [usize; 3] = [32, 32, 48];
 const CROPS: usize = 2;
 
-/// The small networks of section 16.
+/// The small networks of specification 16.
 fn small_encoder() -> NetworkConfig {
     NetworkConfig {
         patch_size: 16,

@@ -27,7 +27,7 @@ fn existing(path: PathBuf) -> PathBuf {
     path
 }
 
-/// The reference numbers of the specification, section 16.
+/// The reference numbers of specification 16.
 pub(crate) fn vectors() -> serde_json::Value {
     let path = existing(beside("spec/test_vectors.json"));
     let text = std::fs::read_to_string(&path).expect("test vectors are readable");

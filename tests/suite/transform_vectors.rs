@@ -50,7 +50,7 @@ fn spacing_matches_the_vectors() {
             let sum: f64 = out.data().iter().map(|&x| f64::from(x)).sum();
             (sum - expected).abs() < 1e-6 * out.data().len() as f64
         };
-        // Positions half-way between two voxels fall either way in the reference (section 2.3).
+        // Positions half-way between two voxels fall either way in the reference (specification 2.3).
         let mut nudged = *out.affine();
         let origin = nudged.column(3) - nudged.fixed_columns::<3>(0).column_sum() * 1e-6;
         nudged.set_column(3, &origin);

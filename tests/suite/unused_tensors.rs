@@ -16,8 +16,8 @@ const VIT: VitConfig = VitConfig {
     mlp_dim: FEWER,
     ..VitConfig::TUTORIAL
 };
-/// A version of each kind, what the tables call it, and how many tensors it registers in vain (section 12) in the
-/// auto-encoder and in UNETR.
+/// A version of each kind, what the tables call it, and how many tensors it registers in vain (specification 12) in
+/// the auto-encoder and in UNETR.
 const VERSIONS: [(&str, &str, [usize; 2]); 4] = [
     ("0.8.1", "<=0.8.1", [1, 4]),
     ("1.3", "0.9-1.3", [0, 0]),

@@ -19,7 +19,7 @@ pub(super) enum Stream {
 /// A random stream with the distributions that the anatomy needs.
 pub(super) struct Draw {
     generator: Xoshiro256PlusPlus,
-    /// Factor on every spread: the `variation` of the specification.
+    /// Factor on every spread: the `variation` of the phantom's settings.
     spread: f32,
 }
 

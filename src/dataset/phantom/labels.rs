@@ -1,4 +1,4 @@
-//! Class ids, names and display colours of the 13 organs (BTCV ids, spec section 1).
+//! Class ids, names and display colours of the 13 organs (BTCV ids, specification 1).
 
 /// Names of the classes by id; 0 is the background.
 pub const ORGAN_NAMES: [&str; 14] = [

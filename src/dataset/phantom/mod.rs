@@ -84,7 +84,7 @@ pub struct PhantomCase {
 /// Makes the case of a seed: a pure function of its arguments.
 ///
 /// # Errors
-/// [`PhantomError::Setting`] if the specification is out of range.
+/// [`PhantomError::Setting`] if a setting is out of range.
 pub fn abdomen(seed: u64, spec: &PhantomSpec) -> Result<PhantomCase, PhantomError> {
     spec.validate()?;
     let stream = |stream| Draw::new(seed, stream, spec.variation);

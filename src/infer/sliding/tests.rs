@@ -168,7 +168,7 @@ fn logits_are_the_mean_of_the_windows_that_cover_a_voxel() {
     }
 }
 
-/// Those of the specification, section 9.1: `--parity` has no others.
+/// Those of specification 9.1: `--parity` has no others.
 #[test]
 fn the_originals_windows_share_a_quarter_and_count_alike() {
     let expected = SlidingWindow {

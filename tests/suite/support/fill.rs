@@ -1,4 +1,4 @@
-//! The deterministic fills of section 16.
+//! The deterministic fills of specification 16.
 
 use hounsfield::volume::{Affine, Volume};
 use hounsfield::weights::{self, Named, ParameterInfo};
