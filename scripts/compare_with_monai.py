@@ -47,7 +47,7 @@ MIB = 1 << 20
 
 
 def monai_transforms():
-    """The tutorial's chain; section 3 of the pipeline specification lists the parameters."""
+    """The tutorial's chain; specification 3 lists the parameters."""
     from monai import transforms as t
 
     def corrupt(key):

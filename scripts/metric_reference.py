@@ -2,7 +2,7 @@
 """Dice, HD95 and normalised surface Dice as MONAI computes them, for label maps made from a formula.
 
 Writes tests/data/surface_distances.json, which tests/suite/metric.rs compares with after making the same label maps.
-u(name)[index] is the fill of the specification, section 16. Class c of case `name` is an ellipsoid around
+u(name)[index] is the fill of specification 16. Class c of case `name` is an ellipsoid around
 floor(u("name.c")[axis] n) with radii 1 + floor(u("name.c")[3 + axis] largest). In the prediction the centre is
 moved by floor(5 u("name.c.moved")[axis]) - 2 and the radius changed by floor(3 u("name.c.moved")[3 + axis]) - 1, not
 below 1. A voxel belongs to the class where the sum over axes of floor(10000 d^2 / r^2), plus

@@ -7,11 +7,11 @@
 
 `write` needs PyTorch only and writes the small files of tests/data: a ViTAutoEnc of one layer in the zip format with
 everything a checkpoint can have around and in it, and its transformer in the format before PyTorch 1.6. Numbers are
-u of the specification's section 16 in steps of 1/64, so that half precision holds them exactly.
+u of specification 16 in steps of 1/64, so that half precision holds them exactly.
 
-`kink` needs MONAI and writes unetr_small_kink.json: gradient norms of the small UNETR of section 16, in double precision,
-where one activation, which lies 2.4e-6 above the kink of a leaky ReLU, is taken to lie below it. In single precision it
-can come to lie on either side, and every gradient behind it changes, by up to 1.3e-3 of itself.
+`kink` needs MONAI and writes unetr_small_kink.json: gradient norms of the small UNETR of specification 16, in double
+precision, where one activation, which lies 2.4e-6 above the kink of a leaky ReLU, is taken to lie below it. In single
+precision it can come to lie on either side, and every gradient behind it changes, by up to 1.3e-3 of itself.
 
 `check` builds the networks of the tutorial with MONAI, saves them in several ways (some 2.5 GB in FOLDER, a temporary
 one by default), converts them with `hounsfield convert` there and back and loads the results into MONAI strictly.
@@ -42,7 +42,7 @@ def hashed(name):
 
 
 def uniform(name, shape):
-    """u(name) of section 16, filled in C order."""
+    """u(name) of specification 16, filled in C order."""
     count = int(np.prod(shape, dtype=np.int64))
     x = np.arange(count, dtype=np.uint64) * np.uint64(2654435761) + np.uint64(hashed(name))
     x &= np.uint64(0xFFFFFFFF)
@@ -217,7 +217,7 @@ def convert(program, source, target, *flags):
 
 
 def is_unused(key):
-    """Registered by some version of MONAI and never used (section 12)."""
+    """Registered by some version of MONAI and never used (specification 12)."""
     residual = key.startswith(("encoder2.blocks.", "encoder3.blocks.")) and key.endswith("conv3.conv.weight")
     return residual or "cross_attn" in key or key.endswith("cls_token")
 
