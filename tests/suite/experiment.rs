@@ -1,6 +1,8 @@
 //! The `experiment` command: one job that goes on, belongs to one plan, and leaves tables.
 
 use crate::command::{Done, program, refused, run, words};
+use hounsfield::config::{Arm, ExperimentPlan, PlanScoring, PretrainPlan};
+use hounsfield::metric::Bootstrap;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
@@ -294,6 +296,23 @@ fn given_weights_are_of_the_lists_modality_and_tell_what_they_have_seen() {
     assert_eq!(seen(&call(folder.path())), Value::Null);
     let markdown = std::fs::read_to_string(at("out/results.md")).unwrap();
     assert!(markdown.contains("was not checked"), "{markdown}");
+}
+
+#[test]
+fn the_plan_in_the_guide_is_read_and_shows_the_defaults_of_scoring() {
+    let guide = include_str!("../../docs/guide.md");
+    let (_, plan) = guide.split_once("```toml\n").unwrap();
+    let (plan, _) = plan.split_once("```").unwrap();
+    let plan = ExperimentPlan::from_toml(plan, "docs/guide.md").unwrap();
+    let lists: Vec<&str> = plan.data.finetune.keys().map(String::as_str).collect();
+    assert_eq!(lists, ["12", "6"]);
+    assert!(matches!(
+        plan.pretrain,
+        Some(PretrainPlan::Run { per_seed: true, .. })
+    ));
+    assert_ne!(plan.optimizer(Arm::Pretrained), plan.optimizer(Arm::Random));
+    assert_eq!(plan.scoring, PlanScoring::default());
+    assert_eq!(plan.bootstrap, Bootstrap::default());
 }
 
 #[test]
