@@ -86,10 +86,10 @@ impl Training for Finetune {
         fresh: bool,
         control: &Control,
     ) -> anyhow::Result<Prepared<Finetuning>> {
-        if let (Some(list), true) = (&list, fresh) {
-            if let Some(why) = config.sides_notice(&list.classes) {
-                log::warn!("{why}: give --flip-probability 0 --rotate-probability 0");
-            }
+        if let (Some(list), true) = (&list, fresh)
+            && let Some(why) = config.sides_notice(&list.classes)
+        {
+            log::warn!("{why}: give --flip-probability 0 --rotate-probability 0");
         }
         let mut start = Values::new();
         if let (Some(path), true) = (&config.start.pretrained, fresh) {
