@@ -32,8 +32,8 @@ pub enum DeviceChoice {
 }
 
 impl Api {
-    /// All interfaces, best first.
-    pub const ALL: [Api; 4] = [Api::Vulkan, Api::Metal, Api::Dx12, Api::Gl];
+    /// All interfaces, best first. Metal is on Apple's machines alone, where Vulkan goes through it.
+    pub const ALL: [Api; 4] = [Api::Metal, Api::Vulkan, Api::Dx12, Api::Gl];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {

@@ -130,7 +130,7 @@ pub async fn select(choice: DeviceChoice) -> Result<Selected, DeviceError> {
     match choice {
         DeviceChoice::Cpu => Ok(cpu()),
         DeviceChoice::Auto => {
-            for api in [Api::Vulkan, Api::Metal, Api::Dx12] {
+            for api in Api::ALL.into_iter().filter(|api| *api != Api::Gl) {
                 let found = adapters_of(api).await;
                 match best(&found).map(open) {
                     Some(Ok(selected)) => return Ok(selected),
