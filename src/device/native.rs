@@ -1,6 +1,6 @@
 //! Adapters of the native program.
 
-use crate::device::{Api, DeviceChoice, DeviceError, Selected};
+use crate::device::{Api, DeviceChoice, DeviceError, Selected, self_test};
 use burn::backend::{WgpuBackend, WgpuDevice, WgpuDeviceKind};
 use burn::tensor::wgpu::{WgpuInitError, wgpu};
 use burn::tensor::{Device, DeviceKind};
@@ -120,9 +120,9 @@ async fn adapters_of(api: Api) -> Vec<Adapter> {
     found
 }
 
-/// The device for a choice. `auto` takes a real GPU that opens, one of its own rather than one on the processor, else
-/// the CPU; a software adapter is taken only when its interface was named, and so is OpenGL, whose compute shaders lack
-/// what training needs on many drivers.
+/// The device for a choice. `auto` takes a real GPU that opens and passes its self-test, one of its own rather than one
+/// on the processor, else the CPU; a software adapter is taken only when its interface was named, and so is OpenGL, whose
+/// compute shaders lack what training needs on many drivers.
 ///
 /// # Errors
 /// [`DeviceError::NoAdapter`] or [`DeviceError::Unusable`].
@@ -130,21 +130,18 @@ pub async fn select(choice: DeviceChoice) -> Result<Selected, DeviceError> {
     match choice {
         DeviceChoice::Cpu => Ok(cpu()),
         DeviceChoice::Auto => {
+            let mut found = Vec::new();
             for api in Api::ALL.into_iter().filter(|api| *api != Api::Gl) {
-                let found = adapters_of(api).await;
-                match best(&found).map(open) {
-                    Some(Ok(selected)) => return Ok(selected),
-                    Some(Err(error)) => log::warn!("{error}; trying the next device"),
-                    None => {}
-                }
+                found.extend(adapters_of(api).await);
             }
-            Ok(cpu())
+            let taken = first_ready(candidates(&found), tested).await;
+            Ok(taken.unwrap_or_else(cpu))
         }
         DeviceChoice::Gpu(api, number) => {
             let found = adapters_of(api).await;
             let adapter = match number {
                 Some(number) => found.get(number),
-                None => best(&found).or_else(|| found.first()),
+                None => candidates(&found).next().or_else(|| found.first()),
             };
             open(adapter.ok_or_else(|| DeviceError::NoAdapter {
                 api: api.name(),
@@ -154,15 +151,43 @@ pub async fn select(choice: DeviceChoice) -> Result<Selected, DeviceError> {
     }
 }
 
-/// The first of the fastest kind of GPU: a laptop may list the one on its processor first.
-fn best(found: &[Adapter]) -> Option<&Adapter> {
+/// The first GPU of each kind and interface, the fastest kind first: a laptop may list the one on its processor first.
+fn candidates(found: &[Adapter]) -> impl Iterator<Item = &Adapter> {
     [
         AdapterKind::Discrete,
         AdapterKind::Virtual,
         AdapterKind::Integrated,
     ]
     .into_iter()
-    .find_map(|kind| found.iter().find(|adapter| adapter.kind == kind))
+    .flat_map(move |kind| {
+        found
+            .iter()
+            .filter(move |adapter| adapter.kind == kind && adapter.rank == 0)
+    })
+}
+
+/// The first adapter that `ready` makes a device of.
+async fn first_ready<'a>(
+    adapters: impl Iterator<Item = &'a Adapter>,
+    ready: impl AsyncFn(&Adapter) -> Result<Selected, DeviceError>,
+) -> Option<Selected> {
+    for adapter in adapters {
+        match ready(adapter).await {
+            Ok(selected) => return Some(selected),
+            Err(error) => {
+                let (name, api) = (&adapter.name, adapter.api.name());
+                log::warn!("{name} ({api}) is passed over: {error}");
+            }
+        }
+    }
+    None
+}
+
+/// The device of an adapter, if it computes right.
+async fn tested(adapter: &Adapter) -> Result<Selected, DeviceError> {
+    let selected = open(adapter)?;
+    self_test(&selected.device).await?;
+    Ok(selected)
 }
 
 fn is_gpu(kind: AdapterKind) -> bool {
@@ -235,3 +260,6 @@ fn open(adapter: &Adapter) -> Result<Selected, DeviceError> {
         is_gpu: is_gpu(adapter.kind),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! Which GPU `auto` takes.
+
+use super::*;
+use std::cell::RefCell;
+
+fn adapter(api: Api, kind: AdapterKind, rank: usize) -> Adapter {
+    Adapter {
+        device: format!("{}:{rank}", api.name()),
+        name: "Test".to_owned(),
+        kind,
+        driver: String::new(),
+        max_binding_bytes: 0,
+        max_buffer_bytes: 0,
+        max_storage_buffers: 0,
+        max_workgroup_threads: 0,
+        workgroup_memory_bytes: 0,
+        f16: false,
+        subgroups: false,
+        timestamps: false,
+        api,
+        rank,
+    }
+}
+
+/// Which adapters are tried, and whether one is taken, where those of an interface are `right`.
+fn tried(found: &[Adapter], right: Option<Api>) -> (Vec<String>, bool) {
+    let tried = RefCell::new(Vec::new());
+    let ready = async |adapter: &Adapter| {
+        tried.borrow_mut().push(adapter.device.clone());
+        match Some(adapter.api) == right {
+            true => Ok(cpu()),
+            false => Err(DeviceError::SelfTest {
+                check: "gradient",
+                detail: "relative error 1.0e0".to_owned(),
+            }),
+        }
+    };
+    let taken = pollster::block_on(first_ready(candidates(found), ready));
+    (tried.into_inner(), taken.is_some())
+}
+
+#[test]
+fn a_gpu_that_fails_its_test_is_passed_over_and_at_last_there_is_none() {
+    let found = [
+        adapter(Api::Vulkan, AdapterKind::Integrated, 0),
+        adapter(Api::Vulkan, AdapterKind::Software, 0),
+        adapter(Api::Vulkan, AdapterKind::Discrete, 0),
+        adapter(Api::Vulkan, AdapterKind::Discrete, 1),
+        adapter(Api::Dx12, AdapterKind::Discrete, 0),
+    ];
+    let (all, taken) = tried(&found, None);
+    assert_eq!(all, ["vulkan:0", "dx12:0", "vulkan:0"]);
+    assert!(!taken);
+    let (some, taken) = tried(&found, Some(Api::Dx12));
+    assert_eq!(some, ["vulkan:0", "dx12:0"]);
+    assert!(taken);
+}
+
+#[test]
+fn the_interface_that_others_go_through_comes_first() {
+    let found = Api::ALL.map(|api| adapter(api, AdapterKind::Integrated, 0));
+    let (first, _) = tried(&found, Some(Api::Metal));
+    assert_eq!(first, ["metal:0"]);
+}
