@@ -187,7 +187,22 @@ async fn first_ready<'a>(
 async fn tested(adapter: &Adapter) -> Result<Selected, DeviceError> {
     let selected = open(adapter)?;
     self_test(&selected.device).await?;
+    if let Some(doubt) = doubt(adapter) {
+        log::warn!("{doubt}");
+    }
     Ok(selected)
+}
+
+/// What is to be said of a GPU that is part of the processor: beside many cores it may be the slower one, but for Apple's.
+/// Timing both would make a run's device a matter of chance, and a run that goes on may have to be on the same.
+fn doubt(adapter: &Adapter) -> Option<String> {
+    let shared = adapter.kind == AdapterKind::Integrated && !adapter.name.starts_with("Apple");
+    shared.then(|| {
+        let (name, device) = (&adapter.name, &adapter.device);
+        format!(
+            "{name} is part of the processor, which may be faster by itself: `hounsfield bench step --preset small` times --device {device} and --device cpu"
+        )
+    })
 }
 
 fn is_gpu(kind: AdapterKind) -> bool {

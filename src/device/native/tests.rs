@@ -62,3 +62,18 @@ fn the_interface_that_others_go_through_comes_first() {
     let (first, _) = tried(&found, Some(Api::Metal));
     assert_eq!(first, ["metal:0"]);
 }
+
+#[test]
+fn a_gpu_that_is_part_of_the_processor_is_taken_with_a_doubt_unless_it_is_apples() {
+    let part = adapter(Api::Vulkan, AdapterKind::Integrated, 0);
+    let told = doubt(&part).unwrap();
+    for word in ["Test is part", "--device vulkan:0", "--device cpu"] {
+        assert!(told.contains(word), "{told}");
+    }
+    let apple = Adapter {
+        name: "Apple M1".to_owned(),
+        ..adapter(Api::Metal, AdapterKind::Integrated, 0)
+    };
+    assert_eq!(doubt(&apple), None);
+    assert_eq!(doubt(&adapter(Api::Vulkan, AdapterKind::Discrete, 0)), None);
+}
