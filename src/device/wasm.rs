@@ -4,6 +4,10 @@ use crate::device::{DeviceChoice, DeviceError, Selected};
 use burn::tensor::Device;
 use burn::tensor::wgpu::{MemoryConfiguration, WgpuBackend};
 
+/// Kernels a submission. Windows resets a GPU that works at one for 2 s, and by what kernels of a training step cost, 64
+/// may take one that is part of a processor that long; so this is far below, and not tuned.
+const BATCH: usize = 16;
+
 /// WebGPU where the browser has it and the choice allows it, else the CPU in WebAssembly.
 ///
 /// # Errors
@@ -20,7 +24,7 @@ pub async fn select(choice: DeviceChoice) -> Result<Selected, DeviceError> {
     let opened = Device::wgpu_options()
         .graphics_api(WgpuBackend::WebGpu)
         .memory_config(MemoryConfiguration::ExclusivePages)
-        .tasks_max(64)
+        .tasks_max(BATCH)
         .init_async()
         .await;
     match opened {
