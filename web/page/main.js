@@ -79,7 +79,8 @@ async function open() {
   await client.start();
   const wanted = query.get("device") ?? "auto";
   const { device, cpu, half, checks, notice } = await client.call("open", { device: wanted, pool: true });
-  const adapter = cpu ? null : await navigator.gpu?.requestAdapter();
+  // As the worker asks for it, so that name and limits are those of the one that computes.
+  const adapter = cpu ? null : await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
   const name = adapter?.info?.description || adapter?.info?.vendor || "graphics processor";
   $("device").textContent = cpu ? "Processor (slow)" : `${device}: ${name}`;
   for (const option of $("precision").options) option.disabled = option.value === "f16" && !half;
