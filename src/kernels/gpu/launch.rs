@@ -21,9 +21,18 @@ pub(crate) enum Machine {
 }
 
 impl Machine {
-    /// Told by the number of threads in step; GPUs run 16 or more.
+    /// What a tensor's device is.
     pub(super) fn of(tensor: &CubeTensor) -> Self {
-        match tensor.client.properties().hardware.plane_size_max {
+        let properties = tensor.client.properties();
+        let card = properties.identity.physical.is_some();
+        Self::told(card, properties.hardware.plane_size_max)
+    }
+
+    /// CubeCL names the card behind a device, and none behind software: that is told by its threads in step. Those alone
+    /// would not do, for some GPUs run four.
+    fn told(card: bool, threads_in_step: u32) -> Self {
+        match threads_in_step {
+            _ if card => Self::Gpu,
             ..8 => Self::NarrowProcessor,
             8..16 => Self::Processor,
             _ => Self::Gpu,
@@ -77,4 +86,18 @@ fn empty(tensor: &CubeTensor, shape: impl Into<Shape>, dtype: DType) -> CubeTens
         shape.into(),
         dtype,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gpu_of_few_threads_in_step_is_no_processor() {
+        for threads in [4, 8, 16, 32] {
+            assert_eq!(Machine::told(true, threads), Machine::Gpu, "{threads}");
+        }
+        assert_eq!(Machine::told(false, 4), Machine::NarrowProcessor);
+        assert_eq!(Machine::told(false, 8), Machine::Processor);
+    }
 }
