@@ -35,7 +35,7 @@ const SIDES = [
   { name: "onnxruntime-web, WebAssembly, 1 thread", provider: "wasm", threads: 1, model: "model.onnx" },
   { name: "onnxruntime-web, WebAssembly, 2 threads", provider: "wasm", threads: 2, model: "model.onnx" },
   { name: "onnxruntime-web, WebAssembly, 1 thread, products", provider: "wasm", threads: 1, model: "products.onnx" },
-  { name: "Hounsfield, WebGPU", device: "auto" },
+  { name: "Hounsfield, WebGPU", device: "webgpu" },
   { name: "onnxruntime-web, WebGPU", provider: "webgpu", threads: 1, model: "model.onnx" },
   { name: "onnxruntime-web, WebGPU, products", provider: "webgpu", threads: 1, model: "products.onnx" },
 ];
@@ -301,7 +301,7 @@ function report(sides, size, repeats, classes, version) {
       continue;
     }
     const [seconds, between, processor] = ["seconds", "between", "processor"].map((key) => runs.map((run) => run[key]));
-    const base = (first[device === "auto" || provider === "webgpu"] ??= { seconds: median(seconds), processor: median(processor) });
+    const base = (first[device === "webgpu" || provider === "webgpu"] ??= { seconds: median(seconds), processor: median(processor) });
     const cells = [
       median(seconds).toFixed(2),
       `${Math.min(...seconds).toFixed(2)} to ${Math.max(...seconds).toFixed(2)}`,

@@ -16,6 +16,8 @@ pub enum Api {
     Dx12,
     /// OpenGL, the fallback.
     Gl,
+    /// Browsers, whatever lies below.
+    WebGpu,
 }
 
 /// What the user asked for: `auto`, `cpu`, or an interface with an optional adapter number as `doctor` lists it.
@@ -32,7 +34,7 @@ pub enum DeviceChoice {
 }
 
 impl Api {
-    /// All interfaces, best first. Metal is on Apple's machines alone, where Vulkan goes through it.
+    /// All interfaces of native programs, best first. Metal is on Apple's machines alone, where Vulkan goes through it.
     pub const ALL: [Api; 4] = [Api::Metal, Api::Vulkan, Api::Dx12, Api::Gl];
 
     /// The name on the command line.
@@ -42,6 +44,7 @@ impl Api {
             Api::Metal => "metal",
             Api::Dx12 => "dx12",
             Api::Gl => "gl",
+            Api::WebGpu => "webgpu",
         }
     }
 }
@@ -58,6 +61,7 @@ impl FromStr for DeviceChoice {
         match (name, number) {
             ("auto", None) => Ok(DeviceChoice::Auto),
             ("cpu", None) => Ok(DeviceChoice::Cpu),
+            ("webgpu", None) => Ok(DeviceChoice::Gpu(Api::WebGpu, None)),
             _ => Api::ALL
                 .into_iter()
                 .find(|api| api.name() == name)
@@ -98,7 +102,7 @@ mod tests {
 
     #[test]
     fn every_device_name_reads_back_as_written() {
-        for name in ["auto", "cpu", "vulkan", "metal:1", "dx12:0", "gl"] {
+        for name in ["auto", "cpu", "vulkan", "metal:1", "dx12:0", "gl", "webgpu"] {
             let choice: DeviceChoice = name.parse().unwrap();
             assert_eq!(choice.to_string(), name);
         }
@@ -114,6 +118,7 @@ mod tests {
             "vulkan:-1",
             "vulkan:x",
             "auto:0",
+            "webgpu:0",
         ] {
             assert!(name.parse::<DeviceChoice>().is_err(), "{name}");
         }

@@ -31,7 +31,7 @@ pub struct Selected {
     pub device: Device,
     /// For people: adapter, interface and driver, or the CPU and its threads.
     pub description: String,
-    /// A GPU; a processor that plays one is none, where the system tells (a browser does not).
+    /// A GPU; a processor that plays one is none.
     pub is_gpu: bool,
 }
 

@@ -62,6 +62,7 @@ fn backend(api: Api) -> (wgpu::Backends, WgpuBackend) {
         Api::Metal => (wgpu::Backends::METAL, WgpuBackend::Metal),
         Api::Dx12 => (wgpu::Backends::DX12, WgpuBackend::Dx12),
         Api::Gl => (wgpu::Backends::GL, WgpuBackend::Gl),
+        Api::WebGpu => (wgpu::Backends::BROWSER_WEBGPU, WgpuBackend::WebGpu),
     }
 }
 

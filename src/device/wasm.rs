@@ -2,13 +2,14 @@
 
 use crate::device::{DeviceChoice, DeviceError, Selected};
 use burn::tensor::Device;
-use burn::tensor::wgpu::{MemoryConfiguration, WgpuBackend};
+use burn::tensor::wgpu::{MemoryConfiguration, WgpuBackend, wgpu};
 
 /// Kernels a submission. Windows resets a GPU that works at one for 2 s, and by what kernels of a training step cost, 64
 /// may take one that is part of a processor that long; so this is far below, and not tuned.
 const BATCH: usize = 16;
 
-/// WebGPU where the browser has it and the choice allows it, else the CPU in WebAssembly.
+/// The CPU in WebAssembly, or WebGPU: for `auto` where a real GPU is behind it, for any interface that is named in any
+/// case.
 ///
 /// # Errors
 /// [`DeviceError::Unusable`] when a GPU was named and the browser gives none.
@@ -18,20 +19,25 @@ pub async fn select(choice: DeviceChoice) -> Result<Selected, DeviceError> {
         description: "CPU in WebAssembly".to_owned(),
         is_gpu: false,
     };
-    if choice == DeviceChoice::Cpu {
+    let wanted = match choice {
+        DeviceChoice::Cpu => false,
+        DeviceChoice::Auto => offers_gpu().await,
+        DeviceChoice::Gpu(..) => true,
+    };
+    if !wanted {
         return Ok(cpu());
     }
     let opened = Device::wgpu_options()
         .graphics_api(WgpuBackend::WebGpu)
         .memory_config(MemoryConfiguration::ExclusivePages)
         .tasks_max(BATCH)
-        .init_async()
+        .init_with_setup_async()
         .await;
     match opened {
-        Ok(device) => Ok(Selected {
+        Ok((device, setup)) => Ok(Selected {
             device,
             description: "WebGPU".to_owned(),
-            is_gpu: true,
+            is_gpu: !is_software(&setup.adapter),
         }),
         Err(_) if choice == DeviceChoice::Auto => Ok(cpu()),
         Err(error) => Err(DeviceError::Unusable {
@@ -39,4 +45,23 @@ pub async fn select(choice: DeviceChoice) -> Result<Selected, DeviceError> {
             reason: error.to_string(),
         }),
     }
+}
+
+/// Whether the browser's best adapter is a real GPU. Some offer software where there is none, and the same processor is
+/// far faster in WebAssembly.
+async fn offers_gpu() -> bool {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends: wgpu::Backends::BROWSER_WEBGPU,
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    });
+    let best = wgpu::RequestAdapterOptions {
+        power_preference: wgpu::PowerPreference::HighPerformance,
+        ..wgpu::RequestAdapterOptions::default()
+    };
+    let offered = instance.request_adapter(&best).await;
+    offered.is_ok_and(|adapter| !is_software(&adapter))
+}
+
+fn is_software(adapter: &wgpu::Adapter) -> bool {
+    adapter.get_info().device_type == wgpu::DeviceType::Cpu
 }

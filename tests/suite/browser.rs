@@ -43,10 +43,10 @@ fn suite_on(address: &str, device: &str) -> serde_json::Value {
 }
 
 #[test]
-fn the_kernels_are_right_in_chromium_on_webgpu_and_on_the_cpu() {
+fn the_kernels_are_right_in_chromium_on_webgpu_and_on_the_cpu_that_auto_prefers_to_software() {
     let site = build();
     let address = serve(site.path().to_owned());
-    for (device, description) in [("auto", "WebGPU"), ("cpu", "CPU in WebAssembly")] {
+    for (device, description) in [("webgpu", "WebGPU"), ("auto", "CPU in WebAssembly")] {
         let found = suite_on(&address, device);
         assert_eq!(found["device"], description);
         let suite = found["suite"].as_array().unwrap();

@@ -134,7 +134,7 @@ fn the_page_segments_learns_pauses_and_goes_on_in_webassembly() {
 
 #[test]
 fn on_webgpu_the_page_segments_learns_pauses_and_goes_on() {
-    visit("", "WebGPU");
+    visit("?device=webgpu", "WebGPU");
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn a_run_on_a_phantom_gets_to_its_end_after_reloads_and_with_a_damaged_copy() {
 
 #[test]
 fn on_webgpu_training_survives_the_loss_of_its_device() {
-    let (folder, seen) = told("loss", "");
+    let (folder, seen) = told("loss", "?device=webgpu");
     assert!(
         seen["device"].as_str().unwrap().starts_with("WebGPU"),
         "{seen:#}"

@@ -96,7 +96,7 @@ async function open() {
     say(`The graphics processor does not compute rightly here, so the processor does, which is slower. ${notice}`);
   } else if (cpu && wanted === "auto") {
     const remedy = isSecureContext ? "use a current Chrome, Edge, Safari or Firefox with WebGPU" : "open this page over https";
-    say(`This browser offers no WebGPU here, so the processor computes: fine for small scans, slow for training. For speed ${remedy}, or the native program.`);
+    say(`This browser offers no WebGPU on a graphics processor here, so the processor computes: fine for small scans, slow for training. For speed ${remedy}, or the native program.`);
   }
 }
 
