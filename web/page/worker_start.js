@@ -1,5 +1,5 @@
 // What the worker begins with: the page hears of a lost graphics device at once, whatever the program waits for. Some
-// waits of a program never end after its device is gone.
+// waits of a program never end after its device is gone. And a graphics processor without timestamps can be used.
 
 import { WorkerPool } from "./worker_pool.js";
 
@@ -8,10 +8,25 @@ const fatal = (why) => postMessage({ text: JSON.stringify({ event: { kind: "fata
 // bundle.mjs puts in the version of the program.
 postMessage({ text: JSON.stringify({ event: { kind: "version", version: VERSION } }), buffers: [] });
 
-const request = self.GPUAdapter?.prototype.requestDevice;
-if (request) {
-  GPUAdapter.prototype.requestDevice = async function (...given) {
-    const device = await request.apply(this, given);
+// CubeCL 0.11 breaks down at the first kernel where an adapter has no timestamps, although it needs them only to measure
+// kernels, which this program never does: it is told that each has them, and a device is asked for without them where that is not so.
+const TIMESTAMPS = "timestamp-query";
+
+const adapters = self.GPUAdapter?.prototype;
+if (adapters) {
+  const { get: features } = Object.getOwnPropertyDescriptor(adapters, "features");
+  Object.defineProperty(adapters, "features", {
+    configurable: true,
+    enumerable: true,
+    get() {
+      return new Set([...features.call(this), TIMESTAMPS]);
+    },
+  });
+  const request = adapters.requestDevice;
+  adapters.requestDevice = async function ({ requiredFeatures = [], ...wanted } = {}) {
+    const offered = features.call(this);
+    const required = requiredFeatures.filter((name) => name !== TIMESTAMPS || offered.has(TIMESTAMPS));
+    const device = await request.call(this, { ...wanted, requiredFeatures: required });
     device.lost.then(({ message, reason }) => fatal(`the graphics device was lost: ${message || reason}`));
     return device;
   };

@@ -339,6 +339,7 @@ async function losesDevice(page) {
   await setTiny(page, 60);
   await page.click("#train");
   await says(page, "train-state", /Step ([2-9]|[1-4]\d) of 60/);
+  results.timestamps = await computing(page).evaluate(() => self.devices.some((device) => device.features.has("timestamp-query")));
   await pauses(page);
   await page.reload();
   await ready(page);
