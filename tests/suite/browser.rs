@@ -1,4 +1,4 @@
-//! The kernels in headless Chromium: on WebGPU with its software adapter, and on the CPU in WebAssembly.
+//! The kernels and a pre-training in headless Chromium: on WebGPU with its software adapter, and on the CPU in WebAssembly.
 
 use crate::site::{ROOT, results, run, serve, target};
 use std::path::Path;
@@ -30,8 +30,8 @@ fn build() -> tempfile::TempDir {
     site
 }
 
-/// What the suite found on a device.
-fn suite_on(address: &str, device: &str) -> serde_json::Value {
+/// What was found on a device.
+fn found_on(address: &str, device: &str) -> serde_json::Value {
     let folder = tempfile::tempdir().unwrap();
     run(Command::new("node")
         .arg("web/test/suite.mjs")
@@ -42,12 +42,18 @@ fn suite_on(address: &str, device: &str) -> serde_json::Value {
     found
 }
 
+/// Losses and scores of the pre-training, in order.
+fn pretraining(found: &serde_json::Value) -> Vec<f64> {
+    serde_json::from_value(found["pretraining"].clone()).unwrap()
+}
+
 #[test]
-fn the_kernels_are_right_in_chromium_on_webgpu_and_on_the_cpu_that_auto_prefers_to_software() {
+fn chromium_computes_right_and_pre_trains_alike_on_webgpu_and_on_the_cpu_that_auto_prefers() {
     let site = build();
     let address = serve(site.path().to_owned());
+    let mut numbers = Vec::new();
     for (device, description) in [("webgpu", "WebGPU"), ("auto", "CPU in WebAssembly")] {
-        let found = suite_on(&address, device);
+        let found = found_on(&address, device);
         assert_eq!(found["device"], description);
         let suite = found["suite"].as_array().unwrap();
         assert!(suite.len() > 60, "{} comparisons", suite.len());
@@ -59,5 +65,16 @@ fn the_kernels_are_right_in_chromium_on_webgpu_and_on_the_cpu_that_auto_prefers_
                 result["name"]
             );
         }
+        numbers.push(pretraining(&found));
+    }
+    let [webgpu, cpu] = &numbers[..] else {
+        panic!("two devices: {numbers:?}");
+    };
+    // Two steps with three losses and a validation each. Adam's first step goes by the sign of a gradient, which near zero
+    // is that of its rounding; without an update the second losses would be far from these.
+    assert_eq!((webgpu.len(), cpu.len()), (8, 8), "{numbers:?}");
+    for (found, expected) in webgpu.iter().zip(cpu) {
+        let off = (found - expected).abs() / expected.abs().max(1.0);
+        assert!(off <= 1e-3, "{numbers:?}");
     }
 }
