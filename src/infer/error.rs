@@ -14,7 +14,9 @@ pub enum InferError {
     #[error(transparent)]
     Transform(#[from] TransformError),
     /// The device failed.
-    #[error("the device failed: {0}; begin again, or compute on the CPU")]
+    #[error(
+        "the device failed: {0}; its memory may have run out: close other programs that use it and begin again, or compute on the CPU (--device cpu)"
+    )]
     Device(#[from] DeviceLost),
     /// The network's numbers overflowed, or its weights are broken.
     #[error(
@@ -29,4 +31,17 @@ pub enum InferError {
     /// Stopped on request.
     #[error("stopped before the prediction was complete")]
     Stopped,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_fails_is_told_with_memory_as_a_likely_reason() {
+        let text = InferError::from(DeviceLost("gone".to_owned())).to_string();
+        for word in ["gone", "memory", "--device cpu"] {
+            assert!(text.contains(word), "{text}");
+        }
+    }
 }

@@ -33,7 +33,9 @@ pub enum TrainError {
     #[error(transparent)]
     Metric(#[from] MetricError),
     /// The device failed, whatever it did last.
-    #[error("the device failed: {0}; the last checkpoint is intact, continue with --resume")]
+    #[error(
+        "the device failed: {0}; the last checkpoint is intact: continue with --resume, or, where its memory ran out, also with --device cpu, or begin a new run with --accumulation or smaller crops (--roi-size)"
+    )]
     Device(#[from] DeviceLost),
     /// Nothing to choose the best weights by.
     #[error(
@@ -146,7 +148,9 @@ mod tests {
         ] {
             assert!(error.is_device_lost(), "{error:?}");
             let text = error.to_string();
-            assert!(text.contains("gone") && text.contains("--resume"), "{text}");
+            for word in ["gone", "--resume", "memory", "--accumulation"] {
+                assert!(text.contains(word), "{text}");
+            }
         }
         for error in [
             TrainError::from(InferError::NotFinite),
