@@ -65,6 +65,9 @@ impl Training for Pretrain {
                  take more crops a step or a smaller --accumulation, or --contrastive-weight 0 for half the work"
             );
         }
+        if let Err(error) = config.check_patch_for_unetr() {
+            log::warn!("fine-tuning cannot start from this encoder: {error}");
+        }
         Ok(list)
     }
 

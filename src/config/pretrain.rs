@@ -6,7 +6,7 @@ use crate::config::{
     SamplingConfig, SettingsError, StageConfig, crops_of_part,
 };
 use crate::device::{MemoryEstimate, estimate_pretraining};
-use crate::nn::{RestorerConfig, VitConfig};
+use crate::nn::{ConfigError, RestorerConfig, UnetrConfig, VitConfig};
 use crate::transform::PretrainTransform;
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +67,18 @@ impl PretrainConfig {
     /// each other alone, and the term is 0.
     pub fn contrasts_nothing(&self) -> bool {
         self.loss.contrastive_weight > 0.0 && self.crops_at_once() < 2
+    }
+
+    /// Whether fine-tuning can start from the encoder that is trained.
+    ///
+    /// # Errors
+    /// [`ConfigError::UnetrPatch`] for patches that linear layers can paint back and UNETR's decoder cannot.
+    pub fn check_patch_for_unetr(&self) -> Result<(), ConfigError> {
+        let sizes = UnetrConfig {
+            vit: self.vit(),
+            ..UnetrConfig::TUTORIAL
+        };
+        sizes.skips().map(|_| ())
     }
 
     /// Sizes of the transformer for these settings.

@@ -257,6 +257,22 @@ mod tests {
     }
 
     #[test]
+    fn the_patches_that_are_advised_are_those_that_unetr_takes() {
+        let mut config = UnetrConfig::TUTORIAL;
+        config.vit.image_size = [14; 3];
+        config.vit.patch_size = 7;
+        let error = config.vit.validate().unwrap_err();
+        assert_eq!(error, ConfigError::PrimePatch(7));
+        assert!(error.to_string().contains("use 4, 8, 16 or 32,"), "{error}");
+        for patch in [4, 8, 16, 32] {
+            config.vit.image_size = [patch; 3];
+            config.vit.patch_size = patch;
+            assert_eq!(config.vit.validate(), Ok(()));
+            assert!(config.skips().is_ok(), "{patch}");
+        }
+    }
+
+    #[test]
     fn more_classes_than_a_byte_tells_apart_are_refused_as_such() {
         let with = |classes| UnetrConfig {
             classes,

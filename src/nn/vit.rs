@@ -47,7 +47,9 @@ pub enum ConfigError {
         heads: usize,
     },
     /// The decoder has no two kernels whose product is the patch size.
-    #[error("patch size {0} is not the product of two factors above 1: use 4, 6, 8, 9, 12 or 16")]
+    #[error(
+        "patch size {0} is not the product of two factors above 1: use 4, 8, 16 or 32, which UNETR takes too"
+    )]
     PrimePatch(usize),
     /// UNETR halves the patch until a voxel is left.
     #[error("UNETR needs a patch size of 4, 8, 16 or 32, not {0}: choose one of these")]

@@ -101,6 +101,23 @@ fn a_preview_tells_of_the_padding_of_a_small_scan() {
 }
 
 #[test]
+fn a_pre_training_that_no_fine_tuning_can_start_from_says_so_at_once() {
+    let folder = folder();
+    let told = |sizes: &str, out: &str| {
+        let call = "pretrain --phantoms 2 --hidden-size 16 --mlp-dim 16 --layers 1 --heads 2 --spacing 8 --max-steps 1 \
+                    --batch-volumes 1 --samples-per-volume 1 --device cpu --out";
+        let sizes = words(sizes, &[]);
+        let call = [words(call, &[out]), sizes].concat();
+        run(folder.path(), &call).succeeded().stderr
+    };
+    let warning = "fine-tuning cannot start from this encoder: UNETR needs a patch size of 4, 8, 16 or 32, not 12";
+    let other = told("--roi-size 24 --patch-size 12", "a");
+    assert!(other.contains(warning), "{other}");
+    let usual = told("--roi-size 16 --patch-size 8", "b");
+    assert!(!usual.contains("cannot start"), "{usual}");
+}
+
+#[test]
 fn a_number_below_zero_is_refused_by_what_its_flag_allows() {
     let folder = folder();
     for (call, parts) in [
