@@ -2,6 +2,18 @@
 
 use crate::config::{DataConfig, NetworkConfig, OptimizerConfig, RunConfig, SettingsError};
 
+// More of these is a slip of the keyboard: a run would end late, for want of memory, threads or time, in words that say
+// less.
+
+/// Crops of a step, which are in memory at once: of 32^3 voxels 8 GiB.
+const MOST_CROPS: usize = 65_536;
+/// Phantoms, which are all made and kept in memory before the first step.
+const MOST_PHANTOMS: usize = 100_000;
+/// Threads that prepare data, of which a system gives a process some thousands.
+const MOST_WORKERS: usize = 1024;
+/// Blocks of the transformer, each a dozen tensors; the original has 12.
+const MOST_LAYERS: usize = 1000;
+
 /// Values above zero.
 pub(super) fn positive<const N: usize>(
     values: [(&'static str, f64); N],
@@ -76,7 +88,7 @@ pub(super) fn crops(
     at_most([(
         "batch_volumes times samples_per_volume",
         batch_volumes.saturating_mul(samples_per_volume),
-        65_536,
+        MOST_CROPS,
     )])?;
     window(low, high)
 }
@@ -101,8 +113,8 @@ impl DataConfig {
             ("limit", self.limit.unwrap_or(1) as u64),
         ])?;
         at_most([
-            ("phantoms", self.phantoms, 100_000),
-            ("workers", self.workers, 1024),
+            ("phantoms", self.phantoms, MOST_PHANTOMS),
+            ("workers", self.workers, MOST_WORKERS),
         ])
     }
 }
@@ -110,7 +122,7 @@ impl DataConfig {
 impl NetworkConfig {
     /// What the sizes alone do not refuse, see [`crate::nn::VitConfig::validate`].
     pub(super) fn check(&self) -> Result<(), SettingsError> {
-        at_most([("layers", self.layers, 1000)])
+        at_most([("layers", self.layers, MOST_LAYERS)])
     }
 }
 

@@ -1,5 +1,6 @@
 //! UNETR (Hatamizadeh et al., 2022): a vision transformer whose hidden states feed a convolutional decoder.
 
+use crate::nn::vit::fits;
 use crate::nn::{
     Channels, ConfigError, Convolution, PatchExpansion, Precision, ResidualBlock,
     VisionTransformer, VitConfig,
@@ -66,11 +67,10 @@ impl UnetrConfig {
                 return Err(ConfigError::Zero(name));
             }
         }
-        let widest = self
-            .feature_size
-            .checked_mul(1 << skips)
-            .and_then(|channels| channels.checked_mul(self.vit.hidden_size.max(channels)));
-        if widest.is_none_or(|numbers| numbers >= 1 << 27) {
+        // The largest weights are 3x3x3 convolutions of the coarsest level, of which a U-Net has one more than UNETR.
+        // Those on the way from the tokens are smaller, the transformer's own being checked.
+        let (features, coarsest): (usize, usize) = (self.feature_size, 2 << skips);
+        if !fits(&[27, coarsest, features, coarsest, features]) {
             return Err(ConfigError::TooLarge("the feature size"));
         }
         if self.classes > 256 {
@@ -269,6 +269,23 @@ mod tests {
             config.vit.patch_size = patch;
             assert_eq!(config.vit.validate(), Ok(()));
             assert!(config.skips().is_ok(), "{patch}");
+        }
+    }
+
+    #[test]
+    fn a_decoder_with_a_tensor_of_2_to_the_31_numbers_is_refused() {
+        let with = |feature_size| {
+            let config = UnetrConfig {
+                feature_size,
+                ..UnetrConfig::TUTORIAL
+            };
+            config.validate()
+        };
+        // The coarsest level of a U-Net has 16 times the features: 27 (16 * 557)^2 numbers are just below 2^31.
+        assert_eq!(with(557), Ok(()));
+        for feature_size in [558, 1024, usize::MAX] {
+            let refused = Err(ConfigError::TooLarge("the feature size"));
+            assert_eq!(with(feature_size), refused, "{feature_size}");
         }
     }
 

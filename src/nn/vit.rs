@@ -57,9 +57,17 @@ pub enum ConfigError {
     /// More classes than a label map's bytes can tell apart.
     #[error("{0} classes are more than the one byte of a label tells apart: use at most 256")]
     TooManyClasses(usize),
-    /// The network is larger than memory can address.
-    #[error("a network of these sizes has more than 2^31 numbers in one tensor: reduce {0}")]
+    /// A tensor of 8 GiB or more.
+    #[error("a network of these sizes has 2^31 numbers or more in one tensor: reduce {0}")]
     TooLarge(&'static str),
+}
+
+/// Whether a tensor of these factors has fewer than 2^31 numbers, which are 8 GiB.
+pub(super) fn fits(factors: &[usize]) -> bool {
+    factors
+        .iter()
+        .try_fold(1usize, |product, factor| product.checked_mul(*factor))
+        .is_some_and(|product| product < 1 << 31)
 }
 
 impl VitConfig {
@@ -130,12 +138,6 @@ impl VitConfig {
                 heads: self.heads,
             });
         }
-        let fits = |sizes: &[usize]| {
-            sizes
-                .iter()
-                .try_fold(1usize, |product, size| product.checked_mul(*size))
-                .is_some_and(|product| product < 1 << 31)
-        };
         if !fits(&self.image_size) {
             return Err(ConfigError::TooLarge("the volume"));
         }
