@@ -5,6 +5,7 @@
 
 use crate::kernels::cpu::class_sums::{gradient, sums};
 use crate::kernels::gpu;
+use crate::kernels::host::floats;
 use burn::Tensor;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -87,10 +88,6 @@ impl ClassSumsBackend for Flex {
         );
         FlexTensor::from_data(TensorData::new(slope, shape))
     }
-}
-
-fn floats(tensor: &FlexTensor) -> &[f32] {
-    tensor.as_slice().unwrap_or_default()
 }
 
 impl<B: ClassSumsBackend, C: CheckpointStrategy> ClassSumsBackend for Autodiff<B, C> {

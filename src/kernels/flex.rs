@@ -3,6 +3,7 @@
 //! Those work in f32; a tensor of another type is converted on the way in and out.
 
 use crate::kernels::cpu::{self, ConvShape, NormShape};
+use crate::kernels::host::floats;
 use burn::backend::Flex;
 use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
@@ -16,10 +17,6 @@ fn plain(tensor: &FlexTensor) -> FlexTensor {
         _ => <Flex as FloatTensorOps<Flex>>::float_cast(tensor.clone(), FloatDType::F32),
     };
     tensor.to_contiguous()
-}
-
-fn floats(tensor: &FlexTensor) -> &[f32] {
-    tensor.as_slice().unwrap_or_default()
 }
 
 /// A tensor of these values with the type of `like`.

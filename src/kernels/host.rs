@@ -37,6 +37,20 @@ pub(crate) fn vectorised<R>(work: impl FnMut() -> R) -> R {
     AutoArch::new().dispatch(Work(work))
 }
 
+/// The numbers of a contiguous f32 tensor.
+///
+/// # Panics
+/// For any other tensor: nothing in its place would pass for data.
+pub(super) fn floats(tensor: &FlexTensor) -> &[f32] {
+    let values = tensor.as_slice();
+    assert!(
+        values.is_some(),
+        "a contiguous tensor of f32, not of {:?}",
+        tensor.dtype()
+    );
+    values.unwrap_or_default()
+}
+
 /// `work(out, x)` over chunks of an f32 tensor; none for a tensor of another type.
 pub(super) fn map(x: &FlexTensor, work: impl Fn(&mut [f32], &[f32]) + Sync) -> Option<FlexTensor> {
     if x.dtype() != DType::F32 {
@@ -131,9 +145,7 @@ fn fill<const N: usize>(
     let shape = inputs[0].shape();
     let count = shape.num_elements();
     let mut out = vec![0.0; count];
-    let slices = inputs
-        .each_ref()
-        .map(|tensor| tensor.as_slice::<f32>().unwrap_or_default());
+    let slices = inputs.each_ref().map(floats);
     map_chunks(&mut out, slices, chunk, |out, inputs| {
         vectorised(
             #[inline(always)]
@@ -141,4 +153,15 @@ fn fill<const N: usize>(
         );
     });
     FlexTensor::from_data(TensorData::new(out, shape))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "of F64")]
+    fn a_tensor_of_another_type_is_no_empty_slice() {
+        floats(&FlexTensor::from_data(TensorData::new(vec![1.0f64], [1])));
+    }
 }

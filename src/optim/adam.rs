@@ -219,7 +219,7 @@ fn update_host(
     c: AdamStep,
 ) -> (Tensor<1>, Moments) {
     let device = weight.device();
-    let factor = host(factor.clone()).first().copied().unwrap_or(0.0);
+    let factor = host(factor.clone())[0];
     if factor.is_nan() || factor <= 0.0 {
         return (weight, moments);
     }
@@ -258,7 +258,29 @@ fn update_host(
     )
 }
 
-/// Takes a CPU tensor's memory; no copy is made when nothing else holds it.
+/// Takes an f32 CPU tensor's memory; no copy is made when nothing else holds it. No other type may pass for no numbers: the
+/// weights would stand still, and nobody would know.
 fn host(tensor: Tensor<1>) -> Vec<f32> {
-    tensor.into_data().try_into_vec().unwrap_or_default()
+    let values = tensor.into_data().try_into_vec();
+    assert!(values.is_ok(), "the optimiser's numbers are f32");
+    values.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::{Device, FloatDType};
+
+    #[test]
+    #[should_panic(expected = "the optimiser's numbers are f32")]
+    fn a_factor_of_another_type_does_not_pass_for_a_skipped_step() {
+        let numbers = || Tensor::<1>::ones([3], &Device::flex());
+        let moments = Moments {
+            first: numbers(),
+            second: numbers(),
+        };
+        let step = Adam::new(AdamConfig::default()).coefficients(0.1);
+        let factor = Tensor::<1>::ones([1], &Device::flex()).cast(FloatDType::F16);
+        let _ = update_host(numbers(), numbers(), moments, &factor, step);
+    }
 }
