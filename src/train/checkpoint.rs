@@ -133,12 +133,14 @@ impl<C: StageConfig> Checkpoint<C> {
         }
     }
 
-    /// Hands every file to `sink`, one in memory at a time, the manifest last.
+    /// Hands every file to `sink`, one in memory at a time, the manifest last. `parameters` describe the network, in whose
+    /// order and shapes its weights are written.
     ///
     /// # Errors
     /// Those of the sink; [`TrainError::Weights`] never in practice.
     pub fn write(
         mut self,
+        parameters: &[ParameterInfo],
         mut sink: impl FnMut(&str, &[u8]) -> io::Result<()>,
     ) -> Result<(), TrainError> {
         let flat = |values: Values| -> Vec<(ParameterInfo, Vec<f32>)> {
@@ -150,8 +152,13 @@ impl<C: StageConfig> Checkpoint<C> {
                 })
                 .collect()
         };
-        let files = [
-            (WEIGHTS, std::mem::take(&mut self.state.weights)),
+        let mut weights = std::mem::take(&mut self.state.weights);
+        let shaped = parameters
+            .iter()
+            .filter_map(|info| Some((info.clone(), weights.remove(&info.name)?)))
+            .collect();
+        let files: [(&str, Vec<(ParameterInfo, Vec<f32>)>); 4] = [
+            (WEIGHTS, shaped),
             (FIRST_MOMENT, flat(std::mem::take(&mut self.state.first))),
             (SECOND_MOMENT, flat(std::mem::take(&mut self.state.second))),
             (AVERAGE, flat(std::mem::take(&mut self.state.average))),
@@ -193,10 +200,10 @@ impl<C: StageConfig> Checkpoint<C> {
             ..HostState::default()
         };
         for (file, stored) in [
-            (WEIGHTS, None),
-            (FIRST_MOMENT, Some(&mut state.first)),
-            (SECOND_MOMENT, Some(&mut state.second)),
-            (AVERAGE, Some(&mut state.average)),
+            (WEIGHTS, &mut state.weights),
+            (FIRST_MOMENT, &mut state.first),
+            (SECOND_MOMENT, &mut state.second),
+            (AVERAGE, &mut state.average),
         ] {
             let expected: Vec<_> = manifest.tensors.iter().filter(|t| t.file == file).collect();
             if expected.is_empty() {
@@ -208,7 +215,7 @@ impl<C: StageConfig> Checkpoint<C> {
                 }
                 read => read?,
             };
-            let mut values = decode(&bytes).map_err(|e| damaged(file, e.to_string()))?;
+            let values = decode(&bytes).map_err(|e| damaged(file, e.to_string()))?;
             for tensor in &expected {
                 let found = values.get(&tensor.name).map(|v| hash(v));
                 if found.as_ref() != Some(&tensor.blake3) {
@@ -219,20 +226,7 @@ impl<C: StageConfig> Checkpoint<C> {
                     ));
                 }
             }
-            match stored {
-                Some(stored) => *stored = values,
-                None => {
-                    state.weights = expected
-                        .iter()
-                        .filter_map(|tensor| {
-                            let values = values.remove(&tensor.name)?;
-                            let shape = vec![values.len()];
-                            let name = tensor.name.clone();
-                            Some((ParameterInfo { name, shape }, values))
-                        })
-                        .collect();
-                }
-            }
+            *stored = values;
         }
         Ok(Checkpoint { manifest, state })
     }
@@ -261,4 +255,39 @@ fn hash(values: &[f32]) -> String {
     blake3::hash(bytemuck::cast_slice(values))
         .to_hex()
         .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::PretrainConfig;
+    use crate::weights::WeightsFile;
+
+    #[test]
+    fn a_state_comes_back_as_it_was_and_the_file_of_weights_has_their_shapes() {
+        let folder = tempfile::tempdir().unwrap();
+        let values = |value| Values::from([("fc.weight".to_owned(), vec![value; 6])]);
+        let state = || HostState {
+            weights: values(0.5),
+            first: values(0.25),
+            second: values(0.125),
+            average: values(2.0),
+            updates: 3,
+            loss_scale: None,
+        };
+        let parameters = [ParameterInfo {
+            name: "fc.weight".to_owned(),
+            shape: vec![2, 3],
+        }];
+        let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes);
+        Checkpoint::new(&PretrainConfig::default(), Progress::default(), state())
+            .write(&parameters, write)
+            .unwrap();
+        let found = Checkpoint::<PretrainConfig>::read(folder.path()).unwrap();
+        assert_eq!(found.state, state());
+        let bytes = std::fs::read(folder.path().join(WEIGHTS)).unwrap();
+        let file = WeightsFile::open(&bytes).unwrap();
+        assert_eq!(file.tensors.len(), 1);
+        assert_eq!(file.tensors[0].shape, [2, 3]);
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::config::StageConfig;
 use crate::platform::{self, AtomicFolder};
-use crate::train::state::HostState;
+use crate::train::state::{HostState, exported};
 use crate::train::{Checkpoint, Manifest, Progress, Task, TrainError, TrainState, layout};
 use crate::weights::{self, Named};
 use std::path::Path;
@@ -19,8 +19,9 @@ pub(super) async fn save_last<C: StageConfig, N: Named>(
     state: &TrainState<N>,
 ) -> Result<(), TrainError> {
     let checkpoint = Checkpoint::new(config, progress, state.to_host().await?);
+    let parameters = weights::describe(&state.network);
     let mut target = AtomicFolder::create(&layout::last(folder))?;
-    checkpoint.write(|name, bytes| target.file(name, bytes))?;
+    checkpoint.write(&parameters, |name, bytes| target.file(name, bytes))?;
     Ok(target.commit(Some(&layout::previous(folder)))?)
 }
 
@@ -35,12 +36,13 @@ pub(super) async fn save_best<T: Task>(
     network: &T::Network,
 ) -> Result<(), TrainError> {
     let state = HostState {
-        weights: weights::export(network).await?,
+        weights: exported(network).await?,
         ..HostState::default()
     };
+    let parameters = weights::describe(network);
     let mut target = AtomicFolder::create(&layout::best(folder))?;
     Checkpoint::new(task.config(), progress, state)
-        .write(|name, bytes| target.file(name, bytes))?;
+        .write(&parameters, |name, bytes| target.file(name, bytes))?;
     target.commit(None)?;
     let exported = task.export(network, progress.step).await?;
     platform::write_atomic(&folder.join(T::EXPORT), &exported)?;

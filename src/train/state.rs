@@ -5,7 +5,7 @@ use crate::kernels::{DeviceLost, read_back_all};
 use crate::nn::Precision;
 use crate::optim::{Adam, GradientMap, Moments, WeightAverage};
 use crate::train::{LossScale, TrainError};
-use crate::weights::{self, Named, Values};
+use crate::weights::{self, Named, Values, WeightsError};
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 use std::collections::BTreeMap;
@@ -23,11 +23,11 @@ pub struct TrainState<N> {
     pub scale: Option<LossScale>,
 }
 
-/// Host values of a state, in memory layout except for the weights, which have names and layouts of files.
+/// Host values of a state, in memory layout except for the weights, which have that of files.
 #[derive(Debug, Default, PartialEq)]
 pub struct HostState {
     /// Weights by name.
-    pub weights: Vec<(weights::ParameterInfo, Vec<f32>)>,
+    pub weights: Values,
     /// First moments by name.
     pub first: Values,
     /// Second moments by name.
@@ -74,12 +74,7 @@ impl<N: Named> TrainState<N> {
         device: &Device,
         host: HostState,
     ) -> Result<Self, TrainError> {
-        let values: Values = host
-            .weights
-            .into_iter()
-            .map(|(info, values)| (info.name, values))
-            .collect();
-        let mut state = Self::new(weights::fill(zeros, &values)?, config, device);
+        let mut state = Self::new(weights::fill(zeros, &host.weights)?, config, device);
         if let Some(scale) = &mut state.scale {
             *scale = LossScale::new(device, host.loss_scale);
         }
@@ -146,7 +141,7 @@ impl<N: Named> TrainState<N> {
         let empty = BTreeMap::new();
         let average = self.average.as_ref().map_or(&empty, |a| &a.values);
         Ok(HostState {
-            weights: weights::export(&self.network).await?,
+            weights: exported(&self.network).await?,
             first: read(moments.iter().map(|(name, m)| (name, &m.first))).await?,
             second: read(moments.iter().map(|(name, m)| (name, &m.second))).await?,
             average: read(average.iter()).await?,
@@ -161,6 +156,15 @@ impl<N: Named> TrainState<N> {
             },
         })
     }
+}
+
+/// The weights of a network by name, in the layout of files.
+pub(super) async fn exported(network: &impl Named) -> Result<Values, WeightsError> {
+    let weights = weights::export(network).await?;
+    Ok(weights
+        .into_iter()
+        .map(|(info, values)| (info.name, values))
+        .collect())
 }
 
 async fn read<'a>(

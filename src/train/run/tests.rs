@@ -263,8 +263,9 @@ fn kept<const FINETUNING: bool>(scores: [f64; 5]) -> [u64; 2] {
     };
     let told = pollster::block_on(train(run, &mut Seen::default(), &Control::default())).unwrap();
     let best = Checkpoint::<PretrainConfig>::read(&layout::best(folder.path())).unwrap();
-    let [(_, weight)] = &best.state.weights[..] else {
-        panic!("one number: {:?}", best.state.weights);
+    let weights: Vec<_> = best.state.weights.into_values().collect();
+    let [weight] = &weights[..] else {
+        panic!("one number: {weights:?}");
     };
     // No two steps have the same weight.
     let place = expected(0.0)

@@ -146,7 +146,7 @@ fn on_the_way_to_the_best_weights_of_before_a_kill_no_worse_ones_replace_them() 
     std::fs::create_dir_all(&best).unwrap();
     let write = |name: &str, bytes: &[u8]| std::fs::write(best.join(name), bytes);
     let checkpoint = Checkpoint::new(&config, saved, HostState::default());
-    checkpoint.write(write).unwrap();
+    checkpoint.write(&[], write).unwrap();
     let export = run.join(Finetuning::EXPORT);
     std::fs::write(&export, b"the best").unwrap();
 
