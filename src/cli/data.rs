@@ -1,9 +1,7 @@
 //! The volumes of a run: listed, checked and prepared before training starts.
 
 use crate::cli::output::say;
-use crate::config::{
-    DataConfig, FinetuneConfig, IntensityMode, LOWEST_OF_OTHER_SCALES, PretrainConfig,
-};
+use crate::config::{DataConfig, FinetuneConfig, IntensityMode, PretrainConfig, may_be_hu};
 use crate::dataset::phantom::{self, PhantomCase, PhantomSpec, RunSeeds, abdomen};
 use crate::dataset::{
     Cache, Case, DataList, FileSource, MemorySource, Preparation, VolumeSource, class_notices,
@@ -103,7 +101,7 @@ pub(super) fn settle_intensity(
 /// Warns where an image whose modality nobody names is not in HU.
 pub(super) fn warn_of_other_scale(image: &Path) -> anyhow::Result<()> {
     let lowest = volume::read(image)?.lowest();
-    if let Some(lowest) = lowest.filter(|lowest| *lowest > LOWEST_OF_OTHER_SCALES) {
+    if let Some(lowest) = lowest.filter(|lowest| !may_be_hu(*lowest)) {
         log::warn!(
             "nothing names the modality, so intensities are scaled as CT in HU, but {} has no value below {lowest}: \
              for MR give --intensity percentile, or \"modality\": {{\"0\": \"MRI\"}} in a split file",

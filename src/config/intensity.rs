@@ -4,7 +4,20 @@ use crate::transform::{Intensity, IntensityWindow};
 use serde::{Deserialize, Serialize};
 
 /// CT in HU has air in it, far below this; MR and CT of another scale have not, not even with an overshoot of resampling.
-pub const LOWEST_OF_OTHER_SCALES: f32 = -100.0;
+pub(super) const LOWEST_OF_OTHER_SCALES: f32 = -100.0;
+
+/// Nothing but air, in the body or around it, lies below this in HU, and hardly a scan of another scale does.
+const AIR: f32 = -500.0;
+
+/// Whether an image with this lowest value may be in HU: a crop of the body may have no air, but it has fat.
+pub fn may_be_hu(lowest: f32) -> bool {
+    lowest <= LOWEST_OF_OTHER_SCALES
+}
+
+/// Whether an image with this lowest value is taken for CT in HU where nothing names its modality.
+pub fn is_hu(lowest: f32) -> bool {
+    lowest < AIR
+}
 
 /// How input values become the network's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -66,6 +79,13 @@ fn is_ct(modality: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_scan_with_fat_and_no_air_may_be_in_hu_and_is_not_taken_for_it() {
+        let told = [-1024.0, -150.0, -20.0, 0.0].map(|lowest| (may_be_hu(lowest), is_hu(lowest)));
+        let expected = [(true, true), (true, false), (false, false), (false, false)];
+        assert_eq!(told, expected);
+    }
 
     #[test]
     fn a_mode_differs_from_what_another_means() {

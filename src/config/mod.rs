@@ -21,7 +21,7 @@ pub use error::SettingsError;
 pub use experiment::{Arm, ExperimentPlan, PlanData, PlanScoring, PretrainPlan};
 pub use finetune::FinetuneConfig;
 pub use finetune_sections::{CropConfig, DecoderConfig, InferenceConfig, StartConfig};
-pub use intensity::{IntensityMode, LOWEST_OF_OTHER_SCALES};
+pub use intensity::{IntensityMode, is_hu, may_be_hu};
 pub use preset::Preset;
 pub use pretrain::PretrainConfig;
 pub use pretrain_sections::{LossConfig, RestorationConfig, SamplingConfig};

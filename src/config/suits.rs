@@ -1,6 +1,7 @@
 //! Whether data are of the kind that a network learned from, and what is to be said where they are not.
 
-use crate::config::{FinetuneConfig, IntensityMode, LOWEST_OF_OTHER_SCALES};
+use crate::config::intensity::LOWEST_OF_OTHER_SCALES;
+use crate::config::{FinetuneConfig, IntensityMode, may_be_hu};
 use crate::dataset::{DataList, says_more_than_number, two_sides};
 use crate::transform::Intensity;
 
@@ -37,7 +38,7 @@ impl FinetuneConfig {
     /// What is to be said of a scan with this lowest value where the network learned from HU and the scan does not look
     /// like it, to follow the scan's name.
     pub fn scale_notice(&self, lowest: Option<f32>) -> Option<String> {
-        let other = lowest.is_some_and(|lowest| lowest > LOWEST_OF_OTHER_SCALES);
+        let other = lowest.is_some_and(|lowest| !may_be_hu(lowest));
         (other && self.takes_hu()).then(|| {
             format!(
                 "has no value below {LOWEST_OF_OTHER_SCALES}, so it does not look like CT in HU, which the network \

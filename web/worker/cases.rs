@@ -7,7 +7,7 @@ mod values;
 use crate::names::{Kind, file_name};
 use crate::protocol::{ImageLine, LabelLine, Refusal};
 use crate::storage::File;
-use hounsfield::config::LOWEST_OF_OTHER_SCALES;
+use hounsfield::config::{is_hu, may_be_hu};
 use hounsfield::dataset::case_name;
 use hounsfield::dataset::phantom::{self, LAST_LABEL, PhantomSpec, abdomen, seed_of};
 use hounsfield::volume::{Datatype, NiftiImage, Volume, encode_nifti, read_nifti};
@@ -29,9 +29,6 @@ pub(crate) struct ImageFile {
     by: By,
     phantom: bool,
 }
-
-/// Values below this are air in HU, so the image is CT.
-const AIR: f32 = -500.0;
 
 #[derive(Clone)]
 pub(crate) struct LabelFile {
@@ -69,12 +66,12 @@ impl ImageFile {
 
     /// Whether it looks like CT.
     pub(crate) fn is_ct(&self) -> bool {
-        self.lowest.is_some_and(|lowest| lowest < AIR)
+        self.lowest.is_some_and(is_hu)
     }
 
-    /// Whether its values may be HU: fat and air lie below water, which is 0.
+    /// Whether its values may be HU.
     pub(crate) fn may_be_ct(&self) -> bool {
-        (self.lowest).is_some_and(|lowest| lowest <= LOWEST_OF_OTHER_SCALES)
+        self.lowest.is_some_and(may_be_hu)
     }
 
     /// Millimetres along each axis.
