@@ -216,7 +216,7 @@ fn one(
     let on_input = matches!(args.grid, Grid::Input).then(|| OutputGrid::of_input(&volume, header));
     // Made before preparing takes the voxels: a copy of them is wanted only here.
     let wanted = args.picture.is_some() && on_input.is_some();
-    let shown = wanted.then(|| displayed(volume.data(), &model.config));
+    let shown = wanted.then(|| displayed(&volume, &model.config));
     let prepared = model.config.transform().image(volume)?;
     let grid = on_input.unwrap_or_else(|| OutputGrid::of_model(&prepared.image));
     let mut kept = match args.probabilities {

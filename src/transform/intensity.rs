@@ -206,6 +206,14 @@ fn percentiles(v: &Volume) -> Result<Mapping, TransformError> {
     }
 }
 
+/// The window of [`Intensity::Percentile`] for a volume, where its values make one.
+pub fn own_window(v: &Volume) -> Option<IntensityWindow> {
+    match percentiles(v) {
+        Ok(Mapping::Window(window)) => Some(window),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

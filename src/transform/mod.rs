@@ -26,7 +26,7 @@ pub use error::TransformError;
 pub use finetune::{FinetuneTransform, GeometryOrder, Labelled, Prepared};
 pub use foreground::{crop, foreground_box};
 pub use geometry::{Geometry, Space};
-pub use intensity::{Intensity, IntensityWindow, scale_intensity};
+pub use intensity::{Intensity, IntensityWindow, own_window, scale_intensity};
 pub use labels::{LabelError, check_labels};
 #[cfg(test)]
 pub(crate) use orientation::AXIS_ORDERS;
