@@ -1,21 +1,8 @@
 //! From logits to labels.
 
 use crate::infer::{InferError, Probabilities, SlidingWindow, WindowNetwork};
-use crate::transform::{LabelRestorer, Prepared};
+use crate::transform::{LabelRestorer, Prepared, best_class};
 use std::ops::ControlFlow;
-
-/// The class of the largest of each voxel's logits, the first one of equals; `logits` is `[voxels, classes]`.
-fn argmax(logits: &[f32], classes: usize, out: &mut Vec<u8>) {
-    out.extend(logits.chunks_exact(classes.max(1)).map(|logits| {
-        let mut best = 0;
-        for (class, logit) in logits.iter().enumerate() {
-            if *logit > logits[best] {
-                best = class;
-            }
-        }
-        u8::try_from(best).unwrap_or(u8::MAX)
-    }));
-}
 
 /// Labels of a volume on its own grid, `shape` in C order: the largest logit of every voxel. `keep` takes the classes'
 /// probabilities beside them.
@@ -31,9 +18,9 @@ pub async fn segment(
     progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
 ) -> Result<Vec<u8>, InferError> {
     let classes = network.classes();
-    let mut labels = Vec::with_capacity(image.len());
+    let mut labels: Vec<u8> = Vec::with_capacity(image.len());
     let mut sink = |logits: &[f32]| {
-        argmax(logits, classes, &mut labels);
+        labels.extend(logits.chunks_exact(classes.max(1)).map(best_class));
         if let Some(keep) = &mut keep {
             keep.push(logits);
         }

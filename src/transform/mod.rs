@@ -34,4 +34,5 @@ pub use orientation::{RasAxis, orient_ras, ras_axes};
 pub use pad::pad_to;
 pub use pretrain::PretrainTransform;
 pub use restore::LabelRestorer;
+pub(crate) use restore::best_class;
 pub use spacing::{Interpolation, resample_onto, resample_spacing};

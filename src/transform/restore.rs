@@ -184,7 +184,7 @@ impl Window<'_> {
         }
     }
 
-    /// The class of the highest score at a place, the first one of equals.
+    /// The best class at a place.
     fn best(&self, place: [f64; 3], blend: &mut [f32]) -> u8 {
         let (low, f) = neighbours(place);
         blend.fill(0.0);
@@ -201,19 +201,32 @@ impl Window<'_> {
                 }
             }
         }
-        let mut best = 0;
-        for class in 1..blend.len() {
-            if blend[class] > blend[best] {
-                best = class;
-            }
-        }
-        u8::try_from(best).unwrap_or(u8::MAX)
+        best_class(blend)
     }
+}
+
+/// The class of the highest of a voxel's scores, the first one of equals.
+#[inline]
+pub(crate) fn best_class(scores: &[f32]) -> u8 {
+    let mut best = 0;
+    for (class, score) in scores.iter().enumerate() {
+        if *score > scores[best] {
+            best = class;
+        }
+    }
+    u8::try_from(best).unwrap_or(u8::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_best_class_is_the_first_of_the_highest_scores() {
+        assert_eq!(best_class(&[-1.0, 2.0, 0.5, 2.0]), 1);
+        assert_eq!(best_class(&[0.0; 3]), 0);
+        assert_eq!(best_class(&[]), 0);
+    }
 
     #[test]
     fn each_place_is_read_once_from_planes_that_are_at_hand() {
