@@ -1,12 +1,40 @@
 //! What a training step will need, before it is tried.
 
-use crate::nn::{Architecture, RestorerConfig, SegmenterConfig, VitConfig};
+use crate::nn::{Architecture, RestorerConfig, SegmenterConfig, ViTAutoEncoder, VitConfig};
 use serde::Serialize;
+
+/// Bytes of a number.
+const F32: u64 = 4;
+/// Copies of the weights: themselves, their gradients and both moments. A moving average is one more.
+const COPIES: u64 = 4;
+
+/// Numbers that the backward pass needs of a token and block, in widths of the token: norms, queries to values, the mix,
+/// residual sums.
+const TOKEN_WIDTHS: u64 = 12;
+/// In widths of the perceptron.
+const MLP_WIDTHS: u64 = 3;
+/// Of a pair of tokens, block and head: scores and softmax.
+const PAIR: u64 = 3;
+/// Of a voxel: the input, its patches, the reconstruction, its coarse stages and the loss.
+const VOXEL: u64 = 8;
+
+/// Of a voxel and channel on a level of a decoder: two activations of each residual block's output, the shortcut, the
+/// upsampled and the skipped channels.
+const LEVEL: u64 = 6;
+/// The same of what only the finest level has: the image's own block.
+const FINEST: u64 = 8;
+/// Of a voxel and class: the logits, their gradient and the labels.
+const CLASS: u64 = 3;
+/// Weights of a level by the square of its channels: 3x3x3 convolutions, two on the way from the tokens, and after the skip
+/// connection one of twice the channels and one more.
+const CONVOLUTIONS: u64 = 27 * 5;
+/// Weights by a level's channels and the width of a token: a transposed convolution of 2x2x2.
+const EXPANSION: u64 = 8;
 
 /// Estimated peak of device memory in one training step, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct MemoryEstimate {
-    /// Weights, gradients and both moments.
+    /// Weights, gradients, both moments, and the moving average if there is one.
     pub state: u64,
     /// Inputs and what the forward pass keeps for the backward pass.
     pub activations: u64,
@@ -36,21 +64,22 @@ pub fn estimate_pretraining(config: &RestorerConfig, views: u64, averaged: bool)
     }
 }
 
-/// Counts f32 numbers kept per token and block: two norms, queries to values, scores and softmax, the mix, two
-/// residual sums and three widths of the perceptron; and per voxel the input, its patches, the reconstruction, its
-/// coarse stages and the loss. Measured steps stay within a third of it.
+fn state(weights: u64, averaged: bool) -> u64 {
+    weights * F32 * (COPIES + u64::from(averaged))
+}
+
+/// Measured steps stay within a third of it.
 fn auto_encoder(config: &VitConfig, views: u64, averaged: bool) -> MemoryEstimate {
     let number = |value: usize| value as u64;
     let (tokens, hidden) = (number(config.tokens()), number(config.hidden_size));
     let (mlp, heads) = (number(config.mlp_dim), number(config.heads));
     let voxels: u64 = config.image_size.iter().map(|n| number(*n)).product();
-    let bytes = 4u64;
-    let weights = number(config.parameters()).saturating_add(hidden * 1024);
-    let block = tokens * (12 * hidden + 3 * mlp) + 3 * heads * tokens * tokens;
-    let sample = number(config.layers) * block + 8 * voxels;
+    let block =
+        tokens * (TOKEN_WIDTHS * hidden + MLP_WIDTHS * mlp) + PAIR * heads * tokens * tokens;
+    let sample = number(config.layers) * block + VOXEL * voxels;
     MemoryEstimate {
-        state: weights * bytes * if averaged { 5 } else { 4 },
-        activations: views.saturating_mul(sample).saturating_mul(bytes),
+        state: state(number(ViTAutoEncoder::parameters(config)), averaged),
+        activations: views.saturating_mul(sample).saturating_mul(F32),
         largest_tensor: [
             views * voxels,
             views * tokens * mlp,
@@ -61,15 +90,13 @@ fn auto_encoder(config: &VitConfig, views: u64, averaged: bool) -> MemoryEstimat
         .into_iter()
         .max()
         .unwrap_or(0)
-            * bytes,
+            * F32,
     }
 }
 
 /// Estimates a fine-tuning step that sends `windows` windows through the network at once.
 ///
-/// Beside the transformer, which a U-Net lacks, it counts, per voxel of each level, what the convolutional half keeps:
-/// two activations of each residual block's output, the shortcut, the upsampled and the skipped channels, and at full
-/// resolution the logits with their gradient.
+/// Beside the transformer, which a U-Net lacks, it counts what the convolutional half keeps.
 pub fn estimate_finetuning(
     config: &SegmenterConfig,
     windows: u64,
@@ -80,7 +107,6 @@ pub fn estimate_finetuning(
         sizes: config,
     } = config;
     let number = |value: usize| value as u64;
-    let bytes = 4u64;
     // A U-Net's way down is the decoder's like; it has no transformer.
     let (base, ways) = match architecture {
         Architecture::Unetr => (auto_encoder(&config.vit, 1, averaged), 1),
@@ -89,25 +115,28 @@ pub fn estimate_finetuning(
     let voxels: u64 = config.vit.image_size.iter().map(|n| number(*n)).product();
     let (features, classes) = (number(config.feature_size), number(config.classes));
     let levels = config.skips().map_or(0, number);
-    let mut decoder = voxels * (8 * features + 3 * classes);
+    let mut decoder = voxels * (FINEST * features + CLASS * classes);
     let (mut weights, mut at, mut channels) = (0, voxels, features);
     for _ in 0..=levels {
-        decoder += ways * at * 6 * channels;
-        weights +=
-            ways * 27 * 5 * channels * channels + 8 * channels * number(config.vit.hidden_size);
+        decoder += ways * at * LEVEL * channels;
+        weights += ways * CONVOLUTIONS * channels * channels
+            + EXPANSION * channels * number(config.vit.hidden_size);
         at /= 8;
         channels *= 2;
     }
     MemoryEstimate {
-        state: base.state + weights * bytes * if averaged { 5 } else { 4 },
-        activations: windows.saturating_mul(base.activations + decoder * bytes),
-        largest_tensor: (windows * voxels * features.max(classes) * bytes).max(base.largest_tensor),
+        state: base.state + state(weights, averaged),
+        activations: windows.saturating_mul(base.activations + decoder * F32),
+        largest_tensor: (windows * voxels * features.max(classes) * F32).max(base.largest_tensor),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::config::{Preset, PretrainConfig, StageConfig};
+    use crate::weights::describe;
+    use burn::tensor::Device;
 
     fn config(preset: Preset) -> PretrainConfig {
         preset.settings().unwrap()
@@ -141,5 +170,26 @@ mod tests {
         let parts = config.memory();
         assert_eq!(2 * parts.activations, whole.activations);
         assert_eq!(4 * parts.state, 5 * whole.state);
+    }
+
+    #[test]
+    fn the_weights_of_an_auto_encoder_are_counted_whatever_its_patches() {
+        for patch_size in [4, 8, 9, 16, 32] {
+            let sizes = VitConfig {
+                image_size: [2 * patch_size; 3],
+                patch_size,
+                hidden_size: 8,
+                mlp_dim: 8,
+                layers: 2,
+                heads: 2,
+            };
+            let network = ViTAutoEncoder::zeros(&sizes, &Device::flex()).unwrap();
+            let numbers: usize = describe(&network)
+                .iter()
+                .map(|parameter| parameter.shape.iter().product::<usize>())
+                .sum();
+            let state = auto_encoder(&sizes, 1, false).state;
+            assert_eq!(state, 16 * numbers as u64, "{patch_size}");
+        }
     }
 }

@@ -51,6 +51,15 @@ impl ViTAutoEncoder {
         })
     }
 
+    /// Trainable numbers of a network of these sizes.
+    pub fn parameters(config: &VitConfig) -> usize {
+        let head = config.head_kernels().map_or(0, |(first, second)| {
+            let coarse = config.hidden_size * HEAD_CHANNELS * first.pow(3) + HEAD_CHANNELS;
+            coarse + HEAD_CHANNELS * second.pow(3) + 1
+        });
+        config.parameters() + head
+    }
+
     /// The same network with products in another type.
     pub fn with_precision(mut self, precision: Precision) -> Self {
         self.vit.precision = precision;

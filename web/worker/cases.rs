@@ -15,6 +15,9 @@ use pairs::By;
 use std::rc::Rc;
 use values::{labels_of, largest_label, present};
 
+/// Bytes of a prepared voxel and its label.
+const PREPARED_VOXEL: f64 = 5.0;
+
 #[derive(Clone)]
 pub(crate) struct ImageFile {
     pub(crate) name: String,
@@ -302,7 +305,7 @@ impl Cases {
                     .product::<f64>()
             })
             .sum();
-        files.saturating_add((5.0 * prepared) as u64)
+        files.saturating_add((PREPARED_VOXEL * prepared) as u64)
     }
 
     /// Names and bytes of all files.

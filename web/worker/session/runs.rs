@@ -23,9 +23,9 @@ use std::rc::Rc;
 type MakeSettings<C> =
     fn(&TrainRequest, &Cases, Option<&FinetuneConfig>) -> Result<C, SettingsError>;
 
-/// Copies of the weights in a run's files: two checkpoints with both moments, the best one, the network to use, and
-/// the archive of it all with its own copy.
-const RUN_FILES: u64 = 16;
+/// A run's files, in units of a step's weights, gradients, moments and average: two checkpoints, which have no gradients, and
+/// in their place the best one and the network to use; and the archive of it all with its own copy.
+const RUN_FILES: u64 = 4;
 
 /// Removes the scans of a run that failed before its first checkpoint: nobody could go on with it.
 async fn tidied(ended: Result<Outcome, Failure>) -> Result<Outcome, Failure> {
@@ -93,7 +93,7 @@ impl Session {
             "text": text.map_err(words)?,
             "memory": memory.total(),
             "largest_tensor": memory.largest_tensor,
-            "held": cases.saturating_add(memory.state.saturating_mul(RUN_FILES) / 4),
+            "held": cases.saturating_add(memory.state.saturating_mul(RUN_FILES)),
             "classes": names,
             "notice": notices.join(" "),
         }))
