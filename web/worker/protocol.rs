@@ -85,6 +85,16 @@ pub(crate) struct TrainRequest {
     pub(crate) settings: Vec<String>,
 }
 
+impl TrainRequest {
+    /// The images of both lists, each once, by number.
+    pub(crate) fn images(&self) -> Vec<usize> {
+        let mut all = [&self.training[..], &self.validation].concat();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Stage {

@@ -93,13 +93,7 @@ fn settled<C: StageConfig>(
 }
 
 fn classes(request: &TrainRequest, cases: &Cases) -> usize {
-    let all: Vec<usize> = request
-        .training
-        .iter()
-        .chain(&request.validation)
-        .copied()
-        .collect();
-    cases.classes(&all).max(request.classes.len())
+    cases.classes(&request.images()).max(request.classes.len())
 }
 
 /// The phantoms that the native program makes for a seed are told by their number; other cases by a list.

@@ -90,10 +90,7 @@ impl Session {
         let classes = cases.classes(&[image]);
         let (run, list) = (self.run.borrow(), self.list.borrow());
         // Names of other scans' labels would be wrong.
-        let of_run = run.as_ref().filter(|run| {
-            let mut all = run.training.iter().chain(&run.validation);
-            all.any(|case| *case == image)
-        });
+        let of_run = run.as_ref().filter(|run| run.images().contains(&image));
         let of_list = list.as_ref().filter(|list| has_all(list, cases, &[image]));
         let given = match cases.phantom(image) {
             Some(_) => organs(),
@@ -136,8 +133,7 @@ impl Session {
 
     /// What made the images of a run, where the list that was dropped has them all.
     pub(super) fn modality_of(&self, request: &TrainRequest, cases: &Cases) -> Option<String> {
-        let used = [&request.training[..], &request.validation].concat();
-        let list = self.list.borrow();
+        let (used, list) = (request.images(), self.list.borrow());
         let of_all = list.as_ref().filter(|list| has_all(list, cases, &used));
         of_all.and_then(|list| list.modality.clone())
     }

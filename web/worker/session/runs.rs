@@ -84,10 +84,7 @@ impl Session {
                 (json!(config), config.to_toml(), memory, Vec::new(), spacing)
             }
         };
-        let mut used = [&request.training[..], &request.validation].concat();
-        used.sort_unstable();
-        used.dedup();
-        let cases = self.cases.borrow().held(&used, spacing);
+        let cases = self.cases.borrow().held(&request.images(), spacing);
         plain(json!({
             "settings": settings,
             "text": text.map_err(words)?,
@@ -152,10 +149,7 @@ impl Session {
         if let Err(why) = storage::forget().await {
             return tell(&Event::NotSaved { why }, Vec::new());
         }
-        let mut all = request.training.clone();
-        all.extend(&request.validation);
-        all.sort_unstable();
-        all.dedup();
+        let all = request.images();
         let kept = |index: &&usize| cases.phantom(**index).is_none();
         let own: Vec<usize> = all.iter().filter(kept).copied().collect();
         let label = |index: &usize| cases.labels.get(cases.images.get(*index)?.label?);
