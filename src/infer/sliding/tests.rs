@@ -3,6 +3,7 @@
 use super::*;
 use crate::infer::DeviceNetwork;
 use crate::nn::{Architecture, Segmenter, SegmenterConfig, UnetrConfig, VitConfig};
+use crate::transform::best_class;
 use crate::weights;
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
@@ -359,5 +360,45 @@ fn however_many_windows_are_under_way_the_prediction_is_the_same() {
         assert!(several.most.get() <= at_once, "{at_once} at once");
         assert!(several.most.get() >= at_once.min(4), "{at_once} at once");
         assert!(told.is_sorted() && told[0] == 0, "{told:?}");
+    }
+}
+
+/// Finds a structure everywhere, with this lead over the background.
+struct Finds(f32);
+
+impl WindowNetwork for Finds {
+    fn classes(&self) -> usize {
+        2
+    }
+
+    async fn logits(&self, input: Vec<f32>, _: &SlidingWindow) -> Result<Vec<f32>, InferError> {
+        Ok([0.0, self.0].repeat(input.len()))
+    }
+}
+
+#[test]
+fn beside_a_window_passed_over_a_clear_structure_stands_and_a_faint_one_does_not() {
+    // Two windows share planes 8 to 15; the middle of the first, up to plane 11, is air.
+    let (shape, plane) = ([24, 8, 8], 64);
+    let image: Vec<f32> = (0..24 * plane)
+        .map(|i| if i < 12 * plane { 0.0 } else { 1.0 })
+        .collect();
+    let settings = SlidingWindow {
+        blending: Blending::Constant,
+        ..settings()
+    };
+    for (lead, shared) in [(4.0, 1), (2.0, 0)] {
+        let mut go_on = |_, _| ControlFlow::Continue(());
+        let found = put_through(&Finds(lead), &image, shape, settings, &mut go_on).unwrap();
+        let labels: Vec<u8> = found.chunks_exact(2).map(best_class).collect();
+        for (at, labels) in labels.chunks(plane).enumerate() {
+            let expected = match at {
+                ..8 => 0,
+                8..16 => shared,
+                _ => 1,
+            };
+            let alike = labels.iter().all(|label| *label == expected);
+            assert!(alike, "lead {lead}, plane {at}: {labels:?}");
+        }
     }
 }
