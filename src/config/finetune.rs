@@ -9,7 +9,7 @@ use crate::config::{
 use crate::device::{MemoryEstimate, estimate_finetuning};
 use crate::nn::{Architecture, SegmenterConfig, UnetrConfig};
 use crate::optim::{Decay, ScheduleKind};
-use crate::transform::{FinetuneTransform, GeometryOrder};
+use crate::transform::FinetuneTransform;
 use serde::{Deserialize, Serialize};
 
 /// Everything that defines a fine-tuning run.
@@ -108,7 +108,7 @@ impl FinetuneConfig {
     pub fn transform(&self) -> FinetuneTransform {
         let crops = &self.crops;
         FinetuneTransform {
-            order: GeometryOrder::default(),
+            order: crops.geometry_order,
             spacing: crops.spacing,
             intensity: crops
                 .intensity
@@ -207,6 +207,22 @@ impl FinetuneConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transform::GeometryOrder;
+
+    #[test]
+    fn spacing_before_orientation_is_a_setting_that_is_written_where_it_is_meant() {
+        let text = "[crops]\ngeometry_order = \"spacing-first\"\n";
+        let early = FinetuneConfig::from_toml(text, "my.toml").unwrap();
+        assert_eq!(early.transform().order, GeometryOrder::SpacingFirst);
+        let saved = early.to_toml().unwrap();
+        assert!(
+            saved.contains("geometry_order = \"spacing-first\""),
+            "{saved}"
+        );
+        let usual = FinetuneConfig::default();
+        assert_eq!(usual.transform().order, GeometryOrder::OrientationFirst);
+        assert!(!usual.to_toml().unwrap().contains("geometry_order"));
+    }
 
     #[test]
     fn crops_that_cannot_be_turned_are_refused_for_training_alone() {

@@ -3,6 +3,7 @@
 use crate::config::{IntensityMode, SettingsError, check};
 use crate::infer::ORIGINAL_OVERLAP;
 use crate::nn::{Architecture, UnetrConfig};
+use crate::transform::GeometryOrder;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -18,6 +19,11 @@ pub struct CropConfig {
     /// Voxel size after resampling in mm, one number or three
     #[cfg_attr(feature = "cli", arg(long, value_name = "MM", value_parser = crate::config::parse::spacing))]
     pub spacing: [f64; 3],
+    /// What comes first, turning to right, front, head or resampling; the other way than usual is for weights of the
+    /// original from before February 2022 [default: orientation-first]
+    #[cfg_attr(feature = "cli", arg(long, value_enum))]
+    #[serde(skip_serializing_if = "GeometryOrder::is_default")]
+    pub geometry_order: GeometryOrder,
     /// How input values become the network's: a fixed range, or one that each volume sets
     #[cfg_attr(feature = "cli", arg(long, value_enum))]
     pub intensity: IntensityMode,
@@ -113,6 +119,7 @@ impl Default for CropConfig {
     fn default() -> Self {
         CropConfig {
             spacing: [1.5, 1.5, 2.0],
+            geometry_order: GeometryOrder::default(),
             intensity: IntensityMode::Auto,
             intensity_min: -175.0,
             intensity_max: 250.0,

@@ -8,16 +8,26 @@ use super::orientation::Turn;
 use super::pad::{padded, padding};
 use super::{Geometry, Intensity, IntensityWindow, Space, TransformError};
 use crate::volume::Volume;
+use serde::{Deserialize, Serialize};
 
 /// Which of the two geometric transforms comes first. It matters where the storage order permutes
 /// the axes: the spacing belongs to the axes of the volume it is applied to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "kebab-case")]
 pub enum GeometryOrder {
     /// The spacing of the axes right, front, head: the original since February 2022.
     #[default]
     OrientationFirst,
     /// The spacing of the file's axes: the original of 2021.
     SpacingFirst,
+}
+
+impl GeometryOrder {
+    /// Whether it is what is meant where nothing is said.
+    pub fn is_default(&self) -> bool {
+        *self == GeometryOrder::default()
+    }
 }
 
 /// Orientation to RAS, spacing, intensity, foreground crop and padding, with the parameters of a run.

@@ -4,6 +4,10 @@
 //!
 //! Everything here is a pure function of plain voxel values. Shapes are `[n0, n1, n2]` in C order,
 //! axes as in the NIfTI file; positions in world space are RAS+ millimetres.
+//!
+//! [`resample_spacing`], [`resample_onto`], [`orient_ras`], [`scale_intensity`], [`foreground_box`], [`crop`] and
+//! [`pad_to`] are the specification's single steps. Runs use [`PretrainTransform`] and [`FinetuneTransform`], which give the
+//! same in less time and memory: tests hold them to the steps.
 
 mod error;
 mod finetune;

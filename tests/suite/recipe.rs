@@ -136,6 +136,7 @@ fn crops_of_fine_tuning_are_the_originals() {
     let config = finetuning();
     let crops = CropConfig {
         spacing: [1.5, 1.5, 2.0],
+        geometry_order: GeometryOrder::OrientationFirst,
         intensity: IntensityMode::Auto,
         intensity_min: -175.0,
         intensity_max: 250.0,
