@@ -33,6 +33,7 @@ pub mod metric;
 pub mod nn;
 pub mod optim;
 pub mod platform;
+pub mod random;
 pub mod report;
 pub mod train;
 pub mod transform;

@@ -2,7 +2,8 @@
 //!
 //! Not part of the original recipe, which varies a crop by flips, quarter turns and intensity shifts alone.
 
-use super::{AugmentSettings, RandomSource};
+use super::AugmentSettings;
+use crate::random::RandomSource;
 use crate::volume::{Region, Volume};
 use nalgebra::{Matrix3, Rotation3, Vector3};
 

@@ -1,6 +1,7 @@
 //! Patches around labelled and unlabelled voxels (specification 4.1).
 
-use super::{AugmentError, RandomSource};
+use super::AugmentError;
+use crate::random::RandomSource;
 use crate::volume::{Region, Volume};
 
 /// Where the patches of fine-tuning are cut.
@@ -178,7 +179,7 @@ pub fn patch_around(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::augment::{RandomKey, Stage, Transform};
+    use crate::random::{Purpose, SampleKey, Stage};
     use crate::volume::Affine;
 
     type TestResult = Result<(), Box<dyn std::error::Error>>;
@@ -193,15 +194,15 @@ mod tests {
         Ok((Volume::new(shape, image, Affine::identity())?, label))
     }
 
-    fn key(sample: u64) -> RandomKey {
-        RandomKey {
+    fn random(sample: u64) -> impl RandomSource {
+        let key = SampleKey {
             seed: 3,
             stage: Stage::Finetuning,
             epoch: 0,
             step: 0,
             sample,
-            transform: Transform::PositiveNegativeCrop,
-        }
+        };
+        key.for_purpose(Purpose::PositiveNegativeCrop)
     }
 
     #[test]
@@ -231,7 +232,7 @@ mod tests {
         };
         let labelled = |[i, j, k]: [usize; 3]| (i * 42 + j * 7 + k) % 5 == 0;
         let hits = (0..4000)
-            .filter(|&sample| labelled(candidates.draw(&mut key(sample).random(), &settings)))
+            .filter(|&sample| labelled(candidates.draw(&mut random(sample), &settings)))
             .count();
         assert!((2880..3120).contains(&hits), "{hits} of 4000, not 3000");
 
@@ -242,7 +243,7 @@ mod tests {
             ..settings
         };
         for sample in 0..50 {
-            let [i, j, k] = unlabelled.draw(&mut key(sample).random(), &only);
+            let [i, j, k] = unlabelled.draw(&mut random(sample), &only);
             assert!((i * 42 + j * 7 + k) % 3 != 0);
         }
         let nothing = Candidates::new(&image, &none, 1.0);

@@ -1,8 +1,9 @@
 //! How views are made of their patches, whichever generators draw (specification 3.2 to 3.5).
 
+use super::CorruptionSpec;
 use super::fill::{inpaint, outpaint, shuffle, value_range};
 use super::holes::draw_holes;
-use super::{CorruptionSpec, RandomSource};
+use crate::random::RandomSource;
 use crate::volume::Region;
 
 /// A corruption step.

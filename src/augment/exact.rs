@@ -2,10 +2,8 @@
 
 use super::corrupt::{Clean, ViewRandom, corrupt};
 use super::patch::{random_crop_region, voxels};
-use super::{
-    AugmentError, CorruptionSpec, CorruptionStep, Mt19937, Operation, RandomSource, Views,
-    copy_patch,
-};
+use super::{AugmentError, CorruptionSpec, CorruptionStep, Operation, Views, copy_patch};
+use crate::random::{Mt19937, RandomSource};
 use crate::volume::{Region, Volume};
 
 /// The samples of one volume, and how they came about.

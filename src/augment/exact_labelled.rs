@@ -3,9 +3,8 @@
 use super::exact::Paired;
 use super::patch::{copy_region, voxels};
 use super::rigid::{flip, rotate90, shift_intensity};
-use super::{
-    AugmentError, AugmentSettings, Candidates, CropSettings, Mt19937, RandomSource, patch_around,
-};
+use super::{AugmentError, AugmentSettings, Candidates, CropSettings, patch_around};
+use crate::random::{Mt19937, RandomSource};
 use crate::volume::Region;
 
 /// One sample of the exact chain, and how it came about.

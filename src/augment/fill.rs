@@ -2,7 +2,7 @@
 //!
 //! `data` is a patch of `shape` voxels in C order; every box lies inside it.
 
-use super::RandomSource;
+use crate::random::RandomSource;
 use crate::volume::Region;
 
 /// Smallest and largest value of a patch; NaN is ignored.

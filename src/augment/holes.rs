@@ -1,6 +1,7 @@
 //! Where the boxes of a corruption lie (specification 3.2).
 
-use super::{DropoutSpec, RandomSource};
+use super::DropoutSpec;
+use crate::random::RandomSource;
 use crate::volume::Region;
 
 /// Draws the boxes of `spec` inside a patch of `patch` voxels. Every box first draws its three
@@ -30,22 +31,21 @@ pub(super) fn draw_holes(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::augment::{CorruptionSpec, KeyedRandom, RandomKey, Stage, Transform};
+    use crate::augment::CorruptionSpec;
+    use crate::random::{KeyedRandom, Purpose, SampleKey, Stage};
 
     const PATCH: [usize; 3] = [96; 3];
     const DRAWS: u64 = 4000;
 
     fn random(step: u64) -> KeyedRandom {
-        let transform = Transform::View1Dropout;
-        RandomKey {
+        let key = SampleKey {
             seed: 0,
             stage: Stage::Pretraining,
             epoch: 0,
             step,
             sample: 0,
-            transform,
-        }
-        .random()
+        };
+        key.for_purpose(Purpose::View1Dropout)
     }
 
     /// Mean edge of every box over many draws.

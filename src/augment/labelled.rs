@@ -3,14 +3,11 @@
 use super::affine::copy_turned;
 use super::patch::{copy_region, voxels};
 use super::rigid::{flip, rotate90, shift_intensity};
-use super::{
-    AugmentError, AugmentSettings, Candidates, CropSettings, RandomKey, RandomSource, Transform,
-    patch_around,
-};
+use super::{AugmentError, AugmentSettings, Candidates, CropSettings, patch_around};
+use crate::random::{Purpose, RandomSource, SampleKey};
 
 /// Cuts one patch of the case that `candidates` are of and varies it, into existing buffers of one
-/// value a voxel: a pure function of the other arguments. The transform of `key` is ignored; every
-/// transform uses its own.
+/// value a voxel: a pure function of the other arguments.
 ///
 /// # Errors
 /// When the case is smaller than the patch, a setting is out of range, or a buffer has another
@@ -19,7 +16,7 @@ pub fn write_labelled(
     candidates: &Candidates<'_>,
     crop: &CropSettings,
     augment: &AugmentSettings,
-    key: RandomKey,
+    key: SampleKey,
     image: &mut [f32],
     label: &mut [u8],
 ) -> Result<(), AugmentError> {
@@ -34,12 +31,9 @@ pub fn write_labelled(
     }
     let (volume, labels) = candidates.case();
     let shape = volume.shape();
-    let centre = candidates.draw(
-        &mut key.with(Transform::PositiveNegativeCrop).random(),
-        crop,
-    );
+    let centre = candidates.draw(&mut key.for_purpose(Purpose::PositiveNegativeCrop), crop);
     let region = patch_around(centre, shape, patch)?;
-    let mut random = key.with(Transform::Affine).random();
+    let mut random = key.for_purpose(Purpose::Affine);
     if let Some(matrix) = augment.draw_affine(&mut random, volume.spacing()) {
         copy_turned(volume, labels, region, &matrix, image, label);
     } else {
@@ -47,16 +41,16 @@ pub fn write_labelled(
         copy_region(labels, shape, region, label)?;
     }
 
-    let mut random = key.with(Transform::Flip).random();
+    let mut random = key.for_purpose(Purpose::Flip);
     let flips = [(); 3].map(|()| random.uniform() < augment.flip_probability);
     flip(image, patch, flips);
     flip(label, patch, flips);
-    let mut random = key.with(Transform::Rotate).random();
+    let mut random = key.for_purpose(Purpose::Rotate);
     if let (quarters, true) = augment.draw_turn(&mut random) {
         rotate90(image, patch, quarters);
         rotate90(label, patch, quarters);
     }
-    let mut random = key.with(Transform::Shift).random();
+    let mut random = key.for_purpose(Purpose::Shift);
     if random.uniform() < augment.shift_probability {
         shift_intensity(image, augment.draw_offset(&mut random));
     }
@@ -66,7 +60,7 @@ pub fn write_labelled(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::augment::Stage;
+    use crate::random::Stage;
     use crate::volume::{Affine, Volume};
     use nalgebra::Vector3;
 
@@ -79,14 +73,13 @@ mod tests {
         image_threshold: 0.0,
     };
 
-    fn key(sample: u64) -> RandomKey {
-        RandomKey {
+    fn key(sample: u64) -> SampleKey {
+        SampleKey {
             seed: 5,
             stage: Stage::Finetuning,
             epoch: 1,
             step: 2,
             sample,
-            transform: Transform::Init,
         }
     }
 
@@ -102,7 +95,7 @@ mod tests {
     type Patch = (Vec<f32>, Vec<u8>);
     type Made = Result<Patch, Box<dyn std::error::Error>>;
 
-    fn made(augment: &AugmentSettings, key: RandomKey) -> Made {
+    fn made(augment: &AugmentSettings, key: SampleKey) -> Made {
         let (volume, labels) = case()?;
         let candidates = Candidates::new(&volume, &labels, 0.0)?;
         let (mut image, mut label) = (vec![0.0; 384], vec![9; 384]);
@@ -135,11 +128,11 @@ mod tests {
     fn a_patch_is_a_function_of_its_key() -> TestResult {
         let settings = AugmentSettings::default();
         let first = made(&settings, key(0))?;
-        assert_eq!(first, made(&settings, key(0).with(Transform::Crop))?);
+        assert_eq!(first, made(&settings, key(0))?);
         for other in [
             key(1),
-            RandomKey { epoch: 0, ..key(0) },
-            RandomKey { step: 3, ..key(0) },
+            SampleKey { epoch: 0, ..key(0) },
+            SampleKey { step: 3, ..key(0) },
         ] {
             assert_ne!(first, made(&settings, other)?);
         }
@@ -150,7 +143,7 @@ mod tests {
     fn without_variation_the_patch_is_part_of_the_case() -> TestResult {
         let (volume, labels) = case()?;
         let candidates = Candidates::new(&volume, &labels, 0.0)?;
-        let mut random = key(3).with(Transform::PositiveNegativeCrop).random();
+        let mut random = key(3).for_purpose(Purpose::PositiveNegativeCrop);
         let region = patch_around(
             candidates.draw(&mut random, &CROP),
             volume.shape(),
@@ -249,11 +242,11 @@ mod tests {
         let (mut image, mut label) = (vec![0.0; 384], vec![9; 384]);
         write_labelled(&candidates, &CROP, &turning, key(0), &mut image, &mut label)?;
 
-        let mut random = key(0).with(Transform::PositiveNegativeCrop).random();
+        let mut random = key(0).for_purpose(Purpose::PositiveNegativeCrop);
         let centre = candidates.draw(&mut random, &CROP);
         let region = patch_around(centre, volume.shape(), CROP.patch)?;
         let turned = |spacing| -> Made {
-            let mut random = key(0).with(Transform::Affine).random();
+            let mut random = key(0).for_purpose(Purpose::Affine);
             let matrix = turning.draw_affine(&mut random, spacing);
             let matrix = matrix.ok_or("not drawn")?;
             let (mut image, mut label) = (vec![0.0; 384], vec![9; 384]);

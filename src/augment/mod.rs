@@ -1,11 +1,10 @@
 //! Random patches and corrupted views for pre-training, random patches with their labels for
 //! fine-tuning, and the random numbers behind them (specification 3.1 to 3.5, 4 and 14).
 //!
-//! Two generators drive the same code. Training uses [`KeyedRandom`]: every transform of every
-//! sample has a generator of its own, a pure function of its [`RandomKey`], so nothing has to be
-//! stored to resume and samples may be made in any order. [`ExactChain`] and
-//! [`ExactLabelledChain`] replay the reference implementation bit for bit on [`Mt19937`]; they exist
-//! to show that the transforms are the reference's.
+//! Two generators drive the same code. Training uses [keyed random numbers](crate::random): every
+//! transform of every sample has a generator of its own. [`ExactChain`] and [`ExactLabelledChain`]
+//! replay the reference implementation bit for bit on [`Mt19937`](crate::random::Mt19937); they
+//! exist to show that the transforms are the reference's.
 //!
 //! Patches are `[p0, p1, p2]` in C order and always copies: no sample shares memory with another.
 
@@ -18,11 +17,8 @@ mod exact;
 mod exact_labelled;
 mod fill;
 mod holes;
-mod keyed;
 mod labelled;
-mod mt19937;
 mod patch;
-mod random;
 mod rigid;
 mod settings;
 mod views;
@@ -33,11 +29,8 @@ pub use corruption::{CorruptionSpec, DropoutSpec, ShuffleSpec};
 pub use error::AugmentError;
 pub use exact::{ExactBatch, ExactChain};
 pub use exact_labelled::{ExactLabelled, ExactLabelledChain};
-pub use keyed::{KeyedRandom, RandomKey, Stage, Transform, epoch_order};
 pub use labelled::write_labelled;
-pub use mt19937::Mt19937;
 pub use patch::copy_patch;
-pub use random::RandomSource;
 pub use rigid::{flip, rotate90};
 pub use settings::AugmentSettings;
 pub use views::{Views, views, write_views};

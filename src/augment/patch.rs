@@ -1,6 +1,7 @@
 //! Random patches of a volume (specification 3.1).
 
-use super::{AugmentError, RandomSource};
+use super::AugmentError;
+use crate::random::RandomSource;
 use crate::volume::{Region, Volume};
 
 /// The number of voxels of a patch.

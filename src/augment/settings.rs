@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::AugmentError;
 use super::error::in_range;
-use super::{AugmentError, RandomSource};
+use crate::random::RandomSource;
 
 /// How the patches of fine-tuning are varied (specification 4.2).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -2,10 +2,8 @@
 
 use super::corrupt::{Clean, ViewRandom, corrupt};
 use super::patch::{random_crop_region, voxels};
-use super::{
-    AugmentError, CorruptionSpec, KeyedRandom, Operation, RandomKey, RandomSource, Transform,
-    copy_patch,
-};
+use super::{AugmentError, CorruptionSpec, Operation, copy_patch};
+use crate::random::{KeyedRandom, Purpose, RandomSource, SampleKey};
 use crate::volume::Volume;
 
 /// One sample of pre-training. Every field has one value per voxel of the patch, in C order.
@@ -19,8 +17,7 @@ pub struct Views {
     pub view2: Vec<f32>,
 }
 
-/// A random patch of `v` and two views of it: a pure function of the arguments. The transform of
-/// `key` is ignored; every transform uses its own.
+/// A random patch of `v` and two views of it: a pure function of the arguments.
 ///
 /// # Errors
 /// When `v` is smaller than `patch` or `spec` does not fit it.
@@ -28,7 +25,7 @@ pub fn views(
     v: &Volume,
     patch: [usize; 3],
     spec: &CorruptionSpec,
-    key: RandomKey,
+    key: SampleKey,
 ) -> Result<Views, AugmentError> {
     let empty = || -> Result<Vec<f32>, AugmentError> { Ok(vec![0.0; voxels(patch)?]) };
     // Before any memory is taken: a patch that fits a volume fits into memory.
@@ -51,7 +48,7 @@ pub fn write_views(
     v: &Volume,
     patch: [usize; 3],
     spec: &CorruptionSpec,
-    key: RandomKey,
+    key: SampleKey,
     out: [&mut [f32]; 3],
 ) -> Result<(), AugmentError> {
     check(v, patch, spec)?;
@@ -66,7 +63,7 @@ pub fn write_views(
             return Err(AugmentError::BufferSize { what, len, patch });
         }
     }
-    let mut random = key.with(Transform::Crop).random();
+    let mut random = key.for_purpose(Purpose::Crop);
     copy_patch(
         v,
         random_crop_region(&mut random, v.shape(), patch)?,
@@ -76,16 +73,16 @@ pub fn write_views(
     let clean = Clean::new(target, patch);
     let mut first = KeyedView::new(
         key,
-        Transform::View1Choice,
-        Transform::View1Dropout,
-        Transform::View1Shuffle,
+        Purpose::View1Choice,
+        Purpose::View1Dropout,
+        Purpose::View1Shuffle,
     );
     corrupt(&mut first, &mut [(clean, view1)], spec);
     let mut second = KeyedView::new(
         key,
-        Transform::View2Choice,
-        Transform::View2Dropout,
-        Transform::View2Shuffle,
+        Purpose::View2Choice,
+        Purpose::View2Dropout,
+        Purpose::View2Shuffle,
     );
     corrupt(&mut second, &mut [(clean, view2)], spec);
     Ok(())
@@ -100,11 +97,11 @@ struct KeyedView {
 }
 
 impl KeyedView {
-    fn new(key: RandomKey, choice: Transform, dropout: Transform, shuffle: Transform) -> Self {
+    fn new(key: SampleKey, choice: Purpose, dropout: Purpose, shuffle: Purpose) -> Self {
         Self {
-            choice: key.with(choice).random(),
-            dropout: key.with(dropout).random(),
-            shuffle: key.with(shuffle).random(),
+            choice: key.for_purpose(choice),
+            dropout: key.for_purpose(dropout),
+            shuffle: key.for_purpose(shuffle),
         }
     }
 }

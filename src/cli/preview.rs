@@ -1,6 +1,6 @@
 //! `preview`: the views of a volume, without training.
 
-use crate::augment::{RandomKey, Stage, Transform, views};
+use crate::augment::views;
 use crate::cli::args::SettingsSource;
 use crate::cli::data::{data_list, settle_intensity, warn_of_other_scale};
 use crate::cli::inputs::Inputs;
@@ -10,6 +10,7 @@ use crate::config::{IntensityMode, PretrainConfig};
 use crate::dataset::phantom::{PhantomSpec, abdomen};
 use crate::dataset::prepare_file;
 use crate::platform;
+use crate::random::{SampleKey, Stage};
 use crate::report::labels::labelled_picture;
 use crate::train::Picture;
 use crate::transform::{PretrainTransform, pad_to};
@@ -76,13 +77,12 @@ pub(super) fn run(args: &PreviewArgs, flags: &ArgMatches) -> anyhow::Result<Exit
             ("phantom".to_owned(), transform.apply(&phantom.image)?)
         }
     };
-    let key = RandomKey {
+    let key = SampleKey {
         seed: config.run.seed,
         stage: Stage::Pretraining,
         epoch: 0,
         step: 0,
         sample: 0,
-        transform: Transform::Crop,
     };
     let roi = config.sampling.roi_size;
     let shape = cropped.shape();

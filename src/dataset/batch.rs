@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::plan::{Plan, buffer};
 use super::{DatasetError, VolumeSource};
-use crate::augment::{self, CorruptionSpec, Stage};
+use crate::augment::{self, CorruptionSpec};
+use crate::random::Stage;
 use crate::volume::Volume;
 
 /// What a batch is made of.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::plan::{Plan, buffer};
 use super::{DatasetError, Draw, VolumeSource};
-use crate::augment::{self, AugmentSettings, Candidates, CropSettings, Stage};
+use crate::augment::{self, AugmentSettings, Candidates, CropSettings};
+use crate::random::Stage;
 use crate::transform::Labelled;
 
 /// What a batch of fine-tuning is made of.

@@ -1,7 +1,8 @@
 //! Which cases make up the batch of a step, and its random key, for both stages.
 
 use super::{DatasetError, Draw, VolumeSource};
-use crate::augment::{self, AugmentError, RandomKey, Stage, Transform};
+use crate::augment::AugmentError;
+use crate::random::{SampleKey, Stage, epoch_order};
 
 /// The order of the cases of a run.
 #[derive(Debug, Clone)]
@@ -44,7 +45,7 @@ impl Plan {
     /// [`DatasetError::NoBatch`] when the epoch has no such step.
     pub(super) fn cases(&self, epoch: u64, step: u64) -> Result<Vec<usize>, DatasetError> {
         let order: Vec<usize> = match self.draw {
-            Draw::EachEpoch => augment::epoch_order(self.cases, self.key(epoch, 0)),
+            Draw::EachEpoch => epoch_order(self.cases, self.key(epoch, 0)),
             Draw::Fixed => (0..self.cases).collect(),
         };
         let step = usize::try_from(step).unwrap_or(usize::MAX);
@@ -63,10 +64,10 @@ impl Plan {
         source: &dyn VolumeSource<T>,
         cases: &[usize],
         places: impl IntoIterator<Item = P>,
-        mut cut: impl FnMut(&T, &mut dyn Iterator<Item = (RandomKey, P)>) -> Result<(), AugmentError>,
+        mut cut: impl FnMut(&T, &mut dyn Iterator<Item = (SampleKey, P)>) -> Result<(), AugmentError>,
     ) -> Result<Vec<String>, DatasetError> {
         let first = self.key(epoch, step);
-        let keys = (0..).map(|sample| RandomKey { sample, ..first });
+        let keys = (0..).map(|sample| SampleKey { sample, ..first });
         let mut places = keys.zip(places);
         let mut of_case = |case: &usize| {
             let (item, name) = (source.volume(*case)?, source.name(*case));
@@ -78,9 +79,9 @@ impl Plan {
         cases.iter().map(&mut of_case).collect()
     }
 
-    /// The key of the first patch of a step. Order and augmentation set its transform themselves.
-    pub(super) fn key(&self, epoch: u64, step: u64) -> RandomKey {
-        RandomKey {
+    /// The key of the first patch of a step.
+    pub(super) fn key(&self, epoch: u64, step: u64) -> SampleKey {
+        SampleKey {
             seed: self.seed,
             stage: self.stage,
             epoch: match self.draw {
@@ -89,7 +90,6 @@ impl Plan {
             },
             step,
             sample: 0,
-            transform: Transform::Order,
         }
     }
 }

@@ -149,7 +149,7 @@ impl Envelope {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::augment::{Mt19937, RandomSource};
+    use crate::random::{Mt19937, RandomSource};
 
     /// All distances in mm.
     fn distances(sites: &[bool], shape: [usize; 3], spacing: [f64; 3]) -> Vec<f64> {

@@ -9,7 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::MetricError;
-use crate::augment::{KeyedRandom, RandomKey, RandomSource, Stage, Transform};
+use crate::random::{KeyedRandom, Purpose, RandomSource, SampleKey, Stage};
 
 /// How intervals are estimated. Equal settings give equal intervals on every machine.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -271,15 +271,14 @@ fn drawn<T>(
     if !(level > 0.0 && level < 1.0) {
         return Err(MetricError::Level { level });
     }
-    let mut random = RandomKey {
+    let key = SampleKey {
         seed,
         stage: Stage::Evaluation,
         epoch: 0,
         step: 0,
         sample: 0,
-        transform: Transform::Resample,
-    }
-    .random();
+    };
+    let mut random = key.for_purpose(Purpose::Resample);
     Ok((0..resamples).map(|_| resample(&mut random)).collect())
 }
 

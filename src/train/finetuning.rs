@@ -1,6 +1,6 @@
 //! Stage two: UNETR, or a U-Net to compare with, learns from few labelled volumes (specification 4, 6.3, 9).
 
-use crate::augment::{CropSettings, Stage};
+use crate::augment::CropSettings;
 use crate::config::FinetuneConfig;
 use crate::dataset::{
     DatasetError, Draw, LabelledBatch, LabelledBatches, LabelledSettings, VolumeSource,
@@ -8,6 +8,7 @@ use crate::dataset::{
 use crate::infer::SlidingWindow;
 use crate::loss::segmentation_loss;
 use crate::nn::Segmenter;
+use crate::random::Stage;
 use crate::train::class_prior::add_class_prior;
 use crate::train::parts::{Parts, upload};
 use crate::train::segmentation_validation::validate_segmentation;

@@ -1,12 +1,12 @@
 //! Stage one: an auto-encoder learns to undo corruption (specification 3, 6, 7).
 
-use crate::augment::Stage;
 use crate::config::{PretrainConfig, StageConfig, ValidationMode};
 use crate::dataset::{BatchSettings, Batches, Draw, TrainingBatch, VolumeSource};
 use crate::kernels::{mean_all, read_back, read_back_all};
 use crate::loss::pretrain_loss;
 use crate::nn::{Restoration, Restorer};
 use crate::platform;
+use crate::random::Stage;
 use crate::train::parts::{Parts, upload};
 use crate::train::task::BatchMaker;
 use crate::train::{GoOn, Picture, StepOutput, Task, TrainError, Validation};

@@ -1,6 +1,6 @@
 //! Initial values of the networks' parameters (specification 5.6): PyTorch's defaults, keyed by name.
 
-use crate::augment::{KeyedRandom, RandomKey, RandomSource, Stage, Transform};
+use crate::random::{Purpose, RandomSource, SampleKey, Stage};
 use crate::weights::ParameterInfo;
 use std::collections::BTreeMap;
 use std::f64::consts::TAU;
@@ -22,15 +22,14 @@ pub(super) fn initial_value(parameters: &[ParameterInfo], seed: u64) -> Vec<Vec<
     parameters
         .iter()
         .map(|parameter| {
-            let mut random = KeyedRandom::new(RandomKey {
+            let key = SampleKey {
                 seed,
                 stage: Stage::Pretraining,
                 epoch: 0,
                 step: 0,
                 sample: name_number(&parameter.name),
-                transform: Transform::Init,
-            });
-            draw(parameter, &fans, &mut random)
+            };
+            draw(parameter, &fans, &mut key.for_purpose(Purpose::Init))
         })
         .collect()
 }

@@ -1,8 +1,7 @@
 //! Random numbers and the corrupted views of pre-training against the specification's vectors.
 
-use hounsfield::augment::{
-    CorruptionSpec, CorruptionStep, ExactBatch, ExactChain, Mt19937, Operation, RandomSource,
-};
+use hounsfield::augment::{CorruptionSpec, CorruptionStep, ExactBatch, ExactChain, Operation};
+use hounsfield::random::{Mt19937, RandomSource};
 use hounsfield::transform::pad_to;
 use hounsfield::volume::{Affine, Region};
 use serde_json::{Value, json};

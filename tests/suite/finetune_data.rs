@@ -3,12 +3,13 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use hounsfield::augment::{AugmentSettings, CropSettings, Stage};
+use hounsfield::augment::{AugmentSettings, CropSettings};
 use hounsfield::dataset::phantom::{PhantomSpec, abdomen};
 use hounsfield::dataset::{
     Cache, DataList, Draw, FileSource, LabelledBatches, LabelledSettings, MemorySource,
     VolumeSource, class_notices, warm_up,
 };
+use hounsfield::random::Stage;
 use hounsfield::transform::{
     FinetuneTransform, Geometry, GeometryOrder, Intensity, IntensityWindow, Interpolation,
     LabelError, LabelRestorer, Labelled, Space, TransformError, check_labels, crop, foreground_box,

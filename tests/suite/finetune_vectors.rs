@@ -2,10 +2,11 @@
 //! windows.
 
 use hounsfield::augment::{
-    AugmentError, AugmentSettings, Candidates, CropSettings, ExactLabelledChain, Mt19937,
-    RandomSource, copy_patch, patch_around, rotate90,
+    AugmentError, AugmentSettings, Candidates, CropSettings, ExactLabelledChain, copy_patch,
+    patch_around, rotate90,
 };
 use hounsfield::infer::WindowPlan;
+use hounsfield::random::{Mt19937, RandomSource};
 use hounsfield::volume::{Affine, Region, Volume};
 use serde_json::{Value, json};
 

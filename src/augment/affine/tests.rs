@@ -1,7 +1,8 @@
 //! Turned and scaled patches.
 
 use super::*;
-use crate::augment::{RandomKey, Stage, Transform, rotate90};
+use crate::augment::rotate90;
+use crate::random::{Purpose, SampleKey, Stage};
 use crate::volume::Affine;
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
@@ -13,15 +14,14 @@ const REGION: Region = Region {
 };
 
 fn random() -> impl RandomSource {
-    let key = RandomKey {
+    let key = SampleKey {
         seed: 3,
         stage: Stage::Finetuning,
         epoch: 0,
         step: 0,
         sample: 0,
-        transform: Transform::Affine,
     };
-    key.random()
+    key.for_purpose(Purpose::Affine)
 }
 
 fn turned(volume: &Volume, labels: &[u8], matrix: &Matrix3<f64>) -> (Vec<f32>, Vec<u8>) {

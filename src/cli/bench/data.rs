@@ -1,6 +1,6 @@
 //! `bench data`: the data path of pre-training.
 
-use crate::augment::{RandomKey, Stage, Transform, views};
+use crate::augment::views;
 use crate::cli::bench::args::BenchDataArgs;
 use crate::cli::data::data_list;
 use crate::cli::output::{count, print};
@@ -8,6 +8,7 @@ use crate::cli::settings::layered;
 use crate::config::{Preset, PretrainConfig};
 use crate::dataset::prepare_file;
 use crate::platform::Instant;
+use crate::random::{SampleKey, Stage};
 use anyhow::Context;
 use clap::ArgMatches;
 use rayon::prelude::*;
@@ -40,13 +41,12 @@ pub(super) fn run(args: &BenchDataArgs, flags: &ArgMatches) -> anyhow::Result<Ex
         cases.try_for_each(|(case, files)| -> anyhow::Result<()> {
             let prepared = prepare_file(&files.image, &transform)?;
             for sample in 0..samples {
-                let key = RandomKey {
+                let key = SampleKey {
                     seed: config.run.seed,
                     stage: Stage::Pretraining,
                     epoch: 0,
                     step: case as u64,
                     sample,
-                    transform: Transform::Crop,
                 };
                 let drawn = views(
                     &prepared,

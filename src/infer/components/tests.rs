@@ -1,5 +1,5 @@
 use super::*;
-use crate::augment::{Mt19937, RandomSource};
+use crate::random::{Mt19937, RandomSource};
 
 /// Flood filling, voxel by voxel.
 fn by_definition(labels: &[u8], shape: [usize; 3], connectivity: Connectivity) -> Vec<u8> {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::augment::Mt19937;
+use crate::random::Mt19937;
 
 /// A number of about normal distribution with mean 0 and variance 1.
 fn normal(random: &mut Mt19937) -> f64 {

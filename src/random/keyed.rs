@@ -5,7 +5,8 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::RandomSource;
 
-/// What part of a run draws random numbers. The numbers are part of the key and never change.
+/// What part of a run draws random numbers. The numbers are part of the key and never change; 4 and 5 belonged to what no
+/// longer draws by a key, and stay unused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u64)]
 pub enum Stage {
@@ -19,10 +20,10 @@ pub enum Stage {
     Evaluation = 6,
 }
 
-/// What a random number decides. The numbers are part of the key and never change.
+/// What is decided. The numbers are part of the key and never change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u64)]
-pub enum Transform {
+pub enum Purpose {
     /// Initial weights.
     Init = 1,
     /// The order of the cases in an epoch.
@@ -55,9 +56,9 @@ pub enum Transform {
     Affine = 15,
 }
 
-/// What a generator is for. Equal keys give equal numbers, different keys unrelated ones.
+/// Where in a run something random is decided. Equal keys give equal numbers for equal purposes; all others are unrelated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct RandomKey {
+pub struct SampleKey {
     /// The seed of the run.
     pub seed: u64,
     /// Part of the run.
@@ -68,52 +69,37 @@ pub struct RandomKey {
     pub step: u64,
     /// Sample within the step.
     pub sample: u64,
-    /// What is decided.
-    pub transform: Transform,
 }
 
-impl RandomKey {
-    /// The same key for another transform.
-    pub fn with(self, transform: Transform) -> Self {
-        Self { transform, ..self }
-    }
-
-    /// The generator of this key.
-    pub fn random(self) -> KeyedRandom {
-        KeyedRandom::new(self)
+impl SampleKey {
+    /// The generator of what is decided here for this purpose.
+    pub fn for_purpose(self, purpose: Purpose) -> KeyedRandom {
+        let SampleKey {
+            seed,
+            stage,
+            epoch,
+            step,
+            sample,
+        } = self;
+        let mut hasher = blake3::Hasher::new();
+        for field in [seed, stage as u64, epoch, step, sample, purpose as u64] {
+            hasher.update(&field.to_le_bytes());
+        }
+        KeyedRandom {
+            words: Xoshiro256PlusPlus::from_seed(*hasher.finalize().as_bytes()),
+        }
     }
 }
 
-/// Xoshiro256++ seeded from a [`RandomKey`].
+/// Xoshiro256++ seeded from a [`SampleKey`] and a [`Purpose`].
 ///
-/// The seed is the BLAKE3 hash of 48 bytes: `seed`, `stage`, `epoch`, `step`, `sample`, `transform`,
+/// The seed is the BLAKE3 hash of 48 bytes: `seed`, `stage`, `epoch`, `step`, `sample`, `purpose`,
 /// each a little-endian `u64`, the enums by their numbers. The 32 bytes of the hash are the four
 /// state words, little-endian. Both algorithms are fixed by their specifications, so a key gives
 /// the same numbers on every platform and in every version.
 #[derive(Debug, Clone)]
 pub struct KeyedRandom {
     words: Xoshiro256PlusPlus,
-}
-
-impl KeyedRandom {
-    /// The generator of `key`.
-    pub fn new(key: RandomKey) -> Self {
-        let RandomKey {
-            seed,
-            stage,
-            epoch,
-            step,
-            sample,
-            transform,
-        } = key;
-        let mut hasher = blake3::Hasher::new();
-        for field in [seed, stage as u64, epoch, step, sample, transform as u64] {
-            hasher.update(&field.to_le_bytes());
-        }
-        Self {
-            words: Xoshiro256PlusPlus::from_seed(*hasher.finalize().as_bytes()),
-        }
-    }
 }
 
 impl RandomSource for KeyedRandom {
@@ -144,10 +130,10 @@ impl RandomSource for KeyedRandom {
 }
 
 /// The order in which the `n` cases of an epoch are visited: a permutation of `0..n`, a pure
-/// function of `key`. The transform of the key is ignored.
-pub fn epoch_order(n: usize, key: RandomKey) -> Vec<usize> {
+/// function of `key`.
+pub fn epoch_order(n: usize, key: SampleKey) -> Vec<usize> {
     let mut order: Vec<usize> = (0..n).collect();
-    key.with(Transform::Order).random().shuffle(&mut order);
+    key.for_purpose(Purpose::Order).shuffle(&mut order);
     order
 }
 
@@ -155,19 +141,18 @@ pub fn epoch_order(n: usize, key: RandomKey) -> Vec<usize> {
 mod tests {
     use super::*;
 
-    const KEY: RandomKey = RandomKey {
+    const KEY: SampleKey = SampleKey {
         seed: 1,
         stage: Stage::Pretraining,
         epoch: 2,
         step: 3,
         sample: 4,
-        transform: Transform::Crop,
     };
 
     /// A stored run must resume with the same numbers in every later version.
     #[test]
     fn the_numbers_of_a_key_never_change() {
-        let mut random = KEY.random();
+        let mut random = KEY.for_purpose(Purpose::Crop);
         let words: Vec<u32> = (0..4).map(|_| random.next_u32()).collect();
         assert_eq!(
             words,
@@ -177,28 +162,29 @@ mod tests {
 
     #[test]
     fn every_field_changes_the_numbers() {
-        let first = |key: RandomKey| key.random().next_u32();
+        let first = |key: SampleKey| key.for_purpose(Purpose::Crop).next_u32();
         let keys = [
             KEY,
-            RandomKey { seed: 2, ..KEY },
-            RandomKey {
+            SampleKey { seed: 2, ..KEY },
+            SampleKey {
                 stage: Stage::PretrainingValidation,
                 ..KEY
             },
-            RandomKey { epoch: 3, ..KEY },
-            RandomKey { step: 4, ..KEY },
-            RandomKey { sample: 5, ..KEY },
-            KEY.with(Transform::View1Choice),
+            SampleKey { epoch: 3, ..KEY },
+            SampleKey { step: 4, ..KEY },
+            SampleKey { sample: 5, ..KEY },
         ];
-        let words: std::collections::HashSet<u32> = keys.into_iter().map(first).collect();
-        assert_eq!(words.len(), keys.len());
+        let mut words: std::collections::HashSet<u32> = keys.into_iter().map(first).collect();
+        words.insert(KEY.for_purpose(Purpose::View1Choice).next_u32());
+        assert_eq!(words.len(), keys.len() + 1);
         assert_eq!(first(KEY), first(KEY));
     }
 
     #[test]
     fn noise_is_uniform_between_its_bounds() {
         let mut noise = vec![0.0; 100_001];
-        KEY.random().fill_uniform(-2.0, 6.0, &mut noise);
+        KEY.for_purpose(Purpose::Crop)
+            .fill_uniform(-2.0, 6.0, &mut noise);
         let n = noise.len() as f64;
         let mean = noise.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
         let square = noise.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / n;
@@ -218,8 +204,8 @@ mod tests {
         let mut sorted = order.clone();
         sorted.sort_unstable();
         assert_eq!(sorted, (0..50).collect::<Vec<_>>());
-        assert_eq!(order, epoch_order(50, KEY.with(Transform::Flip)));
-        assert_ne!(order, epoch_order(50, RandomKey { epoch: 3, ..KEY }));
+        assert_eq!(order, epoch_order(50, KEY));
+        assert_ne!(order, epoch_order(50, SampleKey { epoch: 3, ..KEY }));
         assert!(epoch_order(0, KEY).is_empty());
     }
 }
