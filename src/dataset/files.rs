@@ -193,8 +193,9 @@ fn transform_error(path: &Path, source: TransformError) -> DatasetError {
 fn intensity_text(intensity: &Intensity) -> String {
     match intensity {
         Intensity::Range(window) => format!("window [{:?}, {:?}]", window.min, window.max),
-        Intensity::Zscore => "zscore".to_owned(),
-        Intensity::Percentile => "percentile".to_owned(),
+        // 2: without outliers.
+        Intensity::Zscore => "zscore 2".to_owned(),
+        Intensity::Percentile => "percentile 2".to_owned(),
     }
 }
 

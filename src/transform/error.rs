@@ -76,9 +76,9 @@ pub enum TransformError {
         "no voxel has a finite value other than 0: the volume is empty; export it again from its source, or do without it"
     )]
     Blank,
-    /// No voxel has a finite value other than 0, and some are infinite.
+    /// No voxel has a value other than 0 that can be meant, and some are infinite or of an absurd size.
     #[error(
-        "no voxel has a finite value other than 0, and {count} are infinite or larger than 32 bits hold: check the scaling and the type in the header, or do without the volume"
+        "no voxel has a value other than 0 that can be meant, and {count} are infinite or absurdly large: check the scaling and the type in the header, or do without the volume"
     )]
     Infinite {
         /// How many are.

@@ -3,7 +3,7 @@
 
 use super::TransformError;
 use super::foreground::Background;
-use crate::volume::Volume;
+use crate::volume::{Outliers, Volume};
 
 /// The share of the foreground's values below and above the window of [`Intensity::Percentile`].
 const TAIL: f64 = 0.005;
@@ -59,12 +59,12 @@ pub fn scale_intensity(v: &mut Volume, window: IntensityWindow) {
 /// How input values become the network's.
 ///
 /// The statistics of a volume are those of its foreground as read, before any resampling: the
-/// finite values that are not 0.
+/// finite values that are not 0, without [`Outliers`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Intensity {
     /// A fixed window to `[0, 1]`, clipped: exact to the original, for CT.
     Range(IntensityWindow),
-    /// Mean 0 and standard deviation 1 over the foreground, not clipped; 0 stays 0.
+    /// Mean 0 and standard deviation 1 over the foreground, not clipped; 0 stays 0, outliers become 0.
     Zscore,
     /// From the 0.5th to the 99.5th percentile of the foreground to `[0, 1]`, clipped.
     Percentile,
@@ -111,7 +111,12 @@ impl Intensity {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Mapping {
     Window(IntensityWindow),
-    Standard { mean: f32, deviation: f32 },
+    Standard {
+        mean: f32,
+        deviation: f32,
+        /// How far from 0 an input value may lie: resampling leaves much of an outlier beside it.
+        limit: f32,
+    },
 }
 
 impl Mapping {
@@ -119,10 +124,14 @@ impl Mapping {
     pub(super) fn scale(&self, values: &mut [f32]) {
         match *self {
             Self::Window(window) => window.scale(values),
-            Self::Standard { mean, deviation } => {
+            Self::Standard {
+                mean,
+                deviation,
+                limit,
+            } => {
                 for value in values {
                     let scaled = (*value - mean) / deviation;
-                    let keep = (*value != 0.0) & scaled.is_finite();
+                    let keep = (*value != 0.0) & (value.abs() <= limit) & scaled.is_finite();
                     *value = if keep { scaled } else { 0.0 };
                 }
             }
@@ -154,29 +163,41 @@ impl Mapping {
     }
 }
 
-fn foreground(v: &Volume) -> impl Iterator<Item = f32> {
-    let counts = |x: &f32| x.is_finite() && *x != 0.0;
+/// How far from 0 the values of a volume lie that count.
+fn limit(v: &Volume) -> f32 {
+    Outliers::of(v.data()).map_or(f32::INFINITY, |found| found.others)
+}
+
+fn foreground(v: &Volume, limit: f32) -> impl Iterator<Item = f32> {
+    let counts = move |x: &f32| x.is_finite() && *x != 0.0 && x.abs() <= limit;
     v.data().iter().copied().filter(counts)
 }
 
-/// Why a volume has no finite value but 0. Values beyond `f32` were read as infinite.
-fn without_foreground(v: &Volume) -> TransformError {
-    match v.data().iter().filter(|x| x.is_infinite()).count() {
+/// Why a volume has no value that counts. Values beyond `f32` were read as infinite.
+fn without_foreground(v: &Volume, limit: f32) -> TransformError {
+    let too_large = |x: &&f32| x.is_infinite() || x.abs() > limit;
+    match v.data().iter().filter(too_large).count() {
         0 => TransformError::Blank,
         count => TransformError::Infinite { count },
     }
 }
 
 fn standard(v: &Volume) -> Result<Mapping, TransformError> {
-    let (count, sum) = foreground(v).fold((0usize, 0.0), |(n, s), x| (n + 1, s + f64::from(x)));
+    let limit = limit(v);
+    let values = || foreground(v, limit).map(f64::from);
+    let (count, sum) = values().fold((0usize, 0.0), |(n, s), x| (n + 1, s + x));
     if count == 0 {
-        return Err(without_foreground(v));
+        return Err(without_foreground(v, limit));
     }
     let mean = sum / count as f64;
-    let squares: f64 = foreground(v).map(|x| (f64::from(x) - mean).powi(2)).sum();
+    let squares: f64 = values().map(|x| (x - mean).powi(2)).sum();
     let (mean, deviation) = (mean as f32, (squares / count as f64).sqrt() as f32);
     if deviation > 0.0 {
-        Ok(Mapping::Standard { mean, deviation })
+        Ok(Mapping::Standard {
+            mean,
+            deviation,
+            limit,
+        })
     } else {
         Err(TransformError::Flat { value: mean })
     }
@@ -184,10 +205,11 @@ fn standard(v: &Volume) -> Result<Mapping, TransformError> {
 
 /// Percentiles as numpy has them: between two ranks in proportion.
 fn percentiles(v: &Volume) -> Result<Mapping, TransformError> {
+    let limit = limit(v);
     let step = v.data().len().div_ceil(MOST_RANKED).max(1);
-    let mut values: Vec<f32> = foreground(v).step_by(step).collect();
+    let mut values: Vec<f32> = foreground(v, limit).step_by(step).collect();
     let last = values.len().checked_sub(1);
-    let last = last.ok_or_else(|| without_foreground(v))?;
+    let last = last.ok_or_else(|| without_foreground(v, limit))?;
     let mut percentile = |share: f64| {
         let rank = share * last as f64;
         let (_, low, above) = values.select_nth_unstable_by(rank as usize, f32::total_cmp);
@@ -290,10 +312,58 @@ mod tests {
     #[test]
     fn a_volume_of_values_too_large_is_not_called_empty() -> Result<(), TransformError> {
         for intensity in [Intensity::Zscore, Intensity::Percentile] {
-            let data = vec![0.0, f32::INFINITY, f32::NAN, f32::NEG_INFINITY];
-            let found = intensity.mapping(&volume(data)?);
-            assert!(matches!(found, Err(TransformError::Infinite { count: 2 })));
+            for large in [f32::INFINITY, f32::MAX, -1e25] {
+                let data = vec![0.0, large, f32::NAN, f32::NEG_INFINITY];
+                let found = intensity.mapping(&volume(data)?);
+                assert!(matches!(found, Err(TransformError::Infinite { count: 2 })));
+            }
         }
+        Ok(())
+    }
+
+    /// Alone, beside others like it, and after resampling, which leaves a part of it in neighbours.
+    #[test]
+    fn an_absurd_value_sets_no_scale_and_becomes_nothing() -> Result<(), TransformError> {
+        let plain: Vec<f32> = (0..2000).map(|n| (n * 37 % 101) as f32).collect();
+        for absurd in [3e38, f32::MIN, 1e9] {
+            for count in [1, 9] {
+                let mut data = plain.clone();
+                data[..count].fill(absurd);
+                let mut without = plain.clone();
+                without[..count].fill(0.0);
+                for intensity in [Intensity::Zscore, Intensity::Percentile] {
+                    let mapping = intensity.mapping(&volume(data.clone())?)?;
+                    let (mut with, mut expected) = (data.clone(), without.clone());
+                    mapping.scale(&mut with);
+                    intensity
+                        .mapping(&volume(without.clone())?)?
+                        .scale(&mut expected);
+                    assert_eq!(with[count..], expected[count..], "{absurd} {intensity:?}");
+                    let mut part = [0.3 * absurd, absurd];
+                    mapping.scale(&mut part);
+                    match intensity {
+                        Intensity::Zscore => assert_eq!(part, [0.0; 2]),
+                        _ => assert_eq!(part, [f32::from(absurd > 0.0); 2]),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_filling_at_both_ends_of_f32_leaves_a_scale() -> Result<(), TransformError> {
+        let mut data: Vec<f32> = (1..=1000).map(|n| n as f32).collect();
+        data.extend([[f32::MIN; 300], [f32::MAX; 300]].concat());
+        let v = volume(data)?;
+        let Mapping::Window(window) = Intensity::Percentile.mapping(&v)? else {
+            return Err(TransformError::Blank);
+        };
+        assert!(window.min > 5.0 && window.max < 996.0, "{window:?}");
+        let Mapping::Standard { mean, .. } = Intensity::Zscore.mapping(&v)? else {
+            return Err(TransformError::Blank);
+        };
+        assert!((mean - 500.5).abs() < 1e-3, "{mean}");
         Ok(())
     }
 }

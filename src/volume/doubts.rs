@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Affine, NiftiImage};
+use super::{Affine, NiftiImage, Outliers};
 
 /// Where an axis of the world points, against it and along it.
 const DIRECTIONS: [[&str; 2]; 3] = [["left", "right"], ["back", "front"], ["feet", "head"]];
@@ -10,7 +10,7 @@ const DIRECTIONS: [[&str; 2]; 3] = [["left", "right"], ["back", "front"], ["feet
 impl NiftiImage {
     /// What its user may not know, a sentence each, to follow the file's name.
     pub fn doubts(&self) -> Vec<String> {
-        [self.not_finite(), self.guessed_place()]
+        [self.not_finite(), self.outliers(), self.guessed_place()]
             .into_iter()
             .flatten()
             .collect()
@@ -37,6 +37,30 @@ impl NiftiImage {
                 data.len()
             )
         })
+    }
+
+    fn outliers(&self) -> Option<String> {
+        let data = self.volume.data();
+        let found = Outliers::of(data)?;
+        let others = match found.others {
+            0.0 => "all others are 0".to_owned(),
+            size => format!("all others lie within {} of 0", number(size)),
+        };
+        Some(format!(
+            "{} of its {} voxels have values as far out as {}, where {others}; the intensities zscore and percentile \
+             leave them out, resampling spreads them over their neighbours; check how it was exported",
+            found.count,
+            data.len(),
+            number(found.farthest)
+        ))
+    }
+}
+
+/// A value as people write it, whatever its size.
+fn number(value: f32) -> String {
+    match value.abs() {
+        0.001..1e6 => value.to_string(),
+        _ => format!("{value:e}"),
     }
 }
 
@@ -67,10 +91,23 @@ mod tests {
 
     #[test]
     fn voxels_that_are_not_finite_are_counted() {
-        let found = doubts(vec![1.0, f32::NAN, -3e38, f32::INFINITY, 0.0]);
+        let found = doubts(vec![1.0, f32::NAN, -3e9, f32::INFINITY, 0.0]);
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].starts_with("2 of its 5 voxels"), "{found:?}");
-        assert!(doubts(vec![1.0, 2.0, -3e38]).is_empty());
+        assert!(doubts(vec![1.0, 2.0, -3e9]).is_empty());
+    }
+
+    #[test]
+    fn values_far_beyond_all_others_are_told_with_their_number() {
+        let mut data = vec![5.5; 500];
+        (data[3], data[4], data[5]) = (-3e38, 2e9, f32::NAN);
+        let found = doubts(data);
+        assert_eq!(found.len(), 2, "{found:?}");
+        let told = "2 of its 500 voxels have values as far out as -3e38, where all others lie within 5.5 of 0";
+        assert!(found[1].starts_with(told), "{found:?}");
+        let found = doubts(vec![0.0, 2e30]);
+        let told = "1 of its 2 voxels have values as far out as 2e30, where all others are 0";
+        assert!(found[0].starts_with(told), "{found:?}");
     }
 
     /// The doubt about a file of 2 mm voxels with both forms, after these bytes of its header were changed.

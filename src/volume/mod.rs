@@ -21,6 +21,7 @@ mod mark;
 #[cfg(not(target_family = "wasm"))]
 mod native;
 mod nifti;
+mod outliers;
 mod region;
 mod signature;
 mod voxels;
@@ -37,6 +38,7 @@ pub use native::{
     Probe, check_name, files_of, made_here, probe, read, read_image, write, write_like,
 };
 pub use nifti::{NiftiImage, read_nifti, read_nifti_pair};
+pub use outliers::Outliers;
 pub use region::Region;
 pub use write::{encode_nifti, encode_nifti_like};
 

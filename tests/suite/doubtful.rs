@@ -37,6 +37,22 @@ fn voxels_that_are_not_finite_are_counted_before_training() {
 }
 
 #[test]
+fn an_absurd_voxel_is_told_of_and_training_goes_on_without_it() {
+    let folder = folder();
+    write_floats(&folder.path().join("absurd.nii"), |index| match index {
+        4000 => 3e38,
+        _ => f32::from(texture(0)(index)),
+    });
+    let list = write_list(folder.path(), &["absurd.nii"]);
+    let call = "--max-steps 1 --intensity zscore --out run --datalist";
+    let call = words(SMALL_NETWORK, &words(call, &[list]));
+    let done = run(folder.path(), &call).succeeded();
+    let told = "absurd.nii: 1 of its 8000 voxels have values as far out as 3e38";
+    assert_eq!(done.stderr.matches(told).count(), 1, "{}", done.told());
+    assert!(!done.stderr.contains("not finite"), "{}", done.told());
+}
+
+#[test]
 fn a_file_without_orientation_is_named_with_what_is_assumed() {
     let folder = folder();
     let path = folder.path().join("lost.nii");
