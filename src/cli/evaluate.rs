@@ -1,27 +1,29 @@
 //! `evaluate`: a network's or anybody's label maps against the reference.
 
+mod outcome;
 mod scoring;
 
 use crate::cli::args::{DeviceArgs, ModelSettings};
 use crate::cli::data::listed;
 use crate::cli::inputs::Inputs;
 use crate::cli::model::{Predictor, model};
-use crate::cli::output::{count, is_broken_pipe, one_line, print, say, try_writing};
+use crate::cli::output::{count, is_broken_pipe, print, say, try_writing};
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::suits::compare_list;
 use crate::cli::training::ready_device;
 use crate::cli::windows::{Grid, WindowArgs};
 use crate::config::check::not_negative;
-use crate::dataset::{Case, DataList, case_names, check_cases, class_names};
+use crate::dataset::{Case, DataList, check_cases};
 use crate::metric::SurfaceOptions;
 use crate::nn::Precision;
 use crate::platform;
-use crate::report::scores::{Evaluation, LeftOut};
+use crate::report::scores::Evaluation;
 use crate::train::Control;
 use anyhow::{bail, ensure};
 use clap::Args;
-pub(super) use scoring::{Predictions, evaluation};
-use scoring::{prediction, scored};
+use outcome::Outcome;
+use scoring::prediction;
+pub(super) use scoring::{Predictions, Scorer, scored};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -134,59 +136,29 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     );
     let control = Control::default();
     stop_on_interrupt(&control, "stopping with the scores there are")?;
-    let report = report_of(&source, cases, (classes, &list.classes), surfaces, &control)?;
+    let mut scorer = Scorer::new(&source, classes, surfaces, &control);
+    let score = |case: &Case, name: &str| scorer.score(case, name);
+    let classes = (classes, list.classes.as_slice());
+    let outcome = Outcome::of(cases, classes, args.tolerance, &control, score)?;
+    let report = &outcome.report;
     if report.cases.is_empty() {
         say("stopped before a case was scored");
         return Ok(ExitCode::from(INTERRUPTED));
     }
-    hand_on(args, &report)?;
+    hand_on(args, report)?;
     let left_out = report.left_out.len();
     if left_out > 0 {
         let asked = count(report.cases.len() + left_out, "case");
         say(&format!("left out of the scores: {left_out} of {asked}"));
+    }
+    if let Some(lost) = outcome.lost(args.csv.as_deref()) {
+        bail!(lost);
     }
     Ok(match (control.stopped(), left_out) {
         (_, 0) => ExitCode::SUCCESS,
         (true, _) => ExitCode::from(INTERRUPTED),
         (false, _) => ExitCode::FAILURE,
     })
-}
-
-/// Scores what can be scored. A case that cannot, or that was not reached, is left out and named. None are scored only
-/// after a stop.
-fn report_of(
-    source: &Predictions<'_>,
-    cases: &[Case],
-    (classes, names): (usize, &[String]),
-    surfaces: SurfaceOptions,
-    control: &Control,
-) -> anyhow::Result<Evaluation> {
-    let mut left_out = Vec::new();
-    let scores = scored(source, cases, classes, surfaces, control, |case, error| {
-        if cases.len() == 1 {
-            return Err(error);
-        }
-        // The others are not to blame.
-        let reason = one_line(&error);
-        say(&format!("error: {reason}"));
-        left_out.push(LeftOut {
-            case: case.to_owned(),
-            reason,
-        });
-        Ok(())
-    })?;
-    let done = scores.len() + left_out.len();
-    let unreached = case_names(cases).into_iter().skip(done);
-    left_out.extend(unreached.map(|case| LeftOut {
-        case,
-        reason: "not reached before the stop".to_owned(),
-    }));
-    if scores.is_empty() && !control.stopped() {
-        bail!("none of the {} cases could be scored", cases.len());
-    }
-    let tolerance = Some(surfaces.tolerance_mm);
-    let report = Evaluation::new(class_names(names, classes), tolerance, scores)?;
-    Ok(report.with_left_out(left_out))
 }
 
 /// Writes the file first: what is printed may have no reader any more, and then is lost.

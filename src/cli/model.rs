@@ -185,6 +185,11 @@ impl Predictor {
     }
 }
 
+/// Whether an error is that of a device that failed: it makes no other prediction either.
+pub(super) fn device_failed(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(InferError::Device(_)))
+}
+
 /// Loads a fine-tuned network: from a run's folder with its own settings, or from a file with those of a preset.
 pub(super) fn model(path: &Path, given: &ModelSettings, device: &Device) -> anyhow::Result<Model> {
     let trained = beside(path, CONFIG_FILE);

@@ -3,14 +3,14 @@
 use crate::cli::model::Predictor;
 use crate::cli::suits::other_scale;
 use crate::cli::windows::Grid;
-use crate::dataset::{Case, case_name, case_names, class_names};
+use crate::dataset::{Case, case_name, case_names};
 use crate::metric::{CaseScore, LabelPair, SurfaceOptions, score};
-use crate::report::scores::Evaluation;
 use crate::train::Control;
 use crate::transform::{Labelled, Prepared, check_labels};
 use crate::volume::{self, Volume};
 use anyhow::{Context, anyhow};
 use indicatif::ProgressBar;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// A label map with its reference on the same voxels.
@@ -61,63 +61,75 @@ pub(super) fn prediction(folder: &Path, image: &Path) -> anyhow::Result<PathBuf>
     })
 }
 
-/// Scores all cases, or gives none when stopped between two of them. Classes are their number and their names, as
-/// far as there are any.
-pub(in crate::cli) fn evaluation(
-    source: &Predictions<'_>,
-    cases: &[Case],
-    (classes, names): (usize, &[String]),
-    surfaces: SurfaceOptions,
-    control: &Control,
-) -> anyhow::Result<Option<Evaluation>> {
-    let scores = scored(source, cases, classes, surfaces, control, |_, error| {
-        Err(error)
-    })?;
-    if scores.len() < cases.len() {
-        return Ok(None);
-    }
-    let names = class_names(names, classes);
-    let tolerance = Some(surfaces.tolerance_mm);
-    Ok(Some(Evaluation::new(names, tolerance, scores)?))
-}
-
-/// Scores cases in their order until stopped. `failed` takes the name and the error of one that cannot be scored, and
-/// tells whether the others are: an error of its own ends the work.
-pub(super) fn scored(
-    source: &Predictions<'_>,
-    cases: &[Case],
+/// Scores one case after the other, and warns once of what is odd about any.
+pub(in crate::cli) struct Scorer<'a> {
+    source: &'a Predictions<'a>,
     classes: usize,
     surfaces: SurfaceOptions,
+    control: &'a Control,
+    /// Whether it has told of axes that lean, and of another scale.
+    leaning: bool,
+    odd: bool,
+}
+
+impl<'a> Scorer<'a> {
+    pub(in crate::cli) fn new(
+        source: &'a Predictions<'a>,
+        classes: usize,
+        surfaces: SurfaceOptions,
+        control: &'a Control,
+    ) -> Self {
+        Scorer {
+            source,
+            classes,
+            surfaces,
+            control,
+            leaning: false,
+            odd: false,
+        }
+    }
+
+    /// The scores of a case called `name`.
+    pub(in crate::cli) fn score(&mut self, case: &Case, name: &str) -> anyhow::Result<CaseScore> {
+        let pair = self.source.pair(case, self.classes, self.control)?;
+        if let Some(why) = &pair.other_scale
+            && !std::mem::replace(&mut self.odd, true)
+        {
+            log::warn!("{why}, and those of any other such scan");
+        }
+        if !pair.at_right_angles && !std::mem::replace(&mut self.leaning, true) {
+            log::warn!(
+                "the axes of {name}'s label map are not at right angles, as where a gantry was tilted: HD95 and surface \
+                 Dice are off there, and on any other such case"
+            );
+        }
+        pair.score(name, self.classes, self.surfaces)
+    }
+}
+
+/// Scores cases in their order until stopped. `score` takes a case and its name. `failed` takes the name and the error of
+/// one that cannot be scored, and tells whether the others are: an error of its own ends the work, a break too, with the
+/// scores there are.
+pub(in crate::cli) fn scored(
+    cases: &[Case],
     control: &Control,
-    mut failed: impl FnMut(&str, anyhow::Error) -> anyhow::Result<()>,
+    mut score: impl FnMut(&Case, &str) -> anyhow::Result<CaseScore>,
+    mut failed: impl FnMut(&str, anyhow::Error) -> anyhow::Result<ControlFlow<()>>,
 ) -> anyhow::Result<Vec<CaseScore>> {
     let bar = ProgressBar::new(cases.len() as u64).with_message("scoring");
     let mut scores = Vec::new();
-    let (mut leaning, mut odd) = (false, false);
     for (case, name) in cases.iter().zip(case_names(cases)) {
         if control.stopped() {
             break;
         }
-        let found = source.pair(case, classes, control).and_then(|pair| {
-            if let Some(why) = &pair.other_scale
-                && !std::mem::replace(&mut odd, true)
-            {
-                log::warn!("{why}, and those of any other such scan");
-            }
-            if !pair.at_right_angles && !std::mem::replace(&mut leaning, true) {
-                log::warn!(
-                    "the axes of {name}'s label map are not at right angles, as where a gantry was tilted: HD95 and \
-                     surface Dice are off there, and on any other such case"
-                );
-            }
-            pair.score(&name, classes, surfaces)
-        });
-        match found {
+        match score(case, &name) {
             Ok(found) => scores.push(found),
             Err(_) if control.stopped() => break,
             Err(error) => {
                 let error = error.context(case.image.display().to_string());
-                bar.suspend(|| failed(&name, error))?;
+                if bar.suspend(|| failed(&name, error))?.is_break() {
+                    break;
+                }
             }
         }
         bar.inc(1);

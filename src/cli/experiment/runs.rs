@@ -2,7 +2,7 @@
 
 use crate::cli::args::ModelSettings;
 use crate::cli::cases::same_cases;
-use crate::cli::evaluate::{Predictions, evaluation};
+use crate::cli::evaluate::{Predictions, Scorer, scored};
 use crate::cli::experiment::folder::RUNS;
 use crate::cli::experiment::trial::Trial;
 use crate::cli::finetune::Finetune;
@@ -16,7 +16,7 @@ use crate::cli::run_folder::{SUMMARY_FILE, reopen};
 use crate::cli::training::{Place, Training, carry_out};
 use crate::cli::windows::Grid;
 use crate::config::{ExperimentPlan, PretrainConfig, StageConfig};
-use crate::dataset::case_names;
+use crate::dataset::{Case, case_names, class_names};
 use crate::device::Selected;
 use crate::infer::SlidingWindow;
 use crate::metric::SurfaceOptions;
@@ -245,12 +245,16 @@ impl<'a> Runner<'a> {
         let surfaces = SurfaceOptions {
             tolerance_mm: plan.scoring.tolerance,
         };
-        let classes = (classes, list.classes.as_slice());
-        let found = evaluation(&source, &list.test, classes, surfaces, self.control)?;
-        if let Some(found) = &found {
-            write_json(&file, found)?;
+        let mut scorer = Scorer::new(&source, classes, surfaces, self.control);
+        let score = |case: &Case, name: &str| scorer.score(case, name);
+        let scores = scored(&list.test, self.control, score, |_, error| Err(error))?;
+        if scores.len() < list.test.len() {
+            return Ok(None);
         }
-        Ok(found)
+        let names = class_names(&list.classes, classes);
+        let found = Evaluation::new(names, Some(surfaces.tolerance_mm), scores)?;
+        write_json(&file, &found)?;
+        Ok(Some(found))
     }
 }
 
