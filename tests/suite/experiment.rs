@@ -240,6 +240,43 @@ fn finished_runs_of_other_settings_or_cases_are_not_taken() {
 }
 
 #[test]
+fn scores_of_a_run_that_ended_amid_its_test_cases_are_kept() {
+    let folder = prepared();
+    let at = |name: &str| folder.path().join(name);
+    let plan = PLAN.replace("[\"random\", \"pretrained\", \"unet\"]", "[\"random\"]");
+    let plan = plan.replace("[arm.pretrained.optimizer]\nencoder_rate = 0.5\n", "");
+    let plan = plan.replace("seeds = [1, 2]", "seeds = [1]");
+    std::fs::write(at("plan.toml"), &plan).unwrap();
+    // What is wrong with the second test case shows when it is read.
+    let second = at("phantoms/p4/images.nii.gz");
+    let whole = std::fs::read(&second).unwrap();
+    std::fs::write(&second, &whole[..whole.len() * 2 / 3]).unwrap();
+    let done = run(folder.path(), &words(CALL, &[]));
+    assert_eq!(done.code, Some(FAILED), "{}", done.told());
+    assert!(done.stderr.contains("p4/images.nii.gz"), "{}", done.told());
+    std::fs::write(&second, whole).unwrap();
+
+    let (part, all) = (
+        at("out/runs/002-random-seed1/test.part.json"),
+        at("out/runs/002-random-seed1/test.json"),
+    );
+    let read =
+        |path: &Path| -> Value { serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap() };
+    let mut kept = read(&part);
+    assert_eq!(kept["scores"].as_array().unwrap().len(), 1);
+    assert!(!all.exists());
+    // To be told from a score that was made anew.
+    let mark = json!(0.123);
+    kept["scores"][0]["classes"][1]["dice"] = mark.clone();
+    std::fs::write(&part, kept.to_string()).unwrap();
+    call(folder.path());
+    let scores = read(&all);
+    assert_eq!(scores["cases"].as_array().unwrap().len(), 2);
+    assert_eq!(scores["cases"][0]["classes"][1]["dice"], mark);
+    assert!(!part.exists());
+}
+
+#[test]
 fn every_seed_may_have_an_encoder_of_its_own_and_test_scans_in_pre_training_are_told() {
     let folder = prepared();
     let at = folder.path();

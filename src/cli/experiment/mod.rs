@@ -3,6 +3,7 @@
 mod folder;
 mod results;
 mod runs;
+mod scored;
 mod trial;
 
 use crate::cli::args::DeviceArgs;

@@ -4,6 +4,7 @@ use crate::cli::args::ModelSettings;
 use crate::cli::cases::same_cases;
 use crate::cli::evaluate::{Predictions, Scorer, scored};
 use crate::cli::experiment::folder::RUNS;
+use crate::cli::experiment::scored::Begun;
 use crate::cli::experiment::trial::Trial;
 use crate::cli::finetune::Finetune;
 use crate::cli::loaded::same_start;
@@ -229,7 +230,6 @@ impl<'a> Runner<'a> {
             );
             return Ok(Some(found));
         }
-        say(&format!("scoring {} test cases", list.test.len()));
         let model = model(folder, &ModelSettings::default(), &self.selected.device)?;
         let predictor = Predictor {
             windows: SlidingWindow {
@@ -245,8 +245,16 @@ impl<'a> Runner<'a> {
         let surfaces = SurfaceOptions {
             tolerance_mm: plan.scoring.tolerance,
         };
+        let mut begun = Begun::within(folder, plan.scoring, classes, case_names(&list.test));
+        say(&match begun.done() {
+            0 => format!("scoring {} test cases", list.test.len()),
+            done => format!(
+                "scoring {} test cases, behind {done} that are scored",
+                list.test.len() - done
+            ),
+        });
         let mut scorer = Scorer::new(&source, classes, surfaces, self.control);
-        let score = |case: &Case, name: &str| scorer.score(case, name);
+        let score = |case: &Case, name: &str| begun.next(|| scorer.score(case, name));
         let scores = scored(&list.test, self.control, score, |_, error| Err(error))?;
         if scores.len() < list.test.len() {
             return Ok(None);
@@ -254,6 +262,7 @@ impl<'a> Runner<'a> {
         let names = class_names(&list.classes, classes);
         let found = Evaluation::new(names, Some(surfaces.tolerance_mm), scores)?;
         write_json(&file, &found)?;
+        begun.remove();
         Ok(Some(found))
     }
 }
