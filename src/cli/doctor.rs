@@ -1,12 +1,13 @@
 //! `doctor`: what this machine can compute on, and whether it computes right.
 
 use crate::cli::args::DeviceArgs;
-use crate::cli::output::{bytes, print};
+use crate::cli::output::{bytes, count, print};
 use crate::config::{Preset, PretrainConfig, StageConfig};
 use crate::device::{
-    Adapter, AdapterKind, CheckResult, Extent, MemoryEstimate, SuiteResult, adapters, kernel_suite,
-    select, self_test,
+    Adapter, AdapterKind, CheckResult, Extent, MemoryEstimate, Selected, SuiteResult, adapters,
+    check_precision, half_suite, kernel_suite, select, self_test,
 };
+use crate::nn::Precision;
 use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 pub(super) struct DoctorArgs {
     #[command(flatten)]
     device: DeviceArgs,
-    /// Also hold every operation to double precision, forward and backward, up to the shapes of UNETR: minutes
+    /// Also hold every operation to double precision, forward and backward, up to the shapes of UNETR, and those of f16 where the device offers it: minutes
     #[arg(long)]
     kernels: bool,
     /// Print the result as JSON
@@ -35,6 +36,8 @@ struct Report {
     self_test: Option<Vec<CheckResult>>,
     /// Every comparison with double precision, where it was asked for.
     kernels: Option<Vec<SuiteResult>>,
+    /// The same in half precision, where the device offers that.
+    kernels_f16: Option<Vec<SuiteResult>>,
     error: Option<String>,
 }
 
@@ -69,25 +72,13 @@ pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
         // The list of what there is helps most here.
         Err(error) => (None, Err(error)),
     };
-    let kernels = match (&selected, &tested) {
-        (Some(selected), Ok(_)) if args.kernels => Some(pollster::block_on(kernel_suite(
-            &selected.device,
-            Extent::Full,
-        ))?),
-        _ => None,
+    let [kernels, kernels_f16] = match (&selected, &tested) {
+        (Some(selected), Ok(_)) if args.kernels => compared(selected)?,
+        _ => [None, None],
     };
     let failure = match &tested {
         Err(error) => Some(error.to_string()),
-        Ok(_) => kernels
-            .iter()
-            .flatten()
-            .find(|result| !result.holds())
-            .map(|wrong| {
-                format!(
-                    "{} is off by {:.1e}: do not train on this device, and please report it",
-                    wrong.name, wrong.error
-                )
-            }),
+        Ok(_) => wrong(&kernels, "").or_else(|| wrong(&kernels_f16, " with --precision f16")),
     };
     let report = Report {
         version: env!("CARGO_PKG_VERSION"),
@@ -97,6 +88,7 @@ pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
         error: failure.clone(),
         self_test: tested.ok(),
         kernels,
+        kernels_f16,
     };
     if args.json {
         print(&serde_json::to_string_pretty(&report)?)?;
@@ -107,6 +99,26 @@ pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
         Some(failure) => bail!(failure),
         None => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// Every operation beside double precision, in f32 and where there is such in f16.
+fn compared(selected: &Selected) -> anyhow::Result<[Option<Vec<SuiteResult>>; 2]> {
+    let device = &selected.device;
+    let single = pollster::block_on(kernel_suite(device, Extent::Full))?;
+    let half = match check_precision(selected, Precision::F16) {
+        Ok(()) => Some(pollster::block_on(half_suite(device, Extent::Full))?),
+        Err(_) => None,
+    };
+    Ok([Some(single), half])
+}
+
+/// What the first comparison that does not hold says of training.
+fn wrong(results: &Option<Vec<SuiteResult>>, how: &str) -> Option<String> {
+    let wrong = results.iter().flatten().find(|result| !result.holds())?;
+    Some(format!(
+        "{} is off by {:.1e}: do not train on this device{how}, and please report it",
+        wrong.name, wrong.error
+    ))
 }
 
 /// The report as people read it.
@@ -171,15 +183,78 @@ fn table(report: &Report) -> Result<String, std::fmt::Error> {
         )?;
     }
     if let Some(kernels) = &report.kernels {
-        let worst = kernels.iter().max_by(|a, b| a.error.total_cmp(&b.error));
-        let worst = worst.map_or_else(String::new, |w| {
-            format!("; worst {:.0e}, {}", w.error, w.name)
-        });
-        writeln!(
-            out,
-            "\n{} comparisons with double precision{worst}",
-            kernels.len()
-        )?;
+        writeln!(out, "\n{}", told(kernels))?;
+        match &report.kernels_f16 {
+            Some(half) => writeln!(out, "{}", told(half))?,
+            None => writeln!(out, "f16 is not compared: this device does not offer it")?,
+        }
     }
     Ok(out)
+}
+
+/// How many comparisons there were, and the worst.
+fn told(results: &[SuiteResult]) -> String {
+    let worst = results.iter().max_by(|a, b| a.error.total_cmp(&b.error));
+    let worst = worst.map_or_else(String::new, |w| {
+        format!("; worst {:.0e}, {}", w.error, w.name)
+    });
+    let all = count(results.len(), "comparison");
+    format!("{all} with double precision{worst}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn result(name: &str, error: f64) -> SuiteResult {
+        SuiteResult {
+            name: name.to_owned(),
+            error,
+            tolerance: 1e-3,
+        }
+    }
+
+    fn report(half: Option<Vec<SuiteResult>>) -> String {
+        let report = Report {
+            version: "0",
+            adapters: Vec::new(),
+            selected: None,
+            presets: Vec::new(),
+            self_test: None,
+            kernels: Some(vec![result("a", 1e-6), result("b", 2e-6)]),
+            kernels_f16: half,
+            error: None,
+        };
+        table(&report).unwrap()
+    }
+
+    #[test]
+    fn comparisons_in_f16_are_told_or_why_there_are_none() {
+        let with = report(Some(vec![result("c, f16", 5e-4)]));
+        assert!(
+            with.contains("2 comparisons with double precision; worst 2e-6, b\n"),
+            "{with}"
+        );
+        assert!(
+            with.contains("1 comparison with double precision; worst 5e-4, c, f16"),
+            "{with}"
+        );
+        let without = report(None);
+        assert!(
+            without.ends_with("f16 is not compared: this device does not offer it\n"),
+            "{without}"
+        );
+    }
+
+    #[test]
+    fn a_comparison_that_does_not_hold_is_named_with_what_not_to_do() {
+        let results = Some(vec![result("a", 1e-4), result("b", 0.5)]);
+        let told = wrong(&results, " with --precision f16").unwrap();
+        assert!(
+            told.starts_with("b is off by 5.0e-1: do not train on this device with"),
+            "{told}"
+        );
+        assert_eq!(wrong(&Some(vec![result("a", 1e-4)]), ""), None);
+        assert!(wrong(&Some(vec![result("a", f64::INFINITY)]), "").is_some());
+    }
 }

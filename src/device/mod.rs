@@ -17,7 +17,7 @@ pub use memory::{MemoryEstimate, estimate_finetuning, estimate_pretraining};
 #[cfg(not(target_family = "wasm"))]
 pub use native::{Adapter, AdapterKind, adapters, select};
 pub use self_test::{CheckResult, self_test};
-pub use suite::{Extent, SUITE_TOLERANCE, SuiteResult, kernel_suite};
+pub use suite::{Extent, HALF_TOLERANCE, SUITE_TOLERANCE, SuiteResult, half_suite, kernel_suite};
 #[cfg(target_family = "wasm")]
 pub use wasm::select;
 

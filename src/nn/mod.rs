@@ -31,6 +31,7 @@ pub use mlp::Mlp;
 pub use norm::LayerNorm;
 pub use patch_embedding::{PatchEmbedding, PatchProjection};
 pub use precision::Precision;
+pub(crate) use precision::single;
 pub use residual_block::ResidualBlock;
 pub use restorer::{Restoration, Restorer, RestorerConfig};
 pub use segmenter::{Architecture, Segmenter, SegmenterConfig};

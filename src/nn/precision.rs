@@ -36,7 +36,7 @@ pub(super) fn like<const D: usize, const E: usize>(weight: Tensor<D>, x: &Tensor
 }
 
 /// Back to f32; no operation where it is that already.
-pub(super) fn single<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+pub(crate) fn single<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     match x.dtype() {
         DType::F32 => x,
         _ => x.cast(FloatDType::F32),

@@ -3,7 +3,7 @@
 use crate::support::{cpu, host, software_vulkan};
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
-use hounsfield::device::{Extent, kernel_suite};
+use hounsfield::device::{Extent, SUITE_TOLERANCE, SuiteResult, half_suite, kernel_suite};
 use hounsfield::kernels::{add_bias, gelu, layer_norm, mean_all, softmax, sum_all};
 
 /// Values with no pattern a wrong index could hide behind.
@@ -223,7 +223,10 @@ fn softmax_and_its_gradient_are_exact_on_software_vulkan() {
 
 /// Every operation against a double-precision reference, forward and backward.
 fn suite_holds(device: &Device, extent: Extent) {
-    let results = pollster::block_on(kernel_suite(device, extent)).unwrap();
+    all_hold(&pollster::block_on(kernel_suite(device, extent)).unwrap());
+}
+
+fn all_hold(results: &[SuiteResult]) {
     let worst: Vec<String> = results
         .iter()
         .filter(|result| !result.holds())
@@ -246,4 +249,25 @@ fn every_operation_is_right_up_to_the_sizes_of_the_tutorial_on_the_cpu() {
 #[test]
 fn every_operation_is_right_up_to_the_sizes_of_the_tutorial_on_software_vulkan() {
     suite_holds(&software_vulkan(), Extent::Full);
+}
+
+/// Convolutions, norms, patch expansions and attention, which half precision computes in f16.
+#[test]
+fn operations_in_half_precision_are_right_to_its_roundings_on_software_vulkan() {
+    let device = software_vulkan();
+    let results = pollster::block_on(half_suite(&device, Extent::Reduced)).unwrap();
+    all_hold(&results);
+    // It is another path: f32 would be a hundred times as close.
+    for operation in [
+        "convolution",
+        "instance norm",
+        "patch expansion",
+        "attention",
+    ] {
+        let of = results
+            .iter()
+            .filter(|result| result.name.starts_with(operation));
+        let worst = of.map(|result| result.error).fold(0.0, f64::max);
+        assert!(worst > SUITE_TOLERANCE, "{operation}: {worst:.1e}");
+    }
 }

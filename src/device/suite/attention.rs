@@ -1,9 +1,10 @@
 //! Attention over short sequences.
 
 use crate::device::DeviceError;
-use crate::device::suite::probe::{compare, host, leaf, noise, places};
+use crate::device::suite::probe::{compare, held, host, leaf, noise, places};
 use crate::device::suite::{Extent, SuiteResult};
 use crate::kernels::{attention, sum_all};
+use crate::nn::{Precision, single};
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 use std::collections::BTreeMap;
@@ -14,14 +15,21 @@ type Case = (usize, usize, usize);
 const REDUCED: [Case; 4] = [(1, 1, 1), (3, 7, 5), (4, 27, 32), (2, 216, 64)];
 /// The last one's scores are 143 MB in one tensor: it is worked out in parts.
 const FULL: [Case; 2] = [(24, 216, 64), (12, 1728, 8)];
+/// The most tokens in f16: of more, shares lie below its normal numbers, and adapters may take those for 0.
+const MOST_IN_HALF: usize = 216;
 
 pub(super) async fn check(
     device: &Device,
     extent: Extent,
+    precision: Precision,
     results: &mut Vec<SuiteResult>,
 ) -> Result<(), DeviceError> {
     for case in extent.cases(REDUCED, FULL) {
-        one(device, case, results).await?;
+        let (_, tokens, _) = case;
+        if precision == Precision::F16 && tokens > MOST_IN_HALF {
+            continue;
+        }
+        one(device, precision, case, results).await?;
     }
     Ok(())
 }
@@ -114,6 +122,7 @@ impl Reference<'_> {
 
 async fn one(
     device: &Device,
+    precision: Precision,
     case: Case,
     results: &mut Vec<SuiteResult>,
 ) -> Result<(), DeviceError> {
@@ -122,17 +131,15 @@ async fn one(
     let shape = [1, heads, tokens, width];
     let count = heads * tokens * width;
     let [q, k, v] = [1, 2, 3].map(|seed| {
-        noise(seed, count)
-            .iter()
-            .map(|x| 2.0 * x)
-            .collect::<Vec<f32>>()
+        let values = noise(seed, count).iter().map(|x| 2.0 * x).collect();
+        held(values, precision)
     });
-    let grad = noise(4, count);
+    let grad = held(noise(4, count), precision);
     let leaves = [&q, &k, &v].map(|values| leaf(values, shape, device));
-    let [lq, lk, lv] = leaves.clone();
+    let [lq, lk, lv] = leaves.clone().map(|leaf| precision.cast(leaf));
     let y = attention(lq, lk, lv);
     let weighting = Tensor::<4>::from_data(TensorData::new(grad.clone(), shape), device);
-    let all = sum_all(y.clone() * weighting).backward();
+    let all = sum_all(single(y.clone()) * weighting).backward();
     let gradient = |index: usize| {
         leaves[index]
             .grad(&all)

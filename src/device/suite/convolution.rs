@@ -1,9 +1,11 @@
 //! Convolution of one and of two inputs.
 
 use crate::device::DeviceError;
-use crate::device::suite::probe::{compare, gradients, host, leaf, noise, places, places_of};
+use crate::device::suite::probe::{compare, gradients, held, host, leaf, noise, places, places_of};
 use crate::device::suite::{Extent, SuiteResult};
 use crate::kernels::{conv3d, conv3d_pair};
+use crate::nn::Precision;
+use burn::Tensor;
 use burn::tensor::Device;
 
 /// Batch, space, channels of the one or two inputs (0 for none), output channels, kernel.
@@ -45,10 +47,11 @@ const FULL: [Case; 12] = [
 pub(super) async fn check(
     device: &Device,
     extent: Extent,
+    precision: Precision,
     results: &mut Vec<SuiteResult>,
 ) -> Result<(), DeviceError> {
     for case in extent.cases(REDUCED, FULL) {
-        one(device, case, results).await?;
+        one(device, precision, case, results).await?;
     }
     Ok(())
 }
@@ -146,6 +149,7 @@ impl Reference<'_> {
 
 async fn one(
     device: &Device,
+    precision: Precision,
     (batch, size, channels, out, kernel): Case,
     results: &mut Vec<SuiteResult>,
 ) -> Result<(), DeviceError> {
@@ -154,19 +158,21 @@ async fn one(
     let shape = |channels| [batch, size[0], size[1], size[2], channels];
     let total = channels[0] + channels[1];
     let weight_shape = [out, total, kernel, kernel, kernel];
-    let inputs = [0, 1].map(|i| noise(i as u32 + 1, positions * channels[i]));
-    let weight = noise(3, weight_shape.iter().product());
-    let grad = noise(4, positions * out);
+    let random = |seed, count| held(noise(seed, count), precision);
+    let inputs = [0, 1].map(|i| random(i as u32 + 1, positions * channels[i]));
+    let weight = random(3, weight_shape.iter().product());
+    let grad = random(4, positions * out);
 
     let a = leaf(&inputs[0], shape(channels[0]), device);
     let w = leaf(&weight, weight_shape, device);
+    let cast = |x: &Tensor<5>| precision.cast(x.clone());
     let (y, found) = if channels[1] == 0 {
-        let y = conv3d(a.clone(), w.clone());
+        let y = conv3d(cast(&a), cast(&w));
         let [a, w] = gradients(y.clone(), &grad, [&a, &w]);
         (y, vec![a, w])
     } else {
         let b = leaf(&inputs[1], shape(channels[1]), device);
-        let y = conv3d_pair(a.clone(), b.clone(), w.clone());
+        let y = conv3d_pair(cast(&a), cast(&b), cast(&w));
         let [a, b, w] = gradients(y.clone(), &grad, [&a, &b, &w]);
         (y, vec![a, b, w])
     };

@@ -1,10 +1,10 @@
 //! Kernel = stride: patch expansion (transposed convolution) and patch embedding; and exact GELU.
 
 use crate::device::DeviceError;
-use crate::device::suite::probe::{compare, gradients, host, leaf, noise, places};
+use crate::device::suite::probe::{compare, gradients, held, host, leaf, noise, places};
 use crate::device::suite::{Extent, SuiteResult};
 use crate::kernels::gelu;
-use crate::nn::PatchExpansion;
+use crate::nn::{PatchExpansion, Precision};
 use burn::module::Param;
 use burn::tensor::Device;
 
@@ -29,16 +29,18 @@ const FULL: [Case; 4] = [
 pub(super) async fn check(
     device: &Device,
     extent: Extent,
+    precision: Precision,
     results: &mut Vec<SuiteResult>,
 ) -> Result<(), DeviceError> {
     for case in extent.cases(REDUCED, FULL) {
-        expansion(device, case, results).await?;
+        expansion(device, precision, case, results).await?;
     }
-    activation(device, results).await
+    Ok(())
 }
 
 async fn expansion(
     device: &Device,
+    precision: Precision,
     (batch, size, input, out, kernel): Case,
     results: &mut Vec<SuiteResult>,
 ) -> Result<(), DeviceError> {
@@ -46,15 +48,16 @@ async fn expansion(
     let [d, h, w] = size;
     let positions = batch * d * h * w;
     let block = kernel.pow(3);
-    let x = noise(1, positions * input);
-    let weight = noise(2, input * out * block);
-    let grad = noise(3, positions * block * out);
+    let random = |seed, count| held(noise(seed, count), precision);
+    let x = random(1, positions * input);
+    let weight = random(2, input * out * block);
+    let grad = random(3, positions * block * out);
     let a = leaf(&x, [batch, d, h, w, input], device);
     let layer = PatchExpansion {
         weight: Param::from_tensor(leaf(&weight, [input, out, kernel, kernel, kernel], device)),
         bias: None,
     };
-    let y = layer.forward(a.clone());
+    let y = layer.forward(precision.cast(a.clone()));
     let [ga, gw] = gradients(y.clone(), &grad, [&a, &layer.weight.val()]);
 
     // A place of the output is a voxel of an input voxel's block.
@@ -120,7 +123,10 @@ async fn expansion(
 }
 
 /// GELU and its derivative, with the error function as its Maclaurin series, good to 1e-13 up to 4.
-async fn activation(device: &Device, results: &mut Vec<SuiteResult>) -> Result<(), DeviceError> {
+pub(super) async fn check_activation(
+    device: &Device,
+    results: &mut Vec<SuiteResult>,
+) -> Result<(), DeviceError> {
     let shape = [1, 9, 10, 11, 13];
     let count = shape.iter().product();
     let x: Vec<f32> = noise(1, count).iter().map(|v| 4.0 * v).collect();

@@ -14,11 +14,15 @@ mod probe;
 mod rows;
 
 use crate::device::DeviceError;
+use crate::nn::Precision;
 use burn::tensor::Device;
 use serde::Serialize;
 
 /// Largest error allowed in f32, relative to the root mean square of the reference.
 pub const SUITE_TOLERANCE: f64 = 1e-5;
+/// Largest error allowed in f16: eight roundings, as many as the longest chain has (the gradient of attention's queries),
+/// each off by as much as it can be, 2^-11, and all to the same side. Sums are in f32 and add next to nothing.
+pub const HALF_TOLERANCE: f64 = 8.0 / 2048.0;
 
 /// How far the suite goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,12 +52,14 @@ pub struct SuiteResult {
     pub name: String,
     /// Error relative to the root mean square of the reference.
     pub error: f64,
+    /// The largest error allowed.
+    pub tolerance: f64,
 }
 
 impl SuiteResult {
-    /// Whether the error is within [`SUITE_TOLERANCE`].
+    /// Whether the error is within the tolerance.
     pub fn holds(&self) -> bool {
-        self.error <= SUITE_TOLERANCE
+        self.error <= self.tolerance
     }
 }
 
@@ -68,12 +74,38 @@ pub async fn kernel_suite(
 ) -> Result<Vec<SuiteResult>, DeviceError> {
     let device = device.clone().inner().autodiff();
     let mut results = Vec::new();
-    convolution::check(&device, extent, &mut results).await?;
-    norm::check(&device, extent, &mut results).await?;
-    dense::check(&device, extent, &mut results).await?;
-    attention::check(&device, extent, &mut results).await?;
+    in_both_precisions(&device, extent, Precision::F32, &mut results).await?;
+    dense::check_activation(&device, &mut results).await?;
     blocks::check(&device, &mut results).await?;
     rows::check(&device, extent, &mut results).await?;
     class_sums::check(&device, extent, &mut results).await?;
     Ok(results)
+}
+
+/// The same in f16, of the operations that [`Precision::F16`] has in it, on a device that offers it
+/// ([`check_precision`](crate::device::check_precision)).
+///
+/// # Errors
+/// As [`kernel_suite`]; see [`HALF_TOLERANCE`].
+pub async fn half_suite(device: &Device, extent: Extent) -> Result<Vec<SuiteResult>, DeviceError> {
+    let device = device.clone().inner().autodiff();
+    let mut results = Vec::new();
+    in_both_precisions(&device, extent, Precision::F16, &mut results).await?;
+    for result in &mut results {
+        result.name.push_str(", f16");
+        result.tolerance = HALF_TOLERANCE;
+    }
+    Ok(results)
+}
+
+async fn in_both_precisions(
+    device: &Device,
+    extent: Extent,
+    precision: Precision,
+    results: &mut Vec<SuiteResult>,
+) -> Result<(), DeviceError> {
+    convolution::check(device, extent, precision, results).await?;
+    norm::check(device, extent, precision, results).await?;
+    dense::check(device, extent, precision, results).await?;
+    attention::check(device, extent, precision, results).await
 }

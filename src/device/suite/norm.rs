@@ -1,9 +1,11 @@
 //! Instance normalisation with and without residual and activation.
 
 use crate::device::DeviceError;
-use crate::device::suite::probe::{compare, gradients, host, leaf, noise, places};
+use crate::device::suite::probe::{compare, gradients, held, host, leaf, noise, places};
 use crate::device::suite::{Extent, SuiteResult};
 use crate::kernels::instance_norm;
+use crate::nn::Precision;
+use burn::Tensor;
 use burn::tensor::Device;
 
 /// Batch, space, channels, whether there is a residual, slope.
@@ -30,10 +32,11 @@ const FULL: [Case; 5] = [
 pub(super) async fn check(
     device: &Device,
     extent: Extent,
+    precision: Precision,
     results: &mut Vec<SuiteResult>,
 ) -> Result<(), DeviceError> {
     for case in extent.cases(REDUCED, FULL) {
-        one(device, case, results).await?;
+        one(device, precision, case, results).await?;
     }
     Ok(())
 }
@@ -49,6 +52,7 @@ struct Channel {
 
 async fn one(
     device: &Device,
+    precision: Precision,
     (batch, size, channels, with_residual, slope): Case,
     results: &mut Vec<SuiteResult>,
 ) -> Result<(), DeviceError> {
@@ -62,11 +66,13 @@ async fn one(
         .enumerate()
         .map(|(i, v)| v * (1.0 + (i % channels) as f32 * 0.1) + (i % channels % 5) as f32)
         .collect();
-    let residual = noise(2, count);
-    let grad = noise(3, count);
+    let x = held(x, precision);
+    let residual = held(noise(2, count), precision);
+    let grad = held(noise(3, count), precision);
     let a = leaf(&x, shape, device);
     let r = leaf(&residual, shape, device);
-    let y = instance_norm(a.clone(), with_residual.then(|| r.clone()), slope);
+    let cast = |x: &Tensor<5>| precision.cast(x.clone());
+    let y = instance_norm(cast(&a), with_residual.then(|| cast(&r)), slope);
     let found = if with_residual {
         gradients(y.clone(), &grad, [&a, &r]).to_vec()
     } else {

@@ -1,8 +1,9 @@
 //! Inputs, reading back, and comparing.
 
 use crate::device::DeviceError;
-use crate::device::suite::SuiteResult;
+use crate::device::suite::{SUITE_TOLERANCE, SuiteResult};
 use crate::kernels::{read_back, sum_all};
+use crate::nn::{Precision, single};
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 
@@ -14,6 +15,26 @@ pub(super) fn noise(seed: u32, count: usize) -> Vec<f32> {
     (0..count as u32)
         .map(|index| (scrambled(index, seed) >> 8) as f32 / (1u32 << 23) as f32 - 1.0)
         .collect()
+}
+
+/// Values as a precision holds them: the reference is then of the same numbers, and what the operation rounds is all
+/// that is left.
+pub(super) fn held(mut values: Vec<f32>, precision: Precision) -> Vec<f32> {
+    if precision == Precision::F16 {
+        for value in &mut values {
+            *value = rounded_to_half(*value);
+        }
+    }
+    values
+}
+
+/// The closest number of 11 binary digits, of two the even one: f16 from 2^-14 to 65504.
+fn rounded_to_half(value: f32) -> f32 {
+    const LOST: u32 = 13;
+    let bits = value.to_bits();
+    let below_half = (1 << (LOST - 1)) - 1;
+    let up = bits + below_half + (bits >> LOST & 1);
+    f32::from_bits(up >> LOST << LOST)
 }
 
 /// Bits without a pattern.
@@ -33,12 +54,13 @@ pub(super) fn leaf<const D: usize>(
     Tensor::from_data(TensorData::new(values.to_vec(), shape), device).require_grad()
 }
 
-/// All values of a tensor in C order.
+/// All values of a tensor in C order, in f32.
 pub(super) async fn host<const D: usize>(
     name: &'static str,
     tensor: Tensor<D>,
 ) -> Result<Vec<f32>, DeviceError> {
-    read_back(tensor).await.map_err(DeviceError::lost(name))
+    let read = read_back(single(tensor)).await;
+    read.map_err(DeviceError::lost(name))
 }
 
 /// Runs the backward pass of `sum(y * grad)` and gives the gradients of the leaves.
@@ -49,7 +71,7 @@ pub(super) fn gradients<const D: usize, const N: usize>(
 ) -> [Tensor<5>; N] {
     let shape = y.dims();
     let grad = Tensor::from_data(TensorData::new(grad.to_vec(), shape), &y.device());
-    let all = sum_all(y * grad).backward();
+    let all = sum_all(single(y) * grad).backward();
     leaves.map(|leaf| {
         leaf.grad(&all)
             .unwrap_or_else(|| leaf.clone().inner() * f32::NAN)
@@ -101,13 +123,35 @@ pub(super) fn compare(
         true => f64::INFINITY,
         false => (error / f64::max(square, f64::MIN_POSITIVE)).sqrt(),
     };
-    results.push(SuiteResult { name, error });
+    results.push(SuiteResult {
+        name,
+        error,
+        tolerance: SUITE_TOLERANCE,
+    });
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+
+    #[test]
+    fn numbers_are_rounded_to_those_of_half_precision() {
+        let step = 2f32.powi(-10);
+        for (value, expected) in [
+            (0.0, 0.0),
+            (-0.75, -0.75),
+            (1.0 / 3.0, 0.333_251_95),
+            (-2000.6, -2001.0),
+            // Half-way between two, the even one.
+            (1.0 + 0.5 * step, 1.0),
+            (1.0 + 1.5 * step, 1.0 + 2.0 * step),
+            (2.0 - 0.25 * step, 2.0),
+        ] {
+            assert_eq!(held(vec![value], Precision::F16), [expected]);
+            assert_eq!(held(vec![value], Precision::F32), [value]);
+        }
+    }
 
     #[test]
     fn every_tap_and_every_channel_is_compared() {
