@@ -5,7 +5,7 @@
 const LOG_RATIO: f64 = 30.0;
 
 /// Larger values are treated as infinite: sums and differences of two of them still fit.
-const LARGEST: f64 = 1e300;
+pub(super) const LARGEST: f64 = 1e300;
 
 /// The points that can be drawn.
 pub(super) fn finite(points: &[(f64, f64)]) -> impl Iterator<Item = (f64, f64)> + '_ {
@@ -89,6 +89,10 @@ impl Axis {
     /// Where a value lies: 0 at the low end of the axis, 1 at the high end.
     pub(super) fn place(&self, value: f64) -> f64 {
         let value = if self.log { value.log10() } else { value };
+        // An axis so far from 0, or so close to it, that its width is rounded away.
+        if self.high <= self.low {
+            return 0.5;
+        }
         (value - self.low) / (self.high - self.low)
     }
 
@@ -209,6 +213,8 @@ mod tests {
             &[-5.0, 2.0],
             &[1e-7, 1e3],
             &[1e-300, 1e300],
+            &[5e-324],
+            &[-5e-324],
             &[],
         ] {
             let axis = vertical(values);
@@ -250,6 +256,13 @@ mod tests {
             Axis::horizontal([1.0].into_iter(), 6).labels(),
             ["0", "1", "2"]
         );
+    }
+
+    #[test]
+    fn steps_too_large_to_be_counted_have_a_place() {
+        let axis = Axis::horizontal([1e17].into_iter(), 6);
+        assert_eq!(axis.place(1e17), 0.5);
+        assert!(axis.ticks.len() < 20);
     }
 
     #[test]

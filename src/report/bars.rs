@@ -2,12 +2,12 @@
 //! over cases, all in percent, and learning curves below.
 
 use super::ReportError;
-use super::axis::Axis;
+use super::axis::{Axis, LARGEST};
 use super::canvas::{Anchor, Canvas, Font, mix, paint};
-use super::curves::{HEADER, Panel};
+use super::curves::{HEADER, MOST, Panel, draw_header};
 use super::image::{Colour, RgbImage};
 use super::legend::colour;
-use super::plot::{FRAME, GRID, HEADING, INK, MARGIN, NOTE, PANEL, TITLE, WHITE, draw_panel};
+use super::plot::{FRAME, GRID, INK, MARGIN, NOTE, PANEL, TITLE, WHITE, draw_panel};
 use super::results::{bracketed, level, percent};
 use crate::metric::SizeResult;
 
@@ -17,11 +17,15 @@ const FILLED: f64 = 0.62;
 const WIDEST: f64 = 110.0;
 /// Height of a line below the bars.
 const LINE: f64 = 30.0;
+/// The most lines of differences below the bars of a group; the tables have them all.
+const MOST_LINES: usize = 12;
 /// Text that is read first.
 const STRONG: Font = Font {
     colour: INK,
     ..NOTE
 };
+/// The narrowest name of a method that is cut short.
+const NARROWEST: f64 = 50.0;
 /// A sample of a method's colour.
 const SAMPLE: f64 = 16.0;
 
@@ -42,24 +46,25 @@ impl Frame {
 }
 
 /// Draws the results under `title`, with `score` as the name of what the bars show, and below them the panels, two
-/// side by side.
+/// side by side; of very many the first ones. Numbers for which there is no room are left out.
 ///
 /// # Errors
-/// When there are so many panels that the picture would be too large, or the drawing library fails.
+/// When the drawing library fails.
 pub fn draw(
     title: &str,
     score: &str,
     results: &[SizeResult],
     panels: &[Panel],
 ) -> Result<RgbImage, ReportError> {
+    let left_out = panels.len().saturating_sub(MOST);
+    let panels = &panels[..panels.len() - left_out];
     let rows = panels.len().div_ceil(2);
-    let notes = results.iter().map(|size| size.methods.len()).max();
-    // One line for the means, one for the group, one for each method after the first.
-    let below = LINE * (notes.unwrap_or(0).max(1) as f64 + 1.0) + 28.0;
+    let methods = results.iter().map(|size| size.methods.len()).max();
+    let below = below(methods.unwrap_or(0));
     let bars = PANEL.1 + 80.0 + below;
-    let height = (HEADER + bars) as usize + rows.saturating_mul(PANEL.1 as usize);
-    paint(2 * PANEL.0 as usize, height, WHITE, |canvas| {
-        canvas.text((MARGIN, 46.0), Anchor::Left, HEADING, title)?;
+    let height = HEADER + bars + rows as f64 * PANEL.1;
+    paint(2 * PANEL.0 as usize, height as usize, WHITE, |canvas| {
+        draw_header(canvas, title, 2.0 * PANEL.0, left_out)?;
         draw_bars(canvas, (HEADER, HEADER + bars - below), score, results)?;
         for (index, panel) in panels.iter().enumerate() {
             let left = (index % 2) as f64 * PANEL.0;
@@ -68,6 +73,12 @@ pub fn draw(
         }
         Ok(())
     })
+}
+
+/// The height of what is said below the bars: a line for the means, one for the group, and one for each of so many
+/// methods after the first.
+fn below(methods: usize) -> f64 {
+    LINE * (methods.clamp(1, MOST_LINES + 1) as f64 + 1.0) + 28.0
 }
 
 /// The curves of several runs of each method as one panel: `runs[method]` has the method's name and the curve of
@@ -115,7 +126,8 @@ fn draw_bars(
         let dots = method.seed_means.iter().copied();
         dots.chain([method.interval.low, method.interval.high, method.seeds.mean])
     });
-    let percents = values.filter(|v| v.is_finite()).map(|v| 100.0 * v);
+    let percents = values.map(|v| 100.0 * v);
+    let percents = percents.filter(|v| v.abs() <= LARGEST);
     // Bars start at zero: their length is the value.
     let frame = Frame {
         left: MARGIN + 70.0,
@@ -129,12 +141,14 @@ fn draw_bars(
         canvas.line(&[(frame.left, row), (frame.right, row)], 1.0, GRID)?;
         canvas.text((frame.left - 12.0, row), Anchor::Right, NOTE, &label)?;
     }
-    canvas.text((MARGIN, top + 24.0), Anchor::Left, TITLE, score)?;
+    let (font, score) = canvas.fitted(TITLE, score, (frame.right - MARGIN) / 3.0)?;
+    canvas.text((MARGIN, top + 24.0), Anchor::Left, font, &score)?;
+    let mut after = MARGIN + canvas.text_width(font, &score)? + 18.0;
     if let Some(explanation) = explanation(results) {
-        let after = MARGIN + canvas.text_width(TITLE, score)? + 18.0;
         canvas.text((after, top + 25.0), Anchor::Left, NOTE, &explanation)?;
+        after += canvas.text_width(NOTE, &explanation)? + 18.0;
     }
-    draw_names(canvas, (frame.right, top + 25.0), results)?;
+    draw_names(canvas, (after, frame.right), top + 25.0, results)?;
     let width = (frame.right - frame.left) / results.len().max(1) as f64;
     for (index, size) in results.iter().enumerate() {
         let left = frame.left + index as f64 * width;
@@ -172,44 +186,64 @@ fn draw_group(
     for (index, method) in size.methods.iter().enumerate() {
         let centre = middle + (index as f64 - (count - 1.0) / 2.0) * bar;
         let colour = colour(index);
-        let half = 0.5 * bar - 3.0;
+        let half = (0.5 * bar - 3.0).max(0.5);
         let mean = method.seeds.mean;
         let (high, low) = (frame.row(mean.max(0.0)), frame.row(mean.min(0.0)));
         let fill = mix(colour, WHITE, 0.45);
         canvas.rectangle((centre - half, high), (centre + half, low), fill)?;
 
         draw_dots(canvas, frame, (centre, half), &method.seed_means, colour)?;
-        let ends = [method.interval.low, method.interval.high].map(|end| frame.row(end));
-        let [bottom, top] = ends;
-        canvas.line(&[(centre, bottom), (centre, top)], 2.0, INK)?;
-        for row in ends {
-            canvas.line(&[(centre - 9.0, row), (centre + 9.0, row)], 2.0, INK)?;
+        let ends = [method.interval.low, method.interval.high];
+        if ends.iter().all(|end| end.is_finite()) {
+            let ends = ends.map(|end| frame.row(end));
+            let [bottom, top] = ends;
+            canvas.line(&[(centre, bottom), (centre, top)], 2.0, INK)?;
+            let cap = half.clamp(1.0, 9.0);
+            for row in ends {
+                canvas.line(&[(centre - cap, row), (centre + cap, row)], 2.0, INK)?;
+            }
         }
         // Not above the bar, where it would seem to be that of the highest dot.
         let below = (centre, frame.bottom + 20.0);
-        canvas.text(
-            below,
-            Anchor::Middle,
-            STRONG,
-            &format!("{:.2}", 100.0 * mean),
-        )?;
+        let text = match mean.is_finite() {
+            true => format!("{:.2}", 100.0 * mean),
+            false => "-".to_owned(),
+        };
+        draw_first(canvas, (below, bar), STRONG, &[text])?;
     }
     let plural = if size.training_cases == 1 { "" } else { "s" };
-    let label = format!("{} training case{plural}", size.training_cases);
+    let number = size.training_cases.to_string();
+    let labels = [format!("{number} training case{plural}"), number];
     let mut row = frame.bottom + 22.0 + LINE;
-    canvas.text((middle, row), Anchor::Middle, STRONG, &label)?;
-    for (index, method) in size.methods.iter().enumerate() {
-        if let Some(difference) = &method.difference {
-            row += LINE;
-            let font = Font {
-                colour: colour(index),
-                ..NOTE
-            };
-            let mut text = percent(difference);
-            if let Some(over_seeds) = &method.seeds_interval {
-                text = format!("{text}, with seeds {}", bracketed(over_seeds));
-            }
-            canvas.text((middle, row), Anchor::Middle, font, &text)?;
+    draw_first(canvas, ((middle, row), width - 8.0), STRONG, &labels)?;
+    let differences = size.methods.iter().enumerate();
+    let differences = differences.filter_map(|(index, m)| Some((index, m, m.difference?)));
+    for (index, method, difference) in differences.take(MOST_LINES) {
+        row += LINE;
+        let font = Font {
+            colour: colour(index),
+            ..NOTE
+        };
+        let text = percent(&difference);
+        let over_seeds = method.seeds_interval.as_ref();
+        let longer = over_seeds.map(|i| format!("{text}, with seeds {}", bracketed(i)));
+        let texts: Vec<String> = longer.into_iter().chain([text]).collect();
+        draw_first(canvas, ((middle, row), width - 8.0), font, &texts)?;
+    }
+    Ok(())
+}
+
+/// Draws the first text that can be made to fit into a width, if any does: beside its neighbours it would be read as one
+/// with them.
+fn draw_first(
+    canvas: &Canvas<'_>,
+    (middle, width): ((f64, f64), f64),
+    font: Font,
+    texts: &[String],
+) -> Result<(), ReportError> {
+    for text in texts {
+        if let Some(font) = canvas.shrunk(font, text, width)? {
+            return canvas.text(middle, Anchor::Middle, font, text);
         }
     }
     Ok(())
@@ -223,26 +257,43 @@ fn draw_dots(
     seeds: &[f64],
     colour: Colour,
 ) -> Result<(), ReportError> {
+    let radius = half.clamp(1.0, 5.0);
     for (index, seed) in seeds.iter().enumerate().filter(|(_, s)| s.is_finite()) {
         let share = (index as f64 + 0.5) / seeds.len() as f64 - 0.5;
         let at = (centre + share * 1.5 * half, frame.row(*seed));
-        canvas.disc(at, 6.5, WHITE)?;
-        canvas.disc(at, 5.0, colour)?;
+        canvas.disc(at, 1.3 * radius, WHITE)?;
+        canvas.disc(at, radius, colour)?;
     }
     Ok(())
 }
 
-/// The methods' names with their colours, ending at the column `right`.
+/// The methods' names with their colours, between two columns and ending at the right one: in smaller letters where there
+/// is little room, and where there is still less cut short, of very many the first ones.
 fn draw_names(
     canvas: &Canvas<'_>,
-    (right, row): (f64, f64),
+    (left, right): (f64, f64),
+    row: f64,
     results: &[SizeResult],
 ) -> Result<(), ReportError> {
     let methods = results.first().map(|size| size.methods.as_slice());
+    let methods = methods.unwrap_or_default();
+    let beside = SAMPLE + 36.0;
+    let names: String = methods.iter().map(|method| method.name.as_str()).collect();
+    let room = right - left - beside * methods.len() as f64;
+    let (methods, most, font) = match canvas.shrunk(NOTE, &names, room)? {
+        Some(font) => (methods, f64::INFINITY, font),
+        None => {
+            let each = |count: usize| (right - left) / count as f64 - beside;
+            let readable = |count: &usize| each(*count) >= NARROWEST;
+            let shown = (1..=methods.len()).take_while(readable).count();
+            (&methods[..shown], each(shown), NOTE)
+        }
+    };
     let mut end = right;
-    for (index, method) in methods.unwrap_or_default().iter().enumerate().rev() {
-        canvas.text((end, row), Anchor::Right, NOTE, &method.name)?;
-        let start = end - canvas.text_width(NOTE, &method.name)? - SAMPLE - 10.0;
+    for (index, method) in methods.iter().enumerate().rev() {
+        let (font, name) = canvas.fitted(font, &method.name, most)?;
+        canvas.text((end, row), Anchor::Right, font, &name)?;
+        let start = end - canvas.text_width(font, &name)? - SAMPLE - 10.0;
         let half = SAMPLE / 2.0;
         let corners = ((start, row - half), (start + SAMPLE, row + half));
         canvas.rectangle(corners.0, corners.1, colour(index))?;
@@ -255,6 +306,7 @@ fn draw_names(
 mod tests {
     use super::*;
     use crate::metric::{Bootstrap, Method, compare_methods};
+    use crate::report::canvas::fits;
     use crate::report::results::tests::made_up;
 
     #[test]
@@ -320,6 +372,61 @@ mod tests {
         let more = draw("", "", &odd, &[panel.clone(), panel.clone(), panel])?;
         assert_eq!(more.height(), plain.height() + 2 * 560);
         Ok(())
+    }
+
+    #[test]
+    fn what_is_said_of_a_size_stays_below_its_bars() -> Result<(), ReportError> {
+        let mut results = made_up(2);
+        results.push(results[0].clone());
+        let image = draw("", "", &results, &[])?;
+        let (left, width) = (106.0, 1458.0 / 4.0);
+        for border in 1..4 {
+            let x = (left + f64::from(border) * width) as usize;
+            let pixels = (770..image.height()).flat_map(|y| (x - 2..x + 3).map(move |x| (x, y)));
+            let inked = pixels.filter(|(x, y)| image.get(*x, *y) != Some(WHITE));
+            assert_eq!(
+                inked.count(),
+                0,
+                "between sizes {border} and {}",
+                border + 1
+            );
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn extremes_can_be_drawn() -> Result<(), ReportError> {
+        let mut size = made_up(3).remove(0);
+        for method in &mut size.methods {
+            method.name = "a method of a long name ".repeat(50);
+        }
+        size.methods[1].interval.low = f64::NAN;
+        size.methods[1].seeds.mean = f64::NAN;
+        size.methods[2].seeds.mean = f64::MAX;
+        let odd = size.methods.clone();
+        draw(
+            &"long ".repeat(400),
+            &"long ".repeat(400),
+            std::slice::from_ref(&size),
+            &[],
+        )?;
+        // More bars than columns, and more methods than lines.
+        size.methods = (0..60).map(|n| odd[n % 3].clone()).collect();
+        let all = vec![size.clone(); 80];
+        let image = draw("", "", &all, &[])?;
+        assert_eq!(image.width(), 1600);
+        // One of everything.
+        size.methods.truncate(1);
+        size.methods[0].seed_means.truncate(1);
+        draw("", "", &[size], &[learning_curves("", "", &[])])?;
+        Ok(())
+    }
+
+    #[test]
+    fn the_largest_picture_is_none_too_large() {
+        let rows = MOST.div_ceil(2) as f64;
+        let height = HEADER + PANEL.1 + 80.0 + below(usize::MAX) + rows * PANEL.1;
+        assert!(fits(2 * PANEL.0 as usize, height as usize));
     }
 
     #[test]

@@ -2,9 +2,9 @@
 //! smoothed line over them.
 
 use super::ReportError;
-use super::canvas::{Anchor, paint};
+use super::canvas::{Anchor, Canvas, paint};
 use super::image::RgbImage;
-use super::plot::{HEADING, PANEL, WHITE, draw_panel};
+use super::plot::{HEADING, MARGIN, NOTE, PANEL, WHITE, draw_panel};
 
 /// One measured quantity.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -86,21 +86,56 @@ pub fn pretraining(run: &PretrainingSeries<'_>) -> Vec<Panel> {
 /// Height of the title above the panels: four panels and the title make 1600 x 1200.
 pub(super) const HEADER: f64 = 80.0;
 
-/// Draws the panels on a grid under a common title.
+/// The most panels of a picture: a larger one viewers would not open.
+pub(super) const MOST: usize = 60;
+
+/// The title of a picture so wide, and how many of the panels it does not show.
+pub(super) fn draw_header(
+    canvas: &Canvas<'_>,
+    title: &str,
+    width: f64,
+    left_out: usize,
+) -> Result<(), ReportError> {
+    let mut right = width - MARGIN;
+    if left_out > 0 {
+        let note = format!("{left_out} more are not shown");
+        canvas.text((right, 46.0), Anchor::Right, NOTE, &note)?;
+        right -= canvas.text_width(NOTE, &note)? + MARGIN;
+    }
+    let (font, title) = canvas.fitted(HEADING, title, right - MARGIN)?;
+    canvas.text((MARGIN, 46.0), Anchor::Left, font, &title)
+}
+
+/// Columns and rows of the grid of so many panels.
+fn grid(panels: usize) -> (usize, usize) {
+    let fits = |columns: &usize| columns.saturating_mul(*columns) >= panels;
+    let columns = (1..=panels).find(fits).unwrap_or(1);
+    (columns, panels.div_ceil(columns).max(1))
+}
+
+/// Width and height of a picture of such a grid.
+fn size((columns, rows): (usize, usize)) -> (f64, f64) {
+    (PANEL.0 * columns as f64, PANEL.1 * rows as f64 + HEADER)
+}
+
+/// Draws the panels on a grid under a common title; of very many the first ones.
 ///
 /// # Errors
-/// When there are so many panels that the picture would be too large.
+/// When the drawing library fails.
 pub fn draw(title: &str, panels: &[Panel]) -> Result<RgbImage, ReportError> {
-    let fits = |columns: &usize| columns.saturating_mul(*columns) >= panels.len();
-    let columns = (1..=panels.len()).find(fits).unwrap_or(1);
-    let rows = panels.len().div_ceil(columns).max(1);
-    let size = |length: f64, count: usize| (length as usize).saturating_mul(count);
-    let height = size(PANEL.1, rows).saturating_add(HEADER as usize);
-    paint(size(PANEL.0, columns), height, WHITE, |canvas| {
-        canvas.text((36.0, 46.0), Anchor::Left, HEADING, title)?;
+    draw_first(title, panels, MOST)
+}
+
+fn draw_first(title: &str, panels: &[Panel], most: usize) -> Result<RgbImage, ReportError> {
+    let left_out = panels.len().saturating_sub(most);
+    let panels = &panels[..panels.len() - left_out];
+    let grid = grid(panels.len());
+    let (width, height) = size(grid);
+    paint(width as usize, height as usize, WHITE, |canvas| {
+        draw_header(canvas, title, width, left_out)?;
         for (index, panel) in panels.iter().enumerate() {
-            let left = (index % columns) as f64 * PANEL.0;
-            let top = (index / columns) as f64 * PANEL.1 + HEADER;
+            let left = (index % grid.0) as f64 * PANEL.0;
+            let top = (index / grid.0) as f64 * PANEL.1 + HEADER;
             draw_panel(canvas, (left, top), panel)?;
         }
         Ok(())
@@ -110,6 +145,7 @@ pub fn draw(title: &str, panels: &[Panel]) -> Result<RgbImage, ReportError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::canvas::fits;
 
     type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -155,6 +191,61 @@ mod tests {
         }
         draw("nothing", &[])?;
         Ok(())
+    }
+
+    #[test]
+    fn very_many_and_very_long_names_leave_the_plot_and_other_panels_alone() -> Outcome {
+        let points = [(0.0, 0.5), (10.0, 0.7)];
+        let series = |name: String| Series {
+            name,
+            points: points.to_vec(),
+            best: None,
+        };
+        let long = "a name that goes on and on ".repeat(40);
+        let panel = |names: Vec<String>| Panel {
+            title: long.clone(),
+            x_label: long.clone(),
+            series: names.into_iter().map(series).collect(),
+        };
+        let many = panel((0..200).map(|number| format!("curve {number}")).collect());
+        let single = Panel::single(&long, "step", &points, Some(Best::Lowest));
+        let bare = draw("", &[Panel::default(), Panel::default(), Panel::default()])?;
+        let image = draw(
+            &long,
+            &[many, panel(vec![long.clone()]), Panel::default(), single],
+        )?;
+        // The third panel lies below the first.
+        let third = |image: &RgbImage| {
+            let pixels = (640..1200).flat_map(|y| (0..780).map(move |x| (x, y)));
+            pixels.map(|(x, y)| image.get(x, y)).collect::<Vec<_>>()
+        };
+        assert!(third(&image) == third(&bare));
+        Ok(())
+    }
+
+    #[test]
+    fn a_picture_of_very_many_panels_shows_the_first_and_says_so() -> Outcome {
+        let panels = vec![Panel::default(); 5];
+        let whole = draw_first("", &panels[..2], 2)?;
+        let part = draw_first("", &panels, 2)?;
+        assert_eq!(part.height(), whole.height());
+        let header = |image: &RgbImage| {
+            let pixels = (0..80).flat_map(|y| (800..1600).map(move |x| (x, y)));
+            pixels
+                .filter(|(x, y)| image.get(*x, *y) != Some(WHITE))
+                .count()
+        };
+        assert_eq!(header(&whole), 0);
+        assert!(header(&part) > 100);
+        Ok(())
+    }
+
+    #[test]
+    fn the_largest_picture_is_none_too_large() {
+        for panels in 1..=MOST {
+            let (width, height) = size(grid(panels));
+            assert!(fits(width as usize, height as usize), "{panels}");
+        }
     }
 
     #[test]

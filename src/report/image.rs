@@ -3,7 +3,7 @@
 use super::ReportError;
 
 /// Largest number of pixels a picture may have: 256 million, as much as viewers cope with.
-const MAX_PIXELS: usize = 1 << 28;
+pub(super) const MAX_PIXELS: usize = 1 << 28;
 
 /// Red, green and blue of one pixel.
 pub type Colour = [u8; 3];

@@ -21,18 +21,21 @@ const PALETTE: [Colour; 6] = [
 const GAP: f64 = 16.0;
 /// Height of a line of names.
 pub(super) const LEGEND: f64 = 34.0;
+/// The most lines of names; one more says how many are left out.
+const MOST_LINES: usize = 8;
 
 /// Length of the stroke in front of a name, with the space after it.
 const STROKE: f64 = 36.0;
 
 /// What is written about one series.
 pub(super) struct Entry {
-    notes: Vec<(String, Colour)>,
-    colour: Colour,
+    notes: Vec<(String, Font)>,
+    /// Of the stroke in front of a name.
+    colour: Option<Colour>,
     /// 0 to the right of the title, where series without a name go, then 1 for each line below it.
     pub(super) line: usize,
     /// Distance from the left of the plot, or for line 0 from its right to the left.
-    offset: f64,
+    pub(super) offset: f64,
 }
 
 /// Places the entries of all series of a panel whose plot is `width` pixels wide.
@@ -45,15 +48,23 @@ pub(super) fn legend(
     let (mut line, mut offset) = (1, 0.0);
     for (index, series) in panel.series.iter().enumerate() {
         let colour = colour(index);
-        let notes = notes(series, colour, &panel.x_label);
+        let mut notes = notes(series, colour, &panel.x_label);
         let mut length = 0.0;
-        for (text, _) in &notes {
-            length += canvas.text_width(NOTE, text)? + GAP;
+        for (text, font) in &notes {
+            length += canvas.text_width(*font, text)? + GAP;
+        }
+        if !series.name.is_empty()
+            && let Some((name, font)) = notes.first_mut()
+        {
+            let natural = canvas.text_width(*font, name)?;
+            let room = width - STROKE - (length - natural - GAP);
+            (*font, *name) = canvas.fitted(*font, name, room)?;
+            length += canvas.text_width(*font, name)? - natural;
         }
         if series.name.is_empty() {
             entries.push(Entry {
                 notes,
-                colour,
+                colour: None,
                 line: 0,
                 offset: length - GAP,
             });
@@ -62,9 +73,20 @@ pub(super) fn legend(
         if offset > 0.0 && offset + STROKE + length - GAP > width {
             (line, offset) = (line + 1, 0.0);
         }
+        if line > MOST_LINES {
+            let named = |series: &&Series| !series.name.is_empty();
+            let left_out = panel.series[index..].iter().filter(named).count();
+            entries.push(Entry {
+                notes: vec![(format!("and {left_out} more"), NOTE)],
+                colour: None,
+                line,
+                offset,
+            });
+            break;
+        }
         entries.push(Entry {
             notes,
-            colour,
+            colour: Some(colour),
             line,
             offset,
         });
@@ -87,36 +109,35 @@ pub(super) fn draw_legend(
             right - entry.offset
         } else {
             let start = left + entry.offset;
-            canvas.line(&[(start, row), (start + 26.0, row)], 3.0, entry.colour)?;
+            if let Some(colour) = entry.colour {
+                canvas.line(&[(start, row), (start + 26.0, row)], 3.0, colour)?;
+            }
             start + STROKE
         };
-        for (text, colour) in &entry.notes {
-            let font = Font {
-                colour: *colour,
-                ..NOTE
-            };
-            canvas.text((column, row), Anchor::Left, font, text)?;
-            column += canvas.text_width(font, text)? + GAP;
+        for (text, font) in &entry.notes {
+            canvas.text((column, row), Anchor::Left, *font, text)?;
+            column += canvas.text_width(*font, text)? + GAP;
         }
     }
     Ok(())
 }
 
 /// What there is to say about a series.
-fn notes(series: &Series, colour: Colour, x_label: &str) -> Vec<(String, Colour)> {
+fn notes(series: &Series, colour: Colour, x_label: &str) -> Vec<(String, Font)> {
+    let in_colour = |colour| Font { colour, ..NOTE };
     let mut notes = Vec::new();
     if !series.name.is_empty() {
-        notes.push((series.name.clone(), colour));
+        notes.push((series.name.clone(), in_colour(colour)));
     }
     if let Some((x, y)) = best(series) {
         notes.push((
             format!("best {} at {x_label} {}", short(y), short(x)),
-            colour,
+            in_colour(colour),
         ));
     }
     let lost = series.points.len() - finite(&series.points).count();
     if lost > 0 {
-        notes.push((format!("{lost} not finite"), WARNING));
+        notes.push((format!("{lost} not finite"), in_colour(WARNING)));
     }
     notes
 }

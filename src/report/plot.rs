@@ -100,10 +100,19 @@ pub(super) fn draw_panel(
     draw_axes(canvas, &plot, &labels, &panel.x_label)?;
     let header = top + 26.0;
     let start = left + MARGIN;
-    canvas.text((start, header), Anchor::Left, TITLE, &panel.title)?;
+    let mut room = plot.right - start;
+    // What is said of curves without a name stands at the right.
+    let beside = entries.iter().filter(|entry| entry.line == 0);
+    room -= beside.map(|entry| entry.offset + 16.0).fold(0.0, f64::max);
+    let log = "log scale";
     if plot.y.is_log() {
-        let after = start + canvas.text_width(TITLE, &panel.title)? + 16.0;
-        canvas.text((after, header + 1.0), Anchor::Left, NOTE, "log scale")?;
+        room -= canvas.text_width(NOTE, log)? + 16.0;
+    }
+    let (font, title) = canvas.fitted(TITLE, &panel.title, room)?;
+    canvas.text((start, header), Anchor::Left, font, &title)?;
+    if plot.y.is_log() {
+        let after = start + canvas.text_width(font, &title)? + 16.0;
+        canvas.text((after, header + 1.0), Anchor::Left, NOTE, log)?;
     }
     if points().next().is_none() {
         let centre = (
@@ -138,7 +147,8 @@ fn draw_axes(
     let frame = [(plot.left, plot.top), corner, (plot.right, plot.bottom)];
     canvas.line(&frame, 1.3, FRAME)?;
     let middle = (plot.left + plot.right) / 2.0;
-    canvas.text((middle, plot.bottom + 52.0), Anchor::Middle, NOTE, x_label)
+    let (font, x_label) = canvas.fitted(NOTE, x_label, plot.right - plot.left)?;
+    canvas.text((middle, plot.bottom + 52.0), Anchor::Middle, font, &x_label)
 }
 
 fn draw_series(
