@@ -9,6 +9,7 @@
 mod augment_vectors;
 mod bench;
 mod browser;
+mod calls;
 mod command;
 mod dataset_lists;
 mod doubtful;
