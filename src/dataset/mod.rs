@@ -27,6 +27,7 @@ mod names;
 mod native;
 mod notices;
 mod pairing;
+mod paths;
 pub mod phantom;
 mod plan;
 mod sides;

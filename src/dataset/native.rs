@@ -5,8 +5,8 @@ use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
-use super::list::normalise;
 use super::loader::run_all;
+use super::paths::normalise;
 use super::{Case, DataList, DatasetError};
 use crate::platform;
 use crate::volume;

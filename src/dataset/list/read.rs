@@ -1,0 +1,208 @@
+//! A split file's text to its cases.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{Case, DataList};
+use crate::dataset::DatasetError;
+use crate::dataset::description::{Description, json, modality};
+use crate::dataset::paths::normalise;
+
+impl DataList {
+    /// Reads the text of a split file. Paths are joined to `root` and normalised without touching the
+    /// disk; `name` is the file's name for messages.
+    ///
+    /// # Errors
+    /// Not JSON (with line and column), no case in any list, or an item without a usable `image` or
+    /// `label`.
+    pub fn parse(text: &[u8], name: &str, root: &Path) -> Result<DataList, DatasetError> {
+        let value = json(text, name)?;
+        Self::of(&value, Description::of(&value, name)?, name, root)
+    }
+
+    /// As [`DataList::parse`], for those who want no label maps. The classes are left out, so that a file whose
+    /// `labels` are none, such as regions, is as good as another.
+    ///
+    /// # Errors
+    /// As [`DataList::parse`], but for the classes.
+    pub fn parse_images(text: &[u8], name: &str, root: &Path) -> Result<DataList, DatasetError> {
+        let value = json(text, name)?;
+        let about = Description {
+            modality: modality(&value),
+            ..Description::default()
+        };
+        Self::of(&value, about, name, root)
+    }
+
+    /// As [`DataList::parse`], of a file that is JSON already and of what it says besides its lists.
+    pub(in crate::dataset) fn of(
+        value: &Value,
+        about: Description,
+        name: &str,
+        root: &Path,
+    ) -> Result<DataList, DatasetError> {
+        let list = DataList {
+            training: cases(value, "training", name, root)?,
+            validation: cases(value, "validation", name, root)?,
+            test: cases(value, "test", name, root)?,
+            classes: about.classes,
+            modality: about.modality,
+        };
+        if list.training.is_empty() && list.validation.is_empty() && list.test.is_empty() {
+            let problem = match value.get("training") {
+                Some(Value::Array(_)) => "its \"training\" list is empty; add at least one item",
+                _ if value.get("channel_names").is_some() => {
+                    "it describes an nnU-Net data set, which has no lists; name the folder it lies in instead"
+                }
+                _ => {
+                    "it has no \"training\" list; expected {\"training\": [{\"image\": \"..\"}, ..]}"
+                }
+            };
+            return Err(DatasetError::NotASplit {
+                name: name.to_owned(),
+                problem: problem.to_owned(),
+            });
+        }
+        Ok(list)
+    }
+}
+
+/// The items of one list; an absent list (or `null`) is empty.
+fn cases(
+    value: &Value,
+    list: &'static str,
+    name: &str,
+    root: &Path,
+) -> Result<Vec<Case>, DatasetError> {
+    let not_a_split = |problem: String| DatasetError::NotASplit {
+        name: name.to_owned(),
+        problem,
+    };
+    let Value::Object(object) = value else {
+        return Err(not_a_split(
+            "its outermost value is not an object; expected {\"training\": [..]}".to_owned(),
+        ));
+    };
+    let items = match object.get(list) {
+        None | Some(Value::Null) => return Ok(Vec::new()),
+        Some(Value::Array(items)) => items,
+        Some(_) => return Err(not_a_split(format!("\"{list}\" is not a list of items"))),
+    };
+    let of_item = |(index, item)| {
+        case(item, root).map_err(|problem| DatasetError::BadItem {
+            name: name.to_owned(),
+            list,
+            index,
+            problem,
+        })
+    };
+    items.iter().enumerate().map(of_item).collect()
+}
+
+fn case(item: &Value, root: &Path) -> Result<Case, &'static str> {
+    let (image, label) = match item {
+        Value::String(image) => (image, None),
+        Value::Object(item) => {
+            let image = match item.get("image") {
+                Some(Value::String(image)) => image,
+                Some(Value::Array(_)) => {
+                    return Err(
+                        "has several images; one single-channel volume a case is supported",
+                    );
+                }
+                Some(_) => return Err("has an \"image\" that is not a path in quotes"),
+                None => return Err("has no \"image\"; expected {\"image\": \"path\"}"),
+            };
+            let label = match item.get("label") {
+                None | Some(Value::Null) => None,
+                Some(Value::String(label)) => Some(label),
+                Some(_) => return Err("has a \"label\" that is not a path in quotes"),
+            };
+            (image, label)
+        }
+        _ => return Err("is neither an object with \"image\" nor a path in quotes"),
+    };
+    if image.is_empty() || label.is_some_and(String::is_empty) {
+        return Err("has an empty path");
+    }
+    let join = |path: &String| normalise(&root.join(path));
+    Ok(Case {
+        image: join(image),
+        label: label.map(join),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<DataList, DatasetError> {
+        DataList::parse(text.as_bytes(), "split.json", Path::new("/data"))
+    }
+
+    fn message(text: &str) -> String {
+        parse(text).map_or_else(|e| e.to_string(), |list| format!("accepted: {list:?}"))
+    }
+
+    #[test]
+    fn items_may_be_objects_or_bare_paths_and_other_keys_are_ignored() -> Result<(), DatasetError> {
+        let list = parse(
+            r#"{"comment": ["x"], "training": [{"image": "a.nii", "label": "l/a.nii", "fold": 3}, "b.nii"],
+               "validation": null, "test": ["./t/../c.nii", "/abs/d.nii"]}"#,
+        )?;
+        assert_eq!(list.training[0].image, Path::new("/data/a.nii"));
+        assert_eq!(
+            list.training[0].label.as_deref(),
+            Some(Path::new("/data/l/a.nii"))
+        );
+        assert_eq!(list.training[1].image, Path::new("/data/b.nii"));
+        assert_eq!(list.training[1].label, None);
+        assert!(list.validation.is_empty());
+        assert_eq!(list.test[0].image, Path::new("/data/c.nii"));
+        assert_eq!(list.test[1].image, Path::new("/abs/d.nii"));
+        Ok(())
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_skipped() {
+        assert!(parse("\u{feff}{\"training\": [\"a.nii\"]}").is_ok());
+    }
+
+    #[test]
+    fn what_is_not_a_split_file_is_refused_with_the_place() {
+        for (text, expected) in [
+            ("{\n\"training\": [\n", "line 3"),
+            ("", "line 1"),
+            ("[]", "not an object"),
+            ("{}", "no \"training\" list"),
+            (r#"{"training": null}"#, "no \"training\" list"),
+            (r#"{"training": []}"#, "is empty"),
+            (r#"{"training": {}}"#, "not a list"),
+            (
+                r#"{"training": ["a"], "validation": 3}"#,
+                "\"validation\" is not a list",
+            ),
+            (
+                r#"{"training": ["a", {"label": "b"}]}"#,
+                "item 1 (counted from 0) of \"training\" has no",
+            ),
+            (r#"{"training": [{"image": 3}]}"#, "not a path"),
+            (r#"{"training": [{"image": ["a", "b"]}]}"#, "several images"),
+            (r#"{"training": [{"image": ""}]}"#, "empty path"),
+            (r#"{"training": [7]}"#, "neither"),
+            (
+                r#"{"channel_names": {"0": "CT"}, "labels": {"background": 0}}"#,
+                "name the folder",
+            ),
+            (
+                r#"{"training": ["a"], "test": [{"image": "a", "label": 1}]}"#,
+                "of \"test\" has a \"label\"",
+            ),
+        ] {
+            let message = message(text);
+            assert!(message.contains(expected), "{text} gave: {message}");
+            assert!(message.starts_with("split.json"), "{text} gave: {message}");
+        }
+    }
+}
