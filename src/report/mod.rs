@@ -37,6 +37,8 @@ pub mod curves;
 #[cfg(feature = "cli")]
 pub mod labels;
 #[cfg(feature = "cli")]
+pub mod learning;
+#[cfg(feature = "cli")]
 mod legend;
 #[cfg(feature = "cli")]
 mod plot;

@@ -1,13 +1,14 @@
 //! The file of a plan, read and checked.
 
+mod check;
+
 use super::{Arm, ExperimentPlan, PlanData, PlanScoring, PretrainPlan};
 use crate::config::stage::one_line;
 use crate::config::{FinetuneConfig, OptimizerConfig, Preset, SettingsError, StageConfig};
 use crate::metric::Bootstrap;
-use crate::nn::Restoration;
+use check::check_lists;
 use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// A plan as it stands in its file.
@@ -83,32 +84,6 @@ impl ExperimentPlan {
         mirror.map_err(|e| bad(format!("scoring.mirror: {e}")))?;
         Ok(plan)
     }
-
-    /// Pre-training and fine-tuning must be of the same encoder, and of the same decoder where that is trained too.
-    fn check_encoders(&self) -> Result<(), String> {
-        let Some(PretrainPlan::Run { config, .. }) = &self.pretrain else {
-            return Ok(());
-        };
-        let (before, mut after) = (config.vit(), self.finetune.unetr().vit);
-        if self.finetune.start.resize_positions {
-            after.image_size = before.image_size;
-        }
-        let [size, wanted] = [
-            config.decoder.feature_size,
-            self.finetune.decoder.feature_size,
-        ];
-        if config.decoder.restoration == Restoration::Unetr && size != wanted {
-            return Err(format!(
-                "[pretrain] and [finetune] are of different decoders, with feature sizes {size} and {wanted}: give both the same decoder.feature_size"
-            ));
-        }
-        if before == after {
-            return Ok(());
-        }
-        Err(format!(
-            "[pretrain] and [finetune] are of different encoders: {before:?} and {after:?}; give both the same [network] and roi_size (or start.resize_positions)"
-        ))
-    }
 }
 
 /// What is wrong with the plan that `place` names.
@@ -117,43 +92,6 @@ fn refused(place: &str, reason: String) -> SettingsError {
         place: place.to_owned(),
         reason,
     }
-}
-
-fn check_lists(file: &File) -> Result<(), String> {
-    fn check<T: Ord + fmt::Debug>(name: &str, values: &[T]) -> Result<(), String> {
-        if values.is_empty() {
-            return Err(format!("{name} is empty: give at least one"));
-        }
-        let mut seen = BTreeSet::new();
-        match values.iter().find(|value| !seen.insert(*value)) {
-            Some(twice) => Err(format!("{name} holds {twice:?} twice")),
-            None => Ok(()),
-        }
-    }
-    check("sizes", &file.sizes)?;
-    check("arms", &file.arms)?;
-    check("seeds", &file.seeds)?;
-    for size in &file.sizes {
-        if !file.data.finetune.contains_key(&size.to_string()) {
-            return Err(format!(
-                "data.finetune names no split file for {size} of sizes: give {size} = \"FILE\""
-            ));
-        }
-    }
-    let known = |key: &&String| file.sizes.iter().any(|size| size.to_string() == **key);
-    if let Some(key) = file.data.finetune.keys().find(|key| !known(key)) {
-        return Err(format!("data.finetune.{key} is not one of sizes"));
-    }
-    file.scoring.check().map_err(|e| e.to_string())?;
-    let Bootstrap {
-        resamples, level, ..
-    } = file.bootstrap;
-    if resamples == 0 || !(level > 0.0 && level < 1.0) {
-        return Err(format!(
-            "bootstrap has {resamples} resamples and level {level}: give 1 or more, and a level between 0 and 1"
-        ));
-    }
-    Ok(())
 }
 
 /// `[pretrain]`: weights, or a preset with changes and `per_seed`.
