@@ -15,6 +15,7 @@
 mod display;
 pub mod image;
 pub mod json;
+mod label_colours;
 pub mod metrics;
 pub mod montage;
 pub mod picture;
