@@ -36,6 +36,8 @@ mod canvas;
 #[cfg(feature = "cli")]
 pub mod curves;
 #[cfg(feature = "cli")]
+mod fitting;
+#[cfg(feature = "cli")]
 pub mod labels;
 #[cfg(feature = "cli")]
 pub mod learning;
