@@ -1,5 +1,6 @@
 //! `predict`: images in, label maps out, on the images' own grid.
 
+mod all;
 mod grid;
 mod picture;
 mod probabilities;
@@ -8,19 +9,20 @@ mod targets;
 use crate::cli::args::{DeviceArgs, ModelSettings};
 use crate::cli::classes::classes_of;
 use crate::cli::model::{Predictor, model};
-use crate::cli::output::{count, duration, one_line, print, say};
+use crate::cli::output::{count, duration, print, say};
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::suits::other_scale;
 use crate::cli::training::ready_device;
 use crate::cli::windows::{Grid, WindowArgs};
 use crate::dataset::{case_name, class_names};
-use crate::infer::{Connectivity, InferError, Probabilities, keep_largest_components};
+use crate::infer::{Connectivity, Probabilities, keep_largest_components};
 use crate::metric::volumes_ml;
 use crate::nn::Precision;
 use crate::platform::Instant;
 use crate::train::Control;
 use crate::transform::Prepared;
 use crate::volume::{self, Datatype, NiftiImage};
+use all::all;
 use clap::Args;
 use grid::OutputGrid;
 use indicatif::ProgressBar;
@@ -132,7 +134,9 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         // Whose settings are given has no names.
         false => class_names(&[], config.unetr().classes),
     };
-    let Some((cases, failed)) = all(args, &predictor, &names, &jobs, &control)? else {
+    let work =
+        |input: &Path, output: &Path| one(args, &predictor, &names, (input, output), &control);
+    let Some((cases, failed)) = all(&jobs, work)? else {
         return Ok(ExitCode::from(INTERRUPTED));
     };
     let report = Report {
@@ -153,47 +157,6 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Predicts all images; gives what came of them and which failed, or none when stopped. `names` are those of the classes.
-fn all(
-    args: &PredictArgs,
-    predictor: &Predictor,
-    names: &[String],
-    jobs: &[(PathBuf, PathBuf)],
-    control: &Control,
-) -> anyhow::Result<Option<(Vec<CaseReport>, Vec<Failure>)>> {
-    let mut cases = Vec::new();
-    let mut failed = Vec::new();
-    for (input, output) in jobs {
-        match one(
-            args,
-            predictor,
-            names,
-            (input.as_path(), output.as_path()),
-            control,
-        ) {
-            Ok(report) => cases.push(report),
-            Err(error) if matches!(error.downcast_ref(), Some(InferError::Stopped)) => {
-                say(&format!(
-                    "stopped; {} of the predictions are written",
-                    cases.len()
-                ));
-                return Ok(None);
-            }
-            Err(error) if jobs.len() == 1 => {
-                return Err(error.context(format!("{}", input.display())));
-            }
-            // The others are not to blame.
-            Err(error) => {
-                let error = one_line(&error.context(input.display().to_string()));
-                say(&format!("error: {error}"));
-                let input = input.clone();
-                failed.push(Failure { input, error });
-            }
-        }
-    }
-    Ok(Some((cases, failed)))
 }
 
 /// Predicts one image and writes what was asked for.
