@@ -123,8 +123,8 @@ fn explanation(results: &[SizeResult]) -> Option<String> {
     ))
 }
 
-/// The methods' names with their colours, between two columns and ending at the right one: in smaller letters where there
-/// is little room, and where there is still less cut short, of very many the first ones.
+/// The methods' names with their colours, between two columns and ending at the right one: in smaller letters where
+/// there is little room, and where there is still less cut short, of very many the first ones.
 fn draw_names(
     canvas: &Canvas<'_>,
     (left, right): (f64, f64),

@@ -23,8 +23,8 @@ impl Canvas<'_> {
         Ok((share >= SMALLEST).then_some(Font { size, ..font }))
     }
 
-    /// A name in no more than `width`: in smaller letters, and cut short where it could not be read in those. Numbers are
-    /// not to be cut.
+    /// A name in no more than `width`: in smaller letters, and cut short where it could not be read in those. Numbers
+    /// are not to be cut.
     pub(super) fn fitted(
         &self,
         font: Font,

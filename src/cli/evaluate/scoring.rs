@@ -107,9 +107,9 @@ impl<'a> Scorer<'a> {
     }
 }
 
-/// Scores cases in their order until stopped. `score` takes a case and its name. `failed` takes the name and the error of
-/// one that cannot be scored, and tells whether the others are: an error of its own ends the work, a break too, with the
-/// scores there are.
+/// Scores cases in their order until stopped. `score` takes a case and its name. `failed` takes the name and the error
+/// of one that cannot be scored, and tells whether the others are: an error of its own ends the work, and so does a
+/// break, with the scores there are.
 pub(in crate::cli) fn scored(
     cases: &[Case],
     control: &Control,

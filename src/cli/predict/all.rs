@@ -7,8 +7,8 @@ use crate::infer::InferError;
 use anyhow::bail;
 use std::path::{Path, PathBuf};
 
-/// Predicts all images with `work`, which takes an image and where its label map goes; gives what came of them and which
-/// failed, or none when stopped.
+/// Predicts all images with `work`, which takes an image and where its label map goes; gives what came of them and
+/// which failed, or none when stopped.
 ///
 /// # Errors
 /// Of a single image its own, of several that of a device that failed: the others would fail like it.

@@ -20,8 +20,8 @@ use serde::Serialize;
 
 /// Largest error allowed in f32, relative to the root mean square of the reference.
 pub const SUITE_TOLERANCE: f64 = 1e-5;
-/// Largest error allowed in f16: eight roundings, as many as the longest chain has (the gradient of attention's queries),
-/// each off by as much as it can be, 2^-11, and all to the same side. Sums are in f32 and add next to nothing.
+/// Largest error allowed in f16: eight roundings, as many as the longest chain has (the gradient of attention's
+/// queries), each off by as much as it can be, 2^-11, and all to the same side. Sums are in f32 and add next to nothing.
 pub const HALF_TOLERANCE: f64 = 8.0 / 2048.0;
 
 /// How far the suite goes.

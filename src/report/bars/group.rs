@@ -89,8 +89,8 @@ pub(super) fn draw_group(
     Ok(())
 }
 
-/// Draws the first text that can be made to fit into a width, if any does: beside its neighbours it would be read as one
-/// with them.
+/// Draws the first text that can be made to fit into a width, if any does: beside its neighbours it would be read as
+/// one with them.
 fn draw_first(
     canvas: &Canvas<'_>,
     (middle, width): ((f64, f64), f64),
