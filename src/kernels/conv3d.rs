@@ -9,7 +9,7 @@ mod backward;
 use crate::kernels::{flex, gpu};
 use burn::Tensor;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
+use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 #[cfg(feature = "fusion")]
 use burn::tensor::Shape;
 use burn_cubecl::CubeBackend;
