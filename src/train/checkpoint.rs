@@ -143,7 +143,7 @@ impl<C: StageConfig> Checkpoint<C> {
         parameters: &[ParameterInfo],
         mut sink: impl FnMut(&str, &[u8]) -> io::Result<()>,
     ) -> Result<(), TrainError> {
-        let flat = |values: Values| -> Vec<(ParameterInfo, Vec<f32>)> {
+        let flat = |values: Values| -> Vec<_> {
             values
                 .into_iter()
                 .map(|(name, values)| {
@@ -156,8 +156,8 @@ impl<C: StageConfig> Checkpoint<C> {
         let shaped = parameters
             .iter()
             .filter_map(|info| Some((info.clone(), weights.remove(&info.name)?)))
-            .collect();
-        let files: [(&str, Vec<(ParameterInfo, Vec<f32>)>); 4] = [
+            .collect::<Vec<_>>();
+        let files = [
             (WEIGHTS, shaped),
             (FIRST_MOMENT, flat(std::mem::take(&mut self.state.first))),
             (SECOND_MOMENT, flat(std::mem::take(&mut self.state.second))),
