@@ -118,6 +118,11 @@ fn assert_close(step: usize, found: f64, expected: f64) {
 }
 
 #[test]
+fn parts_of_the_page_hold_without_a_browser() {
+    run(Command::new("node").arg("web/test/parts.mjs"));
+}
+
+#[test]
 fn the_viewer_gets_over_lost_graphics() {
     let (_folder, seen) = told("graphics", "?device=cpu");
     assert_no_errors(&seen);

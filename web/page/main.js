@@ -4,6 +4,7 @@ import { $, element, enable } from "./dom.js";
 import { Client } from "./client.js";
 import { Viewer, WINDOWS } from "./viewer.js";
 import { CHECKS, Cases } from "./cases.js";
+import { Deaths } from "./deaths.js";
 import { Display } from "./display.js";
 import { Intake } from "./intake.js";
 import { Networks } from "./networks.js";
@@ -24,11 +25,11 @@ const phantoms = new Set();
 let organs = [];
 // When the crosshair's place is told to screen readers.
 let telling;
-// Deaths of the worker since something was last saved, its restarts, and whether a training shall go on.
-let deaths = 0;
+// Restarts of the worker, and whether a training shall go on after one.
 let restarts = 0;
 let goOn = false;
 
+const deaths = new Deaths();
 // bundle.mjs puts in the version of the worker's program.
 const client = new Client(onEvent, onDeath, VERSION);
 const viewer = new Viewer($("canvas"), showPlace, showPicture);
@@ -36,7 +37,7 @@ const cases = new Cases((image, label) => attempt(() => pair(image, label))(), (
 const display = new Display(client, viewer, cases);
 const form = new SettingsForm(client, cases, () => training.running);
 const networks = new Networks(client, () => form.plan());
-const training = new Training(client, form, { done: trained, preview: (...check) => display.preview(...check), failed });
+const training = new Training(client, form, { done: trained, preview: (...check) => display.preview(...check), failed, deaths });
 const intake = new Intake(client, cases, display, networks, { mayReplace: () => training.mayReplace(), atHand });
 
 // At least four digits of a value: images need not hold whole numbers.
@@ -110,7 +111,7 @@ async function atHand(found) {
   training.recall(found.stage, found.metrics);
   enable("run");
   enable("metrics");
-  training.atHand(`At step ${found.step} of ${found.total_steps ?? "?"}.`);
+  training.atHand(found);
   const damaged = found.damaged ? `The newest copy of this training is damaged, so it goes on from the one of step ${found.step}. ` : "";
   const missing = found.missing.length ? `The run goes on with its own scans: open ${found.missing.join(", ")}, then press Continue.` : "";
   if (damaged || missing) say(damaged + missing);
@@ -148,7 +149,6 @@ function onEvent(event, buffers) {
   } else if (event.kind === "scans_not_saved") {
     say(`The scans of this training are not kept, so open them again on the next visit: ${event.why}`);
   } else {
-    if (event.kind === "autosaved") deaths = 0;
     if (event.kind === "started") display.reading = false;
     training.event(event, buffers);
   }
@@ -156,14 +156,15 @@ function onEvent(event, buffers) {
 
 // The worker or its device is gone: a new one, what was opened, and the last autosave.
 async function onDeath(reason, again = training.running && !training.halting) {
-  deaths += 1;
   goOn ||= again;
+  const hopeless = deaths.count(goOn);
   const mine = ++restarts;
   // Drivers add pages of their own.
   const why = reason.split("\n")[0].replace(/[.:]$/, "");
-  say(`The computing part stopped: ${why}. ${deaths > 3 ? "It stopped several times: reload the page and choose smaller crops." : "It is being started anew…"}`);
+  const advice = `It stopped several times: reload the page${goOn ? " and choose smaller crops" : ""}.`;
+  say(`The computing part stopped: ${why}. ${hopeless ? advice : "It is being started anew…"}`);
   training.reset();
-  if (deaths > 3) {
+  if (hopeless) {
     if (query.get("device") === "cpu") return;
     const address = new URL(location.href);
     address.searchParams.set("device", "cpu");

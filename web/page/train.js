@@ -32,11 +32,11 @@ export class Training {
   #step = 0;
 
   // `form` has the settings. `done(answer)` takes over what a run left; `preview(event, buffers)` shows a check;
-  // `failed(error)` a failure.
-  constructor(client, form, { done, preview, failed }) {
+  // `failed(error)` a failure; `deaths` counts those of the worker.
+  constructor(client, form, { done, preview, failed, deaths }) {
     this.#client = client;
     this.#form = form;
-    Object.assign(this, { done, preview, failed });
+    Object.assign(this, { done, preview, failed, deaths });
     this.loss = new Curves($("loss-curve"), "Training loss", { total: "--curve-1" });
     this.score = new Curves($("score-curve"), "Dice of the check", { score: "--curve-3" });
     $("train").addEventListener("click", () => this.#begin());
@@ -47,6 +47,7 @@ export class Training {
 
   async #begin() {
     if (!this.mayReplace()) return;
+    this.deaths.begin();
     // Browsers may clear what was not asked to stay.
     navigator.storage?.persist?.();
     this.loss.clear();
@@ -77,11 +78,12 @@ export class Training {
   }
 
   // A run that can be gone on with is at hand.
-  atHand(place) {
+  atHand({ step, total_steps }) {
     $("resume").hidden = true;
     this.#offered = false;
     this.#unfinished = true;
-    $("train-state").textContent = place;
+    this.deaths.from(step);
+    $("train-state").textContent = `At step ${step} of ${total_steps ?? "?"}.`;
     this.#buttons();
   }
 
@@ -200,6 +202,7 @@ export class Training {
       }
       case "autosaved":
         $("train-state").dataset.saved = event.step;
+        this.deaths.saved(event.step);
         break;
     }
   }

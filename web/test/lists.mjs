@@ -35,7 +35,8 @@ async function stopsAtFile(page, computing, path) {
     };
   });
   await drop(page, ["first.nii.gz", "last.nii.gz"].map((name) => ({ name, path })));
-  await says(page, "banner", /and was started anew/);
+  const told = await says(page, "banner", /and was started anew/);
+  if (/crops/.test(told)) throw new Error(`crops are told of where nothing is trained: ${told}`);
   await says(page, "refused", /last.nii.gz: the computing part stopped while reading it/);
   await says(page, "refused", /own.safetensors: no longer in use, open it again: it was moved/);
   await says(page, "case", /first.nii.gz/);

@@ -1,0 +1,43 @@
+// What of the page can be told without a browser: node web/test/parts.mjs
+
+import test from "node:test";
+import assert from "node:assert/strict";
+import { Deaths } from "../page/deaths.js";
+
+const MINUTE = 60_000;
+
+test("a training that gets nowhere is started anew three times, however long each start lasts", () => {
+  const deaths = new Deaths();
+  deaths.begin();
+  for (let start = 0; start < 3; start++) {
+    assert.equal(deaths.count(true, start * 20 * MINUTE), false);
+    // It goes on from where it was saved at first, and saves that again.
+    deaths.from(0);
+    deaths.saved(0);
+  }
+  assert.equal(deaths.count(true, 60 * MINUTE), true);
+});
+
+test("a training that gets further is started anew every time", () => {
+  const deaths = new Deaths();
+  deaths.begin();
+  for (let step = 1; step < 10; step++) {
+    deaths.saved(step);
+    assert.equal(deaths.count(true, step), false);
+  }
+});
+
+test("a training that the user begins has its own starts", () => {
+  const deaths = new Deaths();
+  deaths.begin();
+  for (let start = 0; start < 3; start++) deaths.count(true, start * 20 * MINUTE);
+  deaths.begin();
+  assert.equal(deaths.count(true, 60 * MINUTE), false);
+});
+
+test("without a training only what stopped within ten minutes counts", () => {
+  const deaths = new Deaths();
+  for (let hour = 0; hour < 8; hour++) assert.equal(deaths.count(false, hour * 60 * MINUTE), false);
+  for (let minute = 1; minute < 3; minute++) assert.equal(deaths.count(false, (7 * 60 + minute) * MINUTE), false);
+  assert.equal(deaths.count(false, (7 * 60 + 3) * MINUTE), true);
+});
