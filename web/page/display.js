@@ -20,6 +20,8 @@ export class Display {
   #client;
   #viewer;
   #cases;
+  // The scan in the viewer: where another one is asked for, the one before until that is there.
+  #drawn = null;
   // The label map of the scan that is shown, with the classes in it.
   #reference = null;
   // The last segmentation: its scan, label map and classes, and what is said of it. It is kept while other scans are shown.
@@ -58,7 +60,7 @@ export class Display {
 
   // What can be laid over the scan that is shown: a segmentation belongs to its own.
   get #layers() {
-    const own = this.#predicted?.image === this.#cases.shown;
+    const own = this.#predicted?.image === this.#drawn;
     return { reference: this.#reference, prediction: own ? this.#predicted : null };
   }
 
@@ -68,10 +70,17 @@ export class Display {
   }
 
   async show(index) {
-    if (index !== this.#cases.shown) this.#hidden.clear();
-    this.#cases.shown = index;
-    $("case").value = String(index);
-    const answer = await this.#client.call("show", { image: index });
+    this.#choose(index);
+    let answer;
+    try {
+      answer = await this.#client.call("show", { image: index });
+    } catch (error) {
+      // The one before is still there, under its own name.
+      if (this.#cases.shown === index) this.#choose(this.#drawn);
+      throw error;
+    }
+    if (index !== this.#drawn) this.#hidden.clear();
+    this.#drawn = index;
     const [image, label] = answer.buffers;
     // Windows are those of CT; other scans are shown in their own range.
     const { ct } = answer;
@@ -80,6 +89,11 @@ export class Display {
     this.#reference = label ? { map: label, classes: answer.classes } : null;
     await this.draw();
     this.#say();
+  }
+
+  #choose(index) {
+    this.#cases.shown = index;
+    $("case").value = String(index);
   }
 
   setWindow() {

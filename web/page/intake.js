@@ -93,8 +93,18 @@ export class Intake {
     $("place").textContent = "";
     // Pairs are found when all are there: a single scan and a single label map belong together whatever their names.
     await this.#display.list(await this.#client.call("pair_new"));
-    if (this.#cases.images.length > first) await this.#display.show(first);
+    if (this.#cases.images.length > first) await this.#show(first, again);
     if (!again) this.#tellUnused(renamed);
+  }
+
+  // A worker that is started anew is of use without a picture of its first scan.
+  async #show(index, again) {
+    try {
+      await this.#display.show(index);
+    } catch (error) {
+      if (!again || error.dead) throw error;
+      refuse(this.#cases.images[index].name, `it cannot be shown: ${error.message}`);
+    }
   }
 
   // Gives one file to the worker; the answer is the name it has there, where another file has its own.

@@ -88,6 +88,13 @@ impl ImageFile {
     }
 }
 
+impl LabelFile {
+    fn read(&self) -> Result<Volume, String> {
+        let read = read_nifti(&self.bytes, &self.name).map_err(|e| e.to_string())?;
+        Ok(read.volume)
+    }
+}
+
 impl Cases {
     pub(crate) fn image(&self, index: usize) -> Result<&ImageFile, String> {
         let missing = || format!("there is no image {index}");
@@ -105,8 +112,8 @@ impl Cases {
         let image = self.image(index)?;
         let label = image.label.and_then(|label| self.labels.get(label));
         let label = label.ok_or_else(|| format!("{} has no label map", image.name))?;
-        let read = read_nifti(&label.bytes, &label.name).map_err(|e| e.to_string())?;
-        Ok((image.case(), image.read()?, read.volume))
+        let label = label.read()?;
+        Ok((image.case(), image.read()?, label))
     }
 
     /// Takes a file in, as an image or as a label map; `kind` is what a list says it is. The words of an error are the
@@ -258,9 +265,10 @@ impl Cases {
             false => Datatype::F32,
         };
         let mut buffers = vec![plain(&read.volume, datatype)?];
-        if image.label.is_some() {
-            let (_, _, label) = self.labelled(index)?;
-            buffers.push(plain(&label, Datatype::U8)?);
+        // One at a time: together they may fill the memory.
+        drop(read);
+        if let Some(label) = image.label.and_then(|label| self.labels.get(label)) {
+            buffers.push(plain(&label.read()?, Datatype::U8)?);
         }
         Ok(buffers)
     }

@@ -13,14 +13,15 @@ use hounsfield::report::scores::Evaluation;
 use hounsfield::report::table::{Cell, Table};
 use hounsfield::train::Control;
 use hounsfield::transform::check_labels;
-use hounsfield::volume::{Datatype, Header, Volume, encode_nifti_like};
+use hounsfield::volume::{Affine, Datatype, Header, Volume, encode_nifti_like};
 
 /// A segmentation, kept until the next one.
 pub(crate) struct Segmentation {
     /// What files about it are called.
     pub(crate) case: String,
     header: Header,
-    labels: Volume,
+    /// In the order of a volume.
+    labels: Vec<u8>,
     names: Vec<String>,
     score: Option<CaseScore>,
     pub(crate) lines: Vec<ClassLine>,
@@ -50,11 +51,7 @@ pub(crate) async fn segment(
     let mut notices = read.doubts();
     notices.extend((model.config.scale_notice(image.lowest)).map(|why| format!("the scan {why}")));
     notices.extend(others);
-    let (shape, affine, voxel_ml) = (
-        read.volume.shape(),
-        *read.volume.affine(),
-        read.volume.voxel_ml(),
-    );
+    let voxel_ml = read.volume.voxel_ml();
     let prepared = model.config.transform().image(read.volume);
     let prepared = prepared.map_err(|e| format!("{}: {e}", image.name))?;
     let windows = SlidingWindow {
@@ -90,11 +87,10 @@ pub(crate) async fn segment(
             Err(why) => notices.push(format!("no Dice: {why}")),
         }
     }
-    let values = labels.iter().map(|label| f32::from(*label)).collect();
     Ok(Segmentation {
         case,
         header: read.header,
-        labels: Volume::new(shape, values, affine).map_err(|e| e.to_string())?,
+        labels,
         names: model.classes.clone(),
         score: scored,
         lines,
@@ -121,7 +117,11 @@ fn compared(
 impl Segmentation {
     /// The label map on the grid of its image.
     pub(crate) fn nifti(&self, gzip: bool) -> Result<Vec<u8>, String> {
-        encode_nifti_like(&self.header, &self.labels, Datatype::U8, gzip).map_err(|e| e.to_string())
+        let values = self.labels.iter().map(|label| f32::from(*label)).collect();
+        // The place is the header's.
+        let labels = Volume::new(self.header.shape, values, Affine::identity());
+        let labels = labels.map_err(|e| e.to_string())?;
+        encode_nifti_like(&self.header, &labels, Datatype::U8, gzip).map_err(|e| e.to_string())
     }
 
     /// The volume of each structure, as CSV.

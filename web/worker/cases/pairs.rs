@@ -4,7 +4,6 @@ use super::Cases;
 use crate::names::{matched, names_of};
 use hounsfield::dataset::{Case, pair_by_name};
 use hounsfield::transform::check_labels;
-use hounsfield::volume::read_nifti;
 
 /// The largest number of classes a label map can have.
 const MOST_CLASSES: usize = 256;
@@ -130,8 +129,7 @@ impl Cases {
         };
         let check = || -> Result<(), String> {
             let image = image.read()?;
-            let read = read_nifti(&label.bytes, &label.name).map_err(|e| e.to_string())?;
-            check_labels(&image.volume, &read.volume, MOST_CLASSES)
+            check_labels(&image.volume, &label.read()?, MOST_CLASSES)
                 .map_err(|e| format!("{}: {e}", label.name))?;
             Ok(())
         };
