@@ -1,5 +1,6 @@
 // What the viewer shows: a scan, its label map or segmentation over it, and the legend.
 
+import { occupy } from "./busy.js";
 import { $, duration, element, enable } from "./dom.js";
 import { clear, refuse } from "./refused.js";
 import { WINDOWS } from "./viewer.js";
@@ -158,7 +159,7 @@ export class Display {
   // With the buttons as they are while something is segmented.
   async #working(task) {
     const busy = (on) => {
-      $("segment").disabled = $("segment-all").disabled = on;
+      occupy("segmenting", on ? "A scan is being segmented: wait, or stop it under Segment." : "");
       $("segment-stop").hidden = $("segment-progress").hidden = !on;
     };
     this.#stopping = false;

@@ -1,6 +1,7 @@
 // Files that the user opens: scans with their label maps and lists, weights, a run. What was taken in is remembered for a
 // worker that is started anew.
 
+import { occupied } from "./busy.js";
 import { $, bytes } from "./dom.js";
 import * as files from "./files.js";
 import { clear, refuse } from "./refused.js";
@@ -41,6 +42,7 @@ export class Intake {
 
   async #take({ run, weights, settings, cases: scans, left }) {
     clear();
+    if (run && occupied()) return refuse(run[0].path, `not read: ${occupied()}`);
     if (run && !this.mayReplace()) return;
     for (const { path, why } of left) refuse(path, why);
     try {

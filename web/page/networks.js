@@ -1,5 +1,6 @@
 // The networks at hand: the one that comes with the page, and weights that were opened.
 
+import { hinder } from "./busy.js";
 import { $, enable } from "./dom.js";
 import { refuse } from "./refused.js";
 
@@ -15,6 +16,11 @@ export class Networks {
   constructor(client, changed) {
     this.#client = client;
     this.#changed = changed;
+    this.#offer("There is no network yet.");
+  }
+
+  #offer(without = "") {
+    for (const button of ["segment", "segment-all"]) hinder(button, "network", without);
   }
 
   // The network beside the page, whose classes have these names.
@@ -85,7 +91,7 @@ export class Networks {
     if (model) {
       $("model").textContent = `Network: ${model.name}, ${(model.parameters / 1e6).toFixed(2)} million weights, finds ${model.classes.length} structures.`;
       $("model").title = model.report;
-      $("segment").disabled = $("segment-all").disabled = false;
+      this.#offer();
       $("mirror").disabled = !model.mirror;
       $("mirror").checked &&= model.mirror;
       $("mirror").parentElement.title = model.mirror ? "" : "This network was trained without flips: it does not know mirrored anatomy";

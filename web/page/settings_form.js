@@ -1,5 +1,6 @@
 // The settings of a training: the form, what they come to, and what is changed so that a step fits.
 
+import { hinder } from "./busy.js";
 import { $, bytes } from "./dom.js";
 
 const NUMBERS = {
@@ -31,6 +32,7 @@ export class SettingsForm {
     this.#client = client;
     this.#cases = cases;
     this.#running = running;
+    hinder("train", "plan", "There is nothing to learn from yet.");
     for (const id of [...Object.keys(SETTINGS), "toml", "names"]) {
       // What is being typed must not be written over by an answer that comes meanwhile.
       $(id).addEventListener("input", () => {
@@ -96,7 +98,7 @@ export class SettingsForm {
     const request = this.request();
     // Pre-training starts from nothing.
     $("start").parentElement.hidden = request.stage === "pretrain";
-    $("train").disabled = this.#running() || !request.training.length;
+    hinder("train", "plan", request.training.length ? "" : "There is nothing to learn from yet.");
     if (!request.training.length || this.#running()) {
       $("estimate").textContent = "";
       return;
@@ -132,7 +134,7 @@ export class SettingsForm {
       if (number !== this.#planned) return;
       $("estimate").textContent = error.message;
       $("estimate").classList.add("problem");
-      $("train").disabled = true;
+      hinder("train", "plan", error.message);
     }
   }
 

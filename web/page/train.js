@@ -1,5 +1,6 @@
 // The training panel: start and stop, live curves, time left.
 
+import { occupy } from "./busy.js";
 import { $, duration, element, when } from "./dom.js";
 import { Curves } from "./curves.js";
 import { TrainingLock } from "./training_lock.js";
@@ -167,6 +168,7 @@ export class Training {
   #buttons() {
     const unfinished = this.#unfinished;
     const focused = document.activeElement;
+    occupy("training", this.running ? "A training goes on: pause it first." : "");
     $("train").hidden = this.running;
     $("train-form").disabled = this.running;
     $("pause").hidden = $("stop").hidden = !this.running;

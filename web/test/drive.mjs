@@ -63,11 +63,20 @@ async function pauses(page) {
   results.paused = { before, after: Number(paused.match(/step (\d+)/)[1]) };
 }
 
+// Beside a training nothing else begins, and a run that comes meanwhile is refused without a question.
+async function trainsAlone(page) {
+  results.offered = await page.isEnabled("#segment");
+  results.hindered = await page.getAttribute("#segment", "title");
+  await drop(page, [{ name: "run/checkpoints/last/manifest.json", path: join(folder, "weights.pth") }]);
+  await says(page, "refused", /manifest.json: not read: A training goes on/);
+}
+
 async function trainsWithPause(page) {
   await prepare(page);
   await page.click("#train");
   await says(page, "train-state", /Step [2-9] of 20/);
   results.latency = await latency(page, 3);
+  await trainsAlone(page);
   await pauses(page);
   results.half = await download(page, "[data-file=run]", folder);
   results.computing = watched.requests.slice(loaded);

@@ -36,6 +36,7 @@ pub(super) fn visit(query: &str, device: &str) {
     assert_segments_as_natively(&seen);
     assert_volumes_are_saved(&seen);
     assert_answers_while_training(&seen);
+    assert_nothing_else_begins_beside_a_training(&seen);
     assert_paused_soon(&seen);
     assert_other_intensities_are_noticed(&seen);
     assert_offered_after_a_reload(&seen);
@@ -154,6 +155,12 @@ fn assert_volumes_are_saved(seen: &Value) {
 fn assert_answers_while_training(seen: &Value) {
     let milliseconds = seen["latency"].as_f64().unwrap();
     assert!(milliseconds < 100.0, "{milliseconds}");
+}
+
+fn assert_nothing_else_begins_beside_a_training(seen: &Value) {
+    assert_eq!(seen["offered"], false, "{seen:#}");
+    let why = seen["hindered"].as_str().unwrap();
+    assert!(why.contains("pause it first"), "{why}");
 }
 
 /// Scans whose values are not those of the network they start from.
