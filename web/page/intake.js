@@ -20,8 +20,9 @@ export class Intake {
   #networks;
   // Scans, label maps and lists that the worker has.
   #opened = [];
-  // One drop after the other.
+  // One drop after the other, and none before the worker has what the page begins with.
   #taking = Promise.resolve();
+  #worker = Promise.resolve();
   // The file that the worker reads.
   #reading = null;
 
@@ -34,10 +35,26 @@ export class Intake {
     Object.assign(this, { mayReplace, atHand });
   }
 
+  // A worker is started: files wait for this promise.
+  after(worker) {
+    this.#worker = worker;
+  }
+
   // Takes in whatever was dropped or chosen.
   take(list) {
-    this.#taking = this.#taking.catch(() => {}).then(() => this.#take(files.sorted(list)));
+    this.#taking = this.#taking.catch(() => {}).then(() => this.#started()).then(() => this.#take(files.sorted(list)));
     return this.#taking;
+  }
+
+  async #started() {
+    const worker = this.#worker;
+    try {
+      await worker;
+    } catch (error) {
+      // Another one may be on its way in the place of one that stopped.
+      if (worker === this.#worker) throw error;
+      await this.#started();
+    }
   }
 
   async #take({ run, weights, settings, cases: scans, left }) {

@@ -172,7 +172,9 @@ async function onDeath(reason, again = training.running && !training.halting) {
     return;
   }
   try {
-    await reopen();
+    const reopened = reopen();
+    intake.after(reopened);
+    await reopened;
     const { run } = await client.call("stored");
     if (goOn && run) {
       goOn = false;
@@ -331,8 +333,7 @@ async function keep() {
   }
 }
 
-async function main() {
-  wire();
+async function start() {
   await viewer.begin();
   await open();
   await begin();
@@ -340,6 +341,13 @@ async function main() {
   const { run } = await client.call("stored");
   if (run) training.offer(run, restore, forget);
   else await tidy();
+}
+
+async function main() {
+  wire();
+  const started = start();
+  intake.after(started);
+  await started;
   document.body.dataset.ready = "yes";
   await keep();
 }

@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { PATIENCE, download, drop, ready, says } from "./browser.mjs";
 
 // The viewer's graphics are taken away and given back; what is asked for in between is there afterwards. Gives what was
@@ -66,9 +67,20 @@ export async function paintsStructures(page, folder, { image, label }) {
   }, pictures);
 }
 
+// What is dropped while the page starts, a scan and a network, is taken when it has started.
+async function takesEarly(page, image) {
+  const path = fileURLToPath(new URL("../model/model.safetensors", import.meta.url));
+  await drop(page, [{ name: "early.nii.gz", path: image }, { name: "early.safetensors", path }], "segment-step");
+  if (await page.getAttribute("body", "data-ready")) throw new Error("the page had started already");
+  await ready(page);
+  await says(page, "model", /Network: early.safetensors/);
+  await says(page, "case", /early.nii.gz/);
+  await page.waitForFunction(() => document.getElementById("case").value === "1");
+}
+
 // A browser that gives neither WebGL2 nor locks: there is no picture, and all else works. `prepare(page, steps)` fills the
-// form for a small network.
-export async function worksWithLess(context, address, prepare) {
+// form for a small network; `image` is a scan.
+export async function worksWithLess(context, address, prepare, image) {
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE);
   const errors = [];
@@ -81,7 +93,7 @@ export async function worksWithLess(context, address, prepare) {
     navigator.locks.request = () => Promise.reject(new DOMException("denied", "SecurityError"));
   });
   await page.goto(address);
-  await ready(page);
+  await takesEarly(page, image);
   await says(page, "no-picture", /this browser gives no WebGL2/);
   await page.focus("#canvas");
   await page.keyboard.press("ArrowUp");
