@@ -4,12 +4,16 @@ import { occupy } from "./busy.js";
 import { $, duration, element, enable } from "./dom.js";
 import { clear, refuse } from "./refused.js";
 import { WINDOWS } from "./viewer.js";
+import { save } from "./files.js";
+import { zip } from "./zip.js";
 import * as legend from "./legend.js";
 
 const FULL_RANGE = [-1024, 3071];
 // What can be saved of a segmentation, and of one with a label map to compare it with.
 const MADE = ["labels", "volumes"];
 const SCORES = ["scores_csv", "scores_json"];
+// Label maps and volumes of all scans.
+const ARCHIVE = "hounsfield-segmentations.zip";
 
 const withoutScores = (classes) => classes.map((line) => ({ ...line, dice: null, reference_ml: null }));
 
@@ -18,6 +22,8 @@ export class Display {
   reading = false;
   // Whether segmenting shall end.
   #stopping = false;
+  // What was made of all scans, as a Blob.
+  #archive = null;
   #client;
   #viewer;
   #cases;
@@ -124,30 +130,41 @@ export class Display {
     await this.#working(() => this.#segment(this.#cases.shown));
   }
 
-  // Segments every scan that was opened, and hands what was made of each to `save(file)`. One that cannot be segmented is
-  // named and passed over.
-  async segmentAll(save) {
+  // Segments every scan that was opened, and saves what `fetch(file)` gives of each as one archive, also where it is stopped
+  // or the worker ends. A scan that cannot be segmented is named and passed over.
+  async segmentAll(fetch) {
     clear();
     await this.#working(async () => {
       const own = this.#cases.own();
-      let made = 0;
-      for (const [done, image] of own.entries()) {
-        if (this.#stopping) break;
-        const { name } = this.#cases.images[image];
-        $("segment-result").textContent = `Scan ${done + 1} of ${own.length}: ${this.#cases.title(image)}`;
-        try {
-          const notice = await this.#segment(image);
-          if (notice) refuse(name, `saved, but ${notice}`);
-          for (const file of MADE) await save(file);
-          made += 1;
-        } catch (error) {
+      const made = [];
+      try {
+        for (const [done, image] of own.entries()) {
           if (this.#stopping) break;
-          if (error.dead || error.device) throw error;
-          refuse(name, error.message);
+          const { name } = this.#cases.images[image];
+          $("segment-result").textContent = `Scan ${done + 1} of ${own.length}: ${this.#cases.title(image)}`;
+          try {
+            const notice = await this.#segment(image);
+            made.push(await Promise.all(MADE.map(fetch)));
+            if (notice) refuse(name, `segmented, but ${notice}`);
+          } catch (error) {
+            if (this.#stopping) break;
+            if (error.dead || error.device) throw error;
+            refuse(name, error.message);
+          }
         }
+      } finally {
+        this.#archive = made.length ? zip(made.flat()) : null;
+        $("segment-save").hidden = !this.#archive;
+        this.saveAll();
+        const where = this.#archive ? ` Their label maps and volumes are in ${ARCHIVE}: see that the browser saved it.` : "";
+        $("segment-result").textContent = `${made.length} of ${own.length} scans are segmented.${where}`;
       }
-      $("segment-result").textContent = `${made} of ${own.length} scans are segmented, with label map and volumes saved.`;
     });
+  }
+
+  // Hands the archive to the browser, again where that did not take it.
+  saveAll() {
+    if (this.#archive) save(ARCHIVE, this.#archive);
   }
 
   // Ends segmenting after the present window.

@@ -74,5 +74,6 @@ export function save(name, data, type = "application/octet-stream") {
   document.body.append(link);
   link.click();
   link.remove();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  // Some browsers ask first.
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }

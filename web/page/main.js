@@ -258,9 +258,10 @@ async function tidy() {
   }
 }
 
-async function saveFile(file) {
+// The name and the bytes of a file that the worker makes.
+async function made(file) {
   const { name, buffers } = await client.call("download", { file });
-  files.save(name, buffers[0]);
+  return [name, buffers[0]];
 }
 
 function theme(name) {
@@ -281,7 +282,8 @@ function wire() {
     return display.show(Number($("case").value));
   }));
   $("segment").addEventListener("click", attempt(() => display.segment()));
-  $("segment-all").addEventListener("click", attempt(() => display.segmentAll(saveFile)));
+  $("segment-all").addEventListener("click", attempt(() => display.segmentAll(made)));
+  $("segment-save").addEventListener("click", () => display.saveAll());
   $("segment-stop").addEventListener("click", () => display.stop());
   $("more-phantoms").addEventListener("click", attempt(morePhantoms));
   for (const [button, input] of [["choose-files", "files"], ["choose-folder", "folder"]]) {
@@ -307,7 +309,7 @@ function wire() {
     attempt(async () => intake.take(await list))();
   }, { capture });
   for (const button of document.querySelectorAll("[data-file]")) {
-    button.addEventListener("click", attempt(() => saveFile(button.dataset.file)));
+    button.addEventListener("click", attempt(async () => files.save(...(await made(button.dataset.file)))));
   }
   $("picture").addEventListener("click", async () => files.save("hounsfield.png", await viewer.picture()));
   $("forget").addEventListener("click", forget);

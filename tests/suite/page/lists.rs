@@ -1,6 +1,8 @@
 //! Lists of cases in the page, what a person chose besides, and what a person removed.
 
 use super::{assert_no_errors, told};
+use hounsfield::volume::read_nifti;
+use hounsfield::weights::Archive;
 
 #[test]
 fn lists_and_choices_hold_and_what_was_removed_is_not_kept_again() {
@@ -17,6 +19,25 @@ fn lists_and_choices_hold_and_what_was_removed_is_not_kept_again() {
     assert_eq!(seen["offered"], false, "{seen:#}");
     // Scans of a training that failed before its first step, or was left there.
     assert_eq!(seen["left"], serde_json::json!([]), "{seen:#}");
-    // Scans of one name are told apart by their folders.
-    assert_eq!(seen["saved"], "p024_mr_labels.nii.gz", "{seen:#}");
+    assert_archive_has_all(&std::fs::read(seen["saved"].as_str().unwrap()).unwrap());
+}
+
+/// Scans of one name are told apart by their folders.
+fn assert_archive_has_all(archive: &[u8]) {
+    let archive = Archive::open(archive).unwrap();
+    let names: Vec<&str> = archive.names().collect();
+    let expected = [
+        "p024_mr_labels.nii.gz",
+        "p024_mr_volumes.csv",
+        "p052_mr_labels.nii.gz",
+        "p052_mr_volumes.csv",
+    ];
+    assert_eq!(names, expected);
+    for name in names {
+        archive.verify(name).unwrap();
+        let bytes = archive.bytes(name).unwrap().unwrap();
+        if name.ends_with(".nii.gz") {
+            read_nifti(bytes, name).unwrap();
+        }
+    }
 }
