@@ -31,6 +31,12 @@ export function chosen(input) {
 // The name is that of src/train/layout.rs.
 const MANIFEST = "checkpoints/last/manifest.json";
 
+// What a run goes on without, by its place in the run's folder: the checkpoint before the last, events for TensorBoard, and
+// pictures. Names of src/train/layout.rs and src/report/tensorboard.rs.
+const SPARE = /^checkpoints\/previous\/|(^|\/)events\.out\.tfevents\.[^/]*$|\.png$/i;
+// What of a run is in memory twice while it is taken in: the checkpoint that is read, or an archive and what is in it.
+const TWICE = /(^|\/)checkpoints\/last\/|\.zip$/i;
+
 const AFTER = "not read, for a run came with it: open it by itself";
 const ALONE = "settings are of use with their weights only: open both together";
 
@@ -45,11 +51,12 @@ export function sorted(files) {
   const [manifest] = ends(MANIFEST).sort((a, b) => a.path.length - b.path.length);
   if (manifest) {
     const root = manifest.path.slice(0, -MANIFEST.length);
-    const run = others.filter(({ path }) => path.startsWith(root));
+    const folder = others.filter(({ path }) => path.startsWith(root));
+    const run = folder.filter(({ path }) => !SPARE.test(path.slice(root.length)));
     const made = (...names) => run.filter(({ path }) => names.includes(path.slice(root.length)));
     // Names of src/train/layout.rs, and of EXPORT in src/train/finetuning.rs and pretraining.rs.
     const [settings] = made("config.toml");
-    return { run, weights: made("model.safetensors", "encoder.safetensors"), settings, cases: scans, left: besides(run) };
+    return { run, weights: made("model.safetensors", "encoder.safetensors"), settings, cases: scans, left: besides(folder) };
   }
   const archive = ends(".zip");
   if (archive.length) {
@@ -61,6 +68,11 @@ export function sorted(files) {
   const rest = visible.filter((file) => !weights.includes(file) && file !== settings);
   const left = settings && !weights.length ? [{ path: settings.path, why: ALONE }] : [];
   return { weights, settings, cases: rest, left };
+}
+
+// Bytes that a run needs while it is taken in.
+export function needed(run) {
+  return run.reduce((sum, { path, file }) => sum + file.size * (TWICE.test(path) ? 2 : 1), 0);
 }
 
 export async function bytes(files) {

@@ -60,6 +60,9 @@ export class Intake {
   async #take({ run, weights, settings, cases: scans, left }) {
     clear();
     if (run && occupied()) return refuse(run[0].path, `not read: ${occupied()}`);
+    if (run && this.#held() + files.needed(run) > MOST) {
+      return refuse(run[0].path, `not read: a run of this size needs ${bytes(files.needed(run))}, and the page holds files of ${bytes(MOST)} together at most: go on with it in the native program`);
+    }
     if (run && !this.mayReplace()) return;
     for (const { path, why } of left) refuse(path, why);
     try {
@@ -126,11 +129,15 @@ export class Intake {
     }
   }
 
+  // Bytes of the files that the worker has.
+  #held() {
+    return this.#opened.reduce((sum, { file }) => sum + file.size, 0);
+  }
+
   // Gives one file to the worker; the answer is the name it has there, where another file has its own.
   async #give(scan, again) {
     const { path, file } = scan;
-    const held = this.#opened.reduce((sum, { file }) => sum + file.size, 0);
-    if (!again && held + file.size > MOST) {
+    if (!again && this.#held() + file.size > MOST) {
       return this.#leave(scan, `the page holds files of ${bytes(MOST)} together at most: open fewer, or use the native program`);
     }
     let data;

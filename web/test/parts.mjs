@@ -3,6 +3,7 @@
 import test from "node:test";
 import assert from "node:assert/strict";
 import { Deaths } from "../page/deaths.js";
+import { needed, sorted } from "../page/files.js";
 
 const MINUTE = 60_000;
 
@@ -40,4 +41,23 @@ test("without a training only what stopped within ten minutes counts", () => {
   for (let hour = 0; hour < 8; hour++) assert.equal(deaths.count(false, hour * 60 * MINUTE), false);
   for (let minute = 1; minute < 3; minute++) assert.equal(deaths.count(false, (7 * 60 + minute) * MINUTE), false);
   assert.equal(deaths.count(false, (7 * 60 + 3) * MINUTE), true);
+});
+
+const files = (...sizes) => sizes.map(([path, size = 1]) => ({ path, file: { size } }));
+const paths = (files) => files.map(({ path }) => path);
+
+test("of a run's folder only what it goes on with is read", () => {
+  const kept = ["last/manifest.json", "last/weights.safetensors", "best/weights.safetensors"].map((name) => `a/run/checkpoints/${name}`);
+  const whole = [...kept, "a/run/metrics.jsonl", "a/run/model.safetensors"];
+  const spare = ["checkpoints/previous/manifest.json", "checkpoints/previous/weights.safetensors", "curves.png", "events.out.tfevents.1.train"];
+  const dropped = files(...[...whole, ...spare.map((name) => `a/run/${name}`), "a/notes.txt"].map((path) => [path]));
+  const { run, weights, left } = sorted(dropped);
+  assert.deepEqual(paths(run), whole);
+  assert.deepEqual(paths(weights), ["a/run/model.safetensors"]);
+  assert.deepEqual(paths(left), ["a/notes.txt"]);
+});
+
+test("what is in memory twice while a run is read counts twice", () => {
+  assert.equal(needed(files(["run/checkpoints/last/weights.safetensors", 100], ["run/checkpoints/best/weights.safetensors", 10])), 210);
+  assert.equal(needed(files(["hounsfield-run.zip", 100])), 200);
 });

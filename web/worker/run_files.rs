@@ -46,7 +46,8 @@ pub(crate) fn take(files: Vec<(String, Vec<u8>)>) -> Result<(), String> {
                 ));
             }
             let mut inside = Vec::new();
-            for entry in archive.names().filter(|entry| !entry.ends_with('/')) {
+            let needed = |entry: &&str| !entry.ends_with('/') && !is_spare(entry);
+            for entry in archive.names().filter(needed) {
                 let damaged = |e| format!("{name}: {e}");
                 archive.verify(entry).map_err(damaged)?;
                 let packed =
@@ -58,6 +59,12 @@ pub(crate) fn take(files: Vec<(String, Vec<u8>)>) -> Result<(), String> {
         }
         _ => lay(files),
     }
+}
+
+/// Whether a run goes on without this file: it is of the checkpoint before the last, and takes memory for nothing.
+fn is_spare(name: &str) -> bool {
+    let previous = layout::previous(Path::new(""));
+    name.contains(&format!("{}/", previous.display()))
 }
 
 fn lay(files: Vec<(String, Vec<u8>)>) -> Result<(), String> {
