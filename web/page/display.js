@@ -31,8 +31,11 @@ export class Display {
   #drawn = null;
   // The label map of the scan that is shown, with the classes in it.
   #reference = null;
-  // The last segmentation: its scan, label map and classes, and what is said of it. It is kept while other scans are shown.
+  // The last segmentation: its scan, label map and classes, and what is said of it. It is kept while other scans are shown,
+  // and can be saved.
   #predicted = null;
+  // The last check of a training, the same of it: it lies over a segmentation of its scan.
+  #checked = null;
   // Names of the structures that the reader hid.
   #hidden = new Set();
   // The scan that the scores to be saved are of, and the label map they are against.
@@ -57,18 +60,16 @@ export class Display {
   #unscore() {
     if (!this.#scored || this.#cases.images[this.#scored.image]?.label === this.#scored.label) return;
     for (const file of SCORES) enable(file, false);
-    if (this.#scored.image === this.#predicted?.image) {
-      this.#predicted.classes = withoutScores(this.#predicted.classes);
-      this.#predicted.says = "The label map of this scan changed: segment it again for its Dice.";
-      this.#say();
-    }
+    this.#predicted.classes = withoutScores(this.#predicted.classes);
+    this.#predicted.says = "The label map of this scan changed: segment it again for its Dice.";
+    this.#say();
     this.#scored = null;
   }
 
   // What can be laid over the scan that is shown: a segmentation belongs to its own.
   get #layers() {
-    const own = this.#predicted?.image === this.#drawn;
-    return { reference: this.#reference, prediction: own ? this.#predicted : null };
+    const prediction = [this.#checked, this.#predicted].find((made) => made?.image === this.#drawn) ?? null;
+    return { reference: this.#reference, prediction };
   }
 
   // Says what is to be said of the segmentation that can be seen.
@@ -204,6 +205,7 @@ export class Display {
     const threads = answer.workers > 1 ? ` on ${answer.workers} threads` : "";
     const says = `Segmented in ${duration(answer.seconds)}${threads}.${dice}${notice}`;
     this.#predicted = { image, map: answer.buffers[0], classes, says };
+    this.#checked = null;
     if (this.#cases.shown !== image) {
       $("segment-result").textContent = `${this.#cases.title(image)} is segmented: look at it again, or save its label map below.${notice}`;
       return answer.notice;
@@ -229,18 +231,18 @@ export class Display {
       if (this.reading) return;
       await this.show(image);
     }
-    // What can be saved is what is seen: a check lies on the network's grid and is not kept.
-    this.#scored = null;
-    for (const file of [...MADE, ...SCORES]) enable(file, false);
+    // A check lies on the network's grid and is not kept.
     const place = $("shown").value === "prediction" ? "Shown" : "Under Labels, Segmentation";
-    const says = `${place}: the last check of the training. Segment the scan to save its label map.`;
-    this.#predicted = { image, map: buffer, classes, says };
+    const remedy = this.#predicted
+      ? `The segmentation of ${this.#cases.title(this.#predicted.image)} can still be saved below.`
+      : "Segment the scan to save its label map.";
+    this.#checked = { image, map: buffer, classes, says: `${place}: the last check of the training. ${remedy}` };
     this.#say();
     await this.draw();
   }
 
   // No segmentation is at hand.
   forget() {
-    this.#predicted = null;
+    this.#predicted = this.#checked = this.#scored = null;
   }
 }

@@ -440,7 +440,7 @@ try {
     results.graphics = await losesGraphics(page, folder);
     const [image, label] = hippocampus("024").map(({ path }) => path);
     results.painted = await paintsStructures(page, folder, { image, label });
-    await worksWithLess(context, address, setTiny, image);
+    await worksWithLess(context, address, folder, setTiny, image);
   } else if (story === "pictures") {
     await pictures(page);
   } else {
