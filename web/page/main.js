@@ -1,6 +1,7 @@
 // The page: puts viewer, cases, segmentation, training and files together.
 
 import { $, element, enable } from "./dom.js";
+import { occupied } from "./busy.js";
 import { Client } from "./client.js";
 import { Viewer, WINDOWS } from "./viewer.js";
 import { CHECKS, Cases } from "./cases.js";
@@ -240,6 +241,9 @@ const restore = attempt(async () => {
 });
 
 const forget = attempt(async () => {
+  if (occupied()) throw new Error(occupied());
+  const { run } = await client.call("stored");
+  if (run && !confirm(`Remove the ${training.described(run)}, from this browser? It cannot be brought back.`)) return;
   const left = await training.forget();
   say(`Removed: the browser keeps no training of this page.${left ? " What is paused can go on, but is not kept." : ""}`);
 });

@@ -236,6 +236,11 @@ export class Training {
     $("train-state").textContent = `Checked after step ${step} of ${this.#total}: ${found}${best ? ", the best so far" : ""}`;
   }
 
+  // A training that the browser keeps, in words.
+  described({ stage, step, total_steps, when: time }) {
+    return `${stage === "pretrain" ? "pre-training" : "fine-tuning"} of ${when(time)}, at step ${step} of ${total_steps}`;
+  }
+
   // Offers to go on with what an earlier visit left.
   offer({ stage, step, total_steps, when: time }, restore, forget) {
     const what = stage === "pretrain" ? "pre-training" : "fine-tuning";

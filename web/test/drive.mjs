@@ -251,6 +251,10 @@ async function forgets(page) {
   await page.click("#train");
   await says(page, "train-state", /Step \d+ of 150/);
   await pauses(page);
+  page.once("dialog", (dialog) => {
+    results.asked = dialog.message();
+    dialog.accept();
+  });
   await page.click("#forget");
   results.removed = await says(page, "banner", /Removed/);
   await page.click("#continue");

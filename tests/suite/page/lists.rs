@@ -14,6 +14,11 @@ fn lists_and_choices_hold_and_what_was_removed_is_not_kept_again() {
     // No label map, before the worker was started anew and after.
     assert_eq!(seen["chosen"], serde_json::json!(["", ""]), "{seen:#}");
     assert_eq!(seen["phantoms"], 6, "{seen:#}");
+    let asked = seen["asked"].as_str().unwrap();
+    assert!(
+        asked.contains("at step ") && asked.contains("of 150"),
+        "{asked}"
+    );
     let removed = seen["removed"].as_str().unwrap();
     assert!(removed.contains("is not kept"), "{removed}");
     assert_eq!(seen["offered"], false, "{seen:#}");
