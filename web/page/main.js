@@ -38,7 +38,7 @@ const cases = new Cases((image, label) => attempt(() => pair(image, label))(), (
 const display = new Display(client, viewer, cases);
 const form = new SettingsForm(client, cases, () => training.running);
 const networks = new Networks(client, () => form.plan());
-const training = new Training(client, form, { done: trained, preview: (...check) => display.preview(...check), failed, deaths });
+const training = new Training(client, form, { done: trained, preview: (...check) => display.preview(...check), failed, deaths, hush: () => say("") });
 const intake = new Intake(client, cases, display, networks, { mayReplace: () => training.mayReplace(), atHand });
 
 // At least four digits of a value: images need not hold whole numbers.
@@ -56,9 +56,11 @@ function showPicture(why) {
   $("picture").disabled = Boolean(why);
 }
 
-function say(why) {
+// `about` is what a later message of the same puts right.
+function say(why, about = "") {
   $("banner").textContent = why;
   $("banner").hidden = !why;
+  $("banner").dataset.about = about;
 }
 
 function failed(error) {
@@ -146,11 +148,14 @@ function onEvent(event, buffers) {
   } else if (event.kind === "notice") {
     say(event.text);
   } else if (event.kind === "not_saved") {
-    say(`This training is not kept for another visit: ${event.why}`);
+    const older = training.kept;
+    const what = older === null ? "This training is not kept for another visit" : `The newest state of this training is not kept, only that of step ${older}`;
+    say(`${what}: ${event.why}`, "saving");
   } else if (event.kind === "scans_not_saved") {
     say(`The scans of this training are not kept, so open them again on the next visit: ${event.why}`);
   } else {
     if (event.kind === "started") display.reading = false;
+    if (event.kind === "autosaved" && $("banner").dataset.about === "saving") say("");
     training.event(event, buffers);
   }
 }
@@ -231,7 +236,7 @@ async function begin() {
 // Has the training at hand that the browser keeps, unless another tab goes on with it.
 const bringBack = () => training.alone(async () => {
   const found = await client.call("restore");
-  await atHand(found);
+  await atHand({ ...found, stored: true });
   return found;
 });
 

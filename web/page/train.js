@@ -19,6 +19,8 @@ export class Training {
   running = false;
   // What it will be after the step at hand: "Paused" or "Stopped", where it shall end.
   halting = "";
+  // The step of the newest copy that the browser keeps of the run at hand; null for none.
+  kept = null;
   // Whether there is a run to go on with, here or in the browser's storage.
   #unfinished = false;
   // What an earlier visit left and is offered, in words; false for nothing.
@@ -33,22 +35,26 @@ export class Training {
   #step = 0;
 
   // `form` has the settings. `done(answer)` takes over what a run left; `preview(event, buffers)` shows a check;
-  // `failed(error)` a failure; `deaths` counts those of the worker.
-  constructor(client, form, { done, preview, failed, deaths }) {
+  // `failed(error)` a failure; `hush()` takes back what was said before; `deaths` counts those of the worker.
+  constructor(client, form, { done, preview, failed, deaths, hush }) {
     this.#client = client;
     this.#form = form;
-    Object.assign(this, { done, preview, failed, deaths });
+    Object.assign(this, { done, preview, failed, deaths, hush });
     this.loss = new Curves($("loss-curve"), "Training loss", { total: "--curve-1" });
     this.score = new Curves($("score-curve"), "Dice of the check", { score: "--curve-3" });
-    $("train").addEventListener("click", () => this.#begin());
-    $("pause").addEventListener("click", () => this.#halt(true));
-    $("stop").addEventListener("click", () => this.#halt(false));
-    $("continue").addEventListener("click", () => this.goOn());
+    const presses = { train: () => this.#begin(), pause: () => this.#halt(true), stop: () => this.#halt(false), continue: () => this.goOn() };
+    for (const [id, press] of Object.entries(presses)) {
+      $(id).addEventListener("click", () => {
+        this.hush();
+        press();
+      });
+    }
   }
 
   async #begin() {
     if (!this.mayReplace()) return;
     this.deaths.begin();
+    this.kept = null;
     // Browsers may clear what was not asked to stay.
     navigator.storage?.persist?.();
     this.loss.clear();
@@ -78,12 +84,13 @@ export class Training {
     await this.#run("continue", {});
   }
 
-  // A run that can be gone on with is at hand.
-  atHand({ step, total_steps }) {
+  // A run that can be gone on with is at hand, from the browser's storage or from elsewhere.
+  atHand({ step, total_steps, stored = false }) {
     $("resume").hidden = true;
     this.#offered = false;
     this.#unfinished = true;
     this.deaths.from(step);
+    this.kept = stored ? step : null;
     $("train-state").textContent = `At step ${step} of ${total_steps ?? "?"}.`;
     this.#buttons();
   }
@@ -205,6 +212,7 @@ export class Training {
       case "autosaved":
         $("train-state").dataset.saved = event.step;
         this.deaths.saved(event.step);
+        this.kept = event.step;
         break;
     }
   }
@@ -261,6 +269,7 @@ export class Training {
   async forget() {
     await this.#lock.take();
     await this.#client.call("forget");
+    this.kept = null;
     if (!this.#unfinished) this.#lock.leave();
     this.#offered = false;
     $("resume").hidden = true;

@@ -245,12 +245,23 @@ async function pretrains(page) {
   await says(page, "train-state", /Done after step 4 of 4/);
 }
 
+// That a copy could not be stored is said until one is.
+async function tellsOfStoring(page) {
+  const tell = (event) => computing(page).evaluate((event) => postMessage({ text: JSON.stringify({ event }), buffers: [] }), event);
+  const step = await page.getAttribute("#train-state", "data-saved");
+  await tell({ kind: "not_saved", why: "it is full" });
+  await says(page, "banner", new RegExp(`The newest state .* only that of step ${step}: it is full`));
+  await tell({ kind: "autosaved", step: Number(step) });
+  await says(page, "banner", /^$/);
+}
+
 // Removes a paused training from the storage: it goes on to its end, and is not kept again.
 async function forgets(page) {
   await setTiny(page, 150);
   await page.click("#train");
   await says(page, "train-state", /Step \d+ of 150/);
   await pauses(page);
+  await tellsOfStoring(page);
   page.once("dialog", (dialog) => {
     results.asked = dialog.message();
     dialog.accept();
