@@ -14,11 +14,13 @@ function announce(state) {
 const left = (estimate) => `${duration(estimate.left)} left${estimate.with_validation ? "" : " without checks"}`;
 
 const GO_ON = "There is a training to go on with.";
+// The worker's words (web/worker/training.rs).
+const UNBEGUN = "stopped before the first step";
 
 export class Training {
   running = false;
-  // What it will be after the step at hand: "Paused" or "Stopped", where it shall end.
-  halting = "";
+  // Whether it shall end after the step at hand.
+  halting = false;
   // The step of the newest copy that the browser keeps of the run at hand; null for none.
   kept = null;
   // Whether there is a run to go on with, here or in the browser's storage.
@@ -42,7 +44,7 @@ export class Training {
     Object.assign(this, { done, preview, failed, deaths, hush });
     this.loss = new Curves($("loss-curve"), "Training loss", { total: "--curve-1" });
     this.score = new Curves($("score-curve"), "Dice of the check", { score: "--curve-3" });
-    const presses = { train: () => this.#begin(), pause: () => this.#halt(true), stop: () => this.#halt(false), continue: () => this.goOn() };
+    const presses = { train: () => this.#begin(), pause: () => this.#halt(), continue: () => this.goOn() };
     for (const [id, press] of Object.entries(presses)) {
       $(id).addEventListener("click", () => {
         this.hush();
@@ -98,7 +100,7 @@ export class Training {
   // Nothing is at hand: the worker is a new one.
   reset() {
     this.running = this.#unfinished = false;
-    this.halting = "";
+    this.halting = false;
     $("train-state").textContent = "";
     this.#lock.leave();
     this.#buttons();
@@ -137,18 +139,19 @@ export class Training {
     if (this.running) return;
     this.running = true;
     this.#begun = false;
-    this.halting = "";
+    this.halting = false;
     $("resume").hidden = true;
     this.#buttons();
     $("curves").hidden = false;
     announce("Preparing…");
     try {
       await this.#lock.take();
+      if (this.halting) throw new Error(UNBEGUN);
       const answer = await this.#client.call(kind, fields);
       this.running = this.#offered = false;
       const { step, total_steps, best, complete } = answer;
       const score = best === null ? "" : this.#stage === "pretrain" ? ` Lowest error ${best.toFixed(4)}.` : ` Best Dice ${best.toFixed(3)}.`;
-      const state = complete ? "Done" : this.halting || "Stopped";
+      const state = complete ? "Done" : this.halting ? "Paused" : "Stopped";
       announce(`${state} after step ${step} of ${total_steps}.${score}`);
       this.#unfinished = !complete;
       if (complete) this.#lock.leave();
@@ -159,16 +162,19 @@ export class Training {
       if (kind === "train" && this.#begun) this.#unfinished = this.#offered = false;
       if (!this.#unfinished) this.#lock.leave();
       $("resume").hidden = !this.#offered;
-      $("train-state").textContent = "";
+      const unbegun = error.message === UNBEGUN;
+      const begins = kind === "train" ? "began" : "went on";
+      if (unbegun) announce(`Stopped before it ${begins}.`);
+      else $("train-state").textContent = "";
       this.#buttons();
-      this.failed(Object.assign(error, { training: true }));
+      if (!unbegun) this.failed(Object.assign(error, { training: true }));
     }
     this.#form.plan();
   }
 
-  #halt(pausing) {
-    this.halting = pausing ? "Paused" : "Stopped";
-    announce(pausing ? "Pausing after this step…" : "Stopping after this step…");
+  #halt() {
+    this.halting = true;
+    announce("Pausing after this step…");
     this.#client.call("stop").catch(() => {});
   }
 
@@ -178,7 +184,7 @@ export class Training {
     occupy("training", this.running ? "A training goes on: pause it first." : "");
     $("train").hidden = this.running;
     $("train-form").disabled = this.running;
-    $("pause").hidden = $("stop").hidden = !this.running;
+    $("pause").hidden = !this.running;
     $("continue").hidden = this.running || !unfinished;
     $("train-progress").hidden = !this.running && !unfinished;
     $("train").textContent = unfinished ? "Start anew" : "Start";

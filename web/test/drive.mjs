@@ -276,6 +276,23 @@ async function forgets(page) {
   results.offered = await page.isVisible("#resume");
 }
 
+// Stopped while its scans are prepared, a training is said to be so, which is no error.
+async function stopsEarly(page) {
+  await setTiny(page, 2);
+  await computing(page).evaluate(() => {
+    const answer = self.onmessage;
+    self.onmessage = (event) => {
+      answer(event);
+      if (JSON.parse(event.data.text).kind !== "train") return;
+      self.onmessage = answer;
+      answer({ data: { text: JSON.stringify({ id: 0, kind: "stop" }), buffers: [] } });
+    };
+  });
+  await page.click("#train");
+  await says(page, "train-state", /^Stopped before it began/);
+  if (await page.isVisible("#banner")) throw new Error(await text(page, "banner"));
+}
+
 // Losses of the training at hand.
 async function losses(page) {
   const log = await download(page, "[data-file=metrics]", folder);
@@ -446,6 +463,7 @@ try {
   } else if (story === "lists") {
     Object.assign(results, await obeysLists(page, computing(page), folder, data));
     await forgets(page);
+    await stopsEarly(page);
     results.left = await leavesNothing(page, folder, data, setTiny);
     await namesNetwork(page, folder);
     results.saved = await segmentsAll(page, folder, data);
