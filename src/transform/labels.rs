@@ -2,6 +2,7 @@
 
 use nalgebra::Vector4;
 
+use super::grid::{column_norms, linear_part};
 use crate::volume::{Affine, Volume};
 
 /// How far apart, in voxels of the image, the corners of image and label map may lie. Headers that
@@ -94,13 +95,7 @@ impl LabelError {
 /// What is wrong, and where.
 pub fn check_labels(image: &Volume, label: &Volume, classes: usize) -> Result<Vec<u8>, LabelError> {
     let shape = label.shape();
-    if shape != image.shape() {
-        return Err(LabelError::Shape {
-            label: shape,
-            image: image.shape(),
-        });
-    }
-    check_place(image, label)?;
+    check_grids((image.shape(), image.affine()), (shape, label.affine()))?;
     let mut labels = Vec::with_capacity(label.data().len());
     for (at, &value) in label.data().iter().enumerate() {
         // Saturating: what is out of range is caught by the comparisons.
@@ -112,6 +107,21 @@ pub fn check_labels(image: &Volume, label: &Volume, classes: usize) -> Result<Ve
         labels.push(whole);
     }
     Ok(labels)
+}
+
+/// That a label map lies on the grid of an image, as [`check_labels`] does, by the shape and the affine of each.
+///
+/// # Errors
+/// What is different, and how far apart it lies.
+pub fn check_grids(
+    image: ([usize; 3], &Affine),
+    label: ([usize; 3], &Affine),
+) -> Result<(), LabelError> {
+    let ((image, a), (label, b)) = (image, label);
+    if label != image {
+        return Err(LabelError::Shape { label, image });
+    }
+    check_place(image, a, b)
 }
 
 fn no_label(value: f32, at: usize, shape: [usize; 3], classes: usize) -> LabelError {
@@ -128,18 +138,18 @@ fn no_label(value: f32, at: usize, shape: [usize; 3], classes: usize) -> LabelEr
     }
 }
 
-fn check_place(image: &Volume, label: &Volume) -> Result<(), LabelError> {
-    let (a, b) = (image.affine(), label.affine());
-    let distance = corner_distance(a, b, image.shape());
-    let [x, y, z] = image.spacing();
+/// That a label map of affine `b` lies where its image of the same shape and of affine `a` does.
+fn check_place(shape: [usize; 3], a: &Affine, b: &Affine) -> Result<(), LabelError> {
+    let distance = corner_distance(a, b, shape);
+    let spacing = |m: &Affine| column_norms(&linear_part(m));
+    let [x, y, z] = spacing(a);
     if distance <= MOST_APART * x.min(y).min(z) {
         return Ok(());
     }
     let apart = |p: [f64; 3], q: [f64; 3]| (0..3).any(|i| (p[i] - q[i]).abs() > 1e-3);
-    let linear = |m: &Affine| m.fixed_view::<3, 3>(0, 0).into_owned();
-    let what = if apart(image.spacing(), label.spacing()) {
+    let what = if apart(spacing(a), spacing(b)) {
         "voxel size"
-    } else if (linear(a) - linear(b)).amax() > 1e-3 * x.max(y).max(z) {
+    } else if (linear_part(a) - linear_part(b)).amax() > 1e-3 * x.max(y).max(z) {
         "orientation"
     } else {
         "origin"
@@ -215,6 +225,20 @@ mod tests {
             }
         }
         Ok(())
+    }
+
+    #[test]
+    fn grids_are_compared_without_voxels() {
+        let (here, shape) = (Affine::identity(), [200, 200, 100]);
+        let mut turned = here;
+        turned[(0, 0)] = 1.0 + 1e-4;
+        assert_eq!(check_grids((shape, &here), (shape, &turned)), Ok(()));
+        turned[(0, 0)] = 1.01;
+        let place = check_grids((shape, &here), (shape, &turned));
+        assert!(matches!(place, Err(LabelError::Place { .. })), "{place:?}");
+        let (image, label) = (shape, [100, 200, 200]);
+        let found = check_grids((image, &here), (label, &here));
+        assert_eq!(found, Err(LabelError::Shape { label, image }));
     }
 
     #[test]

@@ -65,9 +65,18 @@ export class Cases {
 
   #drawPairs() {
     const rows = this.images.map((image, index) => {
-      const none = element("option", { value: "" }, "no label map");
-      const options = this.labels.map((label, at) => element("option", { value: String(at), selected: at === image.label }, label.name));
-      const select = element("select", { "aria-label": `Label map of ${image.name}` }, none, ...options);
+      const option = (at) => element("option", { value: String(at), selected: at === image.label }, this.labels[at].name);
+      const none = () => element("option", { value: "" }, "no label map");
+      const select = element("select", { "aria-label": `Label map of ${image.name}` }, none(), image.label === null ? null : option(image.label));
+      // All of them where somebody chooses: of a thousand scans with label maps there would be a million.
+      const occasions = ["pointerdown", "focus"];
+      const fill = () => {
+        for (const event of occasions) select.removeEventListener(event, fill);
+        const { value } = select;
+        select.replaceChildren(none(), ...this.labels.map((_, at) => option(at)));
+        select.value = value;
+      };
+      for (const event of occasions) select.addEventListener(event, fill);
       select.addEventListener("change", () => {
         const label = select.value === "" ? null : Number(select.value);
         this.#paired.set(image.name, label === null ? null : this.labels[label].name);

@@ -112,9 +112,11 @@ export class Intake {
       renamed.push(...(await this.#give(scan, again)));
     }
     this.#reading = null;
-    $("place").textContent = "";
+    $("place").textContent = "Matching label maps…";
     // Pairs are found when all are there: a single scan and a single label map belong together whatever their names.
-    await this.#display.list(await this.#client.call("pair_new"));
+    const found = await this.#client.call("pair_new");
+    $("place").textContent = "";
+    await this.#display.list(found);
     if (this.#cases.images.length > first) await this.#show(first, again);
     if (!again) this.#tellUnused(renamed);
   }

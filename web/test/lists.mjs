@@ -171,6 +171,11 @@ export async function obeysLists(page, computing, folder, data) {
 
   // What a person chose holds against the list, and in a new worker.
   await page.evaluate(() => (document.getElementById("pairs").open = true));
+  // All label maps are there to choose from where somebody chooses.
+  const choices = page.locator("[aria-label='Label map of scans/p1/ct.nii.gz'] option");
+  seen.choices = [await choices.count()];
+  await page.focus("[aria-label='Label map of scans/p1/ct.nii.gz']");
+  seen.choices.push(await choices.count());
   await page.selectOption("[aria-label='Label map of scans/p1/ct.nii.gz']", "");
   await says(page, "estimate", /Learns from 2, checks with 1/);
   await drop(page, [list]);

@@ -10,7 +10,7 @@ use crate::storage::File;
 use hounsfield::config::{is_hu, may_be_hu};
 use hounsfield::dataset::case_name;
 use hounsfield::dataset::phantom::{self, LAST_LABEL, PhantomSpec, abdomen, seed_of};
-use hounsfield::volume::{Datatype, NiftiImage, Volume, encode_nifti, read_nifti};
+use hounsfield::volume::{Affine, Datatype, NiftiImage, Volume, encode_nifti, read_nifti};
 use pairs::By;
 use std::rc::Rc;
 use values::{labels_of, largest_label, present};
@@ -25,6 +25,7 @@ pub(crate) struct ImageFile {
     pub(crate) label: Option<usize>,
     shape: [usize; 3],
     spacing: [f64; 3],
+    affine: Affine,
     /// The lowest value, where one is finite.
     pub(crate) lowest: Option<f32>,
     label_problem: Option<String>,
@@ -37,6 +38,10 @@ pub(crate) struct ImageFile {
 pub(crate) struct LabelFile {
     pub(crate) name: String,
     pub(crate) bytes: Rc<Vec<u8>>,
+    shape: [usize; 3],
+    affine: Affine,
+    /// Whether all its voxels hold labels.
+    whole: bool,
     largest: u8,
     /// Which labels it has.
     present: [bool; 256],
@@ -133,11 +138,14 @@ impl Cases {
         }
         let read = read_nifti(&bytes, &name).map_err(|e| refuse(e.to_string()))?;
         let volume = &read.volume;
-        let labels = match kind {
-            Some(Kind::Image) => None,
+        let (labels, whole) = match kind {
+            Some(Kind::Image) => (None, false),
             // What holds no labels is refused where it is paired, with the reason.
-            Some(Kind::Label) => Some(largest_label(volume).unwrap_or(u8::MAX)),
-            None => labels_of(&name, volume),
+            Some(Kind::Label) => {
+                let largest = largest_label(volume);
+                (Some(largest.unwrap_or(u8::MAX)), largest.is_some())
+            }
+            None => (labels_of(&name, volume), true),
         };
         let (name, bytes) = (self.free_name(name), Rc::new(bytes));
         let mut doubts = Vec::new();
@@ -146,6 +154,9 @@ impl Cases {
             Some(largest) => self.labels.push(LabelFile {
                 name,
                 bytes,
+                shape: volume.shape(),
+                affine: *volume.affine(),
+                whole,
                 largest,
                 present: present(volume),
             }),
@@ -157,6 +168,7 @@ impl Cases {
                     label: None,
                     shape: volume.shape(),
                     spacing: volume.spacing(),
+                    affine: *volume.affine(),
                     lowest: volume.lowest(),
                     label_problem: None,
                     by: By::Names,
@@ -212,6 +224,9 @@ impl Cases {
         self.labels.push(LabelFile {
             name: format!("{name} labels"),
             bytes: pack(&case.label, Datatype::U8)?,
+            shape: case.label.shape(),
+            affine: *case.label.affine(),
+            whole: true,
             largest: LAST_LABEL,
             present: present(&case.label),
         });
@@ -221,6 +236,7 @@ impl Cases {
             label: Some(self.labels.len() - 1),
             shape: case.image.shape(),
             spacing: case.image.spacing(),
+            affine: *case.image.affine(),
             lowest: case.image.lowest(),
             label_problem: None,
             by: By::List,

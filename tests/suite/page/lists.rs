@@ -11,6 +11,7 @@ fn lists_and_choices_hold_and_what_was_removed_is_not_kept_again() {
     // Names of a list are those of its own cases.
     assert_eq!(seen["named"], "front, back", "{seen:#}");
     assert_eq!(seen["unnamed"], "class 1, class 2", "{seen:#}");
+    assert_eq!(seen["choices"], serde_json::json!([2, 6]), "{seen:#}");
     // No label map, before the worker was started anew and after.
     assert_eq!(seen["chosen"], serde_json::json!(["", ""]), "{seen:#}");
     assert_eq!(seen["phantoms"], 6, "{seen:#}");
