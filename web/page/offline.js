@@ -2,6 +2,8 @@
 // page is never held back; the copy made here is for the rest.
 
 const KEPT = "page";
+// Milliseconds in which a server begins to answer; some connections hang for minutes.
+const PATIENCE = 5000;
 
 self.addEventListener("install", (event) => event.waitUntil(keep()));
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
@@ -17,13 +19,22 @@ async function keep() {
   await self.skipWaiting();
 }
 
-async function answer(request) {
+// File names say nothing of versions, so the server is asked whether what the browser has at hand is still its own.
+function anew(request) {
   try {
-    // File names say nothing of versions, so the server is asked whether its copy is still the one at hand.
-    return await (request.mode === "navigate" ? fetch(request) : fetch(request, { cache: "no-cache" }));
-  } catch (error) {
-    const copy = await caches.match(request, { cacheName: KEPT, ignoreSearch: true });
-    if (copy) return copy;
-    throw error;
+    return new Request(request, { cache: "no-cache" });
+  } catch {
+    // An older browser makes no other request of a navigation.
+    return request;
   }
+}
+
+async function answer(request) {
+  const asked = fetch(anew(request));
+  const late = new Promise((resolve) => setTimeout(resolve, PATIENCE));
+  const soon = await Promise.race([asked, late]).catch(() => undefined);
+  // A server that fails says nothing of its files.
+  if (soon && soon.status < 500) return soon;
+  const copy = await caches.match(request, { cacheName: KEPT, ignoreSearch: true });
+  return copy ?? asked;
 }

@@ -2,6 +2,8 @@
 
 import test from "node:test";
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { runInNewContext } from "node:vm";
 import { Deaths } from "../page/deaths.js";
 import { needed, sorted } from "../page/files.js";
 
@@ -60,4 +62,43 @@ test("of a run's folder only what it goes on with is read", () => {
 test("what is in memory twice while a run is read counts twice", () => {
   assert.equal(needed(files(["run/checkpoints/last/weights.safetensors", 100], ["run/checkpoints/best/weights.safetensors", 10])), 210);
   assert.equal(needed(files(["hounsfield-run.zip", 100])), 200);
+});
+
+// What the service worker answers with a copy at hand, or none, where `server(request)` answers for the server and nobody
+// has patience.
+async function answered(server, copy) {
+  const program = readFileSync(new URL("../page/offline.js", import.meta.url), "utf8");
+  let listener;
+  const self = { location: { origin: "http://page" }, addEventListener: (kind, listen) => kind === "fetch" && (listener = listen) };
+  const caches = { match: async () => copy };
+  const Request = function (request, init) {
+    return { ...request, ...init };
+  };
+  const hurried = (soon) => setTimeout(soon, 1);
+  runInNewContext(program, { self, caches, URL, FILES: [], Request, setTimeout: hurried, fetch: async (request) => server(request) });
+  let answer;
+  listener({ request: { method: "GET", url: "http://page/", mode: "navigate" }, respondWith: (given) => (answer = given) });
+  return answer;
+}
+
+test("the page comes from its server, which is asked whether it is the newest, and else from the copy", async () => {
+  const asked = [];
+  const page = (status) => (request) => {
+    asked.push(request.cache);
+    return { status };
+  };
+  assert.equal((await answered(page(200), "copy")).status, 200);
+  assert.deepEqual(asked, ["no-cache"]);
+  assert.equal((await answered(page(404), "copy")).status, 404);
+  assert.equal(await answered(page(503), "copy"), "copy");
+  assert.equal((await answered(page(503))).status, 503);
+  const refused = () => Promise.reject(new TypeError("no network"));
+  assert.equal(await answered(refused, "copy"), "copy");
+  await assert.rejects(answered(refused), /no network/);
+});
+
+test("a server that hangs is waited for no longer than there is patience, where there is a copy", async () => {
+  const slow = () => new Promise((resolve) => setTimeout(() => resolve({ status: 200 }), 100));
+  assert.equal(await answered(slow, "copy"), "copy");
+  assert.equal((await answered(slow)).status, 200);
 });
