@@ -33,7 +33,7 @@ let goOn = false;
 const deaths = new Deaths();
 // bundle.mjs puts in the version of the worker's program.
 const client = new Client(onEvent, onDeath, VERSION);
-const viewer = new Viewer($("canvas"), showPlace, showPicture);
+const viewer = new Viewer($("canvas"), { onPlace: showPlace, onMove: tellPlace, onPicture: showPicture });
 const cases = new Cases((image, label) => attempt(() => pair(image, label))(), () => form.plan());
 const display = new Display(client, viewer, cases);
 const form = new SettingsForm(client, cases, () => training.running);
@@ -47,6 +47,12 @@ const digits = (value) => (Math.abs(value) < 1000 ? Number(value.toPrecision(4))
 function showPlace({ mm, value, name }) {
   const place = mm.map((n) => n.toFixed(0)).join(", ");
   $("place").textContent = `${place} mm · ${value === undefined ? "" : digits(value)}${name ? ` · ${name}` : ""}`;
+}
+
+// Once, when the key is let go.
+function tellPlace() {
+  clearTimeout(telling);
+  telling = setTimeout(() => ($("moved").textContent = $("place").textContent), 300);
 }
 
 // `why` there is no picture, or "".
@@ -323,15 +329,6 @@ function wire() {
   $("picture").addEventListener("click", async () => files.save("hounsfield.png", await viewer.picture()));
   $("forget").addEventListener("click", forget);
   $("theme").addEventListener("click", () => theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"));
-  $("canvas").addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: [1, 0, 0], ArrowRight: [-1, 0, 0], ArrowUp: [0, 1, 0], ArrowDown: [0, -1, 0], PageUp: [0, 0, 1], PageDown: [0, 0, -1] }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    viewer.move(...step);
-    // Once, when the key is let go.
-    clearTimeout(telling);
-    telling = setTimeout(() => ($("moved").textContent = $("place").textContent), 300);
-  });
   theme(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 }
 

@@ -12,6 +12,15 @@ const VIEWS = {
 
 // In voxels.
 const CROSSHAIR = 0.3;
+// By key, in voxels of the image: right, front, head.
+const MOVES = {
+  ArrowLeft: [1, 0, 0],
+  ArrowRight: [-1, 0, 0],
+  ArrowUp: [0, 1, 0],
+  ArrowDown: [0, -1, 0],
+  PageUp: [0, 0, 1],
+  PageDown: [0, 0, -1],
+};
 
 // Lowest and highest HU shown.
 export const WINDOWS = {
@@ -31,8 +40,9 @@ export class Viewer {
   #lookup = null;
   #view = VIEWS.all;
 
-  // `onPlace(place)` for where the crosshair is; `onPicture(why)` for why there is no picture, or "" where there is one.
-  constructor(canvas, onPlace, onPicture) {
+  // `onPlace(place)` for where the crosshair is, `onMove()` where a key moved it; `onPicture(why)` for why there is no
+  // picture, or "" where there is one.
+  constructor(canvas, { onPlace, onMove, onPicture }) {
     this.#nv = new Niivue({
       dragAndDropEnabled: false,
       isColorbar: false,
@@ -48,15 +58,26 @@ export class Viewer {
       fontMinPx: 11,
       loadingText: "",
       logLevel: "error",
-      // Keys belong to the page.
-      clipPlaneHotKey: "",
-      cycleClipPlaneHotKey: "",
-      viewModeHotKey: "",
     });
     this.#nv.onLocationChange = (place) => onPlace(this.#described(place));
     this.canvas = canvas;
     this.onPicture = onPicture;
     this.#survive();
+    this.#obey(onMove);
+  }
+
+  // Keys belong to the page: none reaches the canvas, where NiiVue has many of its own.
+  #obey(onMove) {
+    const heard = (event) => {
+      event.stopPropagation();
+      const move = event.type === "keydown" && MOVES[event.key];
+      if (!move) return;
+      event.preventDefault();
+      // What was never drawn has no crosshair.
+      if (this.#nv.volumeObject3D) this.#nv.moveCrosshairInVox(...move);
+      onMove();
+    };
+    for (const kind of ["keydown", "keyup"]) this.canvas.parentElement.addEventListener(kind, heard, { capture: true });
   }
 
   // Begins to draw; where the browser cannot, only the picture is missing.
@@ -184,12 +205,6 @@ export class Viewer {
     this.#nv.setCrosshairWidth(shown ? CROSSHAIR : 0);
     this.#nv.opts.show3Dcrosshair = shown;
     this.#nv.drawScene();
-  }
-
-  // Moves the crosshair by voxels of the image: right, front, head.
-  move(x, y, z) {
-    // What was never drawn has no crosshair.
-    if (this.#nv.volumeObject3D) this.#nv.moveCrosshairInVox(x, y, z);
   }
 
   resize() {

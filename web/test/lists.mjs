@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { join } from "node:path";
-import { download, drop, ready, says } from "./browser.mjs";
+import { download, drop, ready, says, text } from "./browser.mjs";
 
 // A label map with nothing in it.
 function emptied(from, to) {
@@ -190,7 +190,11 @@ export async function obeysLists(page, computing, folder, data) {
   seen.phantoms = await page.locator("#case option", { hasText: "phantom" }).count();
   await opensAgain(page, scans, { name: scans[3].name, path: file("labels", "104") });
 
+  // The viewer's own keys do nothing.
+  const place = await text(page, "place");
   await page.focus("#canvas");
+  for (const key of ["h", "j", "k", "l", "m", "v"]) await page.keyboard.press(key);
+  if ((await text(page, "place")) !== place) throw new Error("a key of the viewer's moved the crosshair");
   await page.keyboard.press("ArrowUp");
   seen.moved = await says(page, "moved", / mm/);
   return seen;
