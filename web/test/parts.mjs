@@ -102,3 +102,10 @@ test("a server that hangs is waited for no longer than there is patience, where 
   assert.equal(await answered(slow, "copy"), "copy");
   assert.equal((await answered(slow)).status, 200);
 });
+
+test("no control comes back from a reload in a state that the page does not know of", () => {
+  const page = readFileSync(new URL("../index.html", import.meta.url), "utf8");
+  const controls = page.match(/<(button|select|input|textarea)\b[^>]*>/g);
+  const forgetful = controls.filter((control) => !control.includes('autocomplete="off"'));
+  assert.deepEqual(forgetful, []);
+});
