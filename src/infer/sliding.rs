@@ -87,8 +87,9 @@ impl SlidingWindow {
     }
 
     /// Logits of a volume `[shape]` in C order. Planes along the first axis go to `sink` as soon as no later window
-    /// touches them, `[planes, shape[1], shape[2], classes]`. `progress(done, windows)` is asked before each window.
-    /// What comes out does not depend on how many windows the network takes at once.
+    /// touches them, `[planes, shape[1], shape[2], classes]`. `progress(done, windows)` is asked before each window is
+    /// begun, and once all are, before each is waited for. What comes out does not depend on how many windows the
+    /// network takes at once.
     ///
     /// # Errors
     /// [`InferError::Window`] for sizes that cannot be cut or are not the image's, [`InferError::Stopped`] when
@@ -128,6 +129,9 @@ impl SlidingWindow {
             }
         }
         while let Some((region, logits)) = under_way.pop_front() {
+            if progress(count - under_way.len() - 1, count).is_break() {
+                return Err(InferError::Stopped);
+            }
             put(&mut slab, &plan, sink, &region, logits).await?;
         }
         slab.advance_to(plan.padded[0], &plan, sink)

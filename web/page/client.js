@@ -52,6 +52,11 @@ export class Client {
     });
   }
 
+  // Does without the worker from now on.
+  end() {
+    this.#died(this.#worker, "it was ended");
+  }
+
   #received(message, buffers, ready) {
     const { event, id, ok, error, device } = message;
     if (event?.kind === "ready") return ready(event);
@@ -80,7 +85,7 @@ export class Client {
 
   #died(worker, why) {
     if (worker !== this.#worker) return;
-    worker.terminate();
+    worker?.terminate();
     this.#worker = null;
     const reason = Object.assign(new Error(why), { dead: true });
     this.#refuse(reason);

@@ -3,10 +3,14 @@
 
 import { Client } from "./client.js";
 
-// More gain little, and each holds the program and a network; phones have less to give.
-const MOST = (navigator.deviceMemory ?? 8) > 4 ? 8 : 4;
-// Of all copies of the network.
-const MOST_BYTES = 2 ** 29;
+// GiB of the machine; browsers tell up to 8, some nothing.
+const MEMORY = navigator.deviceMemory ?? 4;
+// More gain little.
+const MOST = 8;
+// Of the memory, for all of them together.
+const SHARE = 0.25;
+// Milliseconds until one that does not answer is done without.
+const PATIENCE = 10_000;
 
 export class WorkerPool {
   #members = [];
@@ -30,11 +34,13 @@ export class WorkerPool {
     this.#members = members.filter((_, at) => started[at]);
   }
 
-  // Gives members a network in the place of the one they have: a copy of the weights to each, as many as fit.
-  load(settings, weights) {
+  // Gives members a network in the place of the one they have: a copy of the weights to each, to as many as may need
+  // `bytes` of memory.
+  load(settings, weights, bytes) {
     this.#network += 1;
-    const most = Math.floor(MOST_BYTES / weights.length);
-    const takes = most < 2 ? 0 : most;
+    const room = Math.floor((SHARE * MEMORY * 2 ** 30) / bytes);
+    // One alone is no faster than none.
+    const takes = room < 2 ? 0 : room;
     this.#loaded = Promise.all(this.#members.map((member, at) => member.load(settings, at < takes ? weights.slice() : null)));
   }
 
@@ -62,36 +68,44 @@ export class WorkerPool {
 }
 
 class Member {
-  // Whether it has the network, and windows it was asked for.
+  // Whether it has the present network, and windows it was asked for.
   holds = false;
   waiting = 0;
   #client;
+  // Networks it was given.
+  #loads = 0;
 
   constructor(version, address) {
-    const gone = () => (this.holds = false);
-    this.#client = new Client(() => {}, gone, version, () => new Worker(address, { type: "module" }));
+    const make = () => {
+      const worker = new Worker(address, { type: "module" });
+      // What breaks here breaks nothing else: browsers would tell the worker above, and the page then ends that one.
+      worker.addEventListener("error", (event) => event.preventDefault());
+      return worker;
+    };
+    this.#client = new Client(() => {}, () => (this.holds = false), version, make);
   }
 
   // Whether it could be started.
   async start() {
-    try {
+    const late = new Promise((resolve) => setTimeout(resolve, PATIENCE, false));
+    const opened = async () => {
       await this.#client.start();
       await this.#client.call("open", { device: "cpu" });
       return true;
-    } catch {
-      return false;
-    }
+    };
+    const started = await Promise.race([opened().catch(() => false), late]);
+    if (!started) this.#client.end();
+    return started;
   }
 
+  // `weights` are null where there is no room for it.
   async load(settings, weights) {
+    const mine = ++this.#loads;
     this.holds = false;
     if (!weights) return;
-    try {
-      await this.#client.call("use_model", { name: "network", settings, classes: [] }, [weights.buffer]);
-      this.holds = true;
-    } catch {
-      // The others do without it.
-    }
+    const took = await this.#client.call("use_model", { name: "network", settings, classes: [] }, [weights.buffer]).then(() => true, () => false);
+    // It may have been given another meanwhile.
+    if (mine === this.#loads) this.holds = took;
   }
 
   async window(mirror, input) {

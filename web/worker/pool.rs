@@ -15,13 +15,29 @@ extern "C" {
     #[wasm_bindgen(js_namespace = workerPool, js_name = start)]
     pub(crate) async fn start();
     #[wasm_bindgen(js_namespace = workerPool, js_name = load)]
-    pub(crate) fn load(settings: &str, weights: &[u8]);
+    fn give(settings: &str, weights: &[u8], bytes: f64);
     #[wasm_bindgen(js_namespace = workerPool)]
     fn number() -> f64;
     #[wasm_bindgen(js_namespace = workerPool)]
     async fn size() -> JsValue;
     #[wasm_bindgen(js_namespace = workerPool, js_name = window)]
     fn ask(network: f64, mirror: bool, input: &[u8]) -> Promise;
+}
+
+/// Bytes of the program and what else a worker holds.
+const PROGRAM: usize = 64 << 20;
+/// Tensors of the finest level that a forward pass holds at once, and what comes of freeing them late: the tutorial's
+/// UNETR takes 0.6 GB for a window beside its weights.
+const FINEST: usize = 10;
+
+/// Gives the pool the network at hand, with settings as they are in files.
+pub(crate) fn load(model: &Model, settings: &str) {
+    let config = &model.config;
+    let voxels = config.crops.roi_size.iter().product::<usize>();
+    let finest = voxels * config.unetr().feature_size * size_of::<f32>();
+    // The file and the network made of it.
+    let bytes = 2 * model.bytes.len() + FINEST * finest + PROGRAM;
+    give(settings, &model.bytes, bytes as f64);
 }
 
 /// The network at hand in this worker and in those of its pool that hold it.

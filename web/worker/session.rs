@@ -267,7 +267,7 @@ impl Session {
                 }
                 let (line, settings) = (model.line(), model.config.to_toml().map_err(words)?);
                 if is_cpu(&selected.device) {
-                    pool::load(&settings, &model.bytes);
+                    pool::load(&model, &settings);
                 }
                 self.model.replace(Some(Rc::from(model)));
                 plain(json!({ "model": line, "settings": settings }))

@@ -360,7 +360,36 @@ fn however_many_windows_are_under_way_the_prediction_is_the_same() {
         assert!(several.most.get() <= at_once, "{at_once} at once");
         assert!(several.most.get() >= at_once.min(4), "{at_once} at once");
         assert!(told.is_sorted() && told[0] == 0, "{told:?}");
+        assert_eq!(told.last(), Some(&(windows.count() - 1)), "{told:?}");
     }
+}
+
+#[test]
+fn windows_under_way_can_be_stopped_after_the_last_was_begun() {
+    let (network, device) = (network(), Device::flex());
+    let several = Several {
+        inner: DeviceNetwork {
+            network: &network,
+            device: &device,
+        },
+        at_once: 9,
+        under_way: Cell::new(0),
+        most: Cell::new(0),
+    };
+    let image = [1.0; 24 * 64];
+    let mut stop_at_the_second = |done, _| match done {
+        0 => ControlFlow::Continue(()),
+        _ => ControlFlow::Break(()),
+    };
+    let found = put_through(
+        &several,
+        &image,
+        [24, 8, 8],
+        settings(),
+        &mut stop_at_the_second,
+    );
+    assert!(matches!(found, Err(InferError::Stopped)), "{found:?}");
+    assert_eq!(several.most.get(), 2);
 }
 
 /// Finds a structure everywhere, with this lead over the background.
