@@ -42,3 +42,4 @@ mod transform_vectors;
 mod unetr;
 mod unused_tensors;
 mod weights_files;
+mod windows;

@@ -73,7 +73,10 @@ impl WindowNetwork for PooledNetwork<'_> {
 
     /// One more than there are workers, so that none waits while this one puts windows together.
     fn at_once(&self) -> usize {
-        self.workers + 1
+        match self.workers {
+            0 => self.own.at_once(),
+            workers => workers + 1,
+        }
     }
 
     fn logits(
