@@ -32,6 +32,8 @@ const AGREEMENT = 0.999;
 // as matrix products.
 const SIDES = [
   { name: "Hounsfield, WebAssembly, 1 thread", device: "cpu" },
+  // As the page does it: with a worker for each processor.
+  { name: "Hounsfield, WebAssembly, all processors", device: "cpu", pool: true },
   { name: "onnxruntime-web, WebAssembly, 1 thread", provider: "wasm", threads: 1, model: "model.onnx" },
   { name: "onnxruntime-web, WebAssembly, 2 threads", provider: "wasm", threads: 2, model: "model.onnx" },
   { name: "onnxruntime-web, WebAssembly, 1 thread, products", provider: "wasm", threads: 1, model: "products.onnx" },
@@ -147,12 +149,12 @@ async function prepare(size) {
   let windows = [];
   const get = async (name) => (await fetch(`/made/${name}`)).arrayBuffer();
 
-  const hounsfield = ({ device }) => {
+  const hounsfield = ({ device, pool = false }) => {
     const client = new Client((event) => event.what === "segmenting" && windows.push(performance.now()), () => {});
     return {
       async open() {
         await client.start();
-        const opened = await client.call("open", { device });
+        const opened = await client.call("open", { device, pool });
         if (opened.cpu !== (device === "cpu")) throw new Error(`it took ${opened.device}`);
         const settings = new TextDecoder().decode(await get("config.toml"));
         await client.call("use_model", { name: "model", settings, classes: [] }, [await get("model.safetensors")]);
