@@ -3,12 +3,10 @@
 
 use super::ReportError;
 use super::image::{Colour, RgbImage};
-use plotters::backend::{BitMapBackend, RGBPixel};
-use plotters::coord::Shift;
-use plotters::drawing::{DrawingArea, IntoDrawingArea};
-use plotters::element::{Circle, Drawable, PathElement, PointCollection, Rectangle, Text};
+use plotters::backend::{BitMapBackend, DrawingBackend, RGBPixel};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontStyle, IntoFont, RGBColor, ShapeStyle, TextStyle, register_font};
+use std::cell::RefCell;
 
 /// How much larger the surface is than the picture.
 const SCALE: usize = 3;
@@ -37,9 +35,10 @@ pub(super) struct Font {
     pub(super) colour: Colour,
 }
 
-/// The surface. Positions and sizes are in pixels of the final picture, from its top left corner.
+/// The surface. Positions and sizes are in pixels of the final picture, from its top left corner; what lies outside is
+/// not seen. The library's own drawing areas would move it to the edge.
 pub(super) struct Canvas<'a> {
-    area: DrawingArea<Backend<'a>, Shift>,
+    backend: RefCell<Backend<'a>>,
 }
 
 /// Makes a picture of what `draw` draws.
@@ -60,7 +59,7 @@ pub(super) fn paint(
     let size = (wide as u32, high as u32);
     let backend = Backend::with_buffer_and_format(large.pixels_mut(), size).map_err(failed)?;
     let canvas = Canvas {
-        area: backend.into_drawing_area(),
+        backend: RefCell::new(backend),
     };
     draw(&canvas)?;
     drop(canvas);
@@ -82,14 +81,17 @@ impl Canvas<'_> {
         to: Point,
         colour: Colour,
     ) -> Result<(), ReportError> {
-        let corners = [enlarged(from), enlarged(to)];
-        self.draw(&Rectangle::new(corners, rgb(colour).filled()))
+        let mut backend = self.backend.borrow_mut();
+        let drawn = backend.draw_rect(enlarged(from), enlarged(to), &rgb(colour), true);
+        drawn.map_err(failed)
     }
 
     /// A filled disc.
     pub(super) fn disc(&self, at: Point, radius: f64, colour: Colour) -> Result<(), ReportError> {
-        let radius = (radius * SCALE as f64).round() as i32;
-        self.draw(&Circle::new(enlarged(at), radius, rgb(colour).filled()))
+        let radius = (radius * SCALE as f64).round() as u32;
+        let mut backend = self.backend.borrow_mut();
+        let drawn = backend.draw_circle(enlarged(at), radius, &rgb(colour), true);
+        drawn.map_err(failed)
     }
 
     /// A line through points, with round joints where it is wide enough to show them.
@@ -106,8 +108,9 @@ impl Canvas<'_> {
         };
         // Piece by piece: the library's joints grow spikes at sharp turns.
         for pair in points.windows(2) {
-            let ends: Vec<_> = pair.iter().copied().map(enlarged).collect();
-            self.draw(&PathElement::new(ends, style))?;
+            let ends = pair.iter().copied().map(enlarged);
+            let drawn = self.backend.borrow_mut().draw_path(ends, &style);
+            drawn.map_err(failed)?;
         }
         if width > 1.5 {
             for &point in points {
@@ -134,22 +137,17 @@ impl Canvas<'_> {
         let style = style(font, &colour).pos(Pos::new(anchor, VPos::Top));
         // The baseline is half a line below the top; capitals end 0.6 lines above the baseline.
         let top = (at.0, at.1 - 0.2 * font.size);
-        self.draw(&Text::new(text, enlarged(top), style))
+        let mut backend = self.backend.borrow_mut();
+        let drawn = backend.draw_text(text, &style, enlarged(top));
+        drawn.map_err(failed)
     }
 
     /// How wide a text is.
     pub(super) fn text_width(&self, font: Font, text: &str) -> Result<f64, ReportError> {
         let colour = rgb(font.colour);
-        let size = self.area.estimate_text_size(text, &style(font, &colour));
+        let backend = self.backend.borrow();
+        let size = backend.estimate_text_size(text, &style(font, &colour));
         Ok(f64::from(size.map_err(failed)?.0) / SCALE as f64)
-    }
-
-    fn draw<'e, E>(&self, element: &'e E) -> Result<(), ReportError>
-    where
-        &'e E: PointCollection<'e, (i32, i32)>,
-        E: for<'b> Drawable<Backend<'b>>,
-    {
-        self.area.draw(element).map_err(failed)
     }
 }
 
@@ -241,6 +239,15 @@ mod tests {
             Ok(())
         })?;
         assert_eq!(image, bare);
+        Ok(())
+    }
+
+    #[test]
+    fn a_line_that_leaves_the_picture_keeps_its_direction() -> Result<(), ReportError> {
+        let points = [(0.0, 5.0), (80.0, 25.0)];
+        let image = paint(40, 30, WHITE, |canvas| canvas.line(&points, 2.0, BLACK))?;
+        assert_eq!(image.get(36, 14), Some(BLACK));
+        assert_eq!(image.get(36, 23), Some(WHITE));
         Ok(())
     }
 
