@@ -79,6 +79,16 @@ fn is_ct(modality: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::volume::{Affine, Volume};
+
+    #[test]
+    fn a_box_of_an_absurd_low_value_makes_no_ct_of_an_mr_scan() {
+        let mut data: Vec<f32> = (0..1000).map(|n| n as f32).collect();
+        data.extend([-3.4e38; 500]);
+        let volume = Volume::new([data.len(), 1, 1], data, Affine::identity()).unwrap();
+        let lowest = volume.lowest().unwrap();
+        assert!(!is_hu(lowest) && !may_be_hu(lowest), "{lowest}");
+    }
 
     #[test]
     fn a_scan_with_fat_and_no_air_may_be_in_hu_and_is_not_taken_for_it() {

@@ -3,7 +3,7 @@
 
 use super::TransformError;
 use super::foreground::Background;
-use crate::volume::{Outliers, Volume};
+use crate::volume::Volume;
 
 /// The share of the foreground's values below and above the window of [`Intensity::Percentile`].
 const TAIL: f64 = 0.005;
@@ -59,7 +59,7 @@ pub fn scale_intensity(v: &mut Volume, window: IntensityWindow) {
 /// How input values become the network's.
 ///
 /// The statistics of a volume are those of its foreground as read, before any resampling: the
-/// finite values that are not 0, without [`Outliers`].
+/// finite values that are not 0, without [`Outliers`](crate::volume::Outliers).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Intensity {
     /// A fixed window to `[0, 1]`, clipped: exact to the original, for CT.
@@ -163,11 +163,6 @@ impl Mapping {
     }
 }
 
-/// How far from 0 the values of a volume lie that count.
-fn limit(v: &Volume) -> f32 {
-    Outliers::of(v.data()).map_or(f32::INFINITY, |found| found.others)
-}
-
 fn foreground(v: &Volume, limit: f32) -> impl Iterator<Item = f32> {
     let counts = move |x: &f32| x.is_finite() && *x != 0.0 && x.abs() <= limit;
     v.data().iter().copied().filter(counts)
@@ -183,7 +178,7 @@ fn without_foreground(v: &Volume, limit: f32) -> TransformError {
 }
 
 fn standard(v: &Volume) -> Result<Mapping, TransformError> {
-    let limit = limit(v);
+    let limit = v.reach();
     let values = || foreground(v, limit).map(f64::from);
     let (count, sum) = values().fold((0usize, 0.0), |(n, s), x| (n + 1, s + x));
     if count == 0 {
@@ -205,7 +200,7 @@ fn standard(v: &Volume) -> Result<Mapping, TransformError> {
 
 /// Percentiles as numpy has them: between two ranks in proportion.
 fn percentiles(v: &Volume) -> Result<Mapping, TransformError> {
-    let limit = limit(v);
+    let limit = v.reach();
     let step = v.data().len().div_ceil(MOST_RANKED).max(1);
     let mut values: Vec<f32> = foreground(v, limit).step_by(step).collect();
     let last = values.len().checked_sub(1);

@@ -86,10 +86,16 @@ impl Volume {
         &self.data
     }
 
-    /// The lowest of the finite values, where there is one.
+    /// How far from 0 its values lie at most that can be meant: the finite ones without [`Outliers`].
+    pub fn reach(&self) -> f32 {
+        Outliers::of(&self.data).map_or(f32::MAX, |found| found.others)
+    }
+
+    /// The lowest of the values that can be meant, where there is one.
     pub fn lowest(&self) -> Option<f32> {
-        let finite = self.data.iter().copied().filter(|v| v.is_finite());
-        finite.reduce(f32::min)
+        let reach = self.reach();
+        let meant = self.data.iter().copied().filter(|v| v.abs() <= reach);
+        meant.reduce(f32::min)
     }
 
     /// The voxels, C order, to change in place.
@@ -140,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lowest_value_is_a_finite_one() {
+    fn the_lowest_value_is_one_that_can_be_meant() {
         let lowest = |data: Vec<f32>| {
             let volume = Volume::new([data.len(), 1, 1], data, Affine::identity());
             volume.unwrap().lowest()
@@ -148,6 +154,10 @@ mod tests {
         let odd = [f32::NAN, f32::NEG_INFINITY];
         assert_eq!(lowest([&odd[..], &[3.0, -2.0]].concat()), Some(-2.0));
         assert_eq!(lowest(odd.to_vec()), None);
+        // A box of an absurd value around a scan.
+        let scan: Vec<f32> = (0..1000).map(|n| n as f32).collect();
+        assert_eq!(lowest([&scan[..], &[-3.4e38; 500]].concat()), Some(0.0));
+        assert_eq!(lowest(vec![-3.4e38; 4]), None);
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(crate) struct ImageFile {
     shape: [usize; 3],
     spacing: [f64; 3],
     affine: Affine,
-    /// The lowest value, where one is finite.
+    /// The lowest value that can be meant, where there is one.
     pub(crate) lowest: Option<f32>,
     label_problem: Option<String>,
     /// What gave it its label map, or none.
