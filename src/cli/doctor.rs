@@ -4,8 +4,8 @@ use crate::cli::args::DeviceArgs;
 use crate::cli::output::{bytes, count, print};
 use crate::config::{Preset, PretrainConfig, StageConfig};
 use crate::device::{
-    Adapter, AdapterKind, CheckResult, Extent, MemoryEstimate, Selected, SuiteResult, adapters,
-    check_precision, half_suite, kernel_suite, select, self_test,
+    Adapter, AdapterKind, CheckResult, Extent, MemoryEstimate, PassedOver, Selected, SuiteResult,
+    adapters, check_precision, half_suite, kernel_suite, select_telling, self_test,
 };
 use crate::nn::Precision;
 use anyhow::bail;
@@ -32,6 +32,8 @@ struct Report {
     adapters: Vec<Adapter>,
     /// None where it could not be opened.
     selected: Option<String>,
+    /// GPUs that `auto` would rather have taken.
+    passed_over: Vec<PassedOver>,
     presets: Vec<PresetMemory>,
     self_test: Option<Vec<CheckResult>>,
     /// Every comparison with double precision, where it was asked for.
@@ -39,6 +41,15 @@ struct Report {
     /// The same in half precision, where the device offers that.
     kernels_f16: Option<Vec<SuiteResult>>,
     error: Option<String>,
+}
+
+impl Report {
+    /// What is wrong with a device that passed its self-test, or with one that was passed over for it.
+    fn wrong(&self) -> Option<String> {
+        wrong(&self.kernels, "")
+            .or_else(|| wrong(&self.kernels_f16, " with --precision f16"))
+            .or_else(|| self.passed_over.first().map(ToString::to_string))
+    }
 }
 
 #[derive(Serialize)]
@@ -62,41 +73,43 @@ pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
             total: estimate.total(),
         });
     }
+    let choice = args.device.device;
     let (adapters, selected) =
-        pollster::block_on(async { (adapters().await, select(args.device.device).await) });
-    let (selected, tested) = match selected {
-        Ok(selected) => {
+        pollster::block_on(async { (adapters().await, select_telling(choice).await) });
+    let (selected, passed_over, tested) = match selected {
+        Ok((selected, passed_over)) => {
             let tested = pollster::block_on(self_test(&selected.device));
-            (Some(selected), tested)
+            (Some(selected), passed_over, tested)
         }
         // The list of what there is helps most here.
-        Err(error) => (None, Err(error)),
+        Err(error) => (None, Vec::new(), Err(error)),
     };
     let [kernels, kernels_f16] = match (&selected, &tested) {
         (Some(selected), Ok(_)) if args.kernels => compared(selected)?,
         _ => [None, None],
     };
-    let failure = match &tested {
-        Err(error) => Some(error.to_string()),
-        Ok(_) => wrong(&kernels, "").or_else(|| wrong(&kernels_f16, " with --precision f16")),
-    };
-    let report = Report {
+    let error = tested.as_ref().err().map(ToString::to_string);
+    let mut report = Report {
         version: env!("CARGO_PKG_VERSION"),
         adapters,
         selected: selected.map(|selected| selected.description),
+        passed_over,
         presets,
-        error: failure.clone(),
+        error,
         self_test: tested.ok(),
         kernels,
         kernels_f16,
     };
+    if report.error.is_none() {
+        report.error = report.wrong();
+    }
     if args.json {
         print(&serde_json::to_string_pretty(&report)?)?;
     } else {
         print(table(&report)?.trim_end())?;
     }
-    match failure {
-        Some(failure) => bail!(failure),
+    match report.error {
+        Some(error) => bail!(error),
         None => Ok(ExitCode::SUCCESS),
     }
 }
@@ -172,6 +185,17 @@ fn table(report: &Report) -> Result<String, std::fmt::Error> {
             bytes(preset.estimate.largest_tensor)
         )?;
     }
+    if !report.passed_over.is_empty() {
+        writeln!(out, "\npassed over by --device auto")?;
+    }
+    for adapter in &report.passed_over {
+        let PassedOver {
+            device,
+            name,
+            reason,
+        } = adapter;
+        writeln!(out, "  --device {device:<10} {name}: {reason}")?;
+    }
     if let Some(selected) = &report.selected {
         writeln!(out, "\nself-test on {selected}")?;
     }
@@ -215,17 +239,37 @@ mod tests {
     }
 
     fn report(half: Option<Vec<SuiteResult>>) -> String {
-        let report = Report {
+        table(&of(half, Vec::new())).unwrap()
+    }
+
+    fn of(half: Option<Vec<SuiteResult>>, passed_over: Vec<PassedOver>) -> Report {
+        Report {
             version: "0",
             adapters: Vec::new(),
             selected: None,
+            passed_over,
             presets: Vec::new(),
             self_test: None,
             kernels: Some(vec![result("a", 1e-6), result("b", 2e-6)]),
             kernels_f16: half,
             error: None,
+        }
+    }
+
+    #[test]
+    fn a_gpu_that_was_passed_over_is_told_and_is_an_error() {
+        let gpu = PassedOver {
+            device: "vulkan:0".to_owned(),
+            name: "Card".to_owned(),
+            reason: "computes wrongly".to_owned(),
         };
-        table(&report).unwrap()
+        let report = of(None, vec![gpu]);
+        let told = table(&report).unwrap();
+        let line = "\npassed over by --device auto\n  --device vulkan:0   Card: computes wrongly\n";
+        assert!(told.contains(line), "{told}");
+        let wrong = report.wrong().unwrap();
+        assert_eq!(wrong, "Card (vulkan:0) is passed over: computes wrongly");
+        assert_eq!(of(None, Vec::new()).wrong(), None);
     }
 
     #[test]

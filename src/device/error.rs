@@ -1,6 +1,7 @@
 //! Why a device cannot be used.
 
 use crate::kernels::DeviceLost;
+use serde::Serialize;
 
 /// A device that does not exist or does not work.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +42,18 @@ pub enum DeviceError {
         /// What was found.
         detail: String,
     },
+}
+
+/// A GPU that `auto` would have taken, and why it did not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("{name} ({device}) is passed over: {reason}")]
+pub struct PassedOver {
+    /// What to pass to `--device`.
+    pub device: String,
+    /// The adapter's name.
+    pub name: String,
+    /// What it failed at.
+    pub reason: String,
 }
 
 impl DeviceError {

@@ -12,10 +12,10 @@ mod wasm;
 
 pub use crate::kernels::is_cpu;
 pub use choice::{Api, DeviceChoice};
-pub use error::DeviceError;
+pub use error::{DeviceError, PassedOver};
 pub use memory::{MemoryEstimate, estimate_finetuning, estimate_pretraining};
 #[cfg(not(target_family = "wasm"))]
-pub use native::{Adapter, AdapterKind, adapters, select};
+pub use native::{Adapter, AdapterKind, adapters, select, select_telling};
 pub use self_test::{CheckResult, self_test};
 pub use suite::{Extent, HALF_TOLERANCE, SUITE_TOLERANCE, SuiteResult, half_suite, kernel_suite};
 #[cfg(target_family = "wasm")]

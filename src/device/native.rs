@@ -1,6 +1,6 @@
 //! Adapters of the native program.
 
-use crate::device::{Api, DeviceChoice, DeviceError, Selected, self_test};
+use crate::device::{Api, DeviceChoice, DeviceError, PassedOver, Selected, self_test};
 use burn::backend::{WgpuBackend, WgpuDevice, WgpuDeviceKind};
 use burn::tensor::wgpu::{WgpuInitError, wgpu};
 use burn::tensor::{Device, DeviceKind};
@@ -123,20 +123,34 @@ async fn adapters_of(api: Api) -> Vec<Adapter> {
 
 /// The device for a choice. `auto` takes a real GPU that opens and passes its self-test, one of its own rather than one
 /// on the processor, else the CPU; a software adapter is taken only when its interface was named, and so is OpenGL, whose
-/// compute shaders lack what training needs on many drivers.
+/// compute shaders lack what training needs on many drivers. A warning names each GPU that is passed over.
 ///
 /// # Errors
 /// [`DeviceError::NoAdapter`] or [`DeviceError::Unusable`].
 pub async fn select(choice: DeviceChoice) -> Result<Selected, DeviceError> {
+    let (selected, passed_over) = select_telling(choice).await?;
+    for adapter in passed_over {
+        log::warn!("{adapter}");
+    }
+    Ok(selected)
+}
+
+/// The device for a choice, as [`select`] takes it, and the GPUs that were passed over for it.
+///
+/// # Errors
+/// Those of [`select`].
+pub async fn select_telling(
+    choice: DeviceChoice,
+) -> Result<(Selected, Vec<PassedOver>), DeviceError> {
     match choice {
-        DeviceChoice::Cpu => Ok(cpu()),
+        DeviceChoice::Cpu => Ok((cpu(), Vec::new())),
         DeviceChoice::Auto => {
             let mut found = Vec::new();
             for api in Api::ALL.into_iter().filter(|api| *api != Api::Gl) {
                 found.extend(adapters_of(api).await);
             }
-            let taken = first_ready(candidates(&found), tested).await;
-            Ok(taken.unwrap_or_else(cpu))
+            let (taken, passed_over) = first_ready(candidates(&found), tested).await;
+            Ok((taken.unwrap_or_else(cpu), passed_over))
         }
         DeviceChoice::Gpu(api, number) => {
             let found = adapters_of(api).await;
@@ -144,10 +158,11 @@ pub async fn select(choice: DeviceChoice) -> Result<Selected, DeviceError> {
                 Some(number) => found.get(number),
                 None => candidates(&found).next().or_else(|| found.first()),
             };
-            open(adapter.ok_or_else(|| DeviceError::NoAdapter {
+            let adapter = adapter.ok_or_else(|| DeviceError::NoAdapter {
                 api: api.name(),
                 number: number.map_or_else(String::new, |n| format!(" number {n}")),
-            })?)
+            })?;
+            Ok((open(adapter)?, Vec::new()))
         }
     }
 }
@@ -167,21 +182,23 @@ fn candidates(found: &[Adapter]) -> impl Iterator<Item = &Adapter> {
     })
 }
 
-/// The first adapter that `ready` makes a device of.
+/// The first adapter that `ready` makes a device of, and those before it.
 async fn first_ready<'a>(
     adapters: impl Iterator<Item = &'a Adapter>,
     ready: impl AsyncFn(&Adapter) -> Result<Selected, DeviceError>,
-) -> Option<Selected> {
+) -> (Option<Selected>, Vec<PassedOver>) {
+    let mut passed_over = Vec::new();
     for adapter in adapters {
         match ready(adapter).await {
-            Ok(selected) => return Some(selected),
-            Err(error) => {
-                let (name, api) = (&adapter.name, adapter.api.name());
-                log::warn!("{name} ({api}) is passed over: {error}");
-            }
+            Ok(selected) => return (Some(selected), passed_over),
+            Err(error) => passed_over.push(PassedOver {
+                device: adapter.device.clone(),
+                name: adapter.name.clone(),
+                reason: error.to_string(),
+            }),
         }
     }
-    None
+    (None, passed_over)
 }
 
 /// The device of an adapter, if it computes right.

@@ -22,8 +22,9 @@ fn adapter(api: Api, kind: AdapterKind, rank: usize) -> Adapter {
     }
 }
 
-/// Which adapters are tried, and whether one is taken, where those of an interface are `right`.
-fn tried(found: &[Adapter], right: Option<Api>) -> (Vec<String>, bool) {
+/// Which adapters are tried, whether one is taken, and what is told of the others, where those of an interface are
+/// `right`.
+fn tried(found: &[Adapter], right: Option<Api>) -> (Vec<String>, bool, Vec<String>) {
     let tried = RefCell::new(Vec::new());
     let ready = async |adapter: &Adapter| {
         tried.borrow_mut().push(adapter.device.clone());
@@ -35,12 +36,13 @@ fn tried(found: &[Adapter], right: Option<Api>) -> (Vec<String>, bool) {
             }),
         }
     };
-    let taken = pollster::block_on(first_ready(candidates(found), ready));
-    (tried.into_inner(), taken.is_some())
+    let (taken, passed_over) = pollster::block_on(first_ready(candidates(found), ready));
+    let told = passed_over.iter().map(ToString::to_string).collect();
+    (tried.into_inner(), taken.is_some(), told)
 }
 
 #[test]
-fn a_gpu_that_fails_its_test_is_passed_over_and_at_last_there_is_none() {
+fn a_gpu_that_fails_its_test_is_passed_over_with_the_reason_and_at_last_there_is_none() {
     let found = [
         adapter(Api::Vulkan, AdapterKind::Integrated, 0),
         adapter(Api::Vulkan, AdapterKind::Software, 0),
@@ -48,18 +50,21 @@ fn a_gpu_that_fails_its_test_is_passed_over_and_at_last_there_is_none() {
         adapter(Api::Vulkan, AdapterKind::Discrete, 1),
         adapter(Api::Dx12, AdapterKind::Discrete, 0),
     ];
-    let (all, taken) = tried(&found, None);
+    let (all, taken, told) = tried(&found, None);
     assert_eq!(all, ["vulkan:0", "dx12:0", "vulkan:0"]);
     assert!(!taken);
-    let (some, taken) = tried(&found, Some(Api::Dx12));
+    assert_eq!(told.len(), 3);
+    let (some, taken, told) = tried(&found, Some(Api::Dx12));
     assert_eq!(some, ["vulkan:0", "dx12:0"]);
     assert!(taken);
+    let reason = "Test (vulkan:0) is passed over: the device failed its self-test (gradient";
+    assert!(told.len() == 1 && told[0].starts_with(reason), "{told:?}");
 }
 
 #[test]
 fn the_interface_that_others_go_through_comes_first() {
     let found = Api::ALL.map(|api| adapter(api, AdapterKind::Integrated, 0));
-    let (first, _) = tried(&found, Some(Api::Metal));
+    let (first, _, _) = tried(&found, Some(Api::Metal));
     assert_eq!(first, ["metal:0"]);
 }
 
