@@ -23,6 +23,7 @@ use crate::train::Control;
 use crate::transform::Prepared;
 use crate::volume::{self, Datatype, NiftiImage};
 use all::all;
+use anyhow::bail;
 use clap::Args;
 use grid::OutputGrid;
 use indicatif::ProgressBar;
@@ -136,17 +137,20 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     };
     let work =
         |input: &Path, output: &Path| one(args, &predictor, &names, (input, output), &control);
-    let Some((cases, failed)) = all(&jobs, work)? else {
+    let Some(outcome) = all(&jobs, work)? else {
         return Ok(ExitCode::from(INTERRUPTED));
     };
     let report = Report {
         device: selected.description,
         weights: args.weights.clone(),
-        cases,
-        failed,
+        cases: outcome.cases,
+        failed: outcome.failed,
     };
     if args.json {
         print(&serde_json::to_string_pretty(&report)?)?;
+    }
+    if let Some(lost) = outcome.lost {
+        bail!(lost);
     }
     if !report.failed.is_empty() {
         let asked = count(jobs.len(), "image");

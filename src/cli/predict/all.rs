@@ -4,20 +4,29 @@ use crate::cli::model::device_failed;
 use crate::cli::output::{count, one_line, say};
 use crate::cli::predict::{CaseReport, Failure};
 use crate::infer::InferError;
-use anyhow::bail;
 use std::path::{Path, PathBuf};
 
-/// Predicts all images with `work`, which takes an image and where its label map goes; gives what came of them and
-/// which failed, or none when stopped.
+/// What came of the images.
+pub(super) struct Outcome {
+    pub cases: Vec<CaseReport>,
+    /// Those that could not be segmented, and those that were not reached.
+    pub failed: Vec<Failure>,
+    /// What is to be said of a device that failed before the end.
+    pub lost: Option<String>,
+}
+
+/// Predicts all images with `work`, which takes an image and where its label map goes; none when stopped. A device that
+/// failed ends it: the others would fail like the one.
 ///
 /// # Errors
-/// Of a single image its own, of several that of a device that failed: the others would fail like it.
+/// Of a single image its own.
 pub(super) fn all(
     jobs: &[(PathBuf, PathBuf)],
     mut work: impl FnMut(&Path, &Path) -> anyhow::Result<CaseReport>,
-) -> anyhow::Result<Option<(Vec<CaseReport>, Vec<Failure>)>> {
+) -> anyhow::Result<Option<Outcome>> {
     let mut cases = Vec::new();
     let mut failed = Vec::new();
+    let mut lost = None;
     for (input, output) in jobs {
         let error = match work(input, output) {
             Ok(report) => {
@@ -36,21 +45,31 @@ pub(super) fn all(
         if jobs.len() == 1 {
             return Err(error);
         }
-        let lost = device_failed(&error);
-        let error = one_line(&error);
-        if lost {
-            bail!(
+        let ends = device_failed(&error);
+        let (input, error) = (input.clone(), one_line(&error));
+        if ends {
+            lost = Some(format!(
                 "{error}; until then {} of {} were segmented, and their label maps are written",
                 cases.len(),
                 count(jobs.len(), "image")
-            );
+            ));
+            failed.push(Failure { input, error });
+            break;
         }
         // The others are not to blame.
         say(&format!("error: {error}"));
-        let input = input.clone();
         failed.push(Failure { input, error });
     }
-    Ok(Some((cases, failed)))
+    let unreached = jobs.iter().skip(cases.len() + failed.len());
+    failed.extend(unreached.map(|(input, _)| Failure {
+        input: input.clone(),
+        error: "not reached before the device failed".to_owned(),
+    }));
+    Ok(Some(Outcome {
+        cases,
+        failed,
+        lost,
+    }))
 }
 
 #[cfg(test)]
@@ -59,10 +78,8 @@ mod tests {
     use crate::kernels::DeviceLost;
     use anyhow::anyhow;
 
-    type Found = anyhow::Result<Option<(Vec<CaseReport>, Vec<Failure>)>>;
-
     /// What comes of five images where one fails, and how many were tried.
-    fn failing(at: usize, error: impl Fn() -> anyhow::Error) -> (Found, usize) {
+    fn failing(at: usize, error: impl Fn() -> anyhow::Error) -> (Option<Outcome>, usize) {
         let jobs =
             [0, 1, 2, 3, 4].map(|n| (PathBuf::from(format!("{n}.nii")), PathBuf::from("out")));
         let mut tried = 0;
@@ -80,30 +97,37 @@ mod tests {
                 structures: Vec::new(),
             })
         });
-        (found, tried)
+        (found.unwrap(), tried)
     }
 
     #[test]
-    fn a_lost_device_ends_the_work_and_a_broken_image_does_not() {
+    fn a_lost_device_ends_the_work_with_what_there_is_and_a_broken_image_does_not() {
         let (found, tried) = failing(2, || {
             InferError::Device(DeviceLost("gone".to_owned())).into()
         });
         assert_eq!(tried, 3);
-        let error = found.map(|_| ()).unwrap_err().to_string();
+        let found = found.unwrap();
+        let lost = found.lost.unwrap();
         for part in ["2.nii: the device failed: gone", "2 of 5 images"] {
-            assert!(error.contains(part), "{error}");
+            assert!(lost.contains(part), "{lost}");
         }
+        assert_eq!((found.cases.len(), found.failed.len()), (2, 3));
+        assert!(found.failed[0].error.starts_with("2.nii: the device"));
+        let last = &found.failed[2];
+        assert_eq!(last.input, Path::new("4.nii"));
+        assert_eq!(last.error, "not reached before the device failed");
         let (found, tried) = failing(2, || anyhow!("truncated"));
         assert_eq!(tried, 5);
-        let (cases, failed) = found.unwrap().unwrap();
-        assert_eq!((cases.len(), failed.len()), (4, 1));
-        assert_eq!(failed[0].error, "2.nii: truncated");
+        let found = found.unwrap();
+        assert_eq!((found.cases.len(), found.failed.len()), (4, 1));
+        assert_eq!(found.failed[0].error, "2.nii: truncated");
+        assert_eq!(found.lost, None);
     }
 
     #[test]
     fn a_stop_ends_the_work_without_an_error() {
         let (found, tried) = failing(1, || InferError::Stopped.into());
-        assert!(found.unwrap().is_none());
+        assert!(found.is_none());
         assert_eq!(tried, 2);
     }
 }
