@@ -13,7 +13,7 @@ use hounsfield::dataset::phantom::{self, LAST_LABEL, PhantomSpec, abdomen, seed_
 use hounsfield::volume::{Affine, Datatype, NiftiImage, Volume, encode_nifti, read_nifti};
 use pairs::By;
 use std::rc::Rc;
-use values::{labels_of, largest_label, present};
+use values::{keep_shown, labels_of, largest_label, present};
 
 /// Bytes of a prepared voxel and its label.
 const PREPARED_VOXEL: f64 = 5.0;
@@ -266,12 +266,7 @@ impl Cases {
     pub(crate) fn shown(&self, index: usize) -> Result<Vec<Vec<u8>>, String> {
         let image = self.image(index)?;
         let mut read = image.read()?;
-        // The viewer passes over what is no number, and takes infinity for the end of the range.
-        for value in read.volume.data_mut() {
-            if value.is_infinite() {
-                *value = f32::NAN;
-            }
-        }
+        keep_shown(&mut read.volume);
         let plain = |volume: &Volume, datatype| {
             encode_nifti(volume, datatype, false).map_err(|e| e.to_string())
         };

@@ -1,4 +1,4 @@
-//! What kind of file the values tell, where its name does not.
+//! What kind of file the values tell, where its name does not; and which of them can be shown.
 
 use hounsfield::dataset::names_labels;
 use hounsfield::volume::{Volume, looks_like_labels};
@@ -33,6 +33,17 @@ pub(super) fn present(volume: &Volume) -> [bool; 256] {
         present[usize::from(value.round_ties_even() as u8)] = true;
     }
     present
+}
+
+/// Takes away what the viewer cannot show: it passes over what is no number, and takes infinity and what a broken export
+/// left for an end of the range, so that all else is of one grey.
+pub(super) fn keep_shown(volume: &mut Volume) {
+    let reach = volume.reach();
+    for value in volume.data_mut() {
+        if value.abs() > reach {
+            *value = f32::NAN;
+        }
+    }
 }
 
 /// What is to be said where label maps lack some of so many classes; `present` tells which labels one of them has.
@@ -88,6 +99,17 @@ mod tests {
                 .unwrap()
                 .contains("254 of the 255")
         );
+    }
+
+    #[test]
+    fn values_that_no_scanner_measured_are_not_shown() {
+        let mut scan = volume(|i| i as f32);
+        let odd = [3e38, f32::INFINITY, f32::NEG_INFINITY, -3e38];
+        scan.data_mut()[..4].copy_from_slice(&odd);
+        keep_shown(&mut scan);
+        let data = scan.data();
+        assert!(data[..4].iter().all(|value| value.is_nan()), "{data:?}");
+        assert_eq!(data[4..], volume(|i| i as f32).data()[4..]);
     }
 
     #[test]
