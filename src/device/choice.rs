@@ -123,4 +123,13 @@ mod tests {
             assert!(name.parse::<DeviceChoice>().is_err(), "{name}");
         }
     }
+
+    #[test]
+    fn whoever_names_an_unknown_device_is_told_all_names() {
+        let told = "gpu".parse::<DeviceChoice>().unwrap_err().to_string();
+        let names = Api::ALL.into_iter().chain([Api::WebGpu]).map(Api::name);
+        for name in names.chain(["auto", "cpu"]) {
+            assert!(told.contains(name), "{name}: {told}");
+        }
+    }
 }

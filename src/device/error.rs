@@ -8,7 +8,7 @@ use serde::Serialize;
 pub enum DeviceError {
     /// Not a device name.
     #[error(
-        "unknown device '{0}': use auto, cpu, vulkan, metal, dx12 or gl, with :N for an adapter's number"
+        "unknown device '{0}': use auto, cpu, vulkan, metal, dx12 or gl, with :N for an adapter's number, or in a browser webgpu"
     )]
     UnknownName(String),
     /// No such adapter on this machine.
