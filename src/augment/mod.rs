@@ -1,5 +1,5 @@
-//! Random patches and corrupted views for pre-training, random patches with their labels for
-//! fine-tuning, and the random numbers behind them (specification 3.1 to 3.5, 4 and 14).
+//! Random patches and corrupted views for pre-training, and random patches with their labels for
+//! fine-tuning (specification 3.1 to 3.5, 4 and 14).
 //!
 //! Two generators drive the same code. Training uses [keyed random numbers](crate::random): every
 //! transform of every sample has a generator of its own. [`ExactChain`] and [`ExactLabelledChain`]
