@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { runInNewContext } from "node:vm";
 import { Deaths } from "../page/deaths.js";
 import { needed, sorted } from "../page/files.js";
+import "./pool.mjs";
 
 const MINUTE = 60_000;
 

@@ -34,6 +34,7 @@ pub(super) fn visit(query: &str, device: &str) {
     assert_nothing_is_asked_for_while_computing(&seen);
     assert_files_are_refused(&seen, folder);
     assert_segments_as_natively(&seen);
+    assert_segments_on_all_processors(&seen, device);
     assert_volumes_are_saved(&seen);
     assert_answers_while_training(&seen);
     assert_nothing_else_begins_beside_a_training(&seen);
@@ -86,6 +87,14 @@ fn assert_small(site: &Path) {
 fn assert_device(seen: &Value, device: &str) {
     let found = seen["device"].as_str().unwrap();
     assert!(found.starts_with(device), "{seen:#}");
+}
+
+/// On a graphics processor there are no others to help.
+fn assert_segments_on_all_processors(seen: &Value, device: &str) {
+    let said = seen["segmented"].as_str().unwrap();
+    let processors = std::thread::available_parallelism().unwrap().get();
+    let several = device == "Processor" && processors > 1;
+    assert_eq!(said.contains(" threads"), several, "{said}");
 }
 
 /// The bundled network was trained without flips.
