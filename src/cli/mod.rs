@@ -4,6 +4,7 @@ mod args;
 mod bench;
 mod cases;
 mod classes;
+mod commands;
 mod convert;
 mod data;
 mod doctor;
@@ -31,14 +32,15 @@ mod windows;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
+use commands::{Cli, Command};
 use std::process::ExitCode;
 
 /// Reads the arguments, runs the command, and turns an error into one line on standard error and exit code 1;
 /// wrong usage is code 2, a run stopped by Ctrl-C is code 130.
 pub fn main() -> ExitCode {
-    let parsed = with_negative_numbers(args::Cli::command())
+    let parsed = with_negative_numbers(Cli::command())
         .try_get_matches()
-        .and_then(|matches| Ok((args::Cli::from_arg_matches(&matches)?, matches)));
+        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     let (cli, matches) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => return wrong_usage(&error),
@@ -88,21 +90,21 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
     ExitCode::from(2)
 }
 
-fn run(cli: &args::Cli, matches: &clap::ArgMatches) -> anyhow::Result<ExitCode> {
+fn run(cli: &Cli, matches: &clap::ArgMatches) -> anyhow::Result<ExitCode> {
     let flags = matches
         .subcommand()
         .map(|(_, flags)| flags)
         .ok_or_else(|| anyhow::anyhow!("no command given: see --help"))?;
     match &cli.command {
-        args::Command::Pretrain(args) => pretrain::run(args, flags),
-        args::Command::Finetune(args) => finetune::run(args, flags),
-        args::Command::Predict(args) => predict::run(args),
-        args::Command::Evaluate(args) => evaluate::run(args),
-        args::Command::Experiment(args) => experiment::run(args),
-        args::Command::Preview(args) => preview::run(args, flags),
-        args::Command::Phantom(args) => phantom::run(args),
-        args::Command::Convert(args) => convert::run(args),
-        args::Command::Bench(args) => bench::run(args, flags),
-        args::Command::Doctor(args) => doctor::run(args),
+        Command::Pretrain(args) => pretrain::run(args, flags),
+        Command::Finetune(args) => finetune::run(args, flags),
+        Command::Predict(args) => predict::run(args),
+        Command::Evaluate(args) => evaluate::run(args),
+        Command::Experiment(args) => experiment::run(args),
+        Command::Preview(args) => preview::run(args, flags),
+        Command::Phantom(args) => phantom::run(args),
+        Command::Convert(args) => convert::run(args),
+        Command::Bench(args) => bench::run(args, flags),
+        Command::Doctor(args) => doctor::run(args),
     }
 }
