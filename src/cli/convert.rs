@@ -1,8 +1,8 @@
 //! `convert`: one weights file to another.
 
 use crate::cli::inputs::Inputs;
-use crate::cli::model::starting_file;
 use crate::cli::output::print;
+use crate::cli::weights_path::starting_file;
 use crate::config::parse::triple;
 use crate::platform;
 use crate::weights::{

@@ -1,7 +1,7 @@
 //! `loaded.json`: which weights a run started from, and what it took of them.
 
-use crate::cli::model::starting_file;
 use crate::cli::run_folder::LOADED_FILE;
+use crate::cli::weights_path::starting_file;
 use crate::platform;
 use crate::weights::TransferReport;
 use anyhow::{Context, ensure};

@@ -28,6 +28,7 @@ mod signal;
 mod suits;
 mod summary;
 mod training;
+mod weights_path;
 mod windows;
 
 use clap::error::ErrorKind;

@@ -1,9 +1,10 @@
-//! Weights by what a user names: a run's folder, safetensors, a PyTorch file.
+//! Networks and encoders from the weights that a user names.
 
 use crate::cli::args::ModelSettings;
 use crate::cli::loaded::Loaded;
 use crate::cli::output::count;
 use crate::cli::run_folder::beside;
+use crate::cli::weights_path::{starting_file, weights_file};
 use crate::cli::windows::Grid;
 use crate::config::{FinetuneConfig, IntensityMode, Preset, StageConfig};
 use crate::infer::{
@@ -12,7 +13,7 @@ use crate::infer::{
 use crate::nn::{Segmenter, VitConfig};
 use crate::platform;
 use crate::train::layout::CONFIG_FILE;
-use crate::train::{Finetuning, Pretraining, Task};
+use crate::train::{Finetuning, Task};
 use crate::transform::Prepared;
 use crate::weights::{
     self, Need, PatchGrids, TransferOptions, TransferReport, Values, WeightsFile, transfer,
@@ -20,25 +21,7 @@ use crate::weights::{
 use anyhow::{Context, bail};
 use burn::tensor::Device;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-
-/// The file within a run's folder, or the path itself.
-fn weights_file(path: &Path, names: &[&str]) -> anyhow::Result<PathBuf> {
-    if !path.is_dir() {
-        return Ok(path.to_owned());
-    }
-    names
-        .iter()
-        .map(|name| path.join(name))
-        .find(|file| file.exists())
-        .with_context(|| {
-            format!(
-                "{} holds none of {}: name a weights file, or the folder of a run that has validated",
-                path.display(),
-                names.join(", ")
-            )
-        })
-}
+use std::path::Path;
 
 /// The settings that weights were trained with, of either stage, as far as they can be read.
 fn trained_with(path: &Path) -> Option<toml::Table> {
@@ -79,11 +62,6 @@ fn compare_intensities(settings: &toml::Table, path: &Path, config: &FinetuneCon
             path.display()
         );
     }
-}
-
-/// The file of the encoder to start fine-tuning from.
-pub(super) fn starting_file(path: &Path) -> anyhow::Result<PathBuf> {
-    weights_file(path, &[Pretraining::EXPORT, Finetuning::EXPORT])
 }
 
 /// The encoder to start fine-tuning from, with a report of what was taken.
