@@ -8,6 +8,7 @@
 mod body;
 mod disk;
 mod entry;
+mod error;
 mod index;
 mod labelled;
 

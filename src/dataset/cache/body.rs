@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-use super::entry::EntryError;
+use super::error::EntryError;
 use crate::volume::Affine;
 
 /// Voxels converted at a time, so that no second copy of the volume is made.

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::entry::{self, Entry, EntryError, FORMAT_VERSION, Key};
+use super::entry::{self, Entry, FORMAT_VERSION, Key};
+use super::error::EntryError;
 use super::index::{Index, Stamp};
 use crate::platform::{AtomicFile, is_temporary};
 use crate::volume::files_of;

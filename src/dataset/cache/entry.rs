@@ -17,10 +17,9 @@
 
 use std::io::{self, Read, Write};
 
-use thiserror::Error;
-
 use super::body::{BodyReader, BodyWriter};
-use crate::volume::{Volume, VolumeError};
+use super::error::EntryError;
+use crate::volume::Volume;
 
 /// Raise it when the layout changes: it is part of every key, so old entries are then not found.
 pub(super) const FORMAT_VERSION: u32 = 1;
@@ -65,23 +64,6 @@ impl Entry for Volume {
     }
 }
 
-/// Why a file is not the entry it should be.
-#[derive(Debug, Error)]
-pub enum EntryError {
-    #[error("cannot be read: {0}")]
-    Io(#[from] io::Error),
-    #[error("is not a cache entry of this kind and version")]
-    Foreign,
-    #[error("was stored under another key")]
-    OtherKey,
-    #[error("has {found} bytes where its header calls for another length")]
-    Length { found: u64 },
-    #[error("does not match its hash")]
-    Hash,
-    #[error("holds no valid volume: {0}")]
-    Volume(#[from] VolumeError),
-}
-
 /// Writes an entry.
 pub(super) fn write<T: Entry>(item: &T, key: &Key, out: &mut impl Write) -> io::Result<()> {
     let mut body = BodyWriter::new(out);
@@ -120,7 +102,7 @@ pub(super) fn read<T: Entry>(
 mod tests {
     use super::super::body::CHUNK;
     use super::*;
-    use crate::volume::Affine;
+    use crate::volume::{Affine, VolumeError};
 
     const KEY: Key = [7; HASH];
     const HEADER: usize = 8 + 4 + HASH + 3 * 8 + 16 * 8;

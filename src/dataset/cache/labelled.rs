@@ -3,7 +3,8 @@
 use std::io;
 
 use super::body::{BodyReader, BodyWriter};
-use super::entry::{Entry, EntryError};
+use super::entry::Entry;
+use super::error::EntryError;
 use crate::transform::{Geometry, Labelled, Space};
 use crate::volume::{Region, Volume};
 
