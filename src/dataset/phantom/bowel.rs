@@ -1,7 +1,7 @@
 //! Colon, small bowel and duodenum: unlabelled, but what a network must learn to leave alone.
 
-use super::anatomy::Plan;
 use super::part::Part;
+use super::plan::Plan;
 use super::shape::{Point, Shape};
 use super::tissue::{Lumen, Tissue};
 use super::tube::{Node, Tube};

@@ -1,8 +1,8 @@
 //! The lower part of the heart, and the spleen.
 
-use super::anatomy::Plan;
 use super::labels::SPLEEN;
 use super::part::Part;
+use super::plan::Plan;
 use super::shape::{Point, Shape};
 use super::tissue::Tissue;
 

@@ -1,8 +1,8 @@
 //! The liver and the veins inside it.
 
-use super::anatomy::Plan;
 use super::labels::LIVER;
 use super::part::Part;
+use super::plan::Plan;
 use super::shape::{Point, Shape};
 use super::tissue::Tissue;
 use super::tube::Tube;

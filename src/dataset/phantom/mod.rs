@@ -22,6 +22,7 @@ mod muscles;
 mod noise;
 mod part;
 mod patient;
+mod plan;
 mod render;
 mod ribs;
 mod scanner;

@@ -1,7 +1,7 @@
 //! Muscles beside the spine, and the legs of the diaphragm.
 
-use super::anatomy::Plan;
 use super::part::Part;
+use super::plan::Plan;
 use super::shape::{Point, Shape};
 use super::tissue::Tissue;
 use super::tube::Tube;

@@ -1,8 +1,8 @@
 //! Esophagus, stomach, gallbladder and pancreas.
 
-use super::anatomy::Plan;
 use super::labels::{ESOPHAGUS, GALLBLADDER, PANCREAS, STOMACH};
 use super::part::Part;
+use super::plan::Plan;
 use super::shape::{Point, Shape};
 use super::tissue::{Lumen, Tissue};
 use super::tube::Tube;

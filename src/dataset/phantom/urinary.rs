@@ -1,8 +1,8 @@
 //! Kidneys with their sinus and ureters, and the adrenal glands above them.
 
-use super::anatomy::Plan;
 use super::labels::{LEFT_ADRENAL, LEFT_KIDNEY, RIGHT_ADRENAL, RIGHT_KIDNEY};
 use super::part::Part;
+use super::plan::Plan;
 use super::shape::{Frame, Point, Shape};
 use super::tissue::Tissue;
 use super::tube::Tube;

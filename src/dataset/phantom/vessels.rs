@@ -1,8 +1,8 @@
 //! Aorta and its branches, inferior vena cava, portal and splenic veins.
 
-use super::anatomy::Plan;
 use super::labels::{AORTA, PORTAL_VEIN, VENA_CAVA};
 use super::part::Part;
+use super::plan::Plan;
 use super::shape::{Point, Shape};
 use super::tissue::Tissue;
 use super::tube::Tube;
