@@ -3,7 +3,7 @@
 use super::contrast::AIR;
 use super::draw::Draw;
 use super::patient::{BACK, MIDDLE, Patient};
-use super::shape::Point;
+use super::point::Point;
 use super::torso::blend;
 
 /// Half the width of the upper shell, mm.

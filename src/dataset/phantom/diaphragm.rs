@@ -2,7 +2,8 @@
 
 use super::draw::Draw;
 use super::noise::smoothstep;
-use super::shape::{Point, smooth_min};
+use super::point::Point;
+use super::shape::smooth_min;
 
 /// A dome of the diaphragm: top position and how fast it falls.
 struct Dome {

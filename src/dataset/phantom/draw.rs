@@ -3,7 +3,7 @@
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use super::shape::Point;
+use super::point::Point;
 
 /// What a stream is for. Separate streams keep the patient the same when the grid or the noise
 /// changes.

@@ -2,7 +2,7 @@
 
 use super::draw::Draw;
 use super::patient::Patient;
-use super::shape::Point;
+use super::point::Point;
 use super::spec::{MIN_EXTENT, PhantomSpec};
 
 /// Voxel counts and sizes along left-right, back-front, foot-head. The middle of the grid is the

@@ -3,7 +3,8 @@
 use super::labels::SPLEEN;
 use super::part::Part;
 use super::plan::Plan;
-use super::shape::{Point, Shape};
+use super::point::Point;
+use super::shape::Shape;
 use super::tissue::Tissue;
 
 /// Muscle with two chambers in a sac of fat.

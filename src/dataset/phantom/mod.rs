@@ -23,6 +23,7 @@ mod noise;
 mod part;
 mod patient;
 mod plan;
+mod point;
 mod render;
 mod ribs;
 mod scanner;

@@ -2,7 +2,8 @@
 
 use super::part::Part;
 use super::plan::Plan;
-use super::shape::{Point, Shape};
+use super::point::Point;
+use super::shape::Shape;
 use super::tissue::Tissue;
 use super::tube::Tube;
 

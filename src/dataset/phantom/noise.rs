@@ -1,7 +1,7 @@
 //! Smooth random fields: value noise on a periodic lattice, and smooth curves through nodes.
 
 use super::draw::Draw;
-use super::shape::Point;
+use super::point::Point;
 
 const EDGE: usize = 32;
 const MASK: usize = EDGE - 1;

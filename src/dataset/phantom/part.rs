@@ -2,7 +2,8 @@
 
 use super::contrast::FAT;
 use super::noise::Noise;
-use super::shape::{Bounds, Point, Shape};
+use super::point::{Bounds, Point};
+use super::shape::Shape;
 use super::tissue::{Site, Tissue};
 use super::torso::{Ground, blend};
 

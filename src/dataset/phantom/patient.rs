@@ -9,7 +9,7 @@ use nalgebra::{Matrix3, Rotation3};
 
 use super::contrast::Enhancement;
 use super::draw::Draw;
-use super::shape::Point;
+use super::point::Point;
 use super::spec::PhantomSpec;
 
 /// Half the width of the reference adult's muscle wall, mm.

@@ -2,7 +2,7 @@
 
 use super::draw::Draw;
 use super::patient::Patient;
-use super::shape::Point;
+use super::point::Point;
 use super::torso::Torso;
 
 /// What an organ is built from.

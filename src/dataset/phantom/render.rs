@@ -6,7 +6,7 @@ use super::grid::Grid;
 use super::noise::Noise;
 use super::part::{Part, Voxel};
 use super::patient::Patient;
-use super::shape::{Bounds, Point};
+use super::point::{Bounds, Point};
 
 /// Ideal image and labels, before the scanner's blur and noise.
 pub(super) struct Rendered {

@@ -4,7 +4,8 @@
 use super::draw::Draw;
 use super::noise::smoothstep;
 use super::patient::Patient;
-use super::shape::{Point, ellipsoid};
+use super::point::Point;
+use super::shape::ellipsoid;
 use super::torso::blend;
 
 /// Heights of the vertebral bodies L5 to T4, mm.

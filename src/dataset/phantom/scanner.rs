@@ -37,7 +37,7 @@ pub(super) fn scan(
 /// j).
 fn strength(grid: &Grid, patient: &Patient) -> Vec<f32> {
     let [n0, n1, _] = grid.shape;
-    let middle = patient.scanner(super::shape::Point::new(0.0, super::patient::MIDDLE, 0.0));
+    let middle = patient.scanner(super::point::Point::new(0.0, super::patient::MIDDLE, 0.0));
     let mut map = Vec::with_capacity(n0 * n1);
     for i in 0..n0 {
         for j in 0..n1 {

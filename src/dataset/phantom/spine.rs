@@ -4,8 +4,9 @@ use super::contrast::FAT;
 use super::draw::Draw;
 use super::noise::{Curve, Noise, mix, smoothstep};
 use super::patient::Patient;
+use super::point::Point;
 use super::ribs::{LEVELS, T12};
-use super::shape::{Point, smooth_min};
+use super::shape::smooth_min;
 use super::torso::blend;
 
 /// Height of an intervertebral disc, mm.

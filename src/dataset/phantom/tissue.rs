@@ -2,7 +2,8 @@
 
 use super::contrast::{AIR, FAT};
 use super::noise::{Noise, mix, smoothstep};
-use super::shape::{Frame, Point, ellipsoid};
+use super::point::Point;
+use super::shape::{Frame, ellipsoid};
 use super::torso::blend;
 use super::tube::Tube;
 

@@ -5,8 +5,9 @@ use super::diaphragm::Diaphragm;
 use super::draw::Draw;
 use super::noise::{Curve, Noise, mix, smoothstep};
 use super::patient::{BACK, HALF_WIDTH, MIDDLE, Patient};
+use super::point::Point;
 use super::ribs::Ribs;
-use super::shape::{Point, smooth_min};
+use super::shape::smooth_min;
 
 /// What lies at a point before any organ is drawn.
 pub(super) struct Ground {

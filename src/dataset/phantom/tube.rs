@@ -1,7 +1,7 @@
 //! Thick curves with a changing radius: vessels, bowel, esophagus.
 
 use super::noise::catmull_rom;
-use super::shape::{Bounds, Point};
+use super::point::{Bounds, Point};
 
 /// A node of a curve: position and radius in mm.
 pub(super) type Node = ([f32; 3], f32);

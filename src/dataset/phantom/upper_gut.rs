@@ -3,7 +3,8 @@
 use super::labels::{ESOPHAGUS, GALLBLADDER, PANCREAS, STOMACH};
 use super::part::Part;
 use super::plan::Plan;
-use super::shape::{Point, Shape};
+use super::point::Point;
+use super::shape::Shape;
 use super::tissue::{Lumen, Tissue};
 use super::tube::Tube;
 

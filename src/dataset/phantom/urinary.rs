@@ -3,7 +3,8 @@
 use super::labels::{LEFT_ADRENAL, LEFT_KIDNEY, RIGHT_ADRENAL, RIGHT_KIDNEY};
 use super::part::Part;
 use super::plan::Plan;
-use super::shape::{Frame, Point, Shape};
+use super::point::Point;
+use super::shape::{Frame, Shape};
 use super::tissue::Tissue;
 use super::tube::Tube;
 

@@ -3,7 +3,8 @@
 use super::labels::{AORTA, PORTAL_VEIN, VENA_CAVA};
 use super::part::Part;
 use super::plan::Plan;
-use super::shape::{Point, Shape};
+use super::point::Point;
+use super::shape::Shape;
 use super::tissue::Tissue;
 use super::tube::Tube;
 
