@@ -4,8 +4,8 @@
 //! 150 to 350 HU enhanced, liver 55 plain and about 110 portal venous, kidney cortex above medulla
 //! in the arterial phase only.
 
+use super::blend::mix;
 use super::draw::Draw;
-use super::noise::mix;
 use super::spec::Phase;
 
 pub(super) const AIR: f32 = -1000.0;

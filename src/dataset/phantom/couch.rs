@@ -1,10 +1,10 @@
 //! The patient couch: a curved shell over a flat base.
 
+use super::blend::blend;
 use super::contrast::AIR;
 use super::draw::Draw;
 use super::patient::{BACK, MIDDLE, Patient};
 use super::point::Point;
-use super::torso::blend;
 
 /// Half the width of the upper shell, mm.
 const HALF: f32 = 205.0;

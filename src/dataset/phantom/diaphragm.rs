@@ -1,7 +1,7 @@
 //! The two domes of the diaphragm, between the lungs and the abdomen.
 
+use super::blend::smoothstep;
 use super::draw::Draw;
-use super::noise::smoothstep;
 use super::point::Point;
 use super::shape::smooth_min;
 

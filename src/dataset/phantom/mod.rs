@@ -9,6 +9,7 @@
 //! The voxels are stored in the order that [`PhantomSpec::orientation`] names, RAS by default.
 
 mod anatomy;
+mod blend;
 mod bowel;
 mod contrast;
 mod couch;

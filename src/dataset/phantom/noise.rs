@@ -132,17 +132,6 @@ pub(super) fn catmull_rom(a: f32, b: f32, c: f32, d: f32, t: f32) -> f32 {
         + (3.0 * (b - c) + d - a) * t * t * t)
 }
 
-/// 0 below `low`, 1 above `high`, smooth between.
-pub(super) fn smoothstep(low: f32, high: f32, x: f32) -> f32 {
-    let t = ((x - low) / (high - low)).clamp(0.0, 1.0);
-    t * t * (3.0 - 2.0 * t)
-}
-
-/// Linear blend.
-pub(super) fn mix(a: f32, b: f32, t: f32) -> f32 {
-    a + (b - a) * t
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::draw::Stream;

@@ -1,11 +1,12 @@
 //! One solid of the anatomy: shape, label, inside, and how it meets its neighbours.
 
+use super::blend::blend;
 use super::contrast::FAT;
 use super::noise::Noise;
 use super::point::{Bounds, Point};
 use super::shape::Shape;
 use super::tissue::{Site, Tissue};
-use super::torso::{Ground, blend};
+use super::torso::Ground;
 
 /// Where a solid may be drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,12 +1,11 @@
 //! Ribs and costal cartilage inside the chest wall, written in the wall's own coordinates: angle
 //! around the trunk, depth and height.
 
+use super::blend::{blend, smoothstep};
 use super::draw::Draw;
-use super::noise::smoothstep;
 use super::patient::Patient;
 use super::point::Point;
 use super::shape::ellipsoid;
-use super::torso::blend;
 
 /// Heights of the vertebral bodies L5 to T4, mm.
 pub(super) const LEVELS: [f32; 14] = [

@@ -1,13 +1,13 @@
 //! Vertebrae, discs and the spinal canal.
 
+use super::blend::{blend, mix, smoothstep};
 use super::contrast::FAT;
 use super::draw::Draw;
-use super::noise::{Curve, Noise, mix, smoothstep};
+use super::noise::{Curve, Noise};
 use super::patient::Patient;
 use super::point::Point;
 use super::ribs::{LEVELS, T12};
 use super::shape::smooth_min;
-use super::torso::blend;
 
 /// Height of an intervertebral disc, mm.
 const DISC: f32 = 8.0;

@@ -1,10 +1,10 @@
 //! What a solid looks like inside: its CT number from point to point.
 
+use super::blend::{blend, mix, smoothstep};
 use super::contrast::{AIR, FAT};
-use super::noise::{Noise, mix, smoothstep};
+use super::noise::Noise;
 use super::point::Point;
 use super::shape::{Frame, ellipsoid};
-use super::torso::blend;
 use super::tube::Tube;
 
 /// A point at which a solid is drawn.

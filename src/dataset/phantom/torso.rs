@@ -1,9 +1,10 @@
 //! The trunk without its organs: skin, fat, muscle wall, ribs, lungs and the diaphragm's domes.
 
+use super::blend::{blend, mix, smoothstep};
 use super::contrast::{AIR, FAT, SKIN};
 use super::diaphragm::Diaphragm;
 use super::draw::Draw;
-use super::noise::{Curve, Noise, mix, smoothstep};
+use super::noise::{Curve, Noise};
 use super::patient::{BACK, HALF_WIDTH, MIDDLE, Patient};
 use super::point::Point;
 use super::ribs::Ribs;
@@ -248,10 +249,4 @@ impl Torso {
         let vessels = smoothstep(0.12, 0.05, noise.curves(p, 21.0, 31.0));
         base + 560.0 * vessels
     }
-}
-
-/// Covers `below` with `above` where the signed distance is negative; a linear ramp one voxel wide
-/// is the partial volume.
-pub(super) fn blend(below: f32, above: f32, distance: f32, voxel: f32) -> f32 {
-    mix(below, above, (0.5 - distance / voxel).clamp(0.0, 1.0))
 }
