@@ -6,16 +6,13 @@
 
 use super::lanes::{Registers, store};
 use super::panel::{Columns, Panels};
-use super::shape::ConvShape;
+use super::shape::{ConvShape, Input};
 use super::tile::{Tile, add_rows, zero};
 use crate::platform::{each_chunk, threads};
 use macerator::{AutoArch, Simd, WithSimd};
 
 /// Positions of one task, about: enough that the weights of a block are read from the second-level cache.
 const TASK: usize = 512;
-
-/// A tensor `[batch, depth, height, width, channels]` and its number of channels.
-pub(in crate::kernels) type Input<'a> = (&'a [f32], usize);
 
 /// Convolution of `inputs`, which act as their concatenation along the channels, with weights
 /// `[out, in, kd, kh, kw]`: `[batch, depth, height, width, out]`.

@@ -4,10 +4,9 @@
 //! contiguous since channels come last, times the gradient of a block of output channels. Positions are split into
 //! chunks by the shape alone and the chunks are added in order, so the result does not depend on the threads.
 
-use super::conv::Input;
 use super::lanes::{Registers, load, store};
 use super::panel::{BLOCK, lanes};
-use super::shape::ConvShape;
+use super::shape::{ConvShape, Input};
 use super::tile::{add_positions, zero};
 use crate::platform::map_tasks;
 use macerator::{AutoArch, Simd, WithSimd};

@@ -1,8 +1,7 @@
 //! Weights in the order the register tile reads them.
 
-use super::conv::Input;
 use super::lanes::Registers;
-use super::shape::ConvShape;
+use super::shape::{ConvShape, Input};
 use macerator::{AutoArch, Simd, WithSimd};
 
 /// Registers of a full block of output channels.

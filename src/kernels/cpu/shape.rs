@@ -1,5 +1,8 @@
 //! Sizes of a convolution and where its rows lie.
 
+/// A tensor `[batch, depth, height, width, channels]` and its number of channels.
+pub(in crate::kernels) type Input<'a> = (&'a [f32], usize);
+
 /// Samples, space and kernel of a convolution of stride 1 with as much zero padding as keeps the size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::kernels) struct ConvShape {
