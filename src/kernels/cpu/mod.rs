@@ -6,6 +6,7 @@ mod conv_weight;
 mod lanes;
 mod moments;
 mod norm;
+mod norm_shape;
 mod panel;
 mod shape;
 #[cfg(test)]
@@ -15,5 +16,6 @@ mod tile;
 pub(super) use conv::{data_gradient, forward};
 pub(super) use conv_weight::weight_gradient;
 pub(super) use moments::stats;
-pub(super) use norm::{NormShape, apply, backward, leaky_backward};
+pub(super) use norm::{apply, backward, leaky_backward};
+pub(super) use norm_shape::NormShape;
 pub(super) use shape::ConvShape;

@@ -1,6 +1,6 @@
 //! Means and deviations by channel.
 
-use super::norm::NormShape;
+use super::norm_shape::NormShape;
 use crate::kernels::NORM_EPSILON;
 use crate::kernels::host::vectorised;
 use crate::platform::map_tasks;
