@@ -9,8 +9,9 @@ use super::canvas::{Anchor, Canvas, paint};
 use super::curves::{HEADER, MOST, Panel, draw_header};
 use super::image::RgbImage;
 use super::legend::colour;
-use super::plot::{FRAME, GRID, MARGIN, NOTE, PANEL, TITLE, WHITE, draw_panel};
+use super::plot::draw_panel;
 use super::results::level;
+use super::style::{FRAME, GRID, MARGIN, NOTE, PANEL, TITLE, WHITE};
 use crate::metric::SizeResult;
 use group::{below, draw_group};
 

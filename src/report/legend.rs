@@ -3,9 +3,9 @@
 use super::ReportError;
 use super::axis::{finite, short};
 use super::canvas::{Anchor, Canvas, Font};
-use super::curves::{Best, Panel, Series};
 use super::image::Colour;
-use super::plot::NOTE;
+use super::panel::{Best, Panel, Series};
+use super::style::NOTE;
 
 const WARNING: Colour = [190, 40, 40];
 const PALETTE: [Colour; 6] = [

@@ -44,9 +44,13 @@ pub mod learning;
 #[cfg(feature = "cli")]
 mod legend;
 #[cfg(feature = "cli")]
+mod panel;
+#[cfg(feature = "cli")]
 mod plot;
 #[cfg(feature = "cli")]
 mod smooth;
+#[cfg(feature = "cli")]
+mod style;
 
 /// What can go wrong while a report is written or read.
 #[derive(Debug, thiserror::Error)]

@@ -6,8 +6,8 @@ use crate::report::ReportError;
 use crate::report::canvas::{Anchor, Canvas, Font, mix};
 use crate::report::image::Colour;
 use crate::report::legend::colour;
-use crate::report::plot::{INK, NOTE, WHITE};
 use crate::report::results::{bracketed, percent};
+use crate::report::style::{INK, NOTE, WHITE};
 
 /// Share of a group's width that its bars take.
 const FILLED: f64 = 0.62;
