@@ -1,7 +1,11 @@
 //! How slices of a volume are shown.
 
+use super::image::Colour;
 use crate::transform::ras_axes;
 use crate::volume::Affine;
+
+/// The colour between and around slices.
+pub const BACKGROUND: Colour = [22, 24, 28];
 
 /// Which slices of a volume are shown.
 #[derive(Debug, Clone, PartialEq, Eq)]

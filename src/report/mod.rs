@@ -20,6 +20,7 @@ pub mod metrics;
 pub mod montage;
 pub mod picture;
 pub mod results;
+mod row;
 pub mod run_records;
 pub mod scores;
 mod slice;

@@ -2,32 +2,12 @@
 //! labels. Text is added by `labels::labelled` (feature `cli`).
 
 use super::ReportError;
-use super::image::{Colour, RgbImage};
+use super::image::RgbImage;
 use super::slice::Plane;
 
-pub use super::display::{Display, Slices, Zoom};
+pub use super::display::{BACKGROUND, Display, Slices, Zoom};
 pub use super::label_colours::{LABEL_COLOURS, label_colour};
-
-/// One row of a montage. All rows have the same shape.
-#[derive(Debug, Clone, Copy)]
-pub struct Row<'a> {
-    /// What the row shows, such as `original` or `view 1`.
-    pub name: &'a str,
-    /// Voxels in C order; 0 is shown black, 1 white, NaN black.
-    pub values: &'a [f32],
-    /// Labels of the same voxels, laid over the grey values in colour.
-    pub labels: Option<&'a [u8]>,
-}
-
-impl<'a> From<(&'a str, &'a [f32])> for Row<'a> {
-    fn from((name, values): (&'a str, &'a [f32])) -> Row<'a> {
-        Row {
-            name,
-            values,
-            labels: None,
-        }
-    }
-}
+pub use super::row::Row;
 
 /// A montage with what is needed to write names beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,9 +23,6 @@ pub struct Montage {
     /// Pixels between slices.
     pub gap: usize,
 }
-
-/// The colour between and around slices.
-pub const BACKGROUND: Colour = [22, 24, 28];
 
 /// Draws `rows` of volumes of one `shape`.
 ///

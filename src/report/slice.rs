@@ -1,9 +1,10 @@
 //! Slices of a volume as pictures.
 
 use super::ReportError;
-use super::display::{Display, Zoom};
+use super::display::{BACKGROUND, Display, Zoom};
 use super::image::RgbImage;
-use super::montage::{BACKGROUND, Row, label_colour};
+use super::label_colours::label_colour;
+use super::row::Row;
 use std::ops::Range;
 
 /// A family of parallel slices: sizes and strides of its three directions, in voxels.
