@@ -1,6 +1,7 @@
 //! `results.png`: bars of every method for each number of training cases, with a dot for each seed and the interval
 //! over cases, all in percent, and learning curves below.
 
+mod frame;
 mod group;
 
 use super::ReportError;
@@ -13,28 +14,13 @@ use super::plot::draw_panel;
 use super::results::level;
 use super::style::{FRAME, GRID, MARGIN, NOTE, PANEL, TITLE, WHITE};
 use crate::metric::SizeResult;
+use frame::Frame;
 use group::{below, draw_group};
 
 /// The narrowest name of a method that is cut short.
 const NARROWEST: f64 = 50.0;
 /// A sample of a method's colour.
 const SAMPLE: f64 = 16.0;
-
-/// Where the bars go.
-struct Frame {
-    left: f64,
-    right: f64,
-    top: f64,
-    bottom: f64,
-    y: Axis,
-}
-
-impl Frame {
-    /// The pixel row of a value from 0 to 1, which the axis has in percent.
-    fn row(&self, value: f64) -> f64 {
-        self.bottom - self.y.place(100.0 * value) * (self.bottom - self.top)
-    }
-}
 
 /// Draws the results under `title`, with `score` as the name of what the bars show, and below them the panels, two
 /// side by side; of very many the first ones. Numbers for which there is no room are left out.

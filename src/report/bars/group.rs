@@ -1,6 +1,6 @@
 //! The bars of one number of training cases.
 
-use super::Frame;
+use super::frame::Frame;
 use crate::metric::SizeResult;
 use crate::report::ReportError;
 use crate::report::canvas::{Anchor, Canvas, Font, mix};
