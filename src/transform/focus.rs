@@ -2,8 +2,8 @@
 
 use super::foreground::{Bounds, bounds};
 use super::grid::{Grid, IndexMap, shifted, spacing_grid, zeros};
-use super::spacing::Interpolation;
-use super::{Intensity, TransformError, sampling, separable};
+use super::sampling::{self, Interpolation};
+use super::{Intensity, TransformError, separable};
 use crate::volume::{Affine, Region, Volume};
 
 /// The part of a resampled volume that holds its foreground.

@@ -39,4 +39,5 @@ pub use pad::pad_to;
 pub use pretrain::PretrainTransform;
 pub use restore::LabelRestorer;
 pub(crate) use restore::best_class;
-pub use spacing::{Interpolation, resample_onto, resample_spacing};
+pub use sampling::Interpolation;
+pub use spacing::{resample_onto, resample_spacing};

@@ -3,8 +3,16 @@
 //! This is the definition of the result; `separable` is the fast way to the same numbers.
 
 use super::grid::IndexMap;
-use super::spacing::Interpolation;
 use crate::volume::Region;
+
+/// How a value between voxel centres is found. Outside the volume the border value is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Interpolation {
+    /// Trilinear, for images. Computed in `f64`, rounded to `f32` once.
+    Linear,
+    /// The closest voxel, half-way positions to the even index, for label maps.
+    Nearest,
+}
 
 /// Fills `out` (shape `out_shape`, C order) with `input` (shape `shape`, no empty axis) sampled at
 /// `map`; positions outside are moved to the border. `each_row` sees every finished row `(i, j)`.

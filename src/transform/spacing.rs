@@ -1,17 +1,9 @@
 //! Resampling to a voxel size or onto another grid (specification 2.3).
 
 use super::grid::{Grid, IndexMap, spacing_grid, zeros};
-use super::{TransformError, sampling, separable};
+use super::sampling::{self, Interpolation};
+use super::{TransformError, separable};
 use crate::volume::{Affine, Region, Volume};
-
-/// How a value between voxel centres is found. Outside the volume the border value is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Interpolation {
-    /// Trilinear, for images. Computed in `f64`, rounded to `f32` once.
-    Linear,
-    /// The closest voxel, half-way positions to the even index, for label maps.
-    Nearest,
-}
 
 /// Resamples `v` to voxels of `pixdim` millimetres along its own axes. Flips are kept, shear is
 /// removed; a volume that has the spacing within 0.001 mm is returned unchanged.
