@@ -2,21 +2,8 @@
 
 use super::error::times;
 use super::layout::Raw;
+use super::version::{SIZE_1, SIZE_2, Version};
 use super::{Datatype, VolumeError, mark, signature};
-
-/// Bytes of a NIfTI-1 header.
-pub(super) const SIZE_1: usize = 348;
-/// Bytes of a NIfTI-2 header.
-pub(super) const SIZE_2: usize = 540;
-
-/// Which of the two header layouts a file has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Version {
-    /// NIfTI-1: 348 bytes, 16-bit sizes, single precision.
-    One,
-    /// NIfTI-2: 540 bytes, 64-bit sizes, double precision.
-    Two,
-}
 
 /// Stored value to real value: `slope * stored + inter`, in double precision.
 #[derive(Debug, Clone, Copy, PartialEq)]

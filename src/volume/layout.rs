@@ -1,7 +1,6 @@
 //! Where the two header layouts keep their fields (`nifti1.h`, `nifti2.h`).
 
-use super::Version;
-use super::header::SIZE_2;
+use super::version::{SIZE_2, Version};
 
 /// Header bytes with their byte order. Offsets are the constants below, all inside the block.
 struct Fields<'a> {

@@ -1,6 +1,6 @@
 //! The mark that tells a label map as this program wrote it from one that was corrected since.
 
-use super::header::SIZE_2;
+use super::version::SIZE_2;
 
 /// Where the description lies in a NIfTI-1 header.
 const DESCRIPTION: usize = 148;

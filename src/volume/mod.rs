@@ -24,6 +24,7 @@ mod nifti;
 mod outliers;
 mod region;
 mod signature;
+mod version;
 mod voxels;
 mod write;
 
@@ -31,7 +32,7 @@ pub(crate) use axes::reverse_axes;
 pub use datatype::Datatype;
 pub use doubts::warn_of_doubts;
 pub use error::VolumeError;
-pub use header::{Header, Scaling, Version};
+pub use header::{Header, Scaling};
 pub use labels::looks_like_labels;
 #[cfg(not(target_family = "wasm"))]
 pub use native::{
@@ -40,6 +41,7 @@ pub use native::{
 pub use nifti::{NiftiImage, read_nifti, read_nifti_pair};
 pub use outliers::Outliers;
 pub use region::Region;
+pub use version::Version;
 pub use write::{encode_nifti, encode_nifti_like};
 
 /// Maps a voxel index `(i, j, k, 1)` to millimetres in the RAS+ world.

@@ -4,8 +4,8 @@ use std::io::{self, BufRead, Read};
 
 use super::error::times;
 use super::gunzip::{MAX_RATIO, Stream, read_full};
-use super::header::{SIZE_1, SIZE_2};
 use super::signature::is_long;
+use super::version::{SIZE_1, SIZE_2};
 use super::{Header, Volume, VolumeError, voxels};
 
 /// First piece taken for voxels; from there memory doubles with the bytes that arrived.

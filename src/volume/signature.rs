@@ -1,7 +1,7 @@
 //! What kind of file this is, by its first bytes.
 
 use super::VolumeError;
-use super::header::{SIZE_1, SIZE_2, Version};
+use super::version::{SIZE_1, SIZE_2, Version};
 
 /// Formats that turn up where NIfTI is expected: where, which bytes, name, what to do.
 const OTHERS: [(usize, &[u8], &str, &str); 13] = [

@@ -7,7 +7,7 @@ use flate2::write::GzEncoder;
 
 use super::affine::{Qform, check};
 use super::error::times;
-use super::header::SIZE_1;
+use super::version::SIZE_1;
 use super::{Datatype, Header, Volume, VolumeError, mark, voxels};
 
 /// Where the voxels begin: after the header and four bytes that say there are no extensions.
