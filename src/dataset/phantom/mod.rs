@@ -15,6 +15,7 @@ mod contrast;
 mod couch;
 mod diaphragm;
 mod draw;
+mod error;
 mod grid;
 mod heart_spleen;
 mod labels;
@@ -42,11 +43,12 @@ mod vessels;
 #[cfg(test)]
 mod tests;
 
+pub use error::PhantomError;
 pub use labels::{LAST_LABEL, ORGAN_COLOURS, ORGAN_NAMES};
 pub use seeds::{RunSeeds, name_of, seed_of};
 pub use spec::{Orientation, PhantomSpec, Phase};
 
-use crate::volume::{Affine, Volume, VolumeError};
+use crate::volume::{Affine, Volume};
 use anatomy::Anatomy;
 use couch::Couch;
 use draw::{Draw, Stream};
@@ -54,24 +56,6 @@ use grid::Grid;
 use noise::Noise;
 use patient::Patient;
 use render::Scene;
-
-/// Why no case was made.
-#[derive(Debug, thiserror::Error)]
-pub enum PhantomError {
-    /// A setting is out of range.
-    #[error("phantom setting {field} is {value}; allowed: {allowed}")]
-    Setting {
-        /// Name of the field of [`PhantomSpec`].
-        field: &'static str,
-        /// The value given.
-        value: String,
-        /// The range to keep.
-        allowed: &'static str,
-    },
-    /// The volume could not be put together.
-    #[error("the voxels of a phantom case do not make a volume: {0}")]
-    Volume(#[from] VolumeError),
-}
 
 /// A synthetic case.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::PhantomError;
+use super::error::PhantomError;
 
 /// Time of the scan after the contrast injection. It decides the brightness of vessels and organs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
