@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::plan::{Plan, buffer};
+use super::plan::{Draw, Plan, buffer};
 use super::{DatasetError, VolumeSource};
 use crate::augment::{self, CorruptionSpec};
 use crate::random::Stage;
@@ -25,17 +25,6 @@ pub struct BatchSettings {
     pub corruption: CorruptionSpec,
     /// What an epoch changes.
     pub draw: Draw,
-}
-
-/// What an epoch changes in the batches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Draw {
-    /// Order of cases, crops and corruption are drawn anew in each epoch: training, and the original's
-    /// validation.
-    EachEpoch,
-    /// Cases in the list's order, with the same crops and corruption in each epoch, so that the losses
-    /// of two epochs differ by the model alone: validation by default.
-    Fixed,
 }
 
 /// One batch on the host. The patches stand one after the other, volume by volume, each in C order:

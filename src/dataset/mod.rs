@@ -33,7 +33,7 @@ mod plan;
 mod sides;
 mod source;
 
-pub use batch::{BatchSettings, Batches, Draw, TrainingBatch};
+pub use batch::{BatchSettings, Batches, TrainingBatch};
 #[cfg(not(target_family = "wasm"))]
 pub use cache::{Cache, CacheCounts, Cached};
 pub use classes::{ClassNotice, class_names, class_notices, says_more_than_number};
@@ -50,5 +50,6 @@ pub use names::{case_names, label_names};
 pub use native::check_cases;
 pub use notices::Notice;
 pub use pairing::{case_name, names_labels, pair_by_name};
+pub use plan::Draw;
 pub use sides::two_sides;
 pub use source::{MemorySource, VolumeSource};

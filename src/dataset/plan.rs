@@ -1,8 +1,19 @@
 //! Which cases make up the batch of a step, and its random key, for both stages.
 
-use super::{DatasetError, Draw, VolumeSource};
+use super::{DatasetError, VolumeSource};
 use crate::augment::AugmentError;
 use crate::random::{SampleKey, Stage, epoch_order};
+
+/// What an epoch changes in the batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Draw {
+    /// Order of cases, crops and corruption are drawn anew in each epoch: training, and the original's
+    /// validation.
+    EachEpoch,
+    /// Cases in the list's order, with the same crops and corruption in each epoch, so that the losses
+    /// of two epochs differ by the model alone: validation by default.
+    Fixed,
+}
 
 /// The order of the cases of a run.
 #[derive(Debug, Clone)]
