@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::loader::WorkerPanic;
 use crate::augment::AugmentError;
 use crate::transform::TransformError;
 use crate::volume::VolumeError;
@@ -168,6 +167,18 @@ pub enum DatasetError {
     /// A worker thread panicked.
     #[error(transparent)]
     Worker(#[from] WorkerPanic),
+}
+
+/// A panic while an item was made, as an error: a defect of this program, not of the data.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "a worker failed at item {item}: {message}; this is a defect of hounsfield, please report it"
+)]
+pub struct WorkerPanic {
+    /// The step, or the index of the case.
+    pub item: u64,
+    /// The panic's message.
+    pub message: String,
 }
 
 /// Everything that was wrong with a set of files or cases, in their order.

@@ -7,8 +7,6 @@
 use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use thiserror::Error;
-
 #[cfg(not(target_family = "wasm"))]
 #[path = "loader_native.rs"]
 mod engine;
@@ -19,18 +17,6 @@ mod engine;
 pub use engine::Prefetch;
 
 use super::{DatasetError, ProblemReport, VolumeSource};
-
-/// A panic while an item was made, as an error: a defect of this program, not of the data.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error(
-    "a worker failed at item {item}: {message}; this is a defect of hounsfield, please report it"
-)]
-pub struct WorkerPanic {
-    /// The step, or the index of the case.
-    pub item: u64,
-    /// The panic's message.
-    pub message: String,
-}
 
 /// Runs `work` for each index below `count` on `workers` threads and reports all that failed, in order.
 ///
@@ -101,6 +87,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::dataset::WorkerPanic;
 
     /// A delay that differs from step to step, so that workers finish out of order.
     fn jitter(step: u64) {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use super::WorkerPanic;
+use crate::dataset::WorkerPanic;
 
 /// Makes the items of a range of steps on worker threads and gives them out in order.
 ///

@@ -2,7 +2,7 @@
 
 use std::ops::{ControlFlow, Range};
 
-use super::WorkerPanic;
+use crate::dataset::WorkerPanic;
 
 /// Makes the items of a range of steps, in order, when they are asked for.
 ///

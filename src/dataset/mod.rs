@@ -37,14 +37,14 @@ pub use batch::{BatchSettings, Batches, TrainingBatch};
 #[cfg(not(target_family = "wasm"))]
 pub use cache::{Cache, CacheCounts, Cached};
 pub use classes::{ClassNotice, class_names, class_notices, says_more_than_number};
-pub use error::{DatasetError, ProblemReport};
+pub use error::{DatasetError, ProblemReport, WorkerPanic};
 #[cfg(not(target_family = "wasm"))]
 pub use files::{FileSource, Preparation, prepare_file};
 #[cfg(not(target_family = "wasm"))]
 pub use folder::LabelledFolder;
 pub use labelled::{LabelledBatch, LabelledBatches, LabelledSettings};
 pub use list::{Case, DataList, LIST_FILE};
-pub use loader::{Prefetch, WorkerPanic, warm_up};
+pub use loader::{Prefetch, warm_up};
 pub use names::{case_names, label_names};
 #[cfg(not(target_family = "wasm"))]
 pub use native::check_cases;
