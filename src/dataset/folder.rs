@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::description::{Description, json, modality};
 use super::pairing::names_labels;
 use super::{Case, DataList, DatasetError, LIST_FILE};
-use pairs::{Pairs, part_labels};
+use pairs::{Pairs, name, part_labels};
 
 mod pairs;
 #[cfg(test)]
@@ -239,12 +239,6 @@ fn is_volume_name(name: &OsStr) -> bool {
         && [".nii", ".nii.gz", ".hdr", ".hdr.gz"]
             .iter()
             .any(|end| name.ends_with(end))
-}
-
-/// The file's name without its folder.
-fn name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default();
-    name.to_string_lossy().into_owned()
 }
 
 fn name_hash(path: &Path) -> [u8; 32] {

@@ -1,6 +1,5 @@
 //! Which label map in a folder belongs to which image.
 
-use super::name;
 use crate::dataset::pairing::{case_name, names_labels, pair_by_name};
 use crate::dataset::{Case, DatasetError};
 use std::collections::HashSet;
@@ -87,6 +86,12 @@ pub(super) fn part_labels(volumes: Vec<PathBuf>) -> (Vec<PathBuf>, Vec<PathBuf>)
     volumes
         .into_iter()
         .partition(|path| !left_out.contains(name(path).as_str()))
+}
+
+/// The file's name without its folder.
+pub(super) fn name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
 }
 
 fn views(names: &[String]) -> Vec<&str> {
