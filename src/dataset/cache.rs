@@ -11,14 +11,16 @@ mod entry;
 mod error;
 mod index;
 mod labelled;
+mod lock;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use self::disk::{Disk, Place};
 use self::entry::{Entry, Key};
+use self::lock::lock;
 use crate::volume::Volume;
 
 /// What a [`Cache`] can keep: [`Volume`] for pre-training,
@@ -186,11 +188,6 @@ impl<T: Cached> Cache<T> {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
             .is_ok()
     }
-}
-
-/// A panic in `build` leaves the slot as it was, so a poisoned lock guards nothing broken.
-fn lock<S>(mutex: &Mutex<S>) -> MutexGuard<'_, S> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

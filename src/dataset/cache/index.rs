@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::lock;
+use super::lock::lock;
 use crate::platform::AppendFile;
 
 /// A file changed this recently, in nanoseconds, may change again without its time stamp showing it.
