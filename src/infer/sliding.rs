@@ -2,90 +2,18 @@
 //! the number of windows.
 
 use crate::infer::slab::Slab;
-use crate::infer::{InferError, WindowNetwork, WindowPlan};
+use crate::infer::{InferError, SlidingWindow, WindowNetwork, WindowPlan};
 use crate::platform;
 use crate::volume::Region;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
-/// How much a window counts at each of its voxels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub enum Blending {
-    /// The same everywhere, as the original has it.
-    Constant,
-    /// Less towards the borders, where a window knows least (Isensee et al., 2021).
-    #[default]
-    Gaussian,
-}
-
-/// How windows are laid and put together.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct SlidingWindow {
-    /// Voxels per axis of a window: the network's input.
-    pub window: [usize; 3],
-    /// Share of a window that the next one covers again.
-    pub overlap: f64,
-    /// How windows are weighted.
-    pub blending: Blending,
-    /// Whether every window is also seen mirrored, along each axis and each combination of axes: eight passes.
-    pub mirror: bool,
-    /// Whether a window whose [own part](WindowPlan::own_part) is air throughout counts as background unseen: training
-    /// takes its crops around tissue, and networks find organs in what is nearly all air. Air is 0, or the volume's
-    /// lowest value where that is below 0. Where probabilities are kept, ask every window: those of what was not seen
-    /// mean nothing.
-    pub skip_air: bool,
-}
-
-/// Share of a window that the next one covers again in predictions, where nothing else is asked for.
-pub const DEFAULT_OVERLAP: f64 = 0.5;
-/// That of the original's windows.
-pub const ORIGINAL_OVERLAP: f64 = 0.25;
-
 /// Logit of the background in a window that is passed over; that of every class is 0: odds of twenty to one against each.
 /// In a voxel shared with a window that was seen, a structure stands where that one is surer of it than so, and doubt gives
 /// way to air.
 const UNSEEN: f32 = 3.0;
-/// Deviation of the Gaussian weights, in window edges.
-const SIGMA: f64 = 0.125;
 
 impl SlidingWindow {
-    /// The original's windows of so many voxels per axis: constant weights, and all of them are asked.
-    pub fn original(window: [usize; 3]) -> Self {
-        SlidingWindow {
-            window,
-            overlap: ORIGINAL_OVERLAP,
-            blending: Blending::Constant,
-            mirror: false,
-            skip_air: false,
-        }
-    }
-
-    /// Windows of so many voxels per axis for predictions: Gaussian weights, and those around air are passed over.
-    pub fn predicting(window: [usize; 3]) -> Self {
-        SlidingWindow {
-            window,
-            overlap: DEFAULT_OVERLAP,
-            blending: Blending::Gaussian,
-            mirror: false,
-            skip_air: true,
-        }
-    }
-
-    /// Weights along one axis.
-    pub(super) fn weights(&self, axis: usize) -> Vec<f32> {
-        let size = self.window[axis];
-        match self.blending {
-            Blending::Constant => vec![1.0; size],
-            Blending::Gaussian => {
-                let (middle, sigma) = ((size as f64 - 1.0) / 2.0, SIGMA * size as f64);
-                (0..size)
-                    .map(|i| (-0.5 * ((i as f64 - middle) / sigma).powi(2)).exp() as f32)
-                    .collect()
-            }
-        }
-    }
-
     /// Logits of a volume `[shape]` in C order. Planes along the first axis go to `sink` as soon as no later window
     /// touches them, `[planes, shape[1], shape[2], classes]`. `progress(done, windows)` is asked before each window is
     /// begun, and once all are, before each is waited for. What comes out does not depend on how many windows the

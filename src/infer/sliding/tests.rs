@@ -1,7 +1,7 @@
 //! Tests of the sliding window.
 
 use super::*;
-use crate::infer::DeviceNetwork;
+use crate::infer::{Blending, DeviceNetwork};
 use crate::nn::{Architecture, Segmenter, SegmenterConfig, UnetrConfig, VitConfig};
 use crate::transform::best_class;
 use crate::weights;
