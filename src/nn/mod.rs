@@ -21,6 +21,7 @@ mod unet;
 mod unetr;
 mod upsample;
 mod vit;
+mod vit_config;
 
 pub use attention::SelfAttention;
 pub use autoencoder::{Reconstruction, ViTAutoEncoder};
@@ -38,4 +39,5 @@ pub use segmenter::{Architecture, Segmenter, SegmenterConfig};
 pub use unet::{DownStage, Unet};
 pub use unetr::{TokenEncoder, Unetr, UnetrConfig, UpBlock, UpStage};
 pub use upsample::PatchExpansion;
-pub use vit::{ConfigError, Tokens, VisionTransformer, VitConfig};
+pub use vit::{Tokens, VisionTransformer};
+pub use vit_config::{ConfigError, VitConfig};

@@ -1,6 +1,6 @@
 //! UNETR (Hatamizadeh et al., 2022): a vision transformer whose hidden states feed a convolutional decoder.
 
-use crate::nn::vit::fits;
+use crate::nn::vit_config::fits;
 use crate::nn::{
     Channels, ConfigError, Convolution, PatchExpansion, Precision, ResidualBlock,
     VisionTransformer, VitConfig,
