@@ -1,6 +1,5 @@
 //! What can go wrong in a transform.
 
-use super::LabelError;
 use crate::volume::{Region, VolumeError};
 
 /// Why a transform refused its input.
@@ -107,4 +106,78 @@ pub enum TransformError {
         /// Voxels per axis of the prepared volume.
         shape: [usize; 3],
     },
+}
+
+/// Why a label map cannot be used with its image.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum LabelError {
+    /// Image and label map have different numbers of voxels.
+    #[error(
+        "the label map has {label:?} voxels and its image {image:?}: draw or resample the labels on the image's own grid"
+    )]
+    Shape {
+        /// Voxels per axis of the label map.
+        label: [usize; 3],
+        /// Voxels per axis of the image.
+        image: [usize; 3],
+    },
+    /// Image and label map have the same number of voxels at different places.
+    #[error(
+        "the label map has the image's number of voxels but not its {what}: corners lie up to {distance:.2} mm apart; save the labels with the image's header if the voxels correspond, or resample them if they do not"
+    )]
+    Place {
+        /// The first thing that differs: `voxel size`, `orientation` or `origin`.
+        what: &'static str,
+        /// Largest distance between corresponding corners, mm.
+        distance: f64,
+    },
+    /// A voxel holds no label.
+    #[error(
+        "the label map holds {value} at voxel {voxel:?}, which is no whole number: give a label map, not an image or a probability"
+    )]
+    NotWhole {
+        /// The value.
+        value: f32,
+        /// Where it stands.
+        voxel: [usize; 3],
+    },
+    /// A voxel holds a label of no class.
+    #[error(
+        "the label map holds label {value} at voxel {voxel:?}, but there are {classes} classes, 0 to {}: set the number of classes or map the labels",
+        classes.saturating_sub(1)
+    )]
+    OutOfRange {
+        /// The label.
+        value: f32,
+        /// Where it stands.
+        voxel: [usize; 3],
+        /// Number of classes, the background included.
+        classes: usize,
+    },
+}
+
+impl LabelError {
+    /// What is wrong with a prediction that was checked on the grid of a label map, as an image's label map is on the
+    /// image's. A prediction that lies elsewhere was made elsewhere: the label map's header would move it.
+    pub fn of_prediction(&self) -> String {
+        match self {
+            LabelError::Shape { label, image } => format!(
+                "the prediction has {label:?} voxels and its label map {image:?}: resample the prediction on the label map's grid"
+            ),
+            LabelError::Place { what, distance } => format!(
+                "the prediction has the label map's number of voxels but not its {what}: corners lie up to {distance:.2} mm apart; reorient or resample the prediction on the label map's grid"
+            ),
+            LabelError::NotWhole { value, voxel } => format!(
+                "the prediction holds {value} at voxel {voxel:?}, which is no whole number: give a label map, not an image or a probability"
+            ),
+            LabelError::OutOfRange {
+                value,
+                voxel,
+                classes,
+            } => format!(
+                "the prediction holds label {value} at voxel {voxel:?}, but there are {classes} classes, 0 to {}: set the number of classes or map the prediction's labels",
+                classes.saturating_sub(1)
+            ),
+        }
+    }
 }

@@ -26,12 +26,12 @@ mod sampling;
 mod separable;
 mod spacing;
 
-pub use error::TransformError;
+pub use error::{LabelError, TransformError};
 pub use finetune::{FinetuneTransform, GeometryOrder, Labelled, Prepared};
 pub use foreground::{crop, foreground_box};
 pub use geometry::{Geometry, Space};
 pub use intensity::{Intensity, IntensityWindow, own_window, scale_intensity};
-pub use labels::{LabelError, check_grids, check_labels};
+pub use labels::{check_grids, check_labels};
 #[cfg(test)]
 pub(crate) use orientation::AXIS_ORDERS;
 pub use orientation::{RasAxis, orient_ras, ras_axes};
