@@ -3,6 +3,7 @@
 //! Reading executes nothing, allocates in proportion to the file, and leaves numbers in the file's bytes until
 //! they are asked for.
 
+mod contents;
 mod element;
 mod error;
 mod pytorch;
@@ -15,6 +16,7 @@ pub(crate) use pytorch::encode_pytorch;
 pub use pytorch::{Archive, ArchiveWriter};
 pub use tensor::StoredTensor;
 
+use contents::Contents;
 use error::SAVE_STATE_DICT;
 
 /// Most numbers per byte of the file, over all its tensors: halves that two names share have one.
@@ -43,13 +45,6 @@ pub struct WeightsFile<'a> {
     pub tensors: Vec<StoredTensor<'a>>,
     /// What else is there, such as `optimizer` and `epoch`.
     pub ignored: Vec<String>,
-}
-
-/// What the readers of the formats find.
-struct Contents<'a> {
-    wrapper: Option<String>,
-    tensors: Vec<StoredTensor<'a>>,
-    ignored: Vec<String>,
 }
 
 impl<'a> WeightsFile<'a> {

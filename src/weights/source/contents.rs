@@ -1,0 +1,10 @@
+//! What the reader of a format hands on.
+
+use super::tensor::StoredTensor;
+
+/// What the readers of the formats find.
+pub(super) struct Contents<'a> {
+    pub(super) wrapper: Option<String>,
+    pub(super) tensors: Vec<StoredTensor<'a>>,
+    pub(super) ignored: Vec<String>,
+}
