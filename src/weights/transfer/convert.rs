@@ -1,11 +1,12 @@
 //! One weights file to another, under the names of MONAI.
 
 use super::encoder::{axes, encoder_names};
+use super::error::TransferError;
+use super::grids::PatchGrids;
 use super::names::{CLASSIFIES, NetworkKind, POSITIONS, Part};
 use super::plan::{Sorted, Used, sort};
 use super::report::{Origin, Reasoned, reasoned, write_groups};
 use super::unused::{MonaiVersion, unused_tensors};
-use super::{PatchGrids, TransferError};
 use crate::weights::source::{WeightsFile, encode_pytorch};
 use crate::weights::{ParameterInfo, WeightsError, encode};
 use serde::Serialize;

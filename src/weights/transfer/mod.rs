@@ -7,6 +7,7 @@ mod adapt;
 mod convert;
 mod encoder;
 mod error;
+mod grids;
 mod names;
 mod plan;
 mod report;
@@ -16,6 +17,7 @@ mod unused;
 
 pub use convert::{ConvertOptions, ConvertReport, OutputFormat, convert};
 pub use error::TransferError;
+pub use grids::PatchGrids;
 pub use names::NetworkKind;
 pub use report::{Origin, Reasoned, TransferReport};
 pub use unused::MonaiVersion;
@@ -26,15 +28,6 @@ use names::{Part, Recognised};
 use plan::{Fitted, Sorted, Used, network_of, shown, sort};
 use report::reasoned;
 use std::collections::BTreeMap;
-
-/// Grids of patches between which position embeddings are interpolated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PatchGrids {
-    /// Patches on each axis in the file. `None`: those of the network where there are as many, else a cube.
-    pub from: Option<[usize; 3]>,
-    /// Patches on each axis of the network.
-    pub to: [usize; 3],
-}
 
 /// Which tensors of a network a file must give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

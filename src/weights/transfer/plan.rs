@@ -1,9 +1,10 @@
 //! The tensors of a file by what they are for.
 
 use super::adapt::{convolution_from_perceptron, cube_edge, resize_positions};
+use super::error::TransferError;
+use super::grids::PatchGrids;
 use super::names::{PATCHES, PERCEPTRON, POSITIONS, Part, Recognised, recognise};
 use super::report::{Origin, Reasoned, reasoned};
-use super::{PatchGrids, TransferError};
 use crate::weights::source::{ElementType, StoredTensor, WeightsFile};
 use std::collections::BTreeMap;
 
