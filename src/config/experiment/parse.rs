@@ -1,43 +1,15 @@
 //! The file of a plan, read and checked.
 
 mod check;
+mod file;
 
-use super::{Arm, ExperimentPlan, PlanData, PlanScoring, PretrainPlan};
+use super::{Arm, ExperimentPlan, PretrainPlan};
 use crate::config::stage::one_line;
 use crate::config::{FinetuneConfig, OptimizerConfig, Preset, SettingsError, StageConfig};
-use crate::metric::Bootstrap;
 use check::check_lists;
-use serde::Deserialize;
+use file::{ArmTable, File};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-
-/// A plan as it stands in its file.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    name: String,
-    sizes: Vec<usize>,
-    arms: Vec<Arm>,
-    seeds: Vec<u64>,
-    data: PlanData,
-    #[serde(default)]
-    pretrain: toml::Table,
-    #[serde(default)]
-    finetune: toml::Table,
-    #[serde(default)]
-    arm: BTreeMap<Arm, ArmTable>,
-    #[serde(default)]
-    scoring: PlanScoring,
-    #[serde(default)]
-    bootstrap: Bootstrap,
-}
-
-/// What an arm may have of its own. Anything more, and the arms would differ in what is compared.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ArmTable {
-    optimizer: toml::Table,
-}
 
 /// Settings that a plan sets for every run: section, name, and what says it.
 const SET_BY_PLAN: [(&str, &str, &str); 5] = [

@@ -1,6 +1,6 @@
 //! What a plan that can be read may still have wrong.
 
-use super::File;
+use super::file::File;
 use crate::config::{ExperimentPlan, PretrainPlan};
 use crate::metric::Bootstrap;
 use crate::nn::Restoration;
