@@ -2,8 +2,8 @@
 
 use crate::host::tell;
 use crate::protocol::{Event, Stage};
+use crate::run_folder::RUN;
 use crate::storage::{self, File};
-use crate::training::RUN;
 use hounsfield::platform::memory;
 use hounsfield::train::layout;
 use serde_json::json;

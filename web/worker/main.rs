@@ -17,6 +17,8 @@ mod protocol;
 #[cfg(target_family = "wasm")]
 mod run_files;
 #[cfg(target_family = "wasm")]
+mod run_folder;
+#[cfg(target_family = "wasm")]
 mod segment;
 #[cfg(target_family = "wasm")]
 mod session;

@@ -2,8 +2,8 @@
 
 use crate::cases::Cases;
 use crate::protocol::{Stage, Start, TrainRequest};
+use crate::run_folder::RUN;
 use crate::settings;
-use crate::training::RUN;
 use hounsfield::config::{DataConfig, FinetuneConfig, PretrainConfig, StageConfig};
 use hounsfield::dataset::phantom::{RunSeeds, seed_of};
 use hounsfield::dataset::{Case, DataList, LIST_FILE};

@@ -5,6 +5,7 @@ use crate::cases::Cases;
 use crate::host::tell;
 use crate::model::{self, Encoder, Model};
 use crate::protocol::{Event, Start, TrainRequest};
+use crate::run_folder::RUN;
 use crate::settings;
 use crate::watch::Watch;
 use burn::tensor::Device;
@@ -18,9 +19,6 @@ use hounsfield::train::{
 use hounsfield::weights::{PatchGrids, TransferOptions, Values};
 use std::path::Path;
 use std::sync::Arc;
-
-/// The run at hand, among the page's files.
-pub(crate) const RUN: &str = "run";
 
 /// What a run is made with.
 pub(crate) struct Workshop {

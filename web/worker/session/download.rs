@@ -3,7 +3,7 @@
 use super::{Answer, Session, words};
 use crate::protocol::Download;
 use crate::run_files::{self, ARCHIVE};
-use crate::training::RUN;
+use crate::run_folder::RUN;
 use hounsfield::config::StageConfig;
 use hounsfield::platform;
 use hounsfield::report::metrics::METRICS_FILE;
