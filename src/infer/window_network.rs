@@ -1,11 +1,10 @@
 //! Who puts windows through a network: a device of this program, or whoever else computes for it.
 
 use crate::infer::{InferError, SlidingWindow};
-use crate::kernels::{is_cpu, read_back};
+use crate::kernels::read_back;
 use crate::nn::Segmenter;
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
-use std::task::{Context, Poll, Waker};
 
 /// Puts windows through a network.
 pub trait WindowNetwork {
@@ -40,40 +39,18 @@ impl WindowNetwork for DeviceNetwork<'_> {
         self.network.classes()
     }
 
-    /// A GPU computes the next window while this program puts the one before in its place.
-    fn at_once(&self) -> usize {
-        match is_cpu(self.device) {
-            true => 1,
-            false => 2,
-        }
-    }
-
-    fn logits(
+    async fn logits(
         &self,
         input: Vec<f32>,
         settings: &SlidingWindow,
-    ) -> impl Future<Output = Result<Vec<f32>, InferError>> {
+    ) -> Result<Vec<f32>, InferError> {
         let [d, h, w] = settings.window;
         let input = Tensor::from_data(TensorData::new(input, [1, d, h, w, 1]), self.device);
         let logits = match settings.mirror {
             true => mirrored(self.network, input),
             false => self.network.forward(input),
         };
-        begun(async { Ok(read_back(logits).await?) })
-    }
-}
-
-/// A future that was asked for its result once, so that what it waits for is under way.
-fn begun<F: Future>(future: F) -> impl Future<Output = F::Output> {
-    let mut future = Box::pin(future);
-    let first = future
-        .as_mut()
-        .poll(&mut Context::from_waker(Waker::noop()));
-    async {
-        match first {
-            Poll::Ready(result) => result,
-            Poll::Pending => future.await,
-        }
+        Ok(read_back(logits).await?)
     }
 }
 

@@ -78,9 +78,13 @@ impl ViTAutoEncoder {
             self.conv3d_transpose_1.kernel(),
         );
         let [g0, g1, g2] = self.grid;
+        // Coarse patches take their places, then the fine ones within: without kernel fusion, as in browsers, burn's GPU
+        // backend has no tensors of more than eight axes.
         let volume = fine
-            .reshape([shape[0], g0, g1, g2, k, k, k, l, l, l])
-            .permute([0, 1, 4, 7, 2, 5, 8, 3, 6, 9])
+            .reshape([shape[0], g0, g1, g2, k, k, k, l * l * l])
+            .permute([0, 1, 4, 2, 5, 3, 6, 7])
+            .reshape([shape[0], g0 * k, g1 * k, g2 * k, l, l, l])
+            .permute([0, 1, 4, 2, 5, 3, 6])
             .reshape(shape);
         Reconstruction {
             volume,

@@ -88,7 +88,7 @@ export class Client {
     worker?.terminate();
     this.#worker = null;
     const reason = Object.assign(new Error(why), { dead: true });
-    this.#refuse(reason);
+    this.#refuse?.(reason);
     this.#rejectAll(reason);
     this.onDeath(why);
   }

@@ -18,6 +18,8 @@ const ARCHIVE = "hounsfield-segmentations.zip";
 const withoutScores = (classes) => classes.map((line) => ({ ...line, dice: null, reference_ml: null }));
 
 export class Display {
+  // Whether segmentations are at hand that only this page holds.
+  unsaved = false;
   // Whether a scan was chosen since the training began: whoever reads it goes on reading it.
   reading = false;
   // Whether segmenting shall end.
@@ -146,6 +148,7 @@ export class Display {
           try {
             const notice = await this.#segment(image);
             made.push(await Promise.all(MADE.map(fetch)));
+            this.unsaved = true;
             if (notice) refuse(name, `segmented, but ${notice}`);
           } catch (error) {
             if (this.#stopping) break;
@@ -154,6 +157,7 @@ export class Display {
           }
         }
       } finally {
+        this.unsaved = false;
         this.#archive = made.length ? zip(made.flat()) : null;
         $("segment-save").hidden = !this.#archive;
         this.saveAll();

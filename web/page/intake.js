@@ -52,7 +52,7 @@ export class Intake {
       await worker;
     } catch (error) {
       // Another one may be on its way in the place of one that stopped.
-      if (worker === this.#worker) throw error;
+      if (worker === this.#worker) throw new Error("The computing part is not there: reload the page.", { cause: error });
       await this.#started();
     }
   }

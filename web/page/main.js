@@ -299,6 +299,8 @@ function wire() {
   $("segment").addEventListener("click", attempt(() => display.segment()));
   $("segment-all").addEventListener("click", attempt(() => display.segmentAll(made)));
   $("segment-save").addEventListener("click", () => display.saveAll());
+  // The browser asks before what is not saved yet is lost.
+  addEventListener("beforeunload", (event) => display.unsaved && event.preventDefault());
   $("segment-stop").addEventListener("click", () => display.stop());
   $("more-phantoms").addEventListener("click", attempt(morePhantoms));
   for (const [button, input] of [["choose-files", "files"], ["choose-folder", "folder"]]) {

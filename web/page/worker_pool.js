@@ -9,8 +9,8 @@ const MEMORY = navigator.deviceMemory ?? 4;
 const MOST = 8;
 // Of the memory, for all of them together.
 const SHARE = 0.25;
-// Milliseconds until one that does not answer is done without.
-const PATIENCE = 10_000;
+// Milliseconds until one that does not answer is done without. On a slow machine all compile the program at once.
+const PATIENCE = 60_000;
 
 export class WorkerPool {
   #members = [];
@@ -87,15 +87,10 @@ class Member {
 
   // Whether it could be started.
   async start() {
-    const late = new Promise((resolve) => setTimeout(resolve, PATIENCE, false));
-    const opened = async () => {
+    return this.#does(async () => {
       await this.#client.start();
       await this.#client.call("open", { device: "cpu" });
-      return true;
-    };
-    const started = await Promise.race([opened().catch(() => false), late]);
-    if (!started) this.#client.end();
-    return started;
+    });
   }
 
   // `weights` are null where there is no room for it.
@@ -103,9 +98,19 @@ class Member {
     const mine = ++this.#loads;
     this.holds = false;
     if (!weights) return;
-    const took = await this.#client.call("use_model", { name: "network", settings, classes: [] }, [weights.buffer]).then(() => true, () => false);
+    const took = await this.#does(() => this.#client.call("use_model", { name: "network", settings, classes: [] }, [weights.buffer]));
     // It may have been given another meanwhile.
     if (mine === this.#loads) this.holds = took;
+  }
+
+  // Whether it does a task within patience; one that does not is ended.
+  async #does(task) {
+    let timer;
+    const late = new Promise((resolve) => (timer = setTimeout(resolve, PATIENCE, false)));
+    const done = await Promise.race([task().then(() => true, () => false), late]);
+    clearTimeout(timer);
+    if (!done) this.#client.end();
+    return done;
   }
 
   async window(mirror, input) {

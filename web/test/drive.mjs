@@ -40,6 +40,7 @@ const step = async (page) => Number((await text(page, "train-state")).match(/tep
 async function segmentsPhantom(page) {
   results.mirror = await page.isEnabled("#mirror");
   await page.click("#segment");
+  results.processors = await page.evaluate(() => navigator.hardwareConcurrency);
   results.segmented = await says(page, "segment-result", /Segmented in/);
   // Nobody moved the crosshair: what lies under it is told all the same.
   results.place = await says(page, "place", / mm · -?\d/);

@@ -13,6 +13,10 @@ async function pool(answers = {}) {
   const known = { open: () => [], use_model: () => [], window: (_, [input]) => [input], ...answers };
   globalThis.Worker = class {
     constructor() {
+      if (answers.refused === workers.length) {
+        workers.push(null);
+        throw new Error("no worker within a worker");
+      }
       this.number = workers.push(this) - 1;
       if (answers.silent !== this.number) queueMicrotask(() => this.#say({ event: { kind: "ready" } }));
     }
@@ -78,6 +82,12 @@ test("a worker that does not take the network is left out", async () => {
   assert.equal(size, 2);
 });
 
+test("a worker that cannot be made is left out", async () => {
+  const { made, size } = await loaded({ refused: 0 });
+  assert.equal(size, 2);
+  assert.deepEqual(await made.window(made.number(), false, INPUT), INPUT);
+});
+
 test("as many hold a network as memory allows, and one alone does not", async () => {
   // Of 4 GiB a quarter.
   assert.equal((await loaded({}, 2 ** 29)).size, 2);
@@ -103,7 +113,7 @@ test("a worker that never says a word is ended, and the others compute", async (
   const started = made.start();
   // The others answer at once.
   await new Promise((resolve) => setImmediate(resolve));
-  t.mock.timers.tick(10_000);
+  t.mock.timers.tick(60_000);
   await started;
   made.load("", WEIGHTS, 1);
   assert.equal(await made.size(), 2);

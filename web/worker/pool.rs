@@ -73,10 +73,7 @@ impl WindowNetwork for PooledNetwork<'_> {
 
     /// One more than there are workers, so that none waits while this one puts windows together.
     fn at_once(&self) -> usize {
-        match self.workers {
-            0 => self.own.at_once(),
-            workers => workers + 1,
-        }
+        self.workers + 1
     }
 
     fn logits(
