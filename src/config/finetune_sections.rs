@@ -89,7 +89,6 @@ pub struct StartConfig {
     pub resize_positions: bool,
     /// Start from the classes' shares of the training voxels: the last layer's biases are their logarithms, so that no small structure is unlearned while the network learns that most is background [default: false]
     #[cfg_attr(feature = "cli", arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set))]
-    #[serde(skip_serializing_if = "is_false")]
     pub class_prior: bool,
 }
 
@@ -108,11 +107,6 @@ pub struct InferenceConfig {
     /// Whether validation takes what lies around air for background unseen, as `predict` does and the original does not
     #[cfg_attr(feature = "cli", arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set))]
     pub skip_air: bool,
-}
-
-/// Left out of files where it changes nothing, so that older programs read them.
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 impl Default for CropConfig {

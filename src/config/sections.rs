@@ -82,11 +82,9 @@ pub struct OptimizerConfig {
     pub learning_rate: f64,
     /// Learning rate of the encoder in fine-tuning, as a share of that of the decoder [default: 1]
     #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE"))]
-    #[serde(skip_serializing_if = "is_one")]
     pub encoder_rate: f64,
     /// Learning rate of the last layer in fine-tuning, as a multiple of that of the decoder [default: 1]
     #[cfg_attr(feature = "cli", arg(long, value_name = "MULTIPLE"))]
-    #[serde(skip_serializing_if = "is_one")]
     pub head_rate: f64,
     /// Weight decay
     #[cfg_attr(feature = "cli", arg(long, value_name = "W"))]
@@ -103,11 +101,6 @@ pub struct OptimizerConfig {
     /// Share that stays at each step in the moving average of the weights that validation and export use; 0 for none
     #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE"))]
     pub ema_decay: f64,
-}
-
-/// Left out of files where it changes nothing, so that older programs read them.
-fn is_one(value: &f64) -> bool {
-    *value == 1.0
 }
 
 /// What the validation's augmentation draws.
