@@ -198,14 +198,18 @@ fn an_experiment_leaves_tables_and_pictures_and_refuses_another_plan() {
     );
 }
 
+/// The plan with one arm and one seed.
+fn random_alone() -> String {
+    let plan = PLAN.replace("[\"random\", \"pretrained\", \"unet\"]", "[\"random\"]");
+    let plan = plan.replace("[arm.pretrained.optimizer]\nencoder_rate = 0.5\n", "");
+    plan.replace("seeds = [1, 2]", "seeds = [1]")
+}
+
 #[test]
 fn finished_runs_of_other_settings_or_cases_are_not_taken() {
     let folder = prepared();
     let at = |name: &str| folder.path().join(name);
-    let plan = PLAN.replace("[\"random\", \"pretrained\", \"unet\"]", "[\"random\"]");
-    let plan = plan.replace("[arm.pretrained.optimizer]\nencoder_rate = 0.5\n", "");
-    let plan = plan.replace("seeds = [1, 2]", "seeds = [1]");
-    std::fs::write(at("plan.toml"), &plan).unwrap();
+    std::fs::write(at("plan.toml"), random_alone()).unwrap();
     call(folder.path());
     let reject = |parts: &[&str]| {
         refused(folder.path(), &words(CALL, &[]), FAILED, parts);
@@ -243,10 +247,7 @@ fn finished_runs_of_other_settings_or_cases_are_not_taken() {
 fn scores_of_a_run_that_ended_amid_its_test_cases_are_kept() {
     let folder = prepared();
     let at = |name: &str| folder.path().join(name);
-    let plan = PLAN.replace("[\"random\", \"pretrained\", \"unet\"]", "[\"random\"]");
-    let plan = plan.replace("[arm.pretrained.optimizer]\nencoder_rate = 0.5\n", "");
-    let plan = plan.replace("seeds = [1, 2]", "seeds = [1]");
-    std::fs::write(at("plan.toml"), &plan).unwrap();
+    std::fs::write(at("plan.toml"), random_alone()).unwrap();
     // What is wrong with the second test case shows when it is read.
     let second = at("phantoms/p4/images.nii.gz");
     let whole = std::fs::read(&second).unwrap();
