@@ -168,6 +168,9 @@ pub(super) fn device_failed(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(InferError::Device(_)))
 }
 
+/// Why a case has no result that came after the device failed.
+pub(super) const UNREACHED: &str = "not reached before the device failed";
+
 /// Loads a fine-tuned network: from a run's folder with its own settings, or from a file with those of a preset.
 pub(super) fn model(path: &Path, given: &ModelSettings, device: &Device) -> anyhow::Result<Model> {
     let trained = beside(path, CONFIG_FILE);

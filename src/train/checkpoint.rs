@@ -134,7 +134,7 @@ impl<C: StageConfig> Checkpoint<C> {
     }
 
     /// Hands every file to `sink`, one in memory at a time, the manifest last. `parameters` describe the network, in whose
-    /// order and shapes its weights are written.
+    /// order and shapes its weights are written; weights that they do not name are not.
     ///
     /// # Errors
     /// Those of the sink; [`TrainError::Weights`] never in practice.

@@ -88,7 +88,8 @@ impl Volume {
         &self.data
     }
 
-    /// How far from 0 its values lie at most that can be meant: the finite ones without [`Outliers`].
+    /// Values farther from 0 than this cannot be meant: the farthest of the others where there are [`Outliers`], else
+    /// `f32::MAX`; in the units of the voxels. Infinity lies beyond.
     pub fn reach(&self) -> f32 {
         Outliers::of(&self.data).map_or(f32::MAX, |found| found.others)
     }

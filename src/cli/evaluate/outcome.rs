@@ -1,7 +1,7 @@
 //! What can be scored of a list, and what was in the way of the rest.
 
 use crate::cli::evaluate::scoring::scored;
-use crate::cli::model::device_failed;
+use crate::cli::model::{UNREACHED, device_failed};
 use crate::cli::output::{count, one_line, say};
 use crate::dataset::{Case, case_names, class_names};
 use crate::metric::CaseScore;
@@ -48,7 +48,7 @@ impl Outcome {
             Ok(ControlFlow::Continue(()))
         })?;
         let reason = match lost {
-            Some(_) => "not reached before the device failed",
+            Some(_) => UNREACHED,
             None => "not reached before the stop",
         };
         let done = scores.len() + left_out.len();

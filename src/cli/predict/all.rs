@@ -1,6 +1,6 @@
 //! One image after the other.
 
-use crate::cli::model::device_failed;
+use crate::cli::model::{UNREACHED, device_failed};
 use crate::cli::output::{count, one_line, say};
 use crate::cli::predict::{CaseReport, Failure};
 use crate::infer::InferError;
@@ -63,7 +63,7 @@ pub(super) fn all(
     let unreached = jobs.iter().skip(cases.len() + failed.len());
     failed.extend(unreached.map(|(input, _)| Failure {
         input: input.clone(),
-        error: "not reached before the device failed".to_owned(),
+        error: UNREACHED.to_owned(),
     }));
     Ok(Some(Outcome {
         cases,

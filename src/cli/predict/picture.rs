@@ -48,10 +48,11 @@ pub(super) fn displayed(scan: &Volume, config: &FinetuneConfig) -> Vec<f32> {
     shown.into_data()
 }
 
-/// From the smallest to the largest finite value.
+/// From the smallest to the largest of the values that can be meant.
 fn whole_range(scan: &Volume) -> IntensityWindow {
-    let finite = scan.data().iter().copied().filter(|v| v.is_finite());
-    let (min, max) = finite.fold((f32::MAX, f32::MIN), |(low, high), value| {
+    let reach = scan.reach();
+    let meant = scan.data().iter().copied().filter(|v| v.abs() <= reach);
+    let (min, max) = meant.fold((f32::MAX, f32::MIN), |(low, high), value| {
         (low.min(value), high.max(value))
     });
     IntensityWindow { min, max }
@@ -92,5 +93,13 @@ mod tests {
         let scan = vec![0.0, 7.0, 7.0, f32::INFINITY];
         assert_eq!(shown(scan, IntensityMode::Zscore), [0.0, 1.0, 1.0, 1.0]);
         assert_eq!(shown(vec![0.0; 4], IntensityMode::Zscore), [0.0; 4]);
+    }
+
+    #[test]
+    fn an_absurd_voxel_does_not_darken_the_picture_of_a_flat_scan() {
+        let mut scan = [vec![0.0; 400], vec![7.0; 600]].concat();
+        scan.push(3e38);
+        let found = shown(scan, IntensityMode::Zscore);
+        assert_eq!((found[0], found[500], found[1000]), (0.0, 1.0, 1.0));
     }
 }
