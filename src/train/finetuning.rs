@@ -5,18 +5,19 @@ use crate::config::FinetuneConfig;
 use crate::dataset::{
     DatasetError, Draw, LabelledBatch, LabelledBatches, LabelledSettings, VolumeSource,
 };
-use crate::infer::SlidingWindow;
-use crate::loss::segmentation_loss;
+use crate::infer::{DeviceNetwork, SlidingWindow};
 use crate::nn::Segmenter;
 use crate::random::Stage;
 use crate::train::class_prior::add_class_prior;
-use crate::train::parts::{Parts, upload};
+use crate::train::finetune_step::finetune_parts;
 use crate::train::segmentation_validation::validate_segmentation;
-use crate::train::{BatchMaker, GoOn, StepOutput, Task, TrainError, Validation};
+use crate::train::spread::ReplicatedNetwork;
+use crate::train::{BatchMaker, GoOn, Replicas, StepOutput, Task, TrainError, Validation};
 use crate::transform::Labelled;
 use crate::weights::{self, Values};
 use burn::Tensor;
 use burn::tensor::Device;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Fine-tuning with its settings, data and weights to start from.
@@ -26,6 +27,7 @@ pub struct Finetuning {
     training_cases: Arc<dyn VolumeSource<Labelled>>,
     validation: Arc<dyn VolumeSource<Labelled>>,
     start: Values,
+    replicas: Option<Rc<dyn Replicas>>,
 }
 
 impl Finetuning {
@@ -64,7 +66,16 @@ impl Finetuning {
             validation,
             config,
             start,
+            replicas: None,
         })
+    }
+
+    /// The same with copies of its network that compute for it.
+    pub fn with_replicas(self, replicas: Rc<dyn Replicas>) -> Self {
+        Finetuning {
+            replicas: Some(replicas),
+            ..self
+        }
     }
 
     fn windows(&self) -> SlidingWindow {
@@ -134,20 +145,16 @@ impl Task for Finetuning {
         )?)
     }
 
-    fn forward_backward(
+    async fn forward_backward(
         &self,
         network: &Segmenter,
         batch: &LabelledBatch,
         device: &Device,
         scale: Option<&Tensor<1>>,
-    ) -> StepOutput {
-        finetune_step(
-            network,
-            batch,
-            self.config.crops.accumulation,
-            device,
-            scale,
-        )
+    ) -> Result<StepOutput, TrainError> {
+        let accumulation = self.config.crops.accumulation;
+        let parts = finetune_parts(batch, accumulation, device, scale);
+        parts.run_anywhere(network, self.replicas.as_deref()).await
     }
 
     async fn validate(
@@ -159,7 +166,12 @@ impl Task for Finetuning {
     ) -> Result<Option<Validation>, TrainError> {
         let device = device.clone().inner();
         let cases = self.validation.as_ref();
-        validate_segmentation(network, cases, &self.windows(), &device, go_on).await
+        let on = DeviceNetwork {
+            network,
+            device: &device,
+        };
+        let on = ReplicatedNetwork::new(on, self.replicas.as_deref()).await?;
+        validate_segmentation(&on, cases, &self.windows(), go_on).await
     }
 
     fn better(score: f64, than: f64) -> bool {
@@ -176,33 +188,6 @@ impl Task for Finetuning {
         let about = format!("{what}, step {step}");
         Ok(weights::encode(&weights, Some(("about", &about)))?)
     }
-}
-
-/// Forward and backward of a batch on the tracked device, in `accumulation` parts. The losses are those of
-/// [`Task::loss_names`]; `scale` is `[1]`.
-pub fn finetune_step(
-    network: &Segmenter,
-    batch: &LabelledBatch,
-    accumulation: usize,
-    device: &Device,
-    scale: Option<&Tensor<1>>,
-) -> StepOutput {
-    let voxels = batch.patch.iter().product::<usize>();
-    let parts = Parts {
-        crops: batch.patches,
-        accumulation,
-        values: 3,
-        device,
-        scale,
-    };
-    parts.run(network, |crops| {
-        let range = crops.start * voxels..crops.end * voxels;
-        let image = upload(batch.image[range.clone()].to_vec(), batch.patch, device);
-        let labels = batch.label[range].iter().map(|l| f32::from(*l)).collect();
-        let labels = upload(labels, batch.patch, device);
-        let loss = segmentation_loss(network.forward(image), labels);
-        vec![loss.total, loss.dice, loss.entropy]
-    })
 }
 
 #[cfg(test)]

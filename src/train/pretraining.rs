@@ -3,17 +3,19 @@
 use crate::config::{PretrainConfig, StageConfig, ValidationMode};
 use crate::dataset::{BatchSettings, Batches, Draw, TrainingBatch, VolumeSource};
 use crate::kernels::{mean_all, read_back, read_back_all};
-use crate::loss::pretrain_loss;
 use crate::nn::{Restoration, Restorer};
 use crate::platform;
 use crate::random::Stage;
-use crate::train::parts::{Parts, upload};
+use crate::train::parts::upload;
+use crate::train::pretrain_step::pretrain_parts;
+use crate::train::spread;
 use crate::train::task::BatchMaker;
-use crate::train::{GoOn, Picture, StepOutput, Task, TrainError, Validation};
+use crate::train::{GoOn, Picture, Replicas, StepOutput, Task, TrainError, Validation};
 use crate::volume::Affine;
 use crate::weights::{self, HEAD};
 use burn::Tensor;
 use burn::tensor::Device;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Pre-training with its settings and data.
@@ -21,6 +23,7 @@ pub struct Pretraining {
     config: PretrainConfig,
     training: Batches,
     validation: Batches,
+    replicas: Option<Rc<dyn Replicas>>,
 }
 
 impl Pretraining {
@@ -51,7 +54,16 @@ impl Pretraining {
             training: Batches::new(training, settings(Stage::Pretraining, Draw::EachEpoch))?,
             validation: Batches::new(validation, settings(Stage::PretrainingValidation, draw))?,
             config,
+            replicas: None,
         })
+    }
+
+    /// The same with copies of its network that compute for it.
+    pub fn with_replicas(self, replicas: Rc<dyn Replicas>) -> Self {
+        Pretraining {
+            replicas: Some(replicas),
+            ..self
+        }
     }
 
     /// Mean over all validation crops of `|f(view 1) - crop|` (specification 7.4, each crop with the same weight), or
@@ -63,23 +75,38 @@ impl Pretraining {
         device: &Device,
         go_on: &mut GoOn<'_>,
     ) -> Result<Option<f64>, TrainError> {
+        let replicas = spread::holding(network, self.replicas.as_deref()).await?;
+        // One crop at a time, one on each replica: a validation needs no more memory than a step does.
+        let at_once = replicas.map_or(1, |(_, count)| count);
         let mut errors = Vec::new();
         let steps = self.validation.steps_per_epoch();
         for step in 0..steps {
             let batch = self.validation.make(epoch, step)?;
-            // One crop at a time: a validation needs no more memory than a step does.
-            let voxels = batch.patch.iter().product::<usize>();
-            let crops = (batch.view1.chunks_exact(voxels)).zip(batch.target.chunks_exact(voxels));
-            for (crop, (view, target)) in crops.enumerate() {
+            let (patch, voxels) = (batch.patch, batch.patch.iter().product::<usize>());
+            let crops = (batch.view1.chunks(at_once * voxels))
+                .zip(batch.target.chunks(at_once * voxels))
+                .enumerate();
+            for (part, (views, targets)) in crops {
                 platform::yield_now().await;
-                let part = crop as f64 / batch.patches as f64;
+                let part = (part * at_once) as f64 / batch.patches as f64;
                 if go_on((step as f64 + part) / steps as f64).is_break() {
                     return Ok(None);
                 }
-                let input = upload(view.to_vec(), batch.patch, device);
-                let output = network.forward(input);
-                let target = upload(target.to_vec(), batch.patch, device);
-                errors.push(mean_all((output - target).abs()));
+                let elsewhere = match replicas {
+                    Some(replicas) => spread::forward(replicas, views, voxels, false).await,
+                    None => None,
+                };
+                let own = |view: &[f32]| network.forward(upload(view.to_vec(), patch, device));
+                let outputs: Vec<Tensor<5>> = match elsewhere {
+                    Some(outputs) => (outputs.chunks_exact(voxels))
+                        .map(|output| upload(output.to_vec(), patch, device))
+                        .collect(),
+                    None => views.chunks_exact(voxels).map(own).collect(),
+                };
+                for (output, target) in outputs.into_iter().zip(targets.chunks_exact(voxels)) {
+                    let target = upload(target.to_vec(), patch, device);
+                    errors.push(mean_all((output - target).abs()));
+                }
             }
         }
         let errors = read_back_all(errors).await?;
@@ -132,14 +159,16 @@ impl Task for Pretraining {
         Ok(weights::initialise(zeros, self.config.run.seed)?)
     }
 
-    fn forward_backward(
+    async fn forward_backward(
         &self,
         network: &Restorer,
         batch: &TrainingBatch,
         device: &Device,
         scale: Option<&Tensor<1>>,
-    ) -> StepOutput {
-        pretrain_step(network, batch, &self.config, device, scale)
+    ) -> Result<StepOutput, TrainError> {
+        pretrain_parts(batch, &self.config, device, scale)
+            .run_anywhere(network, self.replicas.as_deref())
+            .await
     }
 
     async fn validate(
@@ -185,44 +214,6 @@ impl Task for Pretraining {
         let about = format!("{what}, step {step}");
         Ok(weights::encode(&encoder, Some(("about", &about)))?)
     }
-}
-
-/// Forward and backward of a batch on the tracked device, in `accumulation` parts. The losses are those of
-/// [`Task::loss_names`]; `scale` is `[1]`.
-///
-/// Both views of a part pass the network as one batch: samples do not see each other, so this equals the
-/// original's two passes.
-pub fn pretrain_step(
-    network: &Restorer,
-    batch: &TrainingBatch,
-    config: &PretrainConfig,
-    device: &Device,
-    scale: Option<&Tensor<1>>,
-) -> StepOutput {
-    let voxels = batch.patch.iter().product::<usize>();
-    let weight = config.loss.contrastive_weight;
-    let parts = Parts {
-        crops: batch.patches,
-        accumulation: config.sampling.accumulation,
-        values: if weight == 0.0 { 2 } else { 3 },
-        device,
-        scale,
-    };
-    parts.run(network, |crops| {
-        let range = crops.start * voxels..crops.end * voxels;
-        let mut inputs = batch.view1[range.clone()].to_vec();
-        if weight != 0.0 {
-            inputs.extend_from_slice(&batch.view2[range.clone()]);
-        }
-        let inputs = upload(inputs, batch.patch, device);
-        let target = upload(batch.target[range].to_vec(), batch.patch, device);
-        let outputs = network.forward(inputs);
-        let loss = pretrain_loss(outputs, target, weight, config.loss.temperature);
-        [loss.total, loss.l1]
-            .into_iter()
-            .chain(loss.contrastive)
-            .collect()
-    })
 }
 
 /// The first crop of a batch with its views and what the network makes of the first. `affine` is that of its volume.

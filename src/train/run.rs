@@ -173,7 +173,7 @@ impl<T: Task> Runner<T> {
             if self.control.stopped() {
                 break;
             }
-            self.step(&batch?)?;
+            self.step(&batch?).await?;
             if self.calendar.validates_after(self.progress.step) || self.readings.due() {
                 self.read_losses(observer).await?;
             }
@@ -187,7 +187,7 @@ impl<T: Task> Runner<T> {
         self.read_losses(observer).await
     }
 
-    fn step(&mut self, batch: &T::Batch) -> Result<(), TrainError> {
+    async fn step(&mut self, batch: &T::Batch) -> Result<(), TrainError> {
         let state = self
             .state
             .take()
@@ -195,7 +195,9 @@ impl<T: Task> Runner<T> {
         let config = self.task.config();
         let tracked = TrainState::<T::Network>::tracked(config, &self.device);
         let scale = state.scale.as_ref().map(LossScale::value);
-        let output = (self.task).forward_backward(&state.network, batch, &tracked, scale);
+        let output = (self.task)
+            .forward_backward(&state.network, batch, &tracked, scale)
+            .await?;
         let clip = config.optimizer().clip_norm;
         let gain = gain(&output.gradients, (clip > 0.0).then_some(clip), scale)
             .ok_or(TrainError::Internal("no parameter has a gradient"))?;

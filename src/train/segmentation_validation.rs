@@ -1,28 +1,24 @@
 //! The validation of fine-tuning: Dice of every case on the network's own grid (specification 9).
 
 use crate::dataset::VolumeSource;
-use crate::infer::{DeviceNetwork, InferError, SlidingWindow, segment};
+use crate::infer::{InferError, SlidingWindow, WindowNetwork, segment};
 use crate::metric::{Overlaps, mean_of_running_means, mean_of_some};
-use crate::nn::Segmenter;
 use crate::train::{GoOn, Picture, TrainError, Validation};
 use crate::transform::Labelled;
-use burn::tensor::Device;
 
 /// Segments and scores all cases, or gives none when `go_on` says to stop. The score is the mean over the cases of the mean Dice of
-/// their foreground classes. `network` is outside the autodiff graph, and `device` the plain one.
+/// their foreground classes. `network` is outside the autodiff graph.
 ///
 /// # Errors
 /// [`TrainError`] for a volume that cannot be read, a lost device, or no case at all.
 pub(super) async fn validate_segmentation(
-    network: &Segmenter,
+    network: &impl WindowNetwork,
     cases: &dyn VolumeSource<Labelled>,
     windows: &SlidingWindow,
-    device: &Device,
     go_on: &mut GoOn<'_>,
 ) -> Result<Option<Validation>, TrainError> {
     let (mut foreground, mut whole) = (Vec::new(), Vec::new());
     let mut picture = None;
-    let on_device = DeviceNetwork { network, device };
     for index in 0..cases.len() {
         let case = cases.volume(index)?;
         let (image, shape) = (case.image.data(), case.image.shape());
@@ -30,7 +26,7 @@ pub(super) async fn validate_segmentation(
             let part = done as f64 / of.max(1) as f64;
             go_on((index as f64 + part) / cases.len() as f64)
         };
-        let found = segment(&on_device, image, shape, windows, None, &mut of_case).await;
+        let found = segment(network, image, shape, windows, None, &mut of_case).await;
         let prediction = match found {
             Ok(prediction) => prediction,
             Err(InferError::Stopped) => return Ok(None),

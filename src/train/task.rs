@@ -81,15 +81,18 @@ pub trait Task {
     /// [`TrainError::Weights`] where weights to start from do not fit.
     fn initial(&self, zeros: Self::Network) -> Result<Self::Network, TrainError>;
 
-    /// Forward and backward of a batch, on the tracked device. Gradients are those of the loss times `scale`, `[1]`,
-    /// where there is one; the losses are not scaled.
-    fn forward_backward(
+    /// Forward and backward of a batch, on the tracked device or on replicas that the stage has. Gradients are those of
+    /// the loss times `scale`, `[1]`, where there is one; the losses are not scaled.
+    ///
+    /// # Errors
+    /// [`TrainError::Device`] for a device that is found to be lost; it may be found later.
+    async fn forward_backward(
         &self,
         network: &Self::Network,
         batch: &Self::Batch,
         device: &Device,
         scale: Option<&Tensor<1>>,
-    ) -> StepOutput;
+    ) -> Result<StepOutput, TrainError>;
 
     /// Validates, or gives `None` if `go_on` says to stop. `network` is outside the autodiff graph, and `device` the
     /// plain one.

@@ -1,5 +1,5 @@
-// The worker's own workers: on the processor each computes windows of a segmentation with a copy of the network, for
-// WebAssembly has one thread. worker_start.js puts it where the program finds it.
+// The worker's own workers: on the processor each computes windows of a segmentation and its share of a training's steps
+// with a copy of the network, for WebAssembly has one thread. worker_start.js puts it where the program finds it.
 
 import { Client } from "./client.js";
 
@@ -18,6 +18,8 @@ export class WorkerPool {
   #network = 0;
   // Settles when every member holds the present network or is left out.
   #loaded = Promise.resolve();
+  // Members with a copy of the network that is trained.
+  #replicas = [];
 
   // `version` is that of the program, `address` that of its first script.
   constructor(version, address) {
@@ -38,9 +40,7 @@ export class WorkerPool {
   // `bytes` of memory.
   load(settings, weights, bytes) {
     this.#network += 1;
-    const room = Math.floor((SHARE * MEMORY * 2 ** 30) / bytes);
-    // One alone is no faster than none.
-    const takes = room < 2 ? 0 : room;
+    const takes = room(bytes);
     this.#loaded = Promise.all(this.#members.map((member, at) => member.load(settings, at < takes ? weights.slice() : null)));
   }
 
@@ -62,15 +62,59 @@ export class WorkerPool {
     return idlest ? idlest.window(mirror, input.slice().buffer) : Promise.resolve(null);
   }
 
+  // Has as many members as may need `bytes` of memory copy the network of a training with these settings.
+  async replicate(stage, settings, bytes) {
+    const members = this.#members.slice(0, room(bytes));
+    await Promise.all(members.map((member) => member.replicate(stage, settings)));
+    this.#replicas = members;
+  }
+
+  // Ends that.
+  dismiss() {
+    for (const member of this.#replicas) member.replicate("finetune", null);
+    this.#replicas = [];
+  }
+
+  // Copies there are, without those that failed; they are numbered until this is asked again.
+  replicas() {
+    this.#replicas = this.#replicas.filter(({ replicates }) => replicates);
+    return this.#replicas.length;
+  }
+
+  // Gives all of them weights.
+  takeWeights(weights) {
+    for (const member of this.#replicas) member.ask("take_weights", {}, weights);
+  }
+
+  // What copy `at` makes of samples, or null.
+  async forward(at, tracked, samples) {
+    const answer = await this.#replicas[at].ask("forward", { tracked }, samples);
+    return answer && new Uint8Array(answer.buffers[0]);
+  }
+
+  // Its gradients for those of what it made, with their names and sizes in JSON, or null.
+  async backward(at, outputs) {
+    const answer = await this.#replicas[at].ask("backward", {}, outputs);
+    return answer && [JSON.stringify(answer.parameters), new Uint8Array(answer.buffers[0])];
+  }
+
   #useful() {
     return this.#members.filter(({ holds }) => holds);
   }
+}
+
+// How many members may need `bytes` of memory each; one alone is no faster than none.
+function room(bytes) {
+  const members = Math.floor((SHARE * MEMORY * 2 ** 30) / bytes);
+  return members < 2 ? 0 : members;
 }
 
 class Member {
   // Whether it has the present network, and windows it was asked for.
   holds = false;
   waiting = 0;
+  // Whether it has a copy of the network that is trained.
+  replicates = false;
   #client;
   // Networks it was given.
   #loads = 0;
@@ -82,7 +126,7 @@ class Member {
       worker.addEventListener("error", (event) => event.preventDefault());
       return worker;
     };
-    this.#client = new Client(() => {}, () => (this.holds = false), version, make);
+    this.#client = new Client(() => {}, () => (this.holds = this.replicates = false), version, make);
   }
 
   // Whether it could be started.
@@ -111,6 +155,23 @@ class Member {
     clearTimeout(timer);
     if (!done) this.#client.end();
     return done;
+  }
+
+  // Without settings it has no copy any more.
+  async replicate(stage, settings) {
+    this.replicates = false;
+    const took = await this.#does(() => this.#client.call("replicate", { stage, settings }));
+    this.replicates = took && settings !== null;
+  }
+
+  // The answer about its copy to a question with bytes, or null.
+  async ask(kind, fields, bytes) {
+    try {
+      return await this.#client.call(kind, fields, [bytes.slice().buffer]);
+    } catch {
+      this.replicates = false;
+      return null;
+    }
   }
 
   async window(mirror, input) {

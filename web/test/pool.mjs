@@ -10,7 +10,7 @@ const { WorkerPool } = await import("../page/worker_pool.js");
 // A pool of workers that answer what `answers[kind](worker, buffers)` gives, an error where there is nothing.
 async function pool(answers = {}) {
   const workers = [];
-  const known = { open: () => [], use_model: () => [], window: (_, [input]) => [input], ...answers };
+  const known = { open: () => [], use_model: () => [], window: (_, [input]) => [input], replicate: () => [], take_weights: () => [], forward: (_, [samples]) => [samples], ...answers };
   globalThis.Worker = class {
     constructor() {
       if (answers.refused === workers.length) {
@@ -28,8 +28,8 @@ async function pool(answers = {}) {
       this.ended = true;
     }
     async postMessage({ text, buffers }) {
-      const { id, kind } = JSON.parse(text);
-      const given = await known[kind](this, buffers);
+      const { id, kind, ...fields } = JSON.parse(text);
+      const given = await known[kind](this, buffers, fields);
       if (!this.ended) this.#say(given ? { id, ok: {} } : { id, error: "it does not" }, given ?? []);
     }
   };
@@ -118,4 +118,48 @@ test("a worker that never says a word is ended, and the others compute", async (
   made.load("", WEIGHTS, 1);
   assert.equal(await made.size(), 2);
   assert.equal(workers[2].ended, true);
+});
+
+// A pool whose members hold copies of a network that is trained.
+async function replicating(answers, bytes = 1) {
+  const { made, workers } = await pool(answers);
+  await made.start();
+  await made.replicate("finetune", "", bytes);
+  return { made, workers };
+}
+
+test("each member copies the network of a training, takes its weights and computes its share", async () => {
+  const taken = [];
+  const { made } = await replicating({
+    take_weights: (worker, [weights]) => taken.push([worker.number, ...new Uint8Array(weights)]) && [],
+    forward: (worker, [samples]) => [new Uint8Array([worker.number, ...new Uint8Array(samples)]).buffer],
+  });
+  assert.equal(made.replicas(), 3);
+  made.takeWeights(WEIGHTS);
+  assert.deepEqual(await made.forward(1, true, INPUT), new Uint8Array([1, ...INPUT]));
+  assert.deepEqual(await made.forward(2, true, INPUT), new Uint8Array([2, ...INPUT]));
+  assert.deepEqual(taken, [0, 1, 2].map((number) => [number, ...WEIGHTS]));
+});
+
+test("as many copy the network of a training as memory allows", async () => {
+  assert.equal((await replicating({}, 2 ** 29)).made.replicas(), 2);
+  assert.equal((await replicating({}, 2 ** 29 + 1)).made.replicas(), 0);
+});
+
+test("a copy that fails has no answer and is left out from then on", async () => {
+  const { made } = await replicating({ forward: (worker, [samples]) => (worker.number === 1 ? null : [samples]) });
+  assert.equal(await made.forward(1, true, INPUT), null);
+  // Numbers hold until copies are counted again.
+  assert.deepEqual(await made.forward(2, true, INPUT), INPUT);
+  assert.equal(made.replicas(), 2);
+  assert.deepEqual(await made.forward(1, true, INPUT), INPUT);
+});
+
+test("after a training nobody holds a copy", async () => {
+  const asked = [];
+  const { made } = await replicating({ replicate: (worker, _, { settings }) => asked.push(settings) && [] });
+  made.dismiss();
+  assert.equal(made.replicas(), 0);
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual(asked, ["", "", "", null, null, null]);
 });

@@ -15,6 +15,10 @@ mod pool;
 #[cfg(target_family = "wasm")]
 mod protocol;
 #[cfg(target_family = "wasm")]
+mod replica;
+#[cfg(target_family = "wasm")]
+mod replicas;
+#[cfg(target_family = "wasm")]
 mod run_files;
 #[cfg(target_family = "wasm")]
 mod run_folder;

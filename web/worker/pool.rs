@@ -1,7 +1,8 @@
 //! The worker's own workers (`web/page/worker_pool.js`): on the processor they compute the windows of a segmentation
-//! together, for WebAssembly has one thread.
+//! together, for WebAssembly has one thread. [`crate::replicas`] has them train.
 
 use crate::model::Model;
+use crate::replica;
 use crate::training::Failure;
 use burn::tensor::Device;
 use hounsfield::infer::{DeviceNetwork, InferError, SlidingWindow, WindowNetwork};
@@ -25,7 +26,7 @@ extern "C" {
 }
 
 /// Bytes of the program and what else a worker holds.
-const PROGRAM: usize = 64 << 20;
+pub(crate) const PROGRAM: usize = 64 << 20;
 /// Tensors of the finest level that a forward pass holds at once, and what comes of freeing them late: the tutorial's
 /// UNETR takes 0.6 GB for a window beside its weights.
 const FINEST: usize = 10;
@@ -124,8 +125,7 @@ pub(crate) async fn window(
             settings.window
         )));
     }
-    let (numbers, _) = bytes.as_chunks();
-    let input = numbers.iter().copied().map(f32::from_le_bytes).collect();
+    let input = replica::floats(&bytes);
     let network = DeviceNetwork {
         network: &model.network,
         device,

@@ -52,6 +52,17 @@ pub(crate) enum Request {
     },
     /// One window of a segmentation, for the worker that this one computes for: the logits of its numbers.
     Window { mirror: bool },
+    /// Make a copy of a network that the other worker trains, in the place of the one there is; none without settings.
+    Replicate {
+        stage: Stage,
+        settings: Option<String>,
+    },
+    /// Give that copy weights.
+    TakeWeights,
+    /// What it makes of samples. It goes back from `tracked` ones.
+    Forward { tracked: bool },
+    /// Its gradients for those of what it made; the answer has their names and sizes.
+    Backward,
     /// Settings that fit a choice of cases, and what they cost.
     Plan(TrainRequest),
     /// Begin a run.

@@ -10,6 +10,7 @@ use crate::host::{console_error, on_message, received, send, tell};
 use crate::model::{Encoder, Model, Weights, organs};
 use crate::pool;
 use crate::protocol::{Call, Event, Request, TrainRequest};
+use crate::replica::{self, Replicated};
 use crate::run_files;
 use crate::segment::{Segmentation, segment};
 use crate::settings::listed;
@@ -32,6 +33,8 @@ struct Session {
     device: RefCell<Option<Selected>>,
     cases: RefCell<Cases>,
     model: RefCell<Option<Rc<Model>>>,
+    /// The copy of the network that the worker trains whose own worker this one is.
+    replica: RefCell<Option<Replicated>>,
     /// What pre-training left.
     encoder: RefCell<Option<Encoder>>,
     segmentation: RefCell<Option<Segmentation>>,
@@ -100,6 +103,11 @@ fn plain(value: Value) -> Answer {
     Ok((value, Vec::new()))
 }
 
+/// The first buffer of a message.
+fn first(buffers: Vec<Vec<u8>>) -> Vec<u8> {
+    buffers.into_iter().next().unwrap_or_default()
+}
+
 fn words(error: impl std::fmt::Display) -> Failure {
     Failure::from(error.to_string())
 }
@@ -146,6 +154,26 @@ impl Session {
                 mirror,
             } => self.segment(image, (overlap, mirror)).await,
             Request::Window { mirror } => self.window(mirror, buffers).await,
+            Request::Replicate { stage, settings } => {
+                let device = self.selected()?.device;
+                let replica = settings.map(|text| Replicated::new(stage, &text, &device));
+                self.replica.replace(replica.transpose()?);
+                plain(json!({}))
+            }
+            Request::TakeWeights => {
+                self.replicated(|replica| replica.take(first(buffers)))?;
+                plain(json!({}))
+            }
+            Request::Forward { tracked } => {
+                let outputs =
+                    self.replicated(|replica| replica.forward(first(buffers), tracked))?;
+                Ok((json!({}), vec![replica::bytes(outputs).await?]))
+            }
+            Request::Backward => {
+                let found = self.replicated(|replica| replica.backward(first(buffers)))?;
+                let (parameters, values) = replica::gradients(found).await?;
+                Ok((json!({ "parameters": parameters }), vec![values]))
+            }
             Request::Plan(request) => self.plan(&request),
             Request::Train(request) => self.train(request).await,
             Request::Continue => self.go_on().await,
@@ -289,6 +317,17 @@ impl Session {
         let device = self.selected()?.device;
         let logits = pool::window(&model, &device, mirror, buffers).await?;
         Ok((json!({}), vec![logits]))
+    }
+
+    /// Asks the copy of a network that is trained elsewhere.
+    fn replicated<T>(
+        &self,
+        ask: impl FnOnce(&mut Replicated) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mut replica = self.replica.borrow_mut();
+        ask(replica
+            .as_mut()
+            .ok_or_else(|| words("there is no copy of a network"))?)
     }
 
     async fn segment(&self, image: usize, windows: (f64, bool)) -> Answer {

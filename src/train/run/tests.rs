@@ -78,13 +78,13 @@ impl<const FINETUNING: bool> Task for Given<FINETUNING> {
         Ok(weights::fill(zeros, &start)?)
     }
 
-    fn forward_backward(
+    async fn forward_backward(
         &self,
         _: &Number,
         batch: &f32,
         device: &Device,
         scale: Option<&Tensor<1>>,
-    ) -> StepOutput {
+    ) -> Result<StepOutput, TrainError> {
         let device = device.clone().inner();
         let tensor =
             |value: f32| Tensor::<1>::from_data(TensorData::new(vec![value], [1]), &device);
@@ -92,10 +92,10 @@ impl<const FINETUNING: bool> Task for Given<FINETUNING> {
             Some(scale) => tensor(*batch) * scale.clone(),
             None => tensor(*batch),
         };
-        StepOutput {
+        Ok(StepOutput {
             losses: tensor(0.0),
             gradients: [("weight".to_owned(), gradient)].into(),
-        }
+        })
     }
 
     async fn validate(

@@ -1,0 +1,89 @@
+//! Copies of the network that is trained in the worker's own workers (`web/page/worker_pool.js`): on the processor they
+//! compute steps and checks together.
+
+use crate::pool::PROGRAM;
+use crate::protocol::Stage;
+use crate::replica::floats;
+use crate::training::Failure;
+use hounsfield::config::StageConfig;
+use hounsfield::train::{Replicas, Reply};
+use hounsfield::weights::Values;
+use js_sys::{Array, Promise, Uint8Array};
+use std::rc::Rc;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = workerPool)]
+    async fn replicate(stage: &str, settings: &str, bytes: f64);
+    #[wasm_bindgen(js_namespace = workerPool, js_name = dismiss)]
+    fn dismiss();
+    #[wasm_bindgen(js_namespace = workerPool)]
+    fn replicas() -> f64;
+    #[wasm_bindgen(js_namespace = workerPool, js_name = takeWeights)]
+    fn take_weights(weights: &[u8]);
+    #[wasm_bindgen(js_namespace = workerPool)]
+    fn forward(at: f64, tracked: bool, samples: &[u8]) -> Promise;
+    #[wasm_bindgen(js_namespace = workerPool)]
+    fn backward(at: f64, outputs: &[u8]) -> Promise;
+}
+
+/// Replicas in the pool, as long as a training has use for them.
+pub(crate) struct PooledReplicas;
+
+impl PooledReplicas {
+    /// As many as there are workers with memory for a training with these settings.
+    pub(crate) async fn new<C: StageConfig>(stage: Stage, config: &C) -> Result<Rc<Self>, Failure> {
+        let settings = config.to_toml().map_err(|e| e.to_string())?;
+        let bytes = config.memory().total().saturating_add(PROGRAM as u64);
+        let stage = match stage {
+            Stage::Finetune => "finetune",
+            Stage::Pretrain => "pretrain",
+        };
+        replicate(stage, &settings, bytes as f64).await;
+        Ok(Rc::new(PooledReplicas))
+    }
+}
+
+impl Drop for PooledReplicas {
+    fn drop(&mut self) {
+        dismiss();
+    }
+}
+
+impl Replicas for PooledReplicas {
+    fn count(&self) -> usize {
+        replicas() as usize
+    }
+
+    fn take(&self, weights: &[u8]) {
+        take_weights(weights);
+    }
+
+    fn forward(&self, at: usize, samples: &[f32], tracked: bool) -> Reply<'_, Vec<f32>> {
+        let asked = forward(at as f64, tracked, bytemuck::cast_slice(samples));
+        Box::pin(async move {
+            let answer = JsFuture::from(asked).await.ok()?;
+            Some(floats(&answer.dyn_into::<Uint8Array>().ok()?.to_vec()))
+        })
+    }
+
+    fn backward(&self, at: usize, outputs: &[f32]) -> Reply<'_, Values> {
+        let asked = backward(at as f64, bytemuck::cast_slice(outputs));
+        Box::pin(async move {
+            let answer = JsFuture::from(asked).await.ok()?.dyn_into::<Array>().ok()?;
+            let parameters = answer.get(0).as_string()?;
+            let parameters: Vec<(String, usize)> = serde_json::from_str(&parameters).ok()?;
+            let values = floats(&answer.get(1).dyn_into::<Uint8Array>().ok()?.to_vec());
+            let mut rest = values.as_slice();
+            let mut gradients = Values::new();
+            for (name, count) in parameters {
+                let (values, after) = rest.split_at_checked(count)?;
+                gradients.insert(name, values.to_vec());
+                rest = after;
+            }
+            rest.is_empty().then_some(gradients)
+        })
+    }
+}
