@@ -11,7 +11,7 @@ mod page {
     use hounsfield::config::{PretrainConfig, StageConfig};
     use hounsfield::dataset::MemorySource;
     use hounsfield::dataset::phantom::{PhantomSpec, abdomen};
-    use hounsfield::device::{DeviceChoice, Extent, kernel_suite, select, self_test};
+    use hounsfield::device::{DeviceChoice, Extent, kernel_suite, select};
     use hounsfield::train::{Control, Event, Observer, Pretraining, Run, TrainError, train};
     use std::sync::Arc;
     use wasm_bindgen::prelude::*;
@@ -41,7 +41,7 @@ mod page {
     pub async fn check(device: String) -> Result<String, JsError> {
         let choice: DeviceChoice = device.parse()?;
         let selected = select(choice).await?;
-        let tested = self_test(&selected.device).await?;
+        let tested = selected.self_test().await?;
         let suite = kernel_suite(&selected.device, Extent::Reduced).await?;
         let pretraining = pretrained(selected.device).await?;
         Ok(serde_json::json!({

@@ -5,7 +5,7 @@ use crate::cli::output::{bytes, count, print};
 use crate::config::{Preset, PretrainConfig, StageConfig};
 use crate::device::{
     Adapter, AdapterKind, CheckResult, Extent, MemoryEstimate, PassedOver, Selected, SuiteResult,
-    adapters, check_precision, half_suite, kernel_suite, select_telling, self_test,
+    adapters, check_precision, half_suite, kernel_suite, select_telling,
 };
 use crate::nn::Precision;
 use anyhow::bail;
@@ -78,7 +78,7 @@ pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
         pollster::block_on(async { (adapters().await, select_telling(choice).await) });
     let (selected, passed_over, tested) = match selected {
         Ok((selected, passed_over)) => {
-            let tested = pollster::block_on(self_test(&selected.device));
+            let tested = pollster::block_on(selected.self_test());
             (Some(selected), passed_over, tested)
         }
         // The list of what there is helps most here.

@@ -108,11 +108,8 @@ pub(super) enum Place<'a, C> {
 
 /// A device that passed its test and computes in this precision.
 pub(super) fn ready_device(choice: DeviceChoice, precision: Precision) -> anyhow::Result<Selected> {
-    let selected = pollster::block_on(async {
-        let selected = device::select(choice).await?;
-        device::self_test(&selected.device).await?;
-        Ok::<_, device::DeviceError>(selected)
-    })?;
+    let selected = pollster::block_on(device::select(choice))?;
+    pollster::block_on(selected.self_test())?;
     device::check_precision(&selected, precision)?;
     say(&format!("device: {}", selected.description));
     Ok(selected)

@@ -16,7 +16,7 @@ pub use error::{DeviceError, PassedOver};
 pub use memory::{MemoryEstimate, estimate_finetuning, estimate_pretraining};
 #[cfg(not(target_family = "wasm"))]
 pub use native::{Adapter, AdapterKind, adapters, select, select_telling};
-pub use self_test::{CheckResult, self_test};
+pub use self_test::CheckResult;
 pub use suite::{Extent, HALF_TOLERANCE, SUITE_TOLERANCE, SuiteResult, half_suite, kernel_suite};
 #[cfg(target_family = "wasm")]
 pub use wasm::select;
@@ -33,6 +33,21 @@ pub struct Selected {
     pub description: String,
     /// A GPU; a processor that plays one is none.
     pub is_gpu: bool,
+    /// What the self-test found, where choosing the device ran it.
+    pub checks: Option<Vec<CheckResult>>,
+}
+
+impl Selected {
+    /// A few operations with known answers, and how far each is off: run now, unless choosing the device ran them.
+    ///
+    /// # Errors
+    /// [`DeviceError::SelfTest`] names the first that fails.
+    pub async fn self_test(&self) -> Result<Vec<CheckResult>, DeviceError> {
+        match &self.checks {
+            Some(checks) => Ok(checks.clone()),
+            None => self_test::self_test(&self.device).await,
+        }
+    }
 }
 
 /// Whether the device computes in this precision.

@@ -1,6 +1,7 @@
 //! Adapters of the native program.
 
-use crate::device::{Api, DeviceChoice, DeviceError, PassedOver, Selected, self_test};
+use crate::device::self_test::self_test;
+use crate::device::{Api, DeviceChoice, DeviceError, PassedOver, Selected};
 use burn::backend::{WgpuBackend, WgpuDevice, WgpuDeviceKind};
 use burn::tensor::wgpu::{WgpuInitError, wgpu};
 use burn::tensor::{Device, DeviceKind};
@@ -203,8 +204,8 @@ async fn first_ready<'a>(
 
 /// The device of an adapter, if it computes right.
 async fn tested(adapter: &Adapter) -> Result<Selected, DeviceError> {
-    let selected = open(adapter)?;
-    self_test(&selected.device).await?;
+    let mut selected = open(adapter)?;
+    selected.checks = Some(self_test(&selected.device).await?);
     if let Some(doubt) = doubt(adapter) {
         log::warn!("{doubt}");
     }
@@ -237,6 +238,7 @@ fn cpu() -> Selected {
         device: Device::flex(),
         description: format!("CPU, {threads} thread{plural}"),
         is_gpu: false,
+        checks: None,
     }
 }
 
@@ -291,6 +293,7 @@ fn open(adapter: &Adapter) -> Result<Selected, DeviceError> {
             adapter.driver
         ),
         is_gpu: is_gpu(adapter.kind),
+        checks: None,
     })
 }
 

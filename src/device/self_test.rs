@@ -21,11 +21,8 @@ pub struct CheckResult {
 }
 
 /// Runs a matrix product, convolutions, normalisations, an attention row, a gradient and an overflow, and compares each
-/// with constants worked out on paper.
-///
-/// # Errors
-/// [`DeviceError::SelfTest`] names the first check that fails.
-pub async fn self_test(device: &Device) -> Result<Vec<CheckResult>, DeviceError> {
+/// with constants worked out on paper. The first that fails is the error.
+pub(super) async fn self_test(device: &Device) -> Result<Vec<CheckResult>, DeviceError> {
     let device = device.clone().inner();
     let checks = [
         ("matrix product", matrix_product(&device)),

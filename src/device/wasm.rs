@@ -18,6 +18,7 @@ pub async fn select(choice: DeviceChoice) -> Result<Selected, DeviceError> {
         device: Device::flex(),
         description: "CPU in WebAssembly".to_owned(),
         is_gpu: false,
+        checks: None,
     };
     let wanted = match choice {
         DeviceChoice::Cpu => false,
@@ -38,6 +39,7 @@ pub async fn select(choice: DeviceChoice) -> Result<Selected, DeviceError> {
             device,
             description: "WebGPU".to_owned(),
             is_gpu: !is_software(&setup.adapter),
+            checks: None,
         }),
         Err(_) if choice == DeviceChoice::Auto => Ok(cpu()),
         Err(error) => Err(DeviceError::Unusable {

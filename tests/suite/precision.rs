@@ -71,6 +71,7 @@ fn half_precision_is_refused_where_it_is_not_offered() {
         device: cpu(),
         description: "CPU".to_owned(),
         is_gpu: false,
+        checks: None,
     };
     let error = check_precision(&selected, Precision::F16).unwrap_err();
     assert!(error.to_string().contains("precision f32"), "{error}");

@@ -232,12 +232,12 @@ impl Session {
         let choice: DeviceChoice = name.parse().map_err(words)?;
         let mut selected = device::select(choice).await.map_err(words)?;
         let mut notice = None;
-        let checks = match device::self_test(&selected.device).await {
+        let checks = match selected.self_test().await {
             // What nobody asked for by name may be left again.
             Err(error) if choice == DeviceChoice::Auto && !is_cpu(&selected.device) => {
                 notice = Some(error.to_string());
                 selected = device::select(DeviceChoice::Cpu).await.map_err(words)?;
-                device::self_test(&selected.device).await
+                selected.self_test().await
             }
             checks => checks,
         };

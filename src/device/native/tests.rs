@@ -1,6 +1,7 @@
 //! Which GPU `auto` takes.
 
 use super::*;
+use crate::device::CheckResult;
 use std::cell::RefCell;
 
 fn adapter(api: Api, kind: AdapterKind, rank: usize) -> Adapter {
@@ -59,6 +60,35 @@ fn a_gpu_that_fails_its_test_is_passed_over_with_the_reason_and_at_last_there_is
     assert!(taken);
     let reason = "Test (vulkan:0) is passed over: the device failed its self-test (gradient";
     assert!(told.len() == 1 && told[0].starts_with(reason), "{told:?}");
+}
+
+#[test]
+fn a_device_that_was_tested_when_it_was_chosen_is_not_tested_again() {
+    let check = CheckResult {
+        name: "made up",
+        error: 0.5,
+    };
+    let names = |selected: &Selected| -> Vec<&'static str> {
+        let checks = pollster::block_on(selected.self_test()).unwrap();
+        checks.iter().map(|check| check.name).collect()
+    };
+    let mut selected = cpu();
+    assert!(names(&selected).contains(&"gradient"));
+    selected.checks = Some(vec![check]);
+    assert_eq!(names(&selected), ["made up"]);
+}
+
+#[test]
+fn a_gpu_is_chosen_with_the_checks_that_it_passed() {
+    pollster::block_on(async {
+        let all = adapters().await;
+        let software = all
+            .iter()
+            .find(|a| a.kind == AdapterKind::Software && a.api == Api::Vulkan)
+            .expect("a software Vulkan adapter is installed (Debian: mesa-vulkan-drivers)");
+        let checks = tested(software).await.unwrap().checks.unwrap();
+        assert!(checks.iter().any(|check| check.name == "gradient"));
+    });
 }
 
 #[test]
