@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Affine, NiftiImage, Outliers};
+use super::{Affine, NiftiImage};
 
 /// Where an axis of the world points, against it and along it.
 const DIRECTIONS: [[&str; 2]; 3] = [["left", "right"], ["back", "front"], ["feet", "head"]];
@@ -40,8 +40,7 @@ impl NiftiImage {
     }
 
     fn outliers(&self) -> Option<String> {
-        let data = self.volume.data();
-        let found = Outliers::of(data)?;
+        let found = self.volume.outliers()?;
         let others = match found.others {
             0.0 => "all others are 0".to_owned(),
             size => format!("all others lie within {} of 0", number(size)),
@@ -50,7 +49,7 @@ impl NiftiImage {
             "{} of its {} voxels have values as far out as {}, where {others}; the intensities zscore and percentile \
              leave them out, resampling spreads them over their neighbours; check how it was exported",
             found.count,
-            data.len(),
+            self.volume.data().len(),
             number(found.farthest)
         ))
     }

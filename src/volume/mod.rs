@@ -44,17 +44,27 @@ pub use region::Region;
 pub use version::Version;
 pub use write::{encode_nifti, encode_nifti_like};
 
+use std::sync::OnceLock;
+
 /// Maps a voxel index `(i, j, k, 1)` to millimetres in the RAS+ world.
 pub type Affine = nalgebra::Matrix4<f64>;
 
 /// A 3D image: voxels in C order (`data[(i * n1 + j) * n2 + k]`) and their affine.
 ///
 /// The axes `i`, `j`, `k` are the axes of the NIfTI file, in its order.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Volume {
     shape: [usize; 3],
     data: Vec<f32>,
     affine: Affine,
+    /// Looked for when first asked for.
+    outliers: OnceLock<Option<Outliers>>,
+}
+
+impl PartialEq for Volume {
+    fn eq(&self, other: &Self) -> bool {
+        self.shape == other.shape && self.data == other.data && self.affine == other.affine
+    }
 }
 
 impl Volume {
@@ -69,6 +79,7 @@ impl Volume {
                 shape,
                 data,
                 affine,
+                outliers: OnceLock::new(),
             })
         } else {
             Err(VolumeError::Shape {
@@ -91,7 +102,11 @@ impl Volume {
     /// Values farther from 0 than this cannot be meant: the farthest of the others where there are [`Outliers`], else
     /// `f32::MAX`; in the units of the voxels. Infinity lies beyond.
     pub fn reach(&self) -> f32 {
-        Outliers::of(&self.data).map_or(f32::MAX, |found| found.others)
+        self.outliers().map_or(f32::MAX, |found| found.others)
+    }
+
+    fn outliers(&self) -> Option<Outliers> {
+        *self.outliers.get_or_init(|| Outliers::of(&self.data))
     }
 
     /// The lowest of the values that can be meant, where there is one.
@@ -103,6 +118,7 @@ impl Volume {
 
     /// The voxels, C order, to change in place.
     pub fn data_mut(&mut self) -> &mut [f32] {
+        self.outliers = OnceLock::new();
         &mut self.data
     }
 
@@ -161,6 +177,19 @@ mod tests {
         let scan: Vec<f32> = (0..1000).map(|n| n as f32).collect();
         assert_eq!(lowest([&scan[..], &[-3.4e38; 500]].concat()), Some(0.0));
         assert_eq!(lowest(vec![-3.4e38; 4]), None);
+    }
+
+    #[test]
+    fn values_that_can_be_meant_are_those_of_the_voxels_as_they_are_now() {
+        let mut data = vec![1.0; 500];
+        data[0] = 3e38;
+        let mut volume = Volume::new([500, 1, 1], data, Affine::identity()).unwrap();
+        let unseen = volume.clone();
+        assert_eq!(volume.reach(), 1.0);
+        assert_eq!(volume, unseen, "looking changes nothing");
+        volume.data_mut()[0] = 2.0;
+        assert_eq!(volume.reach(), f32::MAX);
+        assert_ne!(volume, unseen);
     }
 
     #[test]
