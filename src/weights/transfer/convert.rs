@@ -3,7 +3,8 @@
 use super::encoder::{axes, encoder_names};
 use super::error::TransferError;
 use super::grids::PatchGrids;
-use super::names::{CLASSIFIES, NetworkKind, POSITIONS, Part};
+use super::names::{NetworkKind, POSITIONS};
+use super::parts::{CLASSIFIES, Part};
 use super::plan::{Sorted, Used, sort};
 use super::report::{Origin, Reasoned, reasoned, write_groups};
 use super::unused::{MonaiVersion, unused_tensors};

@@ -9,6 +9,7 @@ mod encoder;
 mod error;
 mod grids;
 mod names;
+mod parts;
 mod plan;
 mod report;
 #[cfg(test)]
@@ -24,7 +25,8 @@ pub use unused::MonaiVersion;
 
 use crate::weights::source::WeightsFile;
 use crate::weights::{HEAD, ParameterInfo, Values};
-use names::{Part, Recognised};
+use names::Recognised;
+use parts::Part;
 use plan::{Fitted, Sorted, Used, network_of, shown, sort};
 use report::reasoned;
 use std::collections::BTreeMap;

@@ -1,5 +1,6 @@
-//! What the names of a set of tensors say: which network it is, under which prefix, and what each tensor is for.
+//! What the names of a set of tensors say: which network it is, and under which prefix.
 
+use super::parts::{Part, convolution, transformer};
 use crate::weights::ENCODER;
 use std::collections::BTreeSet;
 
@@ -31,21 +32,6 @@ impl std::fmt::Display for NetworkKind {
     }
 }
 
-/// What a tensor is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
-    /// The transformer, what pre-training is about.
-    Encoder,
-    /// The two transposed convolutions of `ViTAutoEnc`.
-    Head,
-    /// The convolutions of UNETR.
-    Decoder,
-    /// Registered by some version of MONAI and never used (specification 12), or for what nothing here does; why.
-    Unused(&'static str),
-    /// Nothing that is known.
-    Other,
-}
-
 /// The network that a set of names belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Recognised {
@@ -68,10 +54,6 @@ const WEAK_ANCHORS: [&str; 2] = ["blocks.0.mlp.linear1.weight", "norm.weight"];
 pub(super) const PERCEPTRON: &str = "patch_embedding.patch_embeddings.1.";
 pub(super) const PATCHES: &str = "patch_embedding.patch_embeddings.";
 pub(super) const POSITIONS: &str = "patch_embedding.position_embeddings";
-
-/// Why the class token and the head of `ViT(classification=True)` are left out: the token takes part there, the head
-/// makes classes of it.
-pub(super) const CLASSIFIES: &str = "of a ViT that classifies, which nothing here does";
 
 /// What stands before the names that end with one of the anchors.
 fn prefixes<'a>(names: &[&'a str], anchors: &[&str]) -> BTreeSet<&'a str> {
@@ -157,51 +139,6 @@ impl Recognised {
             _ => bare.to_owned(),
         }
     }
-}
-
-/// What a tensor outside the transformer is for.
-fn convolution(name: &str) -> Option<Part> {
-    if is_unused_convolution(name) {
-        return Some(Part::Unused("convolution that was never used"));
-    }
-    let first = name.split('.').next().unwrap_or_default();
-    match first {
-        "conv3d_transpose" | "conv3d_transpose_1" => Some(Part::Head),
-        "out" => Some(Part::Decoder),
-        _ => is_level(first).then_some(Part::Decoder),
-    }
-}
-
-/// What a tensor of the transformer is for, or of what lies beside it in `ViTAutoEnc`.
-fn transformer(name: &str) -> Part {
-    let mut parts = name.split('.');
-    match (parts.next().unwrap_or_default(), parts.nth(1)) {
-        ("cls_token" | "classification_head", _) => Part::Unused(CLASSIFIES),
-        ("linear_1", _) => Part::Unused("linear_1, which was never used"),
-        ("patch_embedding", _) if name == "patch_embedding.cls_token" => {
-            Part::Unused("class token, which takes no part")
-        }
-        ("blocks", Some("cross_attn" | "norm_cross_attn")) => {
-            Part::Unused("cross attention, which is never used")
-        }
-        ("blocks" | "patch_embedding" | "norm", _) => Part::Encoder,
-        _ => convolution(name).unwrap_or(Part::Other),
-    }
-}
-
-/// Whether this is a level of UNETR's decoder: `encoder1` and on, `decoder2` and on, more of them the larger the patch.
-fn is_level(name: &str) -> bool {
-    ["encoder", "decoder"]
-        .iter()
-        .filter_map(|side| name.strip_prefix(side))
-        .any(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-/// Whether a convolution of UNETR is one of those that MONAI 0.7 and 0.8 registered and never used: `conv3` of
-/// residual blocks that keep the number of channels.
-fn is_unused_convolution(name: &str) -> bool {
-    name.split_once(".blocks.")
-        .is_some_and(|(level, rest)| is_level(level) && rest.ends_with(".conv3.conv.weight"))
 }
 
 #[cfg(test)]

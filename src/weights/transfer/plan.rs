@@ -3,7 +3,8 @@
 use super::adapt::{convolution_from_perceptron, cube_edge, resize_positions};
 use super::error::TransferError;
 use super::grids::PatchGrids;
-use super::names::{PATCHES, PERCEPTRON, POSITIONS, Part, Recognised, recognise};
+use super::names::{PATCHES, PERCEPTRON, POSITIONS, Recognised, recognise};
+use super::parts::Part;
 use super::report::{Origin, Reasoned, reasoned};
 use crate::weights::source::{ElementType, StoredTensor, WeightsFile};
 use std::collections::BTreeMap;
