@@ -1,22 +1,22 @@
 //! `bench kernels`: each operation at UNETR's shapes, against the device's own ceilings.
 
+mod ceilings;
+
 use crate::cli::bench::args::BenchKernelsArgs;
 use crate::cli::bench::clock::shortest;
 use crate::cli::bench::footprint::Footprint;
-use crate::cli::bench::step;
 use crate::cli::output::print;
 use crate::device;
-use crate::kernels::{attention, conv3d, conv3d_pair, gelu, instance_norm, matmul, sum_all};
+use crate::kernels::{attention, conv3d, conv3d_pair, gelu, instance_norm, sum_all};
 use crate::nn::PatchExpansion;
 use anyhow::ensure;
 use burn::Tensor;
 use burn::backend::DispatchDevice;
-use burn::backend::ops::FloatTensorOps;
 use burn::module::Param;
 use burn::tensor::module::conv3d as burn_conv3d;
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Device, Distribution, TensorData};
-use burn_cubecl::CubeBackend;
+use burn::tensor::{Device, Distribution};
+use ceilings::PRODUCTS;
 use serde::Serialize;
 use std::process::ExitCode;
 
@@ -46,13 +46,6 @@ const CONVOLUTIONS: [(usize, [usize; 2], usize); 9] = [
     (24, [64, 64], 64),
     (12, [128, 128], 128),
 ];
-
-type Product = fn(Tensor<2>, Tensor<2>) -> Tensor<2>;
-
-/// The matrix products whose faster one is the ceiling. On the CPU both are burn's.
-const PRODUCTS: [(&str, Product); 2] =
-    [("burn's matrix product", Tensor::matmul), (PRODUCT, matmul)];
-const PRODUCT: &str = "matrix product";
 
 struct Bench<'a> {
     plain: &'a Device,
@@ -107,43 +100,6 @@ impl Bench<'_> {
             gflops: flops / seconds / 1e9,
             gbytes_per_s: 4.0 * numbers / seconds / 1e9,
         });
-    }
-
-    fn ceilings(&mut self) -> anyhow::Result<()> {
-        let device = self.plain;
-        // Large enough to fill a GPU, small enough for a processor.
-        let n = if self.gpu { 4096 } else { 1024 };
-        let (a, b) = (noise([n, n], device), noise([n, n], device));
-        let (flops, numbers) = (2.0 * (n as f64).powi(3), 3.0 * (n * n) as f64);
-        let shape = format!("{n} x {n} x {n}");
-        for (name, product) in PRODUCTS {
-            let seconds = shortest(device, self.repeats, || Ok(product(a.clone(), b.clone())))?;
-            self.push(name, &shape, "forward", seconds, flops, numbers);
-        }
-        // Beyond the caches of a GPU.
-        let count = if self.gpu { 1 << 25 } else { 1 << 23 };
-        let seconds = match device.as_dispatch() {
-            DispatchDevice::Cube(cube) => {
-                // Outside of fusion, which would make one pass of several.
-                let values = TensorData::new(step::noise(count, 0), [count]);
-                let x = CubeBackend::float_from_data(values, cube);
-                shortest(device, self.repeats, || Ok(x.copy()))?
-            }
-            _ => {
-                // A sum with a number reads and writes everything once.
-                let x = noise([count], device);
-                shortest(device, self.repeats, || Ok(x.clone() + 1.0))?
-            }
-        };
-        self.push(
-            "copy",
-            &format!("{} MiB", count >> 18),
-            "forward",
-            seconds,
-            0.0,
-            2.0 * count as f64,
-        );
-        Ok(())
     }
 
     fn convolutions(&mut self) -> anyhow::Result<()> {
