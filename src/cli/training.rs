@@ -283,7 +283,9 @@ mod tests {
             ..Progress::default()
         };
         let config = PretrainConfig::default();
-        let checkpoint = Checkpoint::new(&config, progress, HostState::default());
+        let write = |name: &str, bytes: &[u8]| std::fs::write(run.join(name), bytes);
+        Checkpoint::write(&config, progress, Vec::new(), HostState::default(), write).unwrap();
+        let checkpoint = Checkpoint::<PretrainConfig>::read(run).unwrap();
         let lock = FolderLock::take(run).unwrap().unwrap();
         let text = unbegun(&Place::Old(run, lock, Box::new(checkpoint)));
         let resume = format!("hounsfield pretrain --resume {}", run.display());

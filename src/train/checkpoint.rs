@@ -75,7 +75,9 @@ pub struct Manifest<C> {
 pub struct Checkpoint<C> {
     /// Settings and progress.
     pub manifest: Manifest<C>,
-    /// Weights, moments, averages.
+    /// Weights by name, in the layout of files.
+    pub weights: Values,
+    /// Moments, averages.
     pub state: HostState,
 }
 
@@ -115,34 +117,29 @@ impl<C: StageConfig> Manifest<C> {
 }
 
 impl<C: StageConfig> Checkpoint<C> {
-    /// A checkpoint of this state.
-    pub fn new(config: &C, progress: Progress, state: HostState) -> Self {
-        Checkpoint {
-            manifest: Manifest {
-                version: VERSION,
-                program: env!("CARGO_PKG_VERSION").to_owned(),
-                stage: C::STAGE.to_owned(),
-                config: config.clone(),
-                progress,
-                updates: state.updates,
-                loss_scale: state.loss_scale,
-                tensors: Vec::new(),
-                checksum: String::new(),
-            },
-            state,
-        }
-    }
-
-    /// Hands every file to `sink`, one in memory at a time, the manifest last. `parameters` describe the network, in whose
-    /// order and shapes its weights are written; weights that they do not name are not.
+    /// Hands every file of a checkpoint to `sink`, one in memory at a time, the manifest last. `weights` are as
+    /// [`export`](crate::weights::export) gives them.
     ///
     /// # Errors
     /// Those of the sink; [`TrainError::Weights`] never in practice.
     pub fn write(
-        mut self,
-        parameters: &[ParameterInfo],
+        config: &C,
+        progress: Progress,
+        weights: Vec<(ParameterInfo, Vec<f32>)>,
+        state: HostState,
         mut sink: impl FnMut(&str, &[u8]) -> io::Result<()>,
     ) -> Result<(), TrainError> {
+        let mut manifest = Manifest {
+            version: VERSION,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            stage: C::STAGE.to_owned(),
+            config: config.clone(),
+            progress,
+            updates: state.updates,
+            loss_scale: state.loss_scale,
+            tensors: Vec::new(),
+            checksum: String::new(),
+        };
         let flat = |values: Values| -> Vec<_> {
             values
                 .into_iter()
@@ -152,23 +149,18 @@ impl<C: StageConfig> Checkpoint<C> {
                 })
                 .collect()
         };
-        let mut weights = std::mem::take(&mut self.state.weights);
-        let shaped = parameters
-            .iter()
-            .filter_map(|info| Some((info.clone(), weights.remove(&info.name)?)))
-            .collect::<Vec<_>>();
         let files = [
-            (WEIGHTS, shaped),
-            (FIRST_MOMENT, flat(std::mem::take(&mut self.state.first))),
-            (SECOND_MOMENT, flat(std::mem::take(&mut self.state.second))),
-            (AVERAGE, flat(std::mem::take(&mut self.state.average))),
+            (WEIGHTS, weights),
+            (FIRST_MOMENT, flat(state.first)),
+            (SECOND_MOMENT, flat(state.second)),
+            (AVERAGE, flat(state.average)),
         ];
         for (file, tensors) in files {
             if tensors.is_empty() {
                 continue;
             }
             for (info, values) in &tensors {
-                self.manifest.tensors.push(TensorHash {
+                manifest.tensors.push(TensorHash {
                     file: file.to_owned(),
                     name: info.name.clone(),
                     blake3: hash(values),
@@ -178,8 +170,8 @@ impl<C: StageConfig> Checkpoint<C> {
         }
         let pretty =
             |manifest: &Manifest<C>| serde_json::to_vec_pretty(manifest).map_err(io::Error::other);
-        self.manifest.checksum = checksum_of(&pretty(&self.manifest)?, "");
-        sink(MANIFEST, &pretty(&self.manifest)?)?;
+        manifest.checksum = checksum_of(&pretty(&manifest)?, "");
+        sink(MANIFEST, &pretty(&manifest)?)?;
         Ok(())
     }
 
@@ -194,13 +186,14 @@ impl<C: StageConfig> Checkpoint<C> {
             reason,
         };
         let manifest = Manifest::<C>::read(folder)?;
+        let mut weights = Values::new();
         let mut state = HostState {
             updates: manifest.updates,
             loss_scale: manifest.loss_scale,
             ..HostState::default()
         };
         for (file, stored) in [
-            (WEIGHTS, &mut state.weights),
+            (WEIGHTS, &mut weights),
             (FIRST_MOMENT, &mut state.first),
             (SECOND_MOMENT, &mut state.second),
             (AVERAGE, &mut state.average),
@@ -228,7 +221,11 @@ impl<C: StageConfig> Checkpoint<C> {
             }
             *stored = values;
         }
-        Ok(Checkpoint { manifest, state })
+        Ok(Checkpoint {
+            manifest,
+            weights,
+            state,
+        })
     }
 
     /// The newest intact checkpoint of a run's folder (see [`layout::newest`]).
@@ -268,23 +265,22 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let values = |value| Values::from([("fc.weight".to_owned(), vec![value; 6])]);
         let state = || HostState {
-            weights: values(0.5),
             first: values(0.25),
             second: values(0.125),
             average: values(2.0),
             updates: 3,
             loss_scale: None,
         };
-        let parameters = [ParameterInfo {
+        let info = ParameterInfo {
             name: "fc.weight".to_owned(),
             shape: vec![2, 3],
-        }];
+        };
+        let weights = vec![(info, vec![0.5; 6])];
         let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes);
-        Checkpoint::new(&PretrainConfig::default(), Progress::default(), state())
-            .write(&parameters, write)
-            .unwrap();
+        let config = PretrainConfig::default();
+        Checkpoint::write(&config, Progress::default(), weights, state(), write).unwrap();
         let found = Checkpoint::<PretrainConfig>::read(folder.path()).unwrap();
-        assert_eq!(found.state, state());
+        assert_eq!((found.weights, found.state), (values(0.5), state()));
         let bytes = std::fs::read(folder.path().join(WEIGHTS)).unwrap();
         let file = WeightsFile::open(&bytes).unwrap();
         assert_eq!(file.tensors.len(), 1);

@@ -118,7 +118,7 @@ impl<T: Task> Runner<T> {
                 if let Some(folder) = &run.folder {
                     progress = with_saved_best::<T::Config>(folder, progress);
                 }
-                let state = TrainState::restore(zeros, config, &device, checkpoint.state)?;
+                let state = TrainState::restore(zeros, config, &device, checkpoint)?;
                 (state, progress)
             }
             None => (

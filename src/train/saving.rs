@@ -2,7 +2,7 @@
 
 use crate::config::StageConfig;
 use crate::platform::{self, AtomicFolder};
-use crate::train::state::{HostState, exported};
+use crate::train::state::HostState;
 use crate::train::{Checkpoint, Manifest, Progress, Task, TrainError, TrainState, layout};
 use crate::weights::{self, Named};
 use std::path::Path;
@@ -18,10 +18,12 @@ pub(super) async fn save_last<C: StageConfig, N: Named>(
     progress: Progress,
     state: &TrainState<N>,
 ) -> Result<(), TrainError> {
-    let checkpoint = Checkpoint::new(config, progress, state.to_host().await?);
-    let parameters = weights::describe(&state.network);
+    let weights = weights::export(&state.network).await?;
+    let state = state.to_host().await?;
     let mut target = AtomicFolder::create(&layout::last(folder))?;
-    checkpoint.write(&parameters, |name, bytes| target.file(name, bytes))?;
+    Checkpoint::write(config, progress, weights, state, |name, bytes| {
+        target.file(name, bytes)
+    })?;
     Ok(target.commit(Some(&layout::previous(folder)))?)
 }
 
@@ -35,14 +37,12 @@ pub(super) async fn save_best<T: Task>(
     progress: Progress,
     network: &T::Network,
 ) -> Result<(), TrainError> {
-    let state = HostState {
-        weights: exported(network).await?,
-        ..HostState::default()
-    };
-    let parameters = weights::describe(network);
+    let weights = weights::export(network).await?;
+    let state = HostState::default();
     let mut target = AtomicFolder::create(&layout::best(folder))?;
-    Checkpoint::new(task.config(), progress, state)
-        .write(&parameters, |name, bytes| target.file(name, bytes))?;
+    Checkpoint::write(task.config(), progress, weights, state, |name, bytes| {
+        target.file(name, bytes)
+    })?;
     target.commit(None)?;
     let exported = task.export(network, progress.step).await?;
     platform::write_atomic(&folder.join(T::EXPORT), &exported)?;

@@ -4,8 +4,8 @@ use crate::config::StageConfig;
 use crate::kernels::{DeviceLost, read_back_all};
 use crate::nn::Precision;
 use crate::optim::{Adam, GradientMap, Moments, WeightAverage};
-use crate::train::{LossScale, TrainError};
-use crate::weights::{self, Named, Values, WeightsError};
+use crate::train::{Checkpoint, LossScale, TrainError};
+use crate::weights::{self, Named, Values};
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 use std::collections::BTreeMap;
@@ -23,11 +23,9 @@ pub struct TrainState<N> {
     pub scale: Option<LossScale>,
 }
 
-/// Host values of a state, in memory layout except for the weights, which have that of files.
+/// Host values of a state without its weights, in memory layout.
 #[derive(Debug, Default, PartialEq)]
 pub struct HostState {
-    /// Weights by name.
-    pub weights: Values,
     /// First moments by name.
     pub first: Values,
     /// Second moments by name.
@@ -64,17 +62,19 @@ impl<N: Named> TrainState<N> {
         }
     }
 
-    /// The state a checkpoint holds. `zeros` is the network to fill, `device` the plain device.
+    /// The state a checkpoint holds. `zeros` is the network to fill with its weights, `device` the plain device.
     ///
     /// # Errors
     /// [`TrainError::Weights`] when it belongs to another network.
-    pub fn restore(
+    pub fn restore<C: StageConfig>(
         zeros: N,
-        config: &impl StageConfig,
+        config: &C,
         device: &Device,
-        host: HostState,
+        checkpoint: Checkpoint<C>,
     ) -> Result<Self, TrainError> {
-        let mut state = Self::new(weights::fill(zeros, &host.weights)?, config, device);
+        let network = weights::fill(zeros, &checkpoint.weights)?;
+        let host = checkpoint.state;
+        let mut state = Self::new(network, config, device);
         if let Some(scale) = &mut state.scale {
             *scale = LossScale::new(device, host.loss_scale);
         }
@@ -132,7 +132,7 @@ impl<N: Named> TrainState<N> {
         network.valid()
     }
 
-    /// Reads everything back to the host.
+    /// Reads everything but the weights back to the host.
     ///
     /// # Errors
     /// That of a [lost device](TrainError::is_device_lost).
@@ -141,7 +141,6 @@ impl<N: Named> TrainState<N> {
         let empty = BTreeMap::new();
         let average = self.average.as_ref().map_or(&empty, |a| &a.values);
         Ok(HostState {
-            weights: exported(&self.network).await?,
             first: read(moments.iter().map(|(name, m)| (name, &m.first))).await?,
             second: read(moments.iter().map(|(name, m)| (name, &m.second))).await?,
             average: read(average.iter()).await?,
@@ -156,15 +155,6 @@ impl<N: Named> TrainState<N> {
             },
         })
     }
-}
-
-/// The weights of a network by name, in the layout of files.
-pub(super) async fn exported(network: &impl Named) -> Result<Values, WeightsError> {
-    let weights = weights::export(network).await?;
-    Ok(weights
-        .into_iter()
-        .map(|(info, values)| (info.name, values))
-        .collect())
 }
 
 async fn read<'a>(

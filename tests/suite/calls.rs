@@ -293,7 +293,7 @@ fn a_run_whose_weights_explode_ends_with_an_error_and_a_good_checkpoint() {
     assert_eq!(done.code, Some(FAILED), "{}", done.told());
     assert!(done.stderr.contains("not finite"), "{}", done.told());
     let checkpoint = Checkpoint::<PretrainConfig>::latest(&folder.path().join("run")).unwrap();
-    let weights = checkpoint.state.weights.iter();
+    let weights = checkpoint.weights.iter();
     assert!(
         weights
             .flat_map(|(_, values)| values)

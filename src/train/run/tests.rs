@@ -263,7 +263,7 @@ fn kept<const FINETUNING: bool>(scores: [f64; 5]) -> [u64; 2] {
     };
     let told = pollster::block_on(train(run, &mut Seen::default(), &Control::default())).unwrap();
     let best = Checkpoint::<PretrainConfig>::read(&layout::best(folder.path())).unwrap();
-    let weights: Vec<_> = best.state.weights.into_values().collect();
+    let weights: Vec<_> = best.weights.into_values().collect();
     let [weight] = &weights[..] else {
         panic!("one number: {weights:?}");
     };

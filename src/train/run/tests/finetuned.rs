@@ -145,8 +145,7 @@ fn on_the_way_to_the_best_weights_of_before_a_kill_no_worse_ones_replace_them() 
     let best = layout::best(run);
     std::fs::create_dir_all(&best).unwrap();
     let write = |name: &str, bytes: &[u8]| std::fs::write(best.join(name), bytes);
-    let checkpoint = Checkpoint::new(&config, saved, HostState::default());
-    checkpoint.write(&[], write).unwrap();
+    Checkpoint::write(&config, saved, Vec::new(), HostState::default(), write).unwrap();
     let export = run.join(Finetuning::EXPORT);
     std::fs::write(&export, b"the best").unwrap();
 
