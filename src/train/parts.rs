@@ -23,6 +23,11 @@ pub(super) trait Work {
     /// Values that the loss of a part has, the total first.
     fn values(&self) -> usize;
 
+    /// Samples that a crop sends through the network.
+    fn samples_of_crop(&self) -> usize {
+        1
+    }
+
     /// What some of the crops send through the network, sample by sample. Samples do not see each other in it.
     fn inputs(&self, crops: &Range<usize>) -> Vec<f32>;
 
@@ -58,6 +63,11 @@ impl<W: Work> Parts<'_, W> {
             }
         }
         self.output(sum)
+    }
+
+    /// Samples that pass the network together.
+    pub(super) fn samples_at_once(&self) -> usize {
+        crops_of_part(self.work.crops(), self.accumulation) * self.work.samples_of_crop()
     }
 
     /// The crops of each part.

@@ -72,6 +72,10 @@ impl Work for Restoring<'_> {
         if self.contrasts() { 3 } else { 2 }
     }
 
+    fn samples_of_crop(&self) -> usize {
+        if self.contrasts() { 2 } else { 1 }
+    }
+
     fn inputs(&self, crops: &Range<usize>) -> Vec<f32> {
         let mut inputs = self.batch.view1[self.voxels(crops)].to_vec();
         if self.contrasts() {

@@ -62,7 +62,8 @@ pub(super) async fn forward(
 }
 
 impl<W: Work> Parts<'_, W> {
-    /// As [`Parts::run`], with the network's passes on replicas where there are enough of them and none fails.
+    /// As [`Parts::run`], with the network's passes on replicas where there are enough of them, more than one sample, and none
+    /// fails.
     ///
     /// # Errors
     /// That of a [lost device](TrainError::is_device_lost).
@@ -71,6 +72,8 @@ impl<W: Work> Parts<'_, W> {
         network: &W::Network,
         replicas: Option<&dyn Replicas>,
     ) -> Result<StepOutput, TrainError> {
+        // One sample alone would only go back and forth.
+        let replicas = replicas.filter(|_| self.samples_at_once() > 1);
         let elsewhere = match holding(network, replicas).await? {
             Some(replicas) => self.run_on(replicas).await?,
             None => None,

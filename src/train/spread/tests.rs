@@ -219,6 +219,14 @@ fn a_single_replica_is_not_asked() {
 }
 
 #[test]
+fn a_single_sample_goes_to_no_replica() {
+    let replicas = Rc::new(segmenters(2, 2));
+    let task = fine_tuning(&replicas);
+    step(&task, &initial(&task), &labelled(1));
+    assert_eq!(*replicas.asked.borrow(), [0, 0]);
+}
+
+#[test]
 fn windows_of_a_validation_go_to_replicas_in_turn() {
     let replicas = Rc::new(segmenters(2, 2));
     let task = fine_tuning(&replicas);
