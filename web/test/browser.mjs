@@ -53,6 +53,9 @@ export async function open(address, profile, first = "", viewport = { width: 128
 // A page without text counts as hidden.
 export const ready = (page) => page.waitForSelector("body[data-ready=yes]", { state: "attached" });
 
+// The worker, which is made from a blob.
+export const computing = (page) => page.workers().find((worker) => worker.url().startsWith("blob:"));
+
 export const text = (page, id) => page.locator(`#${id}`).innerText();
 
 // Waits until an element says something that matches.

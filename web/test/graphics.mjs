@@ -5,10 +5,11 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PATIENCE, download, drop, ready, says } from "./browser.mjs";
+import { hippocampus, hippocampusFile } from "./scans.mjs";
+import { setTiny } from "./tiny.mjs";
 
-// The viewer's graphics are taken away and given back; what is asked for in between is there afterwards. Gives what was
-// seen.
-export async function losesGraphics(page, folder) {
+// The viewer's graphics are taken away and given back; what is asked for in between is there afterwards.
+export async function losesGraphics({ page, folder, results }) {
   const picture = async () => readFileSync(await download(page, "#picture", folder), "base64");
   const view = (name) => page.selectOption("#view", name);
   await view("axial");
@@ -25,7 +26,7 @@ export async function losesGraphics(page, folder) {
   await says(page, "no-picture", /^$/);
   await page.waitForTimeout(2000);
   const after = await picture();
-  return { different: before !== other, restored: before === after, bytes: before.length };
+  results.graphics = { different: before !== other, restored: before === after, bytes: before.length };
 }
 
 // A label map of 8-bit numbers with 100 in a few voxels at its centre, and nothing else.
@@ -44,10 +45,11 @@ function centre(from, to) {
 }
 
 // The share of pixels that a small structure changes whose number is high.
-export async function paintsStructures(page, folder, { image, label }) {
+export async function paintsStructures({ page, folder, data, results }) {
+  const [image, label] = hippocampus(data, "024");
   const high = join(folder, "high.nii.gz");
-  centre(label, high);
-  await drop(page, [{ name: "many.nii.gz", path: image }, { name: "many_seg.nii.gz", path: high }]);
+  centre(label.path, high);
+  await drop(page, [{ name: "many.nii.gz", path: image.path }, { name: "many_seg.nii.gz", path: high }]);
   await says(page, "case", /many.nii.gz · \S+ · labelled/);
   await says(page, "legend", /class 100/);
   const pictures = [];
@@ -56,7 +58,7 @@ export async function paintsStructures(page, folder, { image, label }) {
     await page.waitForTimeout(2000);
     pictures.push(readFileSync(await download(page, "#picture", folder), "base64"));
   }
-  return page.evaluate(async (pictures) => {
+  results.painted = await page.evaluate(async (pictures) => {
     const [a, b] = await Promise.all(pictures.map(async (text) => {
       const picture = await createImageBitmap(new Blob([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], { type: "image/png" }));
       const pen = new OffscreenCanvas(picture.width, picture.height).getContext("2d");
@@ -78,9 +80,8 @@ async function takesEarly(page, image) {
   await page.waitForFunction(() => document.getElementById("case").value === "1");
 }
 
-// A browser that gives neither WebGL2 nor locks: there is no picture, and all else works. `prepare(page, steps)` fills the
-// form for a small network; `image` is a scan.
-export async function worksWithLess(context, address, folder, prepare, image) {
+// A browser that gives neither WebGL2 nor locks: there is no picture, and all else works.
+export async function worksWithLess({ context, address, folder, data }) {
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE);
   const errors = [];
@@ -93,13 +94,13 @@ export async function worksWithLess(context, address, folder, prepare, image) {
     navigator.locks.request = () => Promise.reject(new DOMException("denied", "SecurityError"));
   });
   await page.goto(address);
-  await takesEarly(page, image);
+  await takesEarly(page, hippocampusFile(data, "images", "024"));
   await says(page, "no-picture", /this browser gives no WebGL2/);
   await page.focus("#canvas");
   await page.keyboard.press("ArrowUp");
   await page.click("#segment");
   await says(page, "segment-result", /Segmented in/);
-  await prepare(page, 2);
+  await setTiny(page, 2);
   await page.click("#train");
   await says(page, "train-state", /Done after step 2 of 2/);
   // The check of the training took nothing away.

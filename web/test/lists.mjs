@@ -3,7 +3,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { join } from "node:path";
-import { download, drop, ready, says, text } from "./browser.mjs";
+import { computing, download, drop, ready, says, text } from "./browser.mjs";
+import { hippocampusFile } from "./scans.mjs";
+import { setTiny } from "./tiny.mjs";
 
 // A label map with nothing in it.
 function emptied(from, to) {
@@ -25,9 +27,9 @@ async function losesWeights(page, folder) {
 }
 
 // Where a scan cannot be shown, the one before stays under its own name.
-async function keepsPicture(page, computing) {
+async function keepsPicture(page) {
   const before = await page.inputValue("#case");
-  await computing.evaluate(() => {
+  await computing(page).evaluate(() => {
     const answer = self.onmessage;
     self.onmessage = (event) => {
       const { id, kind } = JSON.parse(event.data.text);
@@ -43,8 +45,8 @@ async function keepsPicture(page, computing) {
 }
 
 // The worker stops at one of two files: the other one is there in the next worker, and this one is named.
-async function stopsAtFile(page, computing, path) {
-  await computing.evaluate(() => {
+async function stopsAtFile(page, path) {
+  await computing(page).evaluate(() => {
     const answer = self.onmessage;
     const fatal = { event: { kind: "fatal", why: "it was told to" } };
     self.onmessage = (event) => {
@@ -78,16 +80,15 @@ const kept = (page) => page.evaluate(async () => {
   return names;
 });
 
-// A training that never came to its first step leaves no scan, at once and where the page was closed meanwhile. `prepare`
-// fills the form for a small network. Gives what was left.
-export async function leavesNothing(page, folder, data, prepare) {
+// A training that never came to its first step leaves no scan, at once and where the page was closed meanwhile.
+export async function leavesNothing({ page, folder, data, results }) {
   const path = join(folder, "blank.nii.gz");
-  emptied(join(data, "hippocampus/images/hippocampus_104.nii.gz"), path);
-  const label = join(data, "hippocampus/labels/hippocampus_104.nii.gz");
+  emptied(hippocampusFile(data, "images", "104"), path);
+  const label = hippocampusFile(data, "labels", "104");
   await drop(page, [{ name: "blank.nii.gz", path }, { name: "blank_seg.nii.gz", path: label }]);
   await says(page, "case", /blank.nii.gz · \S+ · labelled/);
   await says(page, "estimate", /Learns from 1 and checks with the same/);
-  await prepare(page, 2);
+  await setTiny(page, 2);
   await page.click("#train");
   await says(page, "banner", /the volume is empty/);
   const left = await kept(page);
@@ -99,11 +100,11 @@ export async function leavesNothing(page, folder, data, prepare) {
   });
   await page.reload();
   await ready(page);
-  return [...left, ...(await kept(page))];
+  results.left = [...left, ...(await kept(page))];
 }
 
 // A list names the classes of weights that come with it; these were saved before.
-export async function namesNetwork(page, folder) {
+export async function namesNetwork({ page, folder }) {
   const names = Array.from({ length: 14 }, (_, n) => [n, n ? `part ${n}` : "background"]);
   const path = join(folder, "names.json");
   writeFileSync(path, JSON.stringify({ labels: Object.fromEntries(names), training: [{ image: "elsewhere.nii.gz" }] }));
@@ -122,23 +123,20 @@ export async function namesNetwork(page, folder) {
   await says(page, "legend", /part 13/);
 }
 
-// Segments scans of one name in turn; gives the archive that is saved.
-export async function segmentsAll(page, folder, data) {
-  const scans = ["024", "052"].map((number) => ({ name: `p${number}/mr.nii.gz`, path: join(data, `hippocampus/images/hippocampus_${number}.nii.gz`) }));
+// Segments scans of one name in turn, and saves the archive.
+export async function segmentsAll({ page, folder, data, results }) {
+  const scans = ["024", "052"].map((number) => ({ name: `p${number}/mr.nii.gz`, path: hippocampusFile(data, "images", number) }));
   await drop(page, scans);
   await says(page, "case", /p052\/mr.nii.gz/);
-  const file = await download(page, "#segment-all", folder);
+  results.saved = await download(page, "#segment-all", folder);
   await says(page, "segment-result", /2 of 2 scans are segmented.*hounsfield-segmentations.zip/);
   // The network knows CT.
   await says(page, "refused", /p024\/mr.nii.gz and 1 more: segmented, but the scan has no value below -100/);
   await download(page, "#segment-save", folder);
-  return file;
 }
 
-// `computing` is the page's worker. Gives what was seen.
-export async function obeysLists(page, computing, folder, data) {
-  const seen = {};
-  const file = (kind, number) => join(data, `hippocampus/${kind}/hippocampus_${number}.nii.gz`);
+export async function obeysLists({ page, folder, data, results }) {
+  const file = (kind, number) => hippocampusFile(data, kind, number);
   const names = () => page.getAttribute("#names", "placeholder");
   const label = () => page.inputValue("[aria-label='Label map of scans/p1/ct.nii.gz']");
 
@@ -154,7 +152,7 @@ export async function obeysLists(page, computing, folder, data) {
   writeFileSync(list.path, JSON.stringify({ ...about, training: [p1, p2], validation: [p3] }));
   await drop(page, [...scans, list]);
   await says(page, "estimate", /Learns from 2, checks with 1/);
-  seen.named = await names();
+  results.named = await names();
   // The bundled network learned something else.
   await page.waitForFunction(() => document.getElementById("case").value === "1");
   await page.click("#segment");
@@ -167,27 +165,27 @@ export async function obeysLists(page, computing, folder, data) {
   await says(page, "case", /mr.nii.gz · \S+ · labelled/);
   await page.selectOption("[aria-label='Use of new/mr.nii.gz']", "learn");
   await says(page, "estimate", /Learns from 3, checks with 1.* mr has no labelled voxel/);
-  seen.unnamed = await names();
+  results.unnamed = await names();
 
   // What a person chose holds against the list, and in a new worker.
   await page.evaluate(() => (document.getElementById("pairs").open = true));
   // All label maps are there to choose from where somebody chooses.
   const choices = page.locator("[aria-label='Label map of scans/p1/ct.nii.gz'] option");
-  seen.choices = [await choices.count()];
+  results.choices = [await choices.count()];
   await page.focus("[aria-label='Label map of scans/p1/ct.nii.gz']");
-  seen.choices.push(await choices.count());
+  results.choices.push(await choices.count());
   await page.selectOption("[aria-label='Label map of scans/p1/ct.nii.gz']", "");
   await says(page, "estimate", /Learns from 2, checks with 1/);
   await drop(page, [list]);
   await says(page, "estimate", /Learns from 1, checks with 1/);
-  seen.chosen = [await label()];
+  results.chosen = [await label()];
   await page.click("#more-phantoms");
   await says(page, "case", /for checks/);
-  await keepsPicture(page, computing);
+  await keepsPicture(page);
   await losesWeights(page, folder);
-  await stopsAtFile(page, computing, file("images", "104"));
-  seen.chosen.push(await label());
-  seen.phantoms = await page.locator("#case option", { hasText: "phantom" }).count();
+  await stopsAtFile(page, file("images", "104"));
+  results.chosen.push(await label());
+  results.phantoms = await page.locator("#case option", { hasText: "phantom" }).count();
   await opensAgain(page, scans, { name: scans[3].name, path: file("labels", "104") });
 
   // The viewer's own keys do nothing.
@@ -196,6 +194,5 @@ export async function obeysLists(page, computing, folder, data) {
   for (const key of ["h", "j", "k", "l", "m", "v"]) await page.keyboard.press(key);
   if ((await text(page, "place")) !== place) throw new Error("a key of the viewer's moved the crosshair");
   await page.keyboard.press("ArrowUp");
-  seen.moved = await says(page, "moved", / mm/);
-  return seen;
+  results.moved = await says(page, "moved", / mm/);
 }

@@ -1,6 +1,10 @@
-// What the browser keeps of a training: a reload in its midst, and a copy that is damaged.
+// What the browser keeps of a training: reloads in its midst, other tabs, a copy that is damaged, and its removal.
 
-import { ready, says, text } from "./browser.mjs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { computing, download, drop, ready, says, set, text } from "./browser.mjs";
+import { TINY, setTiny } from "./tiny.mjs";
+import { pauses } from "./training.mjs";
 
 // The complete copies of a run in the browser's private storage, the newest first: the folder and the step of each, and
 // the place of its largest file.
@@ -31,8 +35,9 @@ const damage = (page, copy) => page.evaluate(async ({ name, largest }) => {
 }, copy);
 
 // A training of 150 steps that is stored often gets to its end although the page is reloaded in its midst, without a pause,
-// and although the newest copy is damaged after a pause. `pauses(page)` presses the button. Gives what was seen.
-export async function survivesAccidents(page, pauses) {
+// and although the newest copy is damaged after a pause. Gives what was seen.
+async function survivesAccidents(given) {
+  const { page } = given;
   const seen = {};
   // Of the training before.
   await page.evaluate(() => delete document.getElementById("train-state").dataset.saved);
@@ -43,7 +48,7 @@ export async function survivesAccidents(page, pauses) {
   seen.offered = await text(page, "resume");
   await page.click("#restore");
   await says(page, "train-state", /Step \d+ of 150/);
-  await pauses(page);
+  await pauses(given);
 
   const [newest, older] = await copies(page);
   await damage(page, newest);
@@ -54,4 +59,107 @@ export async function survivesAccidents(page, pauses) {
   seen.older = older.step;
   await says(page, "train-state", /Done after step 150/);
   return seen;
+}
+
+// Losses of the training at hand.
+async function losses({ page, folder }) {
+  const log = await download(page, "[data-file=metrics]", folder);
+  const records = readFileSync(log, "utf8").split("\n").filter(Boolean).map((line) => JSON.parse(line));
+  return records.map((record) => record["train/total"]).filter((loss) => loss !== undefined);
+}
+
+// Another tab, which holds what a tab holds while it trains.
+async function otherTab({ context, address }) {
+  const other = await context.newPage();
+  await other.goto(address);
+  await other.evaluate(() => new Promise((held) => {
+    navigator.locks.request("hounsfield-training", () => {
+      held();
+      return new Promise(() => {});
+    });
+  }));
+  return other;
+}
+
+// Learns from the phantom on show, at one go, with a pause and a reload, and with accidents: the same steps on the same
+// phantom.
+export async function resumesPhantom(given) {
+  const { page, folder, results } = given;
+  const prepare = async (toml) => {
+    await setTiny(page, 150, toml);
+    await set(page, "seed", 7);
+    await says(page, "all-settings", /seed = 7\n/);
+  };
+  // Its left and right kidneys are two classes.
+  await page.evaluate(() => (document.getElementById("advanced").open = true));
+  await set(page, "toml", "[augment]\nflip_probability = 0.5\n");
+  await says(page, "estimate", /kidney" are different classes.* flip_probability = 0.0/);
+  await prepare();
+  // As long as another tab trains, this one does not.
+  const other = await otherTab(given);
+  await page.click("#train");
+  await says(page, "banner", /Another tab/);
+  await other.close();
+  await page.click("#train");
+  await says(page, "train-state", /Done after step 150/);
+  results.undisturbed = await losses(given);
+  await page.click("#train");
+  await says(page, "train-state", /Step \d+ of 150/);
+  await pauses(given);
+  await page.reload();
+  await ready(page);
+  // Nor does it go on or begin anew meanwhile, and what is kept is offered still.
+  const another = await otherTab(given);
+  await page.click("#restore");
+  await says(page, "banner", /Another tab/);
+  page.once("dialog", (dialog) => dialog.accept());
+  await page.click("#train");
+  await page.waitForSelector("#restore");
+  await another.close();
+  // Another run, dropped, takes the place of this one only if the user wants that.
+  page.once("dialog", (dialog) => {
+    results.asked = dialog.message();
+    dialog.dismiss();
+  });
+  const manifest = join(folder, "manifest.json");
+  writeFileSync(manifest, "{}");
+  await drop(page, [{ name: "run/checkpoints/last/manifest.json", path: manifest }]);
+  await page.click("#restore");
+  await says(page, "train-state", /Done after step 150/);
+  results.resumed = await losses(given);
+  await prepare(`${TINY}checkpoint_minutes = 0.002\n`);
+  results.accidents = await survivesAccidents(given);
+  results.survived = await losses(given);
+}
+
+// That a copy could not be stored is said until one is.
+async function tellsOfStoring(page) {
+  const tell = (event) => computing(page).evaluate((event) => postMessage({ text: JSON.stringify({ event }), buffers: [] }), event);
+  const step = await page.getAttribute("#train-state", "data-saved");
+  await tell({ kind: "not_saved", why: "it is full" });
+  await says(page, "banner", new RegExp(`The newest state .* only that of step ${step}: it is full`));
+  await tell({ kind: "autosaved", step: Number(step) });
+  await says(page, "banner", /^$/);
+}
+
+// Removes a paused training from the storage: it goes on to its end, and is not kept again.
+export async function forgets(given) {
+  const { page, results } = given;
+  await setTiny(page, 150);
+  await page.click("#train");
+  await says(page, "train-state", /Step \d+ of 150/);
+  await pauses(given);
+  await tellsOfStoring(page);
+  page.once("dialog", (dialog) => {
+    results.asked = dialog.message();
+    dialog.accept();
+  });
+  await page.click("#forget");
+  results.removed = await says(page, "banner", /Removed/);
+  await page.click("#continue");
+  await says(page, "train-state", /Done after step 150/);
+  await page.waitForFunction(() => document.getElementById("loss-curve").getAttribute("aria-label").endsWith("at step 150"));
+  await page.reload();
+  await ready(page);
+  results.offered = await page.isVisible("#resume");
 }

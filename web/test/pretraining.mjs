@@ -1,0 +1,68 @@
+// Pre-training and the fine-tuning after it, and what the form makes of settings that do not fit.
+
+import { join } from "node:path";
+import { drop, follow, says, set } from "./browser.mjs";
+import { hippocampus } from "./scans.mjs";
+import { TINY_ENCODER, setTiny } from "./tiny.mjs";
+
+async function prepareTiny({ page, data }, steps) {
+  await drop(page, hippocampus(data, "024", "052"));
+  await says(page, "estimate", /Learns from 1, checks with 1/);
+  await setTiny(page, steps);
+}
+
+// A network that is too large for crops of the usual size gets smaller ones, unless the user typed a size.
+async function shrinksCrops({ page, data, results }) {
+  await drop(page, hippocampus(data, "024", "052"));
+  await page.evaluate(() => (document.getElementById("advanced").open = true));
+  await set(page, "toml", "[decoder]\nfeature_size = 192\n");
+  results.shrunk = await says(page, "estimate", /with smaller crops to fit/);
+  await set(page, "crop", 96);
+  results.typed = await says(page, "estimate", /choose a smaller crop/);
+  // What this device cannot do is not offered, and refused where it is typed.
+  results.half = await page.locator("#precision option[value=f16]").isEnabled();
+  await set(page, "toml", "[run]\nprecision = \"f16\"\n");
+  results.refused = await says(page, "estimate", /precision f16/);
+  await set(page, "toml", "");
+  // Prepared scans that a page cannot hold.
+  for (const [id, value] of [["crop", 16], ["spacing", 0.05]]) await set(page, id, value);
+  results.crowded = await says(page, "estimate", /leave scans out/);
+  await set(page, "spacing", 1);
+}
+
+// Pre-trains on scans without labels, then fine-tunes from what it learnt.
+export async function pretrains(given) {
+  const { page, folder, results } = given;
+  await shrinksCrops(given);
+  await prepareTiny(given, 6);
+  await page.check("input[name=stage][value=pretrain]");
+  for (const [id, value] of [["toml", TINY_ENCODER], ["crop", 16], ["crops", 1], ["steps", 6], ["interval", 3]]) await set(page, id, value);
+  await says(page, "all-settings", /contrastive_weight/);
+  await says(page, "estimate", /the warm-up of 10 steps lasts for the whole run of 6/);
+  if (await page.isVisible("#start")) throw new Error("pre-training offers a start that it does not take");
+  const states = await follow(page, "train-state");
+  await page.click("#train");
+  results.pretrained = await says(page, "train-state", /Done after step 6 of 6/);
+  results.states = await states();
+  results.picture = await page.locator("#preview").evaluate((image) => image.naturalWidth);
+  await page.check("input[name=stage][value=finetune]");
+  await prepareTiny(given, 4);
+  await page.selectOption("#start", "encoder");
+  await page.click("#train");
+  results.finetuned = await says(page, "train-state", /Done after step 4 of 4/);
+
+  // An encoder of the native program and of another size, with its settings.
+  await drop(page, ["encoder.safetensors", "config.toml"].map((name) => ({ name, path: join(folder, "native", name) })));
+  results.encoder = await says(page, "model", /A pre-trained encoder \(encoder.safetensors\) is ready/);
+  await set(page, "toml", "");
+  results.sizes = await says(page, "all-settings", /hidden_size = 24\n/);
+  await page.click("#train");
+  results.of_another_size = await says(page, "train-state", /Done after step 4 of 4/);
+
+  // On larger crops its position embeddings are interpolated, and that is told.
+  await set(page, "crop", "16, 16, 32");
+  await says(page, "all-settings", /roi_size = \[\s*16,\s*16,\s*32/);
+  await page.click("#train");
+  results.resized = await says(page, "banner", /2x2x2 to 2x2x4 patches/);
+  await says(page, "train-state", /Done after step 4 of 4/);
+}
