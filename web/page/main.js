@@ -1,59 +1,36 @@
 // The page: puts viewer, cases, segmentation, training and files together.
 
 import { $, element, enable } from "./dom.js";
-import { occupied } from "./busy.js";
+import { say, unsay } from "./banner.js";
 import { Client } from "./client.js";
 import { Viewer, WINDOWS } from "./viewer.js";
-import { CHECKS, Cases } from "./cases.js";
+import { Cases } from "./cases.js";
 import { Deaths } from "./deaths.js";
+import { openDevice } from "./device.js";
 import { Display } from "./display.js";
 import { Intake } from "./intake.js";
+import { Kept } from "./kept.js";
 import { Networks } from "./networks.js";
+import { Phantoms } from "./phantoms.js";
+import { showPlace, tellPlace } from "./place.js";
+import { Restart } from "./restart.js";
 import { SettingsForm } from "./settings_form.js";
 import { Training } from "./train.js";
-import { ifNobodyTrains } from "./training_lock.js";
 import * as files from "./files.js";
-
-// A patient the bundled network never saw.
-const FIRST_PHANTOM = 2026;
-// Seeds of phantoms for training and for checks: those of the native program.
-const SEEDS = { training: 123, validation: CHECKS + 123 };
-
-const query = new URLSearchParams(location.search);
-// Phantoms that were made, for a worker that is started anew.
-const phantoms = new Set();
-// Names of what is in phantoms.
-let organs = [];
-// When the crosshair's place is told to screen readers.
-let telling;
-// Restarts of the worker, and whether a training shall go on after one.
-let restarts = 0;
-let goOn = false;
 
 const deaths = new Deaths();
 // bundle.mjs puts in the version of the worker's program.
-const client = new Client(onEvent, onDeath, VERSION);
+const client = new Client(onEvent, (why) => restart.after(why), VERSION);
 const viewer = new Viewer($("canvas"), { onPlace: showPlace, onMove: tellPlace, onPicture: showPicture });
 const cases = new Cases((image, label) => attempt(() => pair(image, label))(), () => form.plan());
 const display = new Display(client, viewer, cases);
+const phantoms = new Phantoms(client, cases, display);
 const form = new SettingsForm(client, cases, () => training.running);
 const networks = new Networks(client, () => form.plan());
-const training = new Training(client, form, { done: trained, preview: (...check) => display.preview(...check), failed, deaths, hush: () => say("") });
+const training = new Training(client, form, { done: trained, preview: (...check) => display.preview(...check), failed, deaths });
 const intake = new Intake(client, cases, display, networks, { mayReplace: () => training.mayReplace(), atHand });
-
-// At least four digits of a value: images need not hold whole numbers.
-const digits = (value) => (Math.abs(value) < 1000 ? Number(value.toPrecision(4)) : Math.round(value));
-
-function showPlace({ mm, value, name }) {
-  const place = mm.map((n) => n.toFixed(0)).join(", ");
-  $("place").textContent = `${place} mm · ${value === undefined ? "" : digits(value)}${name ? ` · ${name}` : ""}`;
-}
-
-// Once, when the key is let go.
-function tellPlace() {
-  clearTimeout(telling);
-  telling = setTimeout(() => ($("moved").textContent = $("place").textContent), 300);
-}
+const kept = new Kept(client, training, { atHand, attempt });
+const restart = new Restart(deaths, training, kept, networks, intake, reopen);
 
 // `why` there is no picture, or "".
 function showPicture(why) {
@@ -62,52 +39,27 @@ function showPicture(why) {
   $("picture").disabled = Boolean(why);
 }
 
-// `about` is what a later message of the same puts right.
-function say(why, about = "") {
-  $("banner").textContent = why;
-  $("banner").hidden = !why;
-  $("banner").dataset.about = about;
-}
-
 function failed(error) {
   if (error.dead) return;
   say(error.message);
-  if (error.device) onDeath(error.message, error.training && !training.halting);
+  if (error.device) restart.after(error.message, error.training && !training.halting);
 }
 
 // Runs a task of the user's and shows what goes wrong.
-const attempt = (task) => async (...given) => {
-  say("");
-  try {
-    await task(...given);
-  } catch (error) {
-    failed(error);
-  }
-};
+function attempt(task) {
+  return async (...given) => {
+    say("");
+    try {
+      await task(...given);
+    } catch (error) {
+      failed(error);
+    }
+  };
+}
 
 async function open() {
   await client.start();
-  const wanted = query.get("device") ?? "auto";
-  const { device, cpu, half, checks, notice } = await client.call("open", { device: wanted, pool: true });
-  // As the worker asks for it, so that name and limits are those of the one that computes.
-  const adapter = cpu ? null : await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
-  const name = adapter?.info?.description || adapter?.info?.vendor || "graphics processor";
-  $("device").textContent = cpu ? "Processor (slow)" : `${device}: ${name}`;
-  for (const option of $("precision").options) option.disabled = option.value === "f16" && !half;
-  form.limits = {
-    // WebAssembly addresses 4 GB; a graphics processor's memory is not told, half the machine's is a guess.
-    memory: cpu ? 2.5 * 2 ** 30 : (navigator.deviceMemory ?? 8) * 2 ** 29,
-    held: (cpu ? 1 : 3) * 2 ** 30,
-    tensor: adapter?.limits.maxStorageBufferBindingSize ?? Infinity,
-  };
-  $("device").classList.toggle("gpu", !cpu);
-  $("device").title = checks.map(({ name }) => `${name}: right`).join("\n");
-  if (notice) {
-    say(`The graphics processor does not compute rightly here, so the processor does, which is slower. ${notice}`);
-  } else if (cpu && wanted === "auto") {
-    const remedy = isSecureContext ? "use a current Chrome, Edge, Safari or Firefox with WebGPU" : "open this page over https";
-    say(`This browser offers no WebGPU on a graphics processor here, so the processor computes: fine for small scans, slow for training. For speed ${remedy}, or the native program.`);
-  }
+  form.limits = await openDevice(client);
 }
 
 async function pair(image, label) {
@@ -124,18 +76,6 @@ async function atHand(found) {
   const damaged = found.damaged ? `The newest copy of this training is damaged, so it goes on from the one of step ${found.step}. ` : "";
   const missing = found.missing.length ? `The run goes on with its own scans: open ${found.missing.join(", ")}, then press Continue.` : "";
   if (damaged || missing) say(damaged + missing);
-}
-
-async function addPhantom(seed) {
-  cases.update(await client.call("phantom", { seed }));
-  phantoms.add(seed);
-}
-
-async function morePhantoms() {
-  const have = cases.images.filter(({ phantom }) => phantom).length - 1;
-  const [training, validation] = have < 1 ? [4, 1] : [Math.max(4, have), 0];
-  for (let n = 0; n < training; n++) await addPhantom(SEEDS.training + (have < 1 ? 0 : have - 1) + n);
-  for (let n = 0; n < validation; n++) await addPhantom(SEEDS.validation + n);
 }
 
 function trained(answer) {
@@ -161,62 +101,8 @@ function onEvent(event, buffers) {
     say(`The scans of this training are not kept, so open them again on the next visit: ${event.why}`);
   } else {
     if (event.kind === "started") display.reading = false;
-    if (event.kind === "autosaved" && $("banner").dataset.about === "saving") say("");
+    if (event.kind === "autosaved") unsay("saving");
     training.event(event, buffers);
-  }
-}
-
-// The worker or its device is gone: a new one, what was opened, and the last autosave.
-async function onDeath(reason, again = training.running && !training.halting) {
-  goOn ||= again;
-  const hopeless = deaths.count(goOn);
-  const mine = ++restarts;
-  // Drivers add pages of their own.
-  const why = reason.split("\n")[0].replace(/[.:]$/, "");
-  const advice = `It stopped several times: reload the page${goOn ? " and choose smaller crops" : ""}.`;
-  say(`The computing part stopped: ${why}. ${hopeless ? advice : "It is being started anew…"}`);
-  training.reset();
-  if (hopeless) {
-    if (query.get("device") === "cpu") return;
-    const address = new URL(location.href);
-    address.searchParams.set("device", "cpu");
-    $("banner").append(" ", element("a", { href: address.href }, "Or open it on the processor, without the graphics processor."));
-    return;
-  }
-  try {
-    const reopened = reopen();
-    intake.after(reopened);
-    await reopened;
-    const { run } = await client.call("stored");
-    if (goOn && run) {
-      goOn = false;
-      let found;
-      try {
-        found = await bringBack();
-      } catch (error) {
-        if (error.dead) throw error;
-        training.offer(run, restore, forget);
-        say(`The computing part stopped (${why}) and was started anew. ${error.message}${networks.lost(run)}`);
-        return;
-      }
-      if (found.missing.length) {
-        $("banner").append(networks.lost(run, true));
-        return;
-      }
-      say(`The computing part stopped (${why}) and was started anew; training goes on from the last autosave. If this happens again, choose smaller crops.${networks.lost(run, true)}`);
-      await training.goOn();
-      return;
-    }
-    if (run) training.offer(run, restore, forget);
-    else await tidy();
-    const lost = goOn ? " Nothing of the training was saved yet: start it again, perhaps with smaller crops." : "";
-    goOn = false;
-    say(`The computing part stopped (${why}) and was started anew.${lost}${networks.lost(run)}`);
-  } catch (error) {
-    // Another death, and another restart.
-    if (mine !== restarts) return;
-    const remedy = /reload/.test(error.message) ? "" : " Reload the page.";
-    say(`The computing part cannot be started again: ${error.message}.${remedy}`);
   }
 }
 
@@ -225,52 +111,11 @@ async function reopen() {
   display.forget();
   for (const button of document.querySelectorAll("[data-file]")) button.disabled = true;
   await open();
-  await begin();
-  await networks.reopen(organs);
-  for (const seed of phantoms) await addPhantom(seed);
+  await phantoms.begin();
+  await networks.reopen(phantoms.organs);
+  await phantoms.again();
   await intake.again();
   for (const [image, label] of cases.paired()) await pair(image, label);
-}
-
-async function begin() {
-  const answer = await client.call("phantom", { seed: FIRST_PHANTOM });
-  organs = answer.classes;
-  cases.update(answer);
-  await display.show(answer.image);
-}
-
-// Has the training at hand that the browser keeps, unless another tab goes on with it.
-const bringBack = () => training.alone(async () => {
-  const found = await client.call("restore");
-  await atHand({ ...found, stored: true });
-  return found;
-});
-
-const restore = attempt(async () => {
-  const found = await bringBack();
-  if (!found.missing.length) await training.goOn();
-});
-
-const forget = attempt(async () => {
-  if (occupied()) throw new Error(occupied());
-  const { run } = await client.call("stored");
-  if (run && !confirm(`Remove the ${training.described(run)}, from this browser? It cannot be brought back.`)) return;
-  const left = await training.forget();
-  say(`Removed: the browser keeps no training of this page.${left ? " What is paused can go on, but is not kept." : ""}`);
-});
-
-// Removes the scans of a training that came to no copy it could go on from; not while another tab may be at its first
-// steps, which holds the lock.
-async function tidy() {
-  try {
-    await ifNobodyTrains(async () => {
-      // Anew: another tab may have been reading when this one asked.
-      const { run } = await client.call("stored");
-      if (!run) await client.call("forget");
-    });
-  } catch (error) {
-    console.info(`Nothing was removed from the browser's storage: ${error.message}`);
-  }
 }
 
 // The name and the bytes of a file that the worker makes.
@@ -302,7 +147,7 @@ function wire() {
   // The browser asks before what is not saved yet is lost.
   addEventListener("beforeunload", (event) => display.unsaved && event.preventDefault());
   $("segment-stop").addEventListener("click", () => display.stop());
-  $("more-phantoms").addEventListener("click", attempt(morePhantoms));
+  $("more-phantoms").addEventListener("click", attempt(() => phantoms.more()));
   for (const [button, input] of [["choose-files", "files"], ["choose-folder", "folder"]]) {
     $(button).addEventListener("click", () => $(input).click());
     $(input).addEventListener("change", attempt(async () => {
@@ -329,7 +174,7 @@ function wire() {
     button.addEventListener("click", attempt(async () => files.save(...(await made(button.dataset.file)))));
   }
   $("picture").addEventListener("click", async () => files.save("hounsfield.png", await viewer.picture()));
-  $("forget").addEventListener("click", forget);
+  $("forget").addEventListener("click", kept.forget);
   $("theme").addEventListener("click", () => theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"));
   theme(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 }
@@ -346,11 +191,9 @@ async function keep() {
 async function start() {
   await viewer.begin();
   await open();
-  await begin();
-  await networks.useBundled(organs);
-  const { run } = await client.call("stored");
-  if (run) training.offer(run, restore, forget);
-  else await tidy();
+  await phantoms.begin();
+  await networks.useBundled(phantoms.organs);
+  await kept.offer(await kept.find());
 }
 
 async function main() {

@@ -1,5 +1,6 @@
 // The training panel: start and stop, live curves, time left.
 
+import { say } from "./banner.js";
 import { occupy } from "./busy.js";
 import { $, duration, element, when } from "./dom.js";
 import { Curves } from "./curves.js";
@@ -37,17 +38,17 @@ export class Training {
   #step = 0;
 
   // `form` has the settings. `done(answer)` takes over what a run left; `preview(event, buffers)` shows a check;
-  // `failed(error)` a failure; `hush()` takes back what was said before; `deaths` counts those of the worker.
-  constructor(client, form, { done, preview, failed, deaths, hush }) {
+  // `failed(error)` a failure; `deaths` counts those of the worker.
+  constructor(client, form, { done, preview, failed, deaths }) {
     this.#client = client;
     this.#form = form;
-    Object.assign(this, { done, preview, failed, deaths, hush });
+    Object.assign(this, { done, preview, failed, deaths });
     this.loss = new Curves($("loss-curve"), "Training loss", { total: "--curve-1" });
     this.score = new Curves($("score-curve"), "Dice of the check", { score: "--curve-3" });
     const presses = { train: () => this.#begin(), pause: () => this.#halt(), continue: () => this.goOn() };
     for (const [id, press] of Object.entries(presses)) {
       $(id).addEventListener("click", () => {
-        this.hush();
+        say("");
         press();
       });
     }

@@ -1,0 +1,67 @@
+// The training that the browser keeps: offered, brought back, removed.
+
+import { say } from "./banner.js";
+import { occupied } from "./busy.js";
+import { ifNobodyTrains } from "./training_lock.js";
+
+export class Kept {
+  #client;
+  #training;
+  #atHand;
+
+  // `atHand(found)` shows a run; `attempt(task)` is a task of the user's that tells what goes wrong.
+  constructor(client, training, { atHand, attempt }) {
+    this.#client = client;
+    this.#training = training;
+    this.#atHand = atHand;
+    this.restore = attempt(() => this.#restore());
+    this.forget = attempt(() => this.#forget());
+  }
+
+  // What is kept, null for nothing.
+  async find() {
+    const { run } = await this.#client.call("stored");
+    return run;
+  }
+
+  // Offers what was found; where that is nothing, what is left of a training is removed.
+  async offer(run) {
+    if (run) this.#training.offer(run, this.restore, this.forget);
+    else await this.#tidy();
+  }
+
+  // Has the training at hand that is kept, unless another tab goes on with it.
+  bringBack() {
+    return this.#training.alone(async () => {
+      const found = await this.#client.call("restore");
+      await this.#atHand({ ...found, stored: true });
+      return found;
+    });
+  }
+
+  async #restore() {
+    const found = await this.bringBack();
+    if (!found.missing.length) await this.#training.goOn();
+  }
+
+  async #forget() {
+    if (occupied()) throw new Error(occupied());
+    const run = await this.find();
+    if (run && !confirm(`Remove the ${this.#training.described(run)}, from this browser? It cannot be brought back.`)) return;
+    const left = await this.#training.forget();
+    say(`Removed: the browser keeps no training of this page.${left ? " What is paused can go on, but is not kept." : ""}`);
+  }
+
+  // Removes the scans of a training that came to no copy it could go on from; not while another tab may be at its first
+  // steps, which holds the lock.
+  async #tidy() {
+    try {
+      await ifNobodyTrains(async () => {
+        // Anew: another tab may have been reading when this one asked.
+        if (!(await this.find())) await this.#client.call("forget");
+      });
+    } catch (error) {
+      console.info(`Nothing was removed from the browser's storage: ${error.message}`);
+    }
+  }
+}
