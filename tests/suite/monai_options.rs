@@ -2,21 +2,13 @@
 
 use crate::command::{run, words};
 use crate::support::cpu;
-use hounsfield::nn::{VisionTransformer, VitConfig};
+use crate::support::sizes::SMALLEST;
+use hounsfield::nn::VisionTransformer;
 use hounsfield::weights::{ParameterInfo, describe, encode};
-
-const SMALL: VitConfig = VitConfig {
-    image_size: [8; 3],
-    patch_size: 4,
-    hidden_size: 8,
-    mlp_dim: 8,
-    layers: 1,
-    heads: 2,
-};
 
 /// A safetensors file of zeros: a transformer's own tensors, and more.
 fn file(more: &[(&str, &[usize])]) -> Vec<u8> {
-    let own = describe(&VisionTransformer::zeros(&SMALL, &cpu()).unwrap());
+    let own = describe(&VisionTransformer::zeros(&SMALLEST, &cpu()).unwrap());
     let more = more.iter().map(|(name, shape)| ParameterInfo {
         name: (*name).to_owned(),
         shape: shape.to_vec(),

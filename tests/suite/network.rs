@@ -1,5 +1,6 @@
 //! The auto-encoder against the original's outputs and gradients, on the CPU and on software Vulkan (WGSL).
 
+use crate::support::sizes::SMALL;
 use crate::support::table::assert_parameters;
 use crate::support::{
     AUTO_ENCODER_GRADIENT, assert_gradients_match, assert_matches, cpu, fill, host, numbers,
@@ -14,15 +15,6 @@ use hounsfield::nn::{ViTAutoEncoder, VitConfig};
 const FORWARD: f64 = 1e-4;
 /// Specification 16: losses.
 const LOSS: f64 = 1e-5;
-
-const SMALL: VitConfig = VitConfig {
-    image_size: [32, 32, 48],
-    patch_size: 16,
-    hidden_size: 48,
-    mlp_dim: 96,
-    layers: 12,
-    heads: 4,
-};
 
 fn network(config: &VitConfig, device: &Device) -> ViTAutoEncoder {
     fill::network(ViTAutoEncoder::zeros(config, device).unwrap())

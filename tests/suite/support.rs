@@ -1,6 +1,7 @@
 //! Where the tests find the specification's vectors, the real volumes, and devices.
 
 pub(crate) mod fill;
+pub(crate) mod sizes;
 pub(crate) mod table;
 pub(crate) mod training;
 

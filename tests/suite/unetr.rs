@@ -2,13 +2,13 @@
 
 use crate::support::table::assert_parameters;
 use crate::support::{
-    UNETR_GRADIENT, assert_gradients_match, assert_matches, cpu, fill, host, numbers,
+    UNETR_GRADIENT, assert_gradients_match, assert_matches, cpu, fill, host, numbers, sizes,
     software_vulkan, unetr_small_gradients, vectors,
 };
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 use hounsfield::loss::segmentation_loss;
-use hounsfield::nn::{Unetr, UnetrConfig, VitConfig};
+use hounsfield::nn::{Unetr, UnetrConfig};
 
 /// Specification 16: float32 forward, relative to the tensor's RMS.
 const FORWARD: f64 = 1e-4;
@@ -16,14 +16,7 @@ const FORWARD: f64 = 1e-4;
 const LOSS: f64 = 1e-5;
 
 const SMALL: UnetrConfig = UnetrConfig {
-    vit: VitConfig {
-        image_size: [32, 32, 48],
-        patch_size: 16,
-        hidden_size: 48,
-        mlp_dim: 96,
-        layers: 12,
-        heads: 4,
-    },
+    vit: sizes::SMALL,
     feature_size: 4,
     classes: 3,
 };

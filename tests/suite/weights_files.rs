@@ -2,6 +2,7 @@
 
 use crate::command::{Done, program, run, words};
 use crate::support::fill;
+use crate::support::sizes::SMALLEST;
 use hounsfield::device::{DeviceChoice, select};
 use hounsfield::nn::{ViTAutoEncoder, VisionTransformer, VitConfig};
 use hounsfield::weights::{
@@ -10,15 +11,6 @@ use hounsfield::weights::{
 };
 use std::path::{Path, PathBuf};
 
-/// The network of the files.
-const SMALL: VitConfig = VitConfig {
-    image_size: [8; 3],
-    patch_size: 4,
-    hidden_size: 8,
-    mlp_dim: 8,
-    layers: 1,
-    heads: 2,
-};
 const WHOLE: TransferOptions = TransferOptions {
     need: Need::All,
     allow_partial: false,
@@ -108,7 +100,7 @@ fn changed_bytes_never_panic() {
 fn a_checkpoint_of_the_original_fills_the_network() {
     pollster::block_on(async {
         let device = select(DeviceChoice::Cpu).await.unwrap().device;
-        let network = ViTAutoEncoder::zeros(&SMALL, &device).unwrap();
+        let network = ViTAutoEncoder::zeros(&SMALLEST, &device).unwrap();
         let bytes = bytes("vitautoenc_small.pt");
         let file = WeightsFile::open(&bytes).unwrap();
         let (values, report) = transfer(&file, &describe(&network), &WHOLE).unwrap();
@@ -128,7 +120,7 @@ fn a_checkpoint_of_the_original_fills_the_network() {
 fn what_the_file_lacks_stays_as_it_was_drawn() {
     pollster::block_on(async {
         let device = select(DeviceChoice::Cpu).await.unwrap().device;
-        let network = ViTAutoEncoder::zeros(&SMALL, &device).unwrap();
+        let network = ViTAutoEncoder::zeros(&SMALLEST, &device).unwrap();
         let drawn = initialise(network.clone(), 1).unwrap();
         let bytes = bytes("vit_small_legacy.pt");
         let file = WeightsFile::open(&bytes).unwrap();
@@ -163,7 +155,7 @@ fn positions_fit_another_crop_when_asked() {
         let device = select(DeviceChoice::Cpu).await.unwrap().device;
         let config = VitConfig {
             image_size: [16, 8, 4],
-            ..SMALL
+            ..SMALLEST
         };
         let network = VisionTransformer::zeros(&config, &device).unwrap();
         let bytes = bytes("vit_small_legacy.pt");
