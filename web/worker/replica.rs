@@ -41,30 +41,26 @@ impl Replicated {
     }
 
     /// Takes a safetensors file.
-    pub(crate) fn take(&mut self, weights: Vec<u8>) -> Result<(), Failure> {
+    pub(crate) fn take(&mut self, weights: &[u8]) -> Result<(), Failure> {
         let taken = match self {
-            Self::Restorer(replica) => replica.take(&weights),
-            Self::Segmenter(replica) => replica.take(&weights),
+            Self::Restorer(replica) => replica.take(weights),
+            Self::Segmenter(replica) => replica.take(weights),
         };
         Ok(taken.map_err(TrainError::from)?)
     }
 
     /// What it makes of samples, both as bytes of floats.
-    pub(crate) fn forward(
-        &mut self,
-        samples: Vec<u8>,
-        tracked: bool,
-    ) -> Result<Tensor<5>, Failure> {
-        let samples = floats(&samples);
-        Ok(match self {
+    pub(crate) fn forward(&mut self, samples: &[u8], tracked: bool) -> Tensor<5> {
+        let samples = floats(samples);
+        match self {
             Self::Restorer(replica) => replica.forward(samples, tracked),
             Self::Segmenter(replica) => replica.forward(samples, tracked),
-        })
+        }
     }
 
     /// The gradients of its parameters for those of its outputs.
-    pub(crate) fn backward(&mut self, outputs: Vec<u8>) -> Result<GradientMap, Failure> {
-        let outputs = floats(&outputs);
+    pub(crate) fn backward(&mut self, outputs: &[u8]) -> Result<GradientMap, Failure> {
+        let outputs = floats(outputs);
         let found = match self {
             Self::Restorer(replica) => replica.backward(outputs),
             Self::Segmenter(replica) => replica.backward(outputs),

@@ -2,21 +2,21 @@
 
 mod download;
 mod files;
+mod network;
+mod replicating;
 mod runs;
 
 use crate::autosave::Autosave;
 use crate::cases::Cases;
 use crate::host::{console_error, on_message, received, send, tell};
-use crate::model::{Encoder, Model, Weights, organs};
+use crate::model::{Encoder, Model, organs};
 use crate::pool;
 use crate::protocol::{Call, Event, Request, TrainRequest};
-use crate::replica::{self, Replicated};
+use crate::replica::Replicated;
 use crate::run_files;
-use crate::segment::{Segmentation, segment};
-use crate::settings::listed;
+use crate::segment::Segmentation;
 use crate::storage;
 use crate::training::Failure;
-use hounsfield::config::StageConfig;
 use hounsfield::dataset::DataList;
 use hounsfield::device::{self, DeviceChoice, Selected, check_precision, is_cpu};
 use hounsfield::nn::Precision;
@@ -154,26 +154,10 @@ impl Session {
                 mirror,
             } => self.segment(image, (overlap, mirror)).await,
             Request::Window { mirror } => self.window(mirror, buffers).await,
-            Request::Replicate { stage, settings } => {
-                let device = self.selected()?.device;
-                let replica = settings.map(|text| Replicated::new(stage, &text, &device));
-                self.replica.replace(replica.transpose()?);
-                plain(json!({}))
-            }
-            Request::TakeWeights => {
-                self.replicated(|replica| replica.take(first(buffers)))?;
-                plain(json!({}))
-            }
-            Request::Forward { tracked } => {
-                let outputs =
-                    self.replicated(|replica| replica.forward(first(buffers), tracked))?;
-                Ok((json!({}), vec![replica::bytes(outputs).await?]))
-            }
-            Request::Backward => {
-                let found = self.replicated(|replica| replica.backward(first(buffers)))?;
-                let (parameters, values) = replica::gradients(found).await?;
-                Ok((json!({ "parameters": parameters }), vec![values]))
-            }
+            Request::Replicate { stage, settings } => self.replicate(stage, settings.as_deref()),
+            Request::TakeWeights => self.take_weights(buffers),
+            Request::Forward { tracked } => self.forward(tracked, buffers).await,
+            Request::Backward => self.backward(buffers).await,
             Request::Plan(request) => self.plan(&request),
             Request::Train(request) => self.train(request).await,
             Request::Continue => self.go_on().await,
@@ -258,97 +242,5 @@ impl Session {
             "notice": notice,
             "seconds": started.elapsed().as_secs_f64(),
         }))
-    }
-
-    fn use_model(
-        &self,
-        name: String,
-        settings: Option<String>,
-        classes: Vec<String>,
-        modality: Option<String>,
-        buffers: Vec<Vec<u8>>,
-    ) -> Answer {
-        let mut buffers = buffers.into_iter();
-        let bytes = buffers.next().unwrap_or_default();
-        let list = buffers.next();
-        let selected = self.selected()?;
-        let known = self
-            .model
-            .borrow()
-            .as_ref()
-            .map(|model| model.config.clone());
-        match Model::load(
-            name,
-            bytes,
-            settings.as_deref(),
-            known.as_ref(),
-            classes,
-            &selected,
-        )? {
-            Weights::Model(mut model) => {
-                model.modality = modality;
-                // Names of another number of classes are those of another network.
-                let named = list.and_then(|list| listed(&list, "the list of cases").ok());
-                if let Some(named) = named.filter(|n| n.classes.len() == model.classes.len()) {
-                    model.classes = named.classes;
-                    model.modality = named.modality;
-                }
-                let (line, settings) = (model.line(), model.config.to_toml().map_err(words)?);
-                if is_cpu(&selected.device) {
-                    pool::load(&model, &settings);
-                }
-                self.model.replace(Some(Rc::from(model)));
-                plain(json!({ "model": line, "settings": settings }))
-            }
-            Weights::Encoder(encoder) => {
-                let name = encoder.name.clone();
-                let settings = encoder.config.as_ref().map(StageConfig::to_toml);
-                let settings = settings.transpose().map_err(words)?;
-                self.encoder.replace(Some(*encoder));
-                plain(json!({ "encoder": name, "settings": settings }))
-            }
-        }
-    }
-
-    /// The logits of one window, for the worker whose pool this one belongs to.
-    async fn window(&self, mirror: bool, buffers: Vec<Vec<u8>>) -> Answer {
-        let model = self.model.borrow().clone();
-        let model = model.ok_or_else(|| words("there is no network yet"))?;
-        let device = self.selected()?.device;
-        let logits = pool::window(&model, &device, mirror, buffers).await?;
-        Ok((json!({}), vec![logits]))
-    }
-
-    /// Asks the copy of a network that is trained elsewhere.
-    fn replicated<T>(
-        &self,
-        ask: impl FnOnce(&mut Replicated) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
-        let mut replica = self.replica.borrow_mut();
-        ask(replica
-            .as_mut()
-            .ok_or_else(|| words("there is no copy of a network"))?)
-    }
-
-    async fn segment(&self, image: usize, windows: (f64, bool)) -> Answer {
-        let (_busy, control) = self.claim()?;
-        let model = self.model.borrow().clone();
-        let model = model.ok_or_else(|| words("there is no network yet: drop its weights"))?;
-        let device = self.selected()?.device;
-        let cases = self.cases.borrow().clone();
-        let others = self.other_than_learned(&cases, image, &model);
-        let started = Instant::now();
-        let found = segment(&cases, image, &model, windows, &device, &control, others).await?;
-        let answer = json!({
-            "image": image,
-            "classes": found.lines,
-            "dice": found.dice(),
-            "notice": found.notice,
-            "workers": found.workers,
-            "seconds": started.elapsed().as_secs_f64(),
-        });
-        let labels = found.nifti(false)?;
-        self.segmentation.replace(Some(found));
-        Ok((answer, vec![labels]))
     }
 }

@@ -1,0 +1,96 @@
+//! The network at hand: taken over, and what it makes of windows and scans.
+
+use super::{Answer, Session, plain, words};
+use crate::model::{Model, Weights};
+use crate::pool;
+use crate::segment::segment;
+use crate::settings::listed;
+use hounsfield::config::StageConfig;
+use hounsfield::device::is_cpu;
+use hounsfield::platform::Instant;
+use serde_json::json;
+use std::rc::Rc;
+
+impl Session {
+    /// Takes over a network or an encoder, with the list of cases that may name its classes.
+    pub(super) fn use_model(
+        &self,
+        name: String,
+        settings: Option<String>,
+        classes: Vec<String>,
+        modality: Option<String>,
+        buffers: Vec<Vec<u8>>,
+    ) -> Answer {
+        let mut buffers = buffers.into_iter();
+        let bytes = buffers.next().unwrap_or_default();
+        let list = buffers.next();
+        let selected = self.selected()?;
+        let known = self
+            .model
+            .borrow()
+            .as_ref()
+            .map(|model| model.config.clone());
+        match Model::load(
+            name,
+            bytes,
+            settings.as_deref(),
+            known.as_ref(),
+            classes,
+            &selected,
+        )? {
+            Weights::Model(mut model) => {
+                model.modality = modality;
+                // Names of another number of classes are those of another network.
+                let named = list.and_then(|list| listed(&list, "the list of cases").ok());
+                if let Some(named) = named.filter(|n| n.classes.len() == model.classes.len()) {
+                    model.classes = named.classes;
+                    model.modality = named.modality;
+                }
+                let (line, settings) = (model.line(), model.config.to_toml().map_err(words)?);
+                if is_cpu(&selected.device) {
+                    pool::load(&model, &settings);
+                }
+                self.model.replace(Some(Rc::from(model)));
+                plain(json!({ "model": line, "settings": settings }))
+            }
+            Weights::Encoder(encoder) => {
+                let name = encoder.name.clone();
+                let settings = encoder.config.as_ref().map(StageConfig::to_toml);
+                let settings = settings.transpose().map_err(words)?;
+                self.encoder.replace(Some(*encoder));
+                plain(json!({ "encoder": name, "settings": settings }))
+            }
+        }
+    }
+
+    /// The logits of one window, for the worker whose pool this one belongs to.
+    pub(super) async fn window(&self, mirror: bool, buffers: Vec<Vec<u8>>) -> Answer {
+        let model = self.model.borrow().clone();
+        let model = model.ok_or_else(|| words("there is no network yet"))?;
+        let device = self.selected()?.device;
+        let logits = pool::window(&model, &device, mirror, buffers).await?;
+        Ok((json!({}), vec![logits]))
+    }
+
+    pub(super) async fn segment(&self, image: usize, windows: (f64, bool)) -> Answer {
+        let (_busy, control) = self.claim()?;
+        let model = self.model.borrow().clone();
+        let model = model.ok_or_else(|| words("there is no network yet: drop its weights"))?;
+        let device = self.selected()?.device;
+        let cases = self.cases.borrow().clone();
+        let others = self.other_than_learned(&cases, image, &model);
+        let started = Instant::now();
+        let found = segment(&cases, image, &model, windows, &device, &control, others).await?;
+        let answer = json!({
+            "image": image,
+            "classes": found.lines,
+            "dice": found.dice(),
+            "notice": found.notice,
+            "workers": found.workers,
+            "seconds": started.elapsed().as_secs_f64(),
+        });
+        let labels = found.nifti(false)?;
+        self.segmentation.replace(Some(found));
+        Ok((answer, vec![labels]))
+    }
+}
