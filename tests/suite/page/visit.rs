@@ -35,6 +35,7 @@ pub(super) fn visit(query: &str, device: &str) {
     assert_files_are_refused(&seen, folder);
     assert_segments_as_natively(&seen);
     assert_segments_on_all_processors(&seen, device);
+    assert_trains_on_all_processors(&seen, device);
     assert_volumes_are_saved(&seen);
     assert_answers_while_training(&seen);
     assert_nothing_else_begins_beside_a_training(&seen);
@@ -94,6 +95,16 @@ fn assert_segments_on_all_processors(seen: &Value, device: &str) {
     let said = seen["segmented"].as_str().unwrap();
     let several = device == "Processor" && seen["processors"].as_u64().unwrap() > 1;
     assert_eq!(said.contains(" threads"), several, "{said}");
+}
+
+/// There each has a copy of the network; losses are held to the native program's below.
+fn assert_trains_on_all_processors(seen: &Value, device: &str) {
+    let several = if device == "Processor" {
+        seen["processors"].as_u64().unwrap()
+    } else {
+        0
+    };
+    assert_eq!(seen["replicas"], several, "{seen:#}");
 }
 
 /// The bundled network was trained without flips.
