@@ -189,9 +189,10 @@ fn a_pre_training_step_on_replicas_contrasts_all_samples() {
         assert!(replicas.asked.borrow().iter().all(|asked| *asked == 1));
         // And a validation gives the same error.
         let validate = |task: &Pretraining| {
-            let network = network.clone().valid();
+            let state = TrainState::new(network.clone(), &config, &Device::flex());
             let mut go_on = |_| ControlFlow::Continue(());
-            let found = task.validate(&network, 1, &Device::flex(), &mut go_on);
+            let (network, device) = (state.evaluated(), Device::flex());
+            let found = task.validate(&network, 1, &device, &mut go_on);
             pollster::block_on(found).unwrap().unwrap().score
         };
         assert!((validate(&spread) - validate(&alone)).abs() < 1e-6);
@@ -234,7 +235,8 @@ fn windows_of_a_validation_go_to_replicas_in_turn() {
     let alone = Finetuning::new(config(), cases(), cases(), Values::new()).unwrap();
     let validate = |task: &Finetuning| {
         let mut go_on = |_| ControlFlow::Continue(());
-        let found = task.validate(&state.evaluated(), 1, &Device::flex(), &mut go_on);
+        let (network, device) = (state.evaluated(), Device::flex());
+        let found = task.validate(&network, 1, &device, &mut go_on);
         pollster::block_on(found).unwrap().unwrap().values
     };
     assert_eq!(validate(&task), validate(&alone));
