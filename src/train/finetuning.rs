@@ -70,7 +70,7 @@ impl Finetuning {
         })
     }
 
-    /// The same with copies of its network that compute for it.
+    /// The same with copies of its network that compute for it. It stays on this thread.
     pub fn with_replicas(self, replicas: Rc<dyn Replicas>) -> Self {
         Finetuning {
             replicas: Some(replicas),

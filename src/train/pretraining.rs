@@ -58,7 +58,7 @@ impl Pretraining {
         })
     }
 
-    /// The same with copies of its network that compute for it.
+    /// The same with copies of its network that compute for it. It stays on this thread.
     pub fn with_replicas(self, replicas: Rc<dyn Replicas>) -> Self {
         Pretraining {
             replicas: Some(replicas),
@@ -75,7 +75,8 @@ impl Pretraining {
         device: &Device,
         go_on: &mut GoOn<'_>,
     ) -> Result<Option<f64>, TrainError> {
-        let replicas = spread::holding(network, self.replicas.as_deref()).await?;
+        let all = self.replicas.as_deref();
+        let mut replicas = spread::holding(network, all, usize::MAX).await?;
         // One crop at a time, one on each replica: a validation needs no more memory than a step does.
         let at_once = replicas.map_or(1, |(_, count)| count);
         let mut errors = Vec::new();
@@ -92,10 +93,14 @@ impl Pretraining {
                 if go_on((step as f64 + part) / steps as f64).is_break() {
                     return Ok(None);
                 }
-                let elsewhere = match replicas {
-                    Some(replicas) => spread::forward(replicas, views, voxels, false).await,
-                    None => None,
-                };
+                let mut elsewhere = None;
+                if let Some(some) = replicas {
+                    elsewhere = spread::forward(some, views, voxels, false).await;
+                    if elsewhere.is_none() {
+                        // Without those that failed.
+                        replicas = spread::holding(network, all, usize::MAX).await?;
+                    }
+                }
                 let own = |view: &[f32]| network.forward(upload(view.to_vec(), patch, device));
                 let outputs: Vec<Tensor<5>> = match elsewhere {
                     Some(outputs) => (outputs.chunks_exact(voxels))

@@ -7,7 +7,7 @@ use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 use std::pin::Pin;
 
-/// What a replica comes to, or none if it cannot: then all is computed here.
+/// What a replica comes to, or none if it cannot: then it is computed here.
 pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Option<T>> + 'a>>;
 
 /// Copies of the network that is trained, which compute at the same time. What is asked of one is begun at once, and in
@@ -16,8 +16,8 @@ pub trait Replicas {
     /// How many there are; they are numbered from 0 until this is asked again.
     fn count(&self) -> usize;
 
-    /// Gives all of them weights, as a safetensors file.
-    fn take(&self, weights: &[u8]);
+    /// Gives replica `at` weights, as a safetensors file.
+    fn take(&self, at: usize, weights: &[u8]);
 
     /// What replica `at` makes of samples `[count, d, h, w]`: `[count, d, h, w, channels]`. A `tracked` one can go back.
     fn forward(&self, at: usize, samples: &[f32], tracked: bool) -> Reply<'_, Vec<f32>>;
@@ -69,6 +69,7 @@ impl<N: Named> Replica<N> {
             let samples = upload(samples, self.patch, &device);
             return (self.forward)(&self.network.valid(), samples);
         }
+        self.forget();
         let samples = upload(samples, self.patch, &self.device);
         let outputs = (self.forward)(&self.network, samples);
         self.outputs.insert(outputs).clone().inner()
@@ -87,5 +88,20 @@ impl<N: Named> Replica<N> {
         let mut graph = (outputs * gradients).sum().backward();
         accumulate(&self.network, &mut graph, &mut found);
         Some(found)
+    }
+}
+
+impl<N> Replica<N> {
+    /// Frees what was kept to go back from outputs for which nobody asked: only going back does.
+    fn forget(&mut self) {
+        if let Some(outputs) = self.outputs.take() {
+            outputs.sum().backward();
+        }
+    }
+}
+
+impl<N> Drop for Replica<N> {
+    fn drop(&mut self) {
+        self.forget();
     }
 }

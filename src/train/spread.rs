@@ -15,23 +15,27 @@ use std::ops::Range;
 /// Replicas that have the weights, and their number.
 type Taken<'a> = (&'a dyn Replicas, usize);
 
-/// Replicas with the weights of a network and their number, where there are enough to gain anything.
+/// Replicas with the weights of a network and their number, at most `samples`, where there are enough to gain anything.
 ///
 /// # Errors
 /// That of a lost device.
 pub(super) async fn holding<'a>(
     network: &impl Named,
     replicas: Option<&'a dyn Replicas>,
+    samples: usize,
 ) -> Result<Option<Taken<'a>>, WeightsError> {
     let Some(replicas) = replicas else {
         return Ok(None);
     };
-    let count = replicas.count();
+    let count = replicas.count().min(samples);
     if count < 2 {
         return Ok(None);
     }
     let weights = weights::export(network).await?;
-    replicas.take(&weights::encode(&weights, None)?);
+    let weights = weights::encode(&weights, None)?;
+    for at in 0..count {
+        replicas.take(at, &weights);
+    }
     Ok(Some((replicas, count)))
 }
 
@@ -58,7 +62,8 @@ pub(super) async fn forward(
     for reply in asked {
         outputs.extend(reply.await?);
     }
-    Some(outputs)
+    // So many channels of each voxel.
+    (!outputs.is_empty() && outputs.len() % samples.len() == 0).then_some(outputs)
 }
 
 impl<W: Work> Parts<'_, W> {
@@ -72,9 +77,7 @@ impl<W: Work> Parts<'_, W> {
         network: &W::Network,
         replicas: Option<&dyn Replicas>,
     ) -> Result<StepOutput, TrainError> {
-        // One sample alone would only go back and forth.
-        let replicas = replicas.filter(|_| self.samples_at_once() > 1);
-        let elsewhere = match holding(network, replicas).await? {
+        let elsewhere = match holding(network, replicas, self.samples_at_once()).await? {
             Some(replicas) => self.run_on(replicas).await?,
             None => None,
         };
@@ -154,7 +157,7 @@ impl<'a> ReplicatedNetwork<'a> {
         replicas: Option<&'a dyn Replicas>,
     ) -> Result<Self, WeightsError> {
         Ok(ReplicatedNetwork {
-            replicas: holding(own.network, replicas).await?,
+            replicas: holding(own.network, replicas, usize::MAX).await?,
             own,
             next: Cell::new(0),
         })
@@ -184,6 +187,7 @@ impl WindowNetwork for ReplicatedNetwork<'_> {
         async move {
             if let Some(asked) = asked
                 && let Some(logits) = asked.await
+                && logits.len() == input.len() * self.classes()
             {
                 return Ok(logits);
             }

@@ -6,7 +6,8 @@ import { $ } from "./dom.js";
 // The device that the page's address asks for.
 export const wanted = new URLSearchParams(location.search).get("device") ?? "auto";
 
-// Has the worker open that device, and tells which one it is. Gives the limits of a training on it, in bytes.
+// Has the worker open that device, and tells which one it is. Gives the limits of a training on it, in bytes, and whether others
+// help it.
 export async function openDevice(client) {
   const { device, cpu, half, checks, notice } = await client.call("open", { device: wanted, pool: true });
   // As the worker asks for it, so that name and limits are those of the one that computes.
@@ -26,6 +27,8 @@ export async function openDevice(client) {
     // WebAssembly addresses 4 GB; a graphics processor's memory is not told, half the machine's is a guess.
     memory: cpu ? 2.5 * 2 ** 30 : (navigator.deviceMemory ?? 8) * 2 ** 29,
     held: (cpu ? 1 : 3) * 2 ** 30,
+    // Other processors help a processor, each with a copy of the network.
+    helped: cpu && navigator.hardwareConcurrency > 1,
     tensor: adapter?.limits.maxStorageBufferBindingSize ?? Infinity,
   };
 }

@@ -17,7 +17,7 @@ const SETTINGS = { ...NUMBERS, ...WORDS, ...LISTS };
 
 export class SettingsForm {
   // Bytes a step may need, bytes of one tensor, and bytes the worker may hold beside.
-  limits = { memory: Infinity, tensor: Infinity, held: Infinity };
+  limits = { memory: Infinity, tensor: Infinity, held: Infinity, helped: false };
   #client;
   #cases;
   #running;
@@ -128,7 +128,7 @@ export class SettingsForm {
           : "";
       const same = request.validation.every((index) => request.training.includes(index));
       const checks = same ? " and checks with the same, which says nothing of other scans" : `, checks with ${request.validation.length}`;
-      $("estimate").textContent = `Learns from ${request.training.length}${checks}. Needs about ${bytes(plan.memory)} of memory${parts}.${advice}${plan.notice ? ` ${plan.notice}` : ""}`;
+      $("estimate").textContent = `Learns from ${request.training.length}${checks}. Needs about ${bytes(plan.memory)} of memory${this.limits.helped ? ", as much again for each processor that helps" : ""}${parts}.${advice}${plan.notice ? ` ${plan.notice}` : ""}`;
       $("estimate").classList.remove("problem");
     } catch (error) {
       if (number !== this.#planned) return;

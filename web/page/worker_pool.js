@@ -7,10 +7,12 @@ import { Client } from "./client.js";
 const MEMORY = navigator.deviceMemory ?? 4;
 // More gain little.
 const MOST = 8;
-// Of the memory, for all of them together.
+// Of the memory, for the networks of all of them together, and again for those that are trained.
 const SHARE = 0.25;
 // Milliseconds until one that does not answer is done without. On a slow machine all compile the program at once.
 const PATIENCE = 60_000;
+// The same for a window or its share of a step.
+const STEP_PATIENCE = 600_000;
 
 export class WorkerPool {
   #members = [];
@@ -64,14 +66,14 @@ export class WorkerPool {
 
   // Has as many members as may need `bytes` of memory copy the network of a training with these settings.
   async replicate(stage, settings, bytes) {
-    const members = this.#members.slice(0, room(bytes));
+    const members = this.#members.filter(({ dead }) => !dead).slice(0, room(bytes));
     await Promise.all(members.map((member) => member.replicate(stage, settings)));
     this.#replicas = members;
   }
 
   // Ends that.
   dismiss() {
-    for (const member of this.#replicas) member.replicate("finetune", null);
+    for (const member of this.#members) member.dismiss();
     this.#replicas = [];
   }
 
@@ -81,9 +83,9 @@ export class WorkerPool {
     return this.#replicas.length;
   }
 
-  // Gives all of them weights.
-  takeWeights(weights) {
-    for (const member of this.#replicas) member.ask("take_weights", {}, weights);
+  // Gives copy `at` weights.
+  takeWeights(at, weights) {
+    this.#replicas[at].ask("take_weights", {}, weights);
   }
 
   // What copy `at` makes of samples, or null.
@@ -115,7 +117,11 @@ class Member {
   waiting = 0;
   // Whether it has a copy of the network that is trained.
   replicates = false;
+  // It answers no more.
+  dead = false;
   #client;
+  // Settles when what it was asked last is answered.
+  #last = Promise.resolve();
   // Networks it was given.
   #loads = 0;
 
@@ -126,7 +132,7 @@ class Member {
       worker.addEventListener("error", (event) => event.preventDefault());
       return worker;
     };
-    this.#client = new Client(() => {}, () => (this.holds = this.replicates = false), version, make);
+    this.#client = new Client(() => {}, () => this.#died(), version, make);
   }
 
   // Whether it could be started.
@@ -147,28 +153,50 @@ class Member {
     if (mine === this.#loads) this.holds = took;
   }
 
-  // Whether it does a task within patience; one that does not is ended.
+  #died() {
+    this.dead = true;
+    this.holds = this.replicates = false;
+  }
+
+  // Whether it does a task within patience, once it is done with those before; one that does not is ended.
   async #does(task) {
-    let timer;
-    const late = new Promise((resolve) => (timer = setTimeout(resolve, PATIENCE, false)));
-    const done = await Promise.race([task().then(() => true, () => false), late]);
-    clearTimeout(timer);
+    await this.#last.catch(() => {});
+    const done = await this.#within(PATIENCE, task()).then(() => true, () => false);
     if (!done) this.#client.end();
     return done;
   }
 
-  // Without settings it has no copy any more.
+  // The answer to a question; a member that does not give it in time is ended.
+  async #within(patience, answer) {
+    const timer = setTimeout(() => this.#client.end(), patience);
+    this.#last = answer;
+    try {
+      return await answer;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   async replicate(stage, settings) {
     this.replicates = false;
-    const took = await this.#does(() => this.#client.call("replicate", { stage, settings }));
-    this.replicates = took && settings !== null;
+    this.replicates = await this.#does(() => this.#client.call("replicate", { stage, settings }));
+  }
+
+  // It has no copy any more.
+  dismiss() {
+    this.replicates = false;
+    if (this.dead) return;
+    this.#client.call("replicate", { stage: "finetune", settings: null }).catch(() => {});
   }
 
   // The answer about its copy to a question with bytes, or null.
   async ask(kind, fields, bytes) {
     try {
-      return await this.#client.call(kind, fields, [bytes.slice().buffer]);
-    } catch {
+      const answer = await this.#within(STEP_PATIENCE, this.#client.call(kind, fields, [bytes.slice().buffer]));
+      // Not with weights that it did not take.
+      return this.replicates ? answer : null;
+    } catch (error) {
+      console.error(`a worker of the worker does not train any more: ${error.message}`);
       this.replicates = false;
       return null;
     }
@@ -177,7 +205,8 @@ class Member {
   async window(mirror, input) {
     this.waiting += 1;
     try {
-      return new Uint8Array((await this.#client.call("window", { mirror }, [input])).buffers[0]);
+      const answer = await this.#within(STEP_PATIENCE, this.#client.call("window", { mirror }, [input]));
+      return new Uint8Array(answer.buffers[0]);
     } catch {
       this.holds = false;
       return null;

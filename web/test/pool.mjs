@@ -30,7 +30,7 @@ async function pool(answers = {}) {
     async postMessage({ text, buffers }) {
       const { id, kind, ...fields } = JSON.parse(text);
       const given = await known[kind](this, buffers, fields);
-      if (!this.ended) this.#say(given ? { id, ok: {} } : { id, error: "it does not" }, given ?? []);
+      if (!this.ended) this.#say(given ? { id, ok: given.says ?? {} } : { id, error: "it does not" }, given ?? []);
     }
   };
   const made = new WorkerPool("version", "address");
@@ -133,12 +133,14 @@ test("each member copies the network of a training, takes its weights and comput
   const { made } = await replicating({
     take_weights: (worker, [weights]) => taken.push([worker.number, ...new Uint8Array(weights)]) && [],
     forward: (worker, [samples]) => [new Uint8Array([worker.number, ...new Uint8Array(samples)]).buffer],
+    backward: (worker, [outputs]) => Object.assign([outputs], { says: { parameters: [["weight", worker.number]] } }),
   });
   assert.equal(made.replicas(), 3);
-  made.takeWeights(WEIGHTS);
-  assert.deepEqual(await made.forward(1, true, INPUT), new Uint8Array([1, ...INPUT]));
+  for (const at of [0, 2]) made.takeWeights(at, WEIGHTS);
+  assert.deepEqual(await made.forward(0, true, INPUT), new Uint8Array([0, ...INPUT]));
   assert.deepEqual(await made.forward(2, true, INPUT), new Uint8Array([2, ...INPUT]));
-  assert.deepEqual(taken, [0, 1, 2].map((number) => [number, ...WEIGHTS]));
+  assert.deepEqual(taken, [0, 2].map((number) => [number, ...WEIGHTS]));
+  assert.deepEqual(await made.backward(2, INPUT), ['[["weight",2]]', INPUT]);
 });
 
 test("as many copy the network of a training as memory allows", async () => {
@@ -146,13 +148,45 @@ test("as many copy the network of a training as memory allows", async () => {
   assert.equal((await replicating({}, 2 ** 29 + 1)).made.replicas(), 0);
 });
 
-test("a copy that fails has no answer and is left out from then on", async () => {
+test("a copy that fails has no answer, says so and is left out from then on", async (t) => {
+  const said = t.mock.method(console, "error", () => {});
   const { made } = await replicating({ forward: (worker, [samples]) => (worker.number === 1 ? null : [samples]) });
   assert.equal(await made.forward(1, true, INPUT), null);
+  assert.match(said.mock.calls[0].arguments[0], /does not train any more: it does not/);
   // Numbers hold until copies are counted again.
   assert.deepEqual(await made.forward(2, true, INPUT), INPUT);
   assert.equal(made.replicas(), 2);
   assert.deepEqual(await made.forward(1, true, INPUT), INPUT);
+});
+
+test("a copy that did not take its weights has no answer", async (t) => {
+  t.mock.method(console, "error", () => {});
+  const { made } = await replicating({ take_weights: (worker) => (worker.number === 0 ? null : []) });
+  made.takeWeights(0, WEIGHTS);
+  assert.equal(await made.forward(0, true, INPUT), null);
+  assert.equal(made.replicas(), 2);
+});
+
+test("a worker that breaks down in a step takes no place in the next training", async (t) => {
+  t.mock.method(console, "error", () => {});
+  const breaks = (worker, [samples]) => (worker.number === 0 ? worker.onerror({ message: "out of memory" }) : [samples]);
+  const { made } = await replicating({ forward: breaks });
+  assert.equal(await made.forward(0, true, INPUT), null);
+  await made.replicate("finetune", "", 2 ** 29);
+  assert.equal(made.replicas(), 2);
+});
+
+test("a worker that says nothing in a step is ended, and holds up no network that comes later", async (t) => {
+  t.mock.method(console, "error", () => {});
+  const { made, workers } = await replicating({ forward: (worker, [samples]) => (worker.number === 2 ? new Promise(() => {}) : [samples]) });
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const asked = made.forward(2, true, INPUT);
+  made.load("", WEIGHTS, 1);
+  await new Promise((resolve) => setImmediate(resolve));
+  t.mock.timers.tick(600_000);
+  assert.equal(await asked, null);
+  assert.equal(workers[2].ended, true);
+  assert.equal(await made.size(), 2);
 });
 
 test("after a training nobody holds a copy", async () => {

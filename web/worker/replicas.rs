@@ -1,6 +1,7 @@
 //! Copies of the network that is trained in the worker's own workers (`web/page/worker_pool.js`): on the processor they
 //! compute steps and checks together.
 
+use crate::host::console_error;
 use crate::pool::PROGRAM;
 use crate::protocol::Stage;
 use crate::replica::floats;
@@ -9,6 +10,7 @@ use hounsfield::config::StageConfig;
 use hounsfield::train::{Replicas, Reply};
 use hounsfield::weights::Values;
 use js_sys::{Array, Promise, Uint8Array};
+use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -22,7 +24,7 @@ extern "C" {
     #[wasm_bindgen(js_namespace = workerPool)]
     fn replicas() -> f64;
     #[wasm_bindgen(js_namespace = workerPool, js_name = takeWeights)]
-    fn take_weights(weights: &[u8]);
+    fn take_weights(at: f64, weights: &[u8]);
     #[wasm_bindgen(js_namespace = workerPool)]
     fn forward(at: f64, tracked: bool, samples: &[u8]) -> Promise;
     #[wasm_bindgen(js_namespace = workerPool)]
@@ -30,7 +32,11 @@ extern "C" {
 }
 
 /// Replicas in the pool, as long as a training has use for them.
-pub(crate) struct PooledReplicas;
+#[derive(Default)]
+pub(crate) struct PooledReplicas {
+    /// Whether one gave an answer that could not be read.
+    broken: Cell<bool>,
+}
 
 impl PooledReplicas {
     /// As many as there are workers with memory for a training with these settings.
@@ -42,7 +48,7 @@ impl PooledReplicas {
             Stage::Pretrain => "pretrain",
         };
         replicate(stage, &settings, bytes as f64).await;
-        Ok(Rc::new(PooledReplicas))
+        Ok(Rc::default())
     }
 }
 
@@ -54,36 +60,57 @@ impl Drop for PooledReplicas {
 
 impl Replicas for PooledReplicas {
     fn count(&self) -> usize {
-        replicas() as usize
+        match self.broken.get() {
+            true => 0,
+            false => replicas() as usize,
+        }
     }
 
-    fn take(&self, weights: &[u8]) {
-        take_weights(weights);
+    fn take(&self, at: usize, weights: &[u8]) {
+        take_weights(at as f64, weights);
     }
 
     fn forward(&self, at: usize, samples: &[f32], tracked: bool) -> Reply<'_, Vec<f32>> {
         let asked = forward(at as f64, tracked, bytemuck::cast_slice(samples));
-        Box::pin(async move {
-            let answer = JsFuture::from(asked).await.ok()?;
+        Box::pin(self.read(asked, |answer| {
             Some(floats(&answer.dyn_into::<Uint8Array>().ok()?.to_vec()))
-        })
+        }))
     }
 
     fn backward(&self, at: usize, outputs: &[f32]) -> Reply<'_, Values> {
         let asked = backward(at as f64, bytemuck::cast_slice(outputs));
-        Box::pin(async move {
-            let answer = JsFuture::from(asked).await.ok()?.dyn_into::<Array>().ok()?;
-            let parameters = answer.get(0).as_string()?;
-            let parameters: Vec<(String, usize)> = serde_json::from_str(&parameters).ok()?;
-            let values = floats(&answer.get(1).dyn_into::<Uint8Array>().ok()?.to_vec());
-            let mut rest = values.as_slice();
-            let mut gradients = Values::new();
-            for (name, count) in parameters {
-                let (values, after) = rest.split_at_checked(count)?;
-                gradients.insert(name, values.to_vec());
-                rest = after;
-            }
-            rest.is_empty().then_some(gradients)
-        })
+        Box::pin(self.read(asked, gradients))
     }
+}
+
+impl PooledReplicas {
+    /// What an answer says. Without one its worker failed, and is asked no more; one that cannot be read is a mistake.
+    async fn read<T>(&self, asked: Promise, read: fn(JsValue) -> Option<T>) -> Option<T> {
+        let answer = JsFuture::from(asked).await.ok()?;
+        if answer.is_null() {
+            return None;
+        }
+        let found = read(answer);
+        if found.is_none() {
+            self.broken.set(true);
+            console_error("a worker's answer cannot be read: it trains without them");
+        }
+        found
+    }
+}
+
+/// Gradients by name, from their names and sizes in JSON and their bytes.
+fn gradients(answer: JsValue) -> Option<Values> {
+    let answer = answer.dyn_into::<Array>().ok()?;
+    let parameters: Vec<(String, usize)> =
+        serde_json::from_str(&answer.get(0).as_string()?).ok()?;
+    let values = floats(&answer.get(1).dyn_into::<Uint8Array>().ok()?.to_vec());
+    let mut rest = values.as_slice();
+    let mut gradients = Values::new();
+    for (name, count) in parameters {
+        let (values, after) = rest.split_at_checked(count)?;
+        gradients.insert(name, values.to_vec());
+        rest = after;
+    }
+    rest.is_empty().then_some(gradients)
 }

@@ -1,22 +1,32 @@
 use super::*;
-use crate::config::{PretrainConfig, StageConfig};
-use crate::dataset::{LabelledBatch, TrainingBatch};
+use crate::config::PretrainConfig;
+use crate::dataset::{LabelledBatch, MemorySource, TrainingBatch};
 use crate::nn::{Restorer, Segmenter};
 use crate::train::finetuning::tests::{cases, config};
 use crate::train::{Finetuning, Pretraining, Replica, Reply, Task, TrainState};
+use crate::volume::{Affine, Volume};
 use crate::weights::Values;
 use burn::tensor::Device;
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::rc::Rc;
+use std::sync::Arc;
 
 const PATCH: [usize; 3] = [16; 3];
 const VOXELS: usize = 16 * 16 * 16;
 
-/// Replicas in this program. Those from `breaks` on answer nothing.
+/// What the last replica does not do.
+#[derive(Clone, Copy, PartialEq)]
+enum Fails {
+    Never,
+    Forward,
+    Backward,
+}
+
+/// Replicas in this program.
 struct Local<N> {
     replicas: Vec<RefCell<Replica<N>>>,
-    breaks: usize,
+    fails: Fails,
     /// Passes forward, each replica's.
     asked: RefCell<Vec<usize>>,
 }
@@ -26,18 +36,19 @@ impl<N: Named> Local<N> {
         count: usize,
         zeros: impl Fn() -> N,
         forward: fn(&N, Tensor<5>) -> Tensor<5>,
-        breaks: usize,
+        fails: Fails,
     ) -> Self {
         let replica = |_| Replica::new(zeros(), forward, PATCH, tracked());
         Local {
             replicas: (0..count).map(replica).map(RefCell::new).collect(),
-            breaks,
+            fails,
             asked: RefCell::new(vec![0; count]),
         }
     }
 
-    fn reply<T: 'static>(&self, at: usize, found: Option<T>) -> Reply<'_, T> {
-        Box::pin(std::future::ready(found.filter(|_| at < self.breaks)))
+    fn reply<T: 'static>(&self, at: usize, in_what: Fails, found: Option<T>) -> Reply<'_, T> {
+        let fails = self.fails == in_what && at + 1 == self.replicas.len();
+        Box::pin(std::future::ready(found.filter(|_| !fails)))
     }
 }
 
@@ -46,10 +57,8 @@ impl<N: Named> Replicas for Local<N> {
         self.replicas.len()
     }
 
-    fn take(&self, weights: &[u8]) {
-        for replica in &self.replicas {
-            replica.borrow_mut().take(weights).unwrap();
-        }
+    fn take(&self, at: usize, weights: &[u8]) {
+        self.replicas[at].borrow_mut().take(weights).unwrap();
     }
 
     fn forward(&self, at: usize, samples: &[f32], tracked: bool) -> Reply<'_, Vec<f32>> {
@@ -57,7 +66,8 @@ impl<N: Named> Replicas for Local<N> {
         let outputs = self.replicas[at]
             .borrow_mut()
             .forward(samples.to_vec(), tracked);
-        self.reply(at, pollster::block_on(read_back(outputs)).ok())
+        let outputs = pollster::block_on(read_back(outputs)).ok();
+        self.reply(at, Fails::Forward, outputs)
     }
 
     fn backward(&self, at: usize, outputs: &[f32]) -> Reply<'_, Values> {
@@ -66,7 +76,7 @@ impl<N: Named> Replicas for Local<N> {
             let values = |tensor| pollster::block_on(read_back(tensor)).unwrap();
             found.into_iter().map(|(k, v)| (k, values(v))).collect()
         });
-        self.reply(at, found)
+        self.reply(at, Fails::Backward, found)
     }
 }
 
@@ -117,15 +127,20 @@ fn labelled(patches: usize) -> LabelledBatch {
     }
 }
 
-fn segmenters(count: usize, breaks: usize) -> Local<Segmenter> {
+fn segmenters(count: usize, fails: Fails) -> Local<Segmenter> {
     let zeros = || Finetuning::zeros(&config(), &tracked()).unwrap();
-    Local::new(count, zeros, Segmenter::forward, breaks)
+    Local::new(count, zeros, Segmenter::forward, fails)
 }
 
-fn fine_tuning(replicas: &Rc<Local<Segmenter>>) -> Finetuning {
-    Finetuning::new(config(), cases(), cases(), Values::new())
-        .unwrap()
-        .with_replicas(Rc::<Local<Segmenter>>::clone(replicas))
+fn fine_tuning() -> Finetuning {
+    parted(1)
+}
+
+/// In so many parts.
+fn parted(accumulation: usize) -> Finetuning {
+    let mut config = config();
+    config.crops.accumulation = accumulation;
+    Finetuning::new(config, cases(), cases(), Values::new()).unwrap()
 }
 
 fn step<T: Task>(task: &T, network: &T::Network, batch: &T::Batch) -> StepOutput {
@@ -133,116 +148,133 @@ fn step<T: Task>(task: &T, network: &T::Network, batch: &T::Batch) -> StepOutput
 }
 
 fn initial<T: Task>(task: &T) -> T::Network {
-    task.initial(T::zeros(task.config(), &tracked()).unwrap())
-        .unwrap()
+    let zeros = T::zeros(task.config(), &tracked()).unwrap();
+    task.initial(zeros).unwrap()
+}
+
+fn validate<T: Task>(task: &T, network: &T::Network) -> Vec<(String, f64)> {
+    let device = Device::flex();
+    let network = TrainState::new(network.clone(), task.config(), &device).evaluated();
+    let mut go_on = |_| ControlFlow::Continue(());
+    let found = task.validate(&network, 1, &device, &mut go_on);
+    pollster::block_on(found).unwrap().unwrap().values
 }
 
 #[test]
 fn a_fine_tuning_step_on_replicas_is_the_same_step() {
     let batch = labelled(5);
-    let alone = Finetuning::new(config(), cases(), cases(), Values::new()).unwrap();
-    let network = initial(&alone);
-    for count in [2, 3, 8] {
-        let replicas = Rc::new(segmenters(count, count));
-        let found = step(&fine_tuning(&replicas), &network, &batch);
-        assert_same(found, step(&alone, &network, &batch));
-        // Each once, as far as there are crops for them.
-        let asked = replicas.asked.borrow().clone();
-        assert!(asked[0] == 1 && asked[1] == 1 && asked.iter().sum::<usize>() <= 5);
+    let network = initial(&fine_tuning());
+    let expected = || step(&fine_tuning(), &network, &batch);
+    // Replicas, parts, and the passes of each replica.
+    for (count, accumulation, asked) in [
+        (2, 1, vec![1, 1]),
+        (3, 1, vec![1, 1, 1]),
+        (8, 1, vec![1, 1, 1, 1, 1, 0, 0, 0]),
+        // Parts of 3 and 2 crops.
+        (2, 2, vec![2, 2]),
+    ] {
+        let replicas = Rc::new(segmenters(count, Fails::Never));
+        let task = parted(accumulation).with_replicas(Rc::<Local<_>>::clone(&replicas));
+        assert_same(step(&task, &network, &batch), expected());
+        assert_eq!(*replicas.asked.borrow(), asked);
+    }
+}
+
+/// Pre-training on a volume of a pattern.
+fn pre_training(contrastive_weight: f64) -> Pretraining {
+    let mut config = PretrainConfig::default();
+    config.sampling.roi_size = PATCH;
+    config.network = self::config().network;
+    config.loss.contrastive_weight = contrastive_weight;
+    let volumes = || {
+        let volume = Volume::new([20; 3], noise(8000, 5), Affine::identity()).unwrap();
+        Arc::new(MemorySource::new(vec![("a".to_owned(), Arc::new(volume))]))
+    };
+    Pretraining::new(config, volumes(), volumes()).unwrap()
+}
+
+fn restorers(count: usize, fails: Fails) -> Rc<Local<Restorer>> {
+    let config = pre_training(1.0).config().clone();
+    let zeros = || Pretraining::zeros(&config, &tracked()).unwrap();
+    Rc::new(Local::new(count, zeros, Restorer::forward, fails))
+}
+
+fn views(patches: usize) -> TrainingBatch {
+    let target = noise(patches * VOXELS, 1).iter().map(|v| v + 10.0);
+    TrainingBatch {
+        // Far from what the network paints, so that no voxel lies at the kink of its L1 loss.
+        target: target.collect(),
+        view1: noise(patches * VOXELS, 2),
+        view2: noise(patches * VOXELS, 3),
+        patch: PATCH,
+        patches,
+        epoch: 0,
+        step: 0,
+        names: Vec::new(),
     }
 }
 
 #[test]
 fn a_pre_training_step_on_replicas_contrasts_all_samples() {
-    let mut config = PretrainConfig::default();
-    config.sampling.roi_size = PATCH;
-    config.network = self::config().network;
-    let volumes = || {
-        let cases = cases();
-        let volume = |index| cases.volume(index).unwrap().image.clone();
-        let named = [("a".to_owned(), std::sync::Arc::new(volume(0)))];
-        std::sync::Arc::new(crate::dataset::MemorySource::new(named.into()))
-    };
-    let target: Vec<f32> = noise(3 * VOXELS, 1).iter().map(|v| v + 10.0).collect();
-    let batch = TrainingBatch {
-        target,
-        view1: noise(3 * VOXELS, 2),
-        view2: noise(3 * VOXELS, 3),
-        patch: PATCH,
-        patches: 3,
-        epoch: 0,
-        step: 0,
-        names: Vec::new(),
-    };
-    config.validate().unwrap();
-    let task = || Pretraining::new(config.clone(), volumes(), volumes()).unwrap();
-    let alone = task();
-    let network = initial(&alone);
-    for count in [2, 4] {
-        let zeros = || Pretraining::zeros(&config, &tracked()).unwrap();
-        let replicas = Rc::new(Local::new(count, zeros, Restorer::forward, count));
-        let spread = task().with_replicas(Rc::<Local<Restorer>>::clone(&replicas));
-        assert_same(
-            step(&spread, &network, &batch),
-            step(&alone, &network, &batch),
-        );
-        assert!(replicas.asked.borrow().iter().all(|asked| *asked == 1));
-        // And a validation gives the same error.
-        let validate = |task: &Pretraining| {
-            let state = TrainState::new(network.clone(), &config, &Device::flex());
-            let mut go_on = |_| ControlFlow::Continue(());
-            let (network, device) = (state.evaluated(), Device::flex());
-            let found = task.validate(&network, 1, &device, &mut go_on);
-            pollster::block_on(found).unwrap().unwrap().score
-        };
-        assert!((validate(&spread) - validate(&alone)).abs() < 1e-6);
-        assert!(replicas.asked.borrow().iter().sum::<usize>() > count);
+    let batch = views(3);
+    for weight in [1.0, 0.0] {
+        let network = initial(&pre_training(weight));
+        for count in [2, 3] {
+            let replicas = restorers(count, Fails::Never);
+            let task = pre_training(weight).with_replicas(Rc::<Local<_>>::clone(&replicas));
+            let expected = step(&pre_training(weight), &network, &batch);
+            assert_same(step(&task, &network, &batch), expected);
+            assert_eq!(*replicas.asked.borrow(), vec![1; count]);
+        }
     }
 }
 
 #[test]
 fn a_step_whose_replica_fails_is_computed_here() {
     let batch = labelled(4);
-    let replicas = Rc::new(segmenters(2, 1));
-    let task = fine_tuning(&replicas);
-    let network = initial(&task);
-    let alone = Finetuning::new(config(), cases(), cases(), Values::new()).unwrap();
-    let found = step(&task, &network, &batch);
-    assert_same(found, step(&alone, &network, &batch));
+    let network = initial(&fine_tuning());
+    for fails in [Fails::Forward, Fails::Backward] {
+        let task = fine_tuning().with_replicas(Rc::new(segmenters(2, fails)));
+        // A step that was given up leaves nothing behind for the next one.
+        for _ in 0..2 {
+            let expected = step(&fine_tuning(), &network, &batch);
+            assert_same(step(&task, &network, &batch), expected);
+        }
+    }
 }
 
 #[test]
-fn a_single_replica_is_not_asked() {
-    let replicas = Rc::new(segmenters(1, 1));
-    let task = fine_tuning(&replicas);
-    step(&task, &initial(&task), &labelled(2));
-    assert_eq!(*replicas.asked.borrow(), [0]);
-}
-
-#[test]
-fn a_single_sample_goes_to_no_replica() {
-    let replicas = Rc::new(segmenters(2, 2));
-    let task = fine_tuning(&replicas);
-    step(&task, &initial(&task), &labelled(1));
-    assert_eq!(*replicas.asked.borrow(), [0, 0]);
+fn a_replica_or_a_sample_that_is_alone_computes_nothing_elsewhere() {
+    let network = initial(&fine_tuning());
+    for (count, crops) in [(1, 2), (2, 1)] {
+        let replicas = Rc::new(segmenters(count, Fails::Never));
+        let task = fine_tuning().with_replicas(Rc::<Local<_>>::clone(&replicas));
+        step(&task, &network, &labelled(crops));
+        assert_eq!(*replicas.asked.borrow(), vec![0; count]);
+    }
 }
 
 #[test]
 fn windows_of_a_validation_go_to_replicas_in_turn() {
-    let replicas = Rc::new(segmenters(2, 2));
-    let task = fine_tuning(&replicas);
-    let state = TrainState::new(initial(&task), task.config(), &Device::flex());
-    let alone = Finetuning::new(config(), cases(), cases(), Values::new()).unwrap();
-    let validate = |task: &Finetuning| {
-        let mut go_on = |_| ControlFlow::Continue(());
-        let (network, device) = (state.evaluated(), Device::flex());
-        let found = task.validate(&network, 1, &device, &mut go_on);
-        pollster::block_on(found).unwrap().unwrap().values
-    };
-    assert_eq!(validate(&task), validate(&alone));
-    let asked = replicas.asked.borrow().clone();
-    assert!(
-        asked[0] > 0 && asked[0].abs_diff(asked[1]) <= 1,
-        "{asked:?}"
-    );
+    let network = initial(&fine_tuning());
+    let expected = validate(&fine_tuning(), &network);
+    for fails in [Fails::Never, Fails::Forward] {
+        let replicas = Rc::new(segmenters(2, fails));
+        let task = fine_tuning().with_replicas(Rc::<Local<_>>::clone(&replicas));
+        assert_eq!(validate(&task, &network), expected);
+        let asked = replicas.asked.borrow().clone();
+        assert!(asked[0] > 0 && asked[0].abs_diff(asked[1]) <= 1);
+    }
+}
+
+#[test]
+fn crops_of_a_validation_go_to_all_replicas_at_once() {
+    let network = initial(&pre_training(1.0));
+    let expected = validate(&pre_training(1.0), &network)[0].1;
+    for fails in [Fails::Never, Fails::Forward] {
+        let replicas = restorers(2, fails);
+        let task = pre_training(1.0).with_replicas(Rc::<Local<_>>::clone(&replicas));
+        assert!((validate(&task, &network)[0].1 - expected).abs() < 1e-6 * expected);
+        assert!(replicas.asked.borrow().iter().all(|asked| *asked > 0));
+    }
 }

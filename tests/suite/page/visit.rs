@@ -97,13 +97,12 @@ fn assert_segments_on_all_processors(seen: &Value, device: &str) {
     assert_eq!(said.contains(" threads"), several, "{said}");
 }
 
-/// There each has a copy of the network; losses are held to the native program's below.
+/// There each that has memory for it has a copy of the network; losses are held to the native program's below, and a copy
+/// that fails says so on the console, which [`assert_no_errors`] reads.
 fn assert_trains_on_all_processors(seen: &Value, device: &str) {
-    let several = match seen["processors"].as_u64().unwrap() {
-        processors @ 2.. if device == "Processor" => processors.min(8),
-        _ => 0,
-    };
-    assert_eq!(seen["replicas"], several, "{seen:#}");
+    let several = device == "Processor" && seen["processors"].as_u64().unwrap() > 1;
+    let replicas = seen["replicas"].as_u64().unwrap();
+    assert_eq!(replicas > 1, several, "{seen:#}");
 }
 
 /// The bundled network was trained without flips.
