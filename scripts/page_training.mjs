@@ -4,7 +4,7 @@
 //       [--steps 20] [--repeats 3]
 //
 // Both train the settings that the page proposes for four hippocampus scans, checked with a fifth once, at the end.
-// Prints the seconds from one step to the next, medians and ranges, in JSON.
+// Prints crops per second, the median over a run's steps: medians and ranges over the runs, in JSON.
 
 import { mkdtempSync, rmSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -38,7 +38,7 @@ const server = createServer((request, response) => {
 await new Promise((resolve) => server.once("listening", resolve));
 const address = `http://127.0.0.1:${server.address().port}/?device=cpu`;
 
-// Seconds of each step of a run.
+// Crops per second in each step of a run.
 async function trained(alone) {
   const folder = mkdtempSync(join(tmpdir(), "page-training-"));
   const { context, page } = await open(address, join(folder, "profile"));
@@ -53,8 +53,9 @@ async function trained(alone) {
     await page.click("#train");
     await says(page, "train-state", new RegExp(`Done after step ${values.steps} of`));
     const metrics = readFileSync(await download(page, "[data-file=metrics]", folder), "utf8");
-    const times = metrics.trim().split("\n").map((line) => JSON.parse(line)).filter((line) => "train/total" in line).map(({ time, seconds }) => seconds ?? time);
-    return times.slice(1).map((time, at) => time - times[at]);
+    const steps = metrics.trim().split("\n").map((line) => JSON.parse(line)).filter((line) => "train/total" in line);
+    // The first one waits for what is compiled.
+    return steps.slice(1).map((line) => line.crops_per_second);
   } finally {
     await context.close();
     rmSync(folder, { recursive: true, force: true });
@@ -62,11 +63,11 @@ async function trained(alone) {
 }
 
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
-const seconds = { all: [], alone: [] };
+const speed = { all: [], alone: [] };
 for (let repeat = 0; repeat < Number(values.repeats); repeat++) {
-  seconds.all.push(median(await trained(false)));
-  seconds.alone.push(median(await trained(true)));
+  speed.all.push(median(await trained(false)));
+  speed.alone.push(median(await trained(true)));
 }
 const told = (list) => ({ median: median(list), from: Math.min(...list), to: Math.max(...list) });
-console.log(JSON.stringify({ stage: values.stage, all: told(seconds.all), alone: told(seconds.alone) }, null, 1));
+console.log(JSON.stringify({ stage: values.stage, all: told(speed.all), alone: told(speed.alone) }, null, 1));
 server.close();
