@@ -81,6 +81,12 @@ async function otherTab({ context, address }) {
   return other;
 }
 
+// The browser frees what a tab held some time after that tab is closed.
+async function close(page, other) {
+  await other.close();
+  await page.waitForFunction(async () => (await navigator.locks.query()).held.every(({ name }) => name !== "hounsfield-training"));
+}
+
 // Learns from the phantom on show, at one go, with a pause and a reload, and with accidents: the same steps on the same
 // phantom.
 export async function resumesPhantom(given) {
@@ -99,7 +105,7 @@ export async function resumesPhantom(given) {
   const other = await otherTab(given);
   await page.click("#train");
   await says(page, "banner", /Another tab/);
-  await other.close();
+  await close(page, other);
   await page.click("#train");
   await says(page, "train-state", /Done after step 150/);
   results.undisturbed = await losses(given);
@@ -115,7 +121,7 @@ export async function resumesPhantom(given) {
   page.once("dialog", (dialog) => dialog.accept());
   await page.click("#train");
   await page.waitForSelector("#restore");
-  await another.close();
+  await close(page, another);
   // Another run, dropped, takes the place of this one only if the user wants that.
   page.once("dialog", (dialog) => {
     results.asked = dialog.message();
