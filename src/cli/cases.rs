@@ -6,6 +6,7 @@ use crate::dataset::{DataList, case_names, label_names};
 use crate::platform;
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Names of the cases of a run, in their order, which the order of its batches follows.
@@ -84,6 +85,25 @@ pub(super) fn same_cases(folder: &Path, list: &DataList, labelled: bool) -> anyh
 pub(super) fn learned_from(weights: &Path) -> Option<Vec<String>> {
     let names = CaseNames::beside(weights)?;
     Some([names.training, names.validation].concat())
+}
+
+/// Names of the cases that some weights were trained on, as far as the folder they lie in tells.
+pub(super) fn trained_on(weights: &Path) -> Vec<String> {
+    let names = CaseNames::beside(weights);
+    names.map(|names| names.training).unwrap_or_default()
+}
+
+/// Which of these images the names of a run's cases mean. A name that fits several tells of none.
+pub(super) fn named<'a>(
+    names: &[String],
+    images: impl Iterator<Item = &'a Path>,
+) -> BTreeSet<&'a Path> {
+    let images: BTreeSet<&Path> = images.collect();
+    let named = names.iter().filter_map(|name| {
+        let mut fitting = images.iter().copied().filter(|image| image.ends_with(name));
+        fitting.next().filter(|_| fitting.next().is_none())
+    });
+    named.collect()
 }
 
 /// The classes and the modality that some weights were trained on, as far as the folder they lie in tells.

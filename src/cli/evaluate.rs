@@ -9,7 +9,7 @@ use crate::cli::inputs::Inputs;
 use crate::cli::model::{Predictor, model};
 use crate::cli::output::{count, is_broken_pipe, print, say, try_writing};
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
-use crate::cli::suits::compare_list;
+use crate::cli::suits::{compare_list, warn_of_trained_on};
 use crate::cli::training::ready_device;
 use crate::cli::windows::{Grid, WindowArgs};
 use crate::config::check::not_negative;
@@ -116,6 +116,9 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
             let selected = ready_device(args.device.device, Precision::F32)?;
             let model = model(weights, &args.model, &selected.device)?;
             compare_list(&list, weights, &model)?;
+            if args.split != Split::Training {
+                warn_of_trained_on(&list, cases, weights);
+            }
             let predictor = Predictor {
                 windows: args.windows.settings(&model.config)?,
                 model,

@@ -1,10 +1,12 @@
 //! Tells where data are not of the kind that a network learned from.
 
-use crate::cli::cases::learned;
+use crate::cli::cases::{learned, named, trained_on};
 use crate::cli::model::Model;
+use crate::cli::output::count;
+use crate::cli::run_folder::CASES_FILE;
 use crate::config::FinetuneConfig;
 use crate::config::suits::counted;
-use crate::dataset::DataList;
+use crate::dataset::{Case, DataList, case_names};
 use crate::volume::Volume;
 use anyhow::ensure;
 use std::path::Path;
@@ -38,4 +40,24 @@ pub(super) fn compare_list(list: &DataList, weights: &Path, model: &Model) -> an
         log::warn!("{}", difference.told(&network));
     }
     Ok(())
+}
+
+/// Warns of those `cases` of a list that a network was trained on, as far as the folder its weights lie in tells.
+pub(super) fn warn_of_trained_on(list: &DataList, cases: &[Case], weights: &Path) {
+    let all = (list.training.iter())
+        .chain(&list.validation)
+        .chain(&list.test);
+    let seen = named(&trained_on(weights), all.map(|case| case.image.as_path()));
+    let names = case_names(cases).into_iter().zip(cases);
+    let mut found = names.filter(|(_, case)| seen.contains(case.image.as_path()));
+    let Some((first, _)) = found.next() else {
+        return;
+    };
+    log::warn!(
+        "the network in {} was trained on {} of the {} to be scored, the first of them {first} ({CASES_FILE} names \
+         them): their scores say little of new scans",
+        weights.display(),
+        1 + found.count(),
+        count(cases.len(), "case")
+    );
 }

@@ -1,6 +1,6 @@
 //! One run of fine-tuning in an experiment.
 
-use crate::cli::cases::learned_from;
+use crate::cli::cases::{learned_from, named};
 use crate::cli::data::listed;
 use crate::cli::inputs::canonical;
 use crate::config::{Arm, ExperimentPlan, FinetuneConfig, PretrainPlan};
@@ -120,13 +120,8 @@ pub(super) fn seen_before(
                 let cases = list.training.iter().chain(&list.validation);
                 cases.chain(&list.test)
             });
-            let all: BTreeSet<&Path> = all.map(|case| case.image.as_path()).collect();
-            // A name that fits several scans tells of none.
-            let named = names.iter().filter_map(|name| {
-                let mut fitting = all.iter().filter(|image| image.ends_with(name));
-                fitting.next().filter(|_| fitting.next().is_none())
-            });
-            named.map(|image| canonical(image)).collect()
+            let seen = named(&names, all.map(|case| case.image.as_path()));
+            seen.into_iter().map(canonical).collect()
         }
         (Some(PretrainPlan::Run { config, .. }), Some(path)) => {
             let root = (!path.is_dir()).then_some(plan.data.root.as_path());

@@ -87,3 +87,43 @@ fn classes_that_a_list_exchanges_are_scored_with_a_warning() {
         assert!(done.stderr.contains(part), "{part}{}", done.told());
     }
 }
+
+#[test]
+fn cases_that_a_network_was_trained_on_are_scored_with_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let source = data("hippocampus");
+    let root = source.display().to_string();
+    let list = std::fs::read(source.join("finetune_6.json")).unwrap();
+    let mut list: serde_json::Value = serde_json::from_slice(&list).unwrap();
+    let [training, validation, test] =
+        ["training", "validation", "test"].map(|part| list[part][0].clone());
+    list["training"] = vec![training.clone()].into();
+    list["validation"] = vec![validation].into();
+    list["test"] = vec![test, training.clone()].into();
+    std::fs::write(at.join("list.json"), list.to_string()).unwrap();
+    let more = ["--data-root", root.as_str()];
+    let train = call(
+        "finetune --layers 3 --feature-size 4",
+        "--datalist list.json --out run --max-steps 1",
+    );
+    run(at, &[&train[..], &more].concat()).succeeded();
+    let image = training["image"].as_str().unwrap();
+    let name = image.rsplit('/').next().unwrap();
+    let expected = format!("trained on 1 of the 2 cases to be scored, the first of them {name}");
+    for (weights, split, warnings) in [
+        ("run", "test", 1),
+        ("run/model.safetensors", "test", 1),
+        ("run", "validation", 0),
+        ("run", "training", 0),
+    ] {
+        let evaluate = "evaluate --datalist list.json --device cpu --overlap 0";
+        let evaluate = words(evaluate, &more);
+        let those = ["--weights", weights, "--split", split];
+        let done = run(at, &[&evaluate[..], &those].concat()).succeeded();
+        let counted = done.stderr.matches("was trained on").count();
+        assert_eq!(counted, warnings, "{}", done.told());
+        let told = done.stderr.contains(&expected);
+        assert_eq!(told, warnings == 1, "{}", done.told());
+    }
+}
