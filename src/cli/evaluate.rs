@@ -50,7 +50,7 @@ pub(super) struct EvaluateArgs {
     /// Folder of a fine-tuning run, or a weights file: safetensors or PyTorch
     #[arg(long, value_name = "PATH")]
     weights: Option<PathBuf>,
-    /// Folder of label maps, named as the images or CASE.nii.gz, instead of a network
+    /// Folder of label maps, named as the images, with or without _0000, or CASE.nii.gz, instead of a network
     #[arg(long, value_name = "DIR", conflicts_with_all = ["weights", "preset", "config", "grid", "overlap", "blending", "mirror", "keep_air", "parity", "device"])]
     predictions: Option<PathBuf>,
     #[command(flatten)]

@@ -49,7 +49,7 @@ pub use names::{case_names, label_names};
 #[cfg(not(target_family = "wasm"))]
 pub use native::check_cases;
 pub use notices::Notice;
-pub use pairing::{case_name, names_labels, pair_by_name};
+pub use pairing::{case_name, names_labels, pair_by_name, without_channel};
 pub use plan::Draw;
 pub use sides::two_sides;
 pub use source::{MemorySource, VolumeSource};

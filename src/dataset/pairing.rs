@@ -33,6 +33,12 @@ pub fn case_name(path: &str) -> &str {
     }
 }
 
+/// The name that nnU-Net gives the label map of a case: without the number of the image's channel. None where there is
+/// no such number.
+pub fn without_channel(case: &str) -> Option<&str> {
+    case.strip_suffix(FIRST_CHANNEL)?.strip_suffix('_')
+}
+
 /// The words and the numbers of a case's name.
 fn words(path: &str) -> Vec<String> {
     let mut words = Vec::new();

@@ -3,7 +3,7 @@
 use crate::cli::model::Predictor;
 use crate::cli::suits::other_scale;
 use crate::cli::windows::Grid;
-use crate::dataset::{Case, case_name, case_names};
+use crate::dataset::{Case, case_name, case_names, without_channel};
 use crate::metric::{CaseScore, LabelPair, SurfaceOptions, score};
 use crate::train::Control;
 use crate::transform::{Labelled, Prepared, check_labels};
@@ -50,15 +50,21 @@ impl Pair {
     }
 }
 
-/// The label map of an image in a folder: under the image's own name, or under the one that `predict` gives it.
+/// The label map of an image in a folder: under the image's own name, or under the one that `predict` or nnU-Net gives
+/// it.
 pub(super) fn prediction(folder: &Path, image: &Path) -> anyhow::Result<PathBuf> {
     let own = folder.join(image.file_name().context("an image without a name")?);
-    let ours = folder.join(format!("{}.nii.gz", case_name(&image.to_string_lossy())));
-    Ok(if own.exists() || !ours.exists() {
-        own
-    } else {
-        ours
-    })
+    if own.exists() {
+        return Ok(own);
+    }
+    let text = image.to_string_lossy();
+    let case = case_name(&text);
+    let at = |name: &str, ending: &str| folder.join(format!("{name}{ending}"));
+    let mut others = vec![at(case, ".nii.gz")];
+    if let Some(name) = without_channel(case) {
+        others.extend([at(name, ".nii.gz"), at(name, ".nii")]);
+    }
+    Ok(others.into_iter().find(|file| file.exists()).unwrap_or(own))
 }
 
 /// Scores one case after the other, and warns once of what is odd about any.

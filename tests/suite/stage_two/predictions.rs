@@ -174,6 +174,33 @@ fn label_maps_that_predict_wrote_are_found_by_evaluate() {
 }
 
 #[test]
+fn predictions_of_nnu_net_are_found_without_the_channel_of_their_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let label = data("hippocampus/labels/hippocampus_003.nii.gz");
+    std::fs::create_dir(at("maps")).unwrap();
+    for name in ["label.nii.gz", "maps/scan_003.nii.gz"] {
+        std::fs::copy(&label, at(name)).unwrap();
+    }
+    let case = |name: &str| serde_json::json!({ "image": name, "label": "label.nii.gz" });
+    let list = |cases: &[serde_json::Value]| {
+        let list = serde_json::json!({ "test": cases });
+        std::fs::write(at("list.json"), list.to_string()).unwrap();
+    };
+    let call = "evaluate --datalist list.json --predictions maps --classes 3 --json";
+    let first = case("imagesTr/scan_003_0000.nii.gz");
+    list(std::slice::from_ref(&first));
+    let found = run(folder.path(), &words(call, &[])).succeeded().json();
+    assert_eq!(found["summary"]["foreground_dice"], 1.0);
+    // Each case has its own.
+    list(&[first.clone(), case("imagesTr/scan_004_0000.nii.gz")]);
+    let missing = ["maps/scan_004_0000.nii.gz: no such file"];
+    refused(folder.path(), &words(call, &[]), 1, &missing);
+    list(&[first, case("scan_003.nii.gz")]);
+    refused(folder.path(), &words(call, &[]), 1, &["two cases"]);
+}
+
+#[test]
 fn predictions_are_looked_at_before_the_first_is_scored_and_images_are_not() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
