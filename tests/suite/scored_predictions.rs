@@ -63,7 +63,7 @@ fn a_bad_label_map_is_not_called_a_prediction() {
     let folder = pair((7.0, plain), (0.0, plain));
     let done = evaluate(folder.path());
     assert_eq!(done.code, Some(1), "{}", done.told());
-    let expected = "the label map holds label 7";
+    let expected = "label.nii: the label map holds label 7";
     assert!(done.stderr.contains(expected), "{}", done.told());
 }
 

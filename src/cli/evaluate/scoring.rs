@@ -6,7 +6,7 @@ use crate::cli::windows::Grid;
 use crate::dataset::{Case, case_name, case_names, without_channel};
 use crate::metric::{CaseScore, LabelPair, SurfaceOptions, score};
 use crate::train::Control;
-use crate::transform::{Labelled, Prepared, check_labels};
+use crate::transform::{LabelError, Labelled, Prepared, TransformError, check_labels};
 use crate::volume::{self, Volume};
 use anyhow::{Context, anyhow};
 use indicatif::ProgressBar;
@@ -153,21 +153,22 @@ pub(in crate::cli) enum Predictions<'a> {
 
 impl Predictions<'_> {
     fn pair(&self, case: &Case, classes: usize, control: &Control) -> anyhow::Result<Pair> {
-        let label = case.label.as_deref().context("the case has no label map")?;
-        let label = volume::read(label)?;
+        let file = case.label.as_deref().context("the case has no label map")?;
+        let label = volume::read(file)?;
         match self {
             Predictions::Folder(folder) => {
-                let file = prediction(folder, &case.image)?;
-                let found = check_labels(&label, &volume::read(&file)?, classes)
-                    .map_err(|error| anyhow!("{}: {}", file.display(), error.of_prediction()))?;
-                let reference = check_labels(&label, &label, classes)?;
+                let made = prediction(folder, &case.image)?;
+                let found = check_labels(&label, &volume::read(&made)?, classes)
+                    .map_err(|error| anyhow!("{}: {}", made.display(), error.of_prediction()))?;
+                let reference = check_labels(&label, &label, classes)
+                    .map_err(|error| in_label_map(file, &error))?;
                 Ok(Pair::new(found, reference, &label))
             }
             Predictions::Network(predictor, grid) => {
                 let image = volume::read_image(&case.image)?;
                 volume::warn_of_doubts(&case.image, &image);
                 let odd = other_scale(&case.image, &image.volume, &predictor.model.config);
-                let pair = predicted(predictor, *grid, image.volume, &label, control)?;
+                let pair = predicted(predictor, *grid, image.volume, (file, &label), control)?;
                 Ok(Pair {
                     other_scale: odd,
                     ..pair
@@ -177,12 +178,17 @@ impl Predictions<'_> {
     }
 }
 
-/// The labels that a network gives an image, and those of its label map on the same voxels.
+/// The error of a label map that cannot be used with its image, with its file.
+fn in_label_map(file: &Path, error: &LabelError) -> anyhow::Error {
+    anyhow!("{}: {error}", file.display())
+}
+
+/// The labels that a network gives an image, and those of its label map, which has a file, on the same voxels.
 fn predicted(
     predictor: &Predictor,
     grid: Grid,
     image: Volume,
-    label: &Volume,
+    (file, label): (&Path, &Volume),
     control: &Control,
 ) -> anyhow::Result<Pair> {
     let transform = predictor.model.config.transform();
@@ -190,7 +196,8 @@ fn predicted(
         |prepared: &Prepared| predictor.labels(prepared, grid, None, |_, _| control.flow());
     match grid {
         Grid::Input => {
-            let reference = check_labels(&image, label, transform.classes)?;
+            let reference = check_labels(&image, label, transform.classes)
+                .map_err(|error| in_label_map(file, &error))?;
             let found = labels(&transform.image(image)?)?;
             Ok(Pair::new(found, reference, label))
         }
@@ -199,7 +206,12 @@ fn predicted(
                 image,
                 label: reference,
                 geometry,
-            } = transform.labelled(image, label)?;
+            } = transform
+                .labelled(image, label)
+                .map_err(|error| match error {
+                    TransformError::Label(error) => in_label_map(file, &error),
+                    other => other.into(),
+                })?;
             let prepared = Prepared { image, geometry };
             Ok(Pair::new(labels(&prepared)?, reference, &prepared.image))
         }

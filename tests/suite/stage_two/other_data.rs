@@ -127,3 +127,28 @@ fn cases_that_a_network_was_trained_on_are_scored_with_a_warning() {
         assert_eq!(told, warnings == 1, "{}", done.told());
     }
 }
+
+#[test]
+fn a_label_map_on_another_grid_than_its_image_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    finetuned(at, "--out run --max-steps 1");
+    let source = data("hippocampus");
+    let [image, label] = ["images/hippocampus_003", "labels/hippocampus_024"]
+        .map(|name| source.join(format!("{name}.nii.gz")));
+    std::fs::copy(image, at.join("scan.nii.gz")).unwrap();
+    std::fs::copy(label, at.join("drawn.nii.gz")).unwrap();
+    let case = serde_json::json!({ "image": "scan.nii.gz", "label": "drawn.nii.gz" });
+    let list = serde_json::json!({ "test": [case] });
+    std::fs::write(at.join("list.json"), list.to_string()).unwrap();
+    let evaluate = "evaluate --weights run --datalist list.json --device cpu --overlap 0";
+    for grid in ["input", "model"] {
+        let call = words(evaluate, &["--grid", grid]);
+        refused(
+            at,
+            &call,
+            1,
+            &["scan.nii.gz", "drawn.nii.gz: the label map"],
+        );
+    }
+}
