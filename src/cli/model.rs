@@ -171,6 +171,9 @@ pub(super) fn device_failed(error: &anyhow::Error) -> bool {
 /// Why a case has no result that came after the device failed.
 pub(super) const UNREACHED: &str = "not reached before the device failed";
 
+/// Why a case has no result that the work was stopped before.
+pub(super) const STOPPED: &str = "not reached before the stop";
+
 /// Loads a fine-tuned network: from a run's folder with its own settings, or from a file with those of a preset.
 pub(super) fn model(path: &Path, given: &ModelSettings, device: &Device) -> anyhow::Result<Model> {
     let trained = beside(path, CONFIG_FILE);

@@ -9,7 +9,7 @@ mod targets;
 use crate::cli::args::{DeviceArgs, ModelSettings};
 use crate::cli::classes::classes_of;
 use crate::cli::model::{Predictor, model};
-use crate::cli::output::{count, duration, print, say};
+use crate::cli::output::{count, duration, is_broken_pipe, print, say};
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::suits::other_scale;
 use crate::cli::training::ready_device;
@@ -137,9 +137,7 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     };
     let work =
         |input: &Path, output: &Path| one(args, &predictor, &names, (input, output), &control);
-    let Some(outcome) = all(&jobs, work)? else {
-        return Ok(ExitCode::from(INTERRUPTED));
-    };
+    let outcome = all(&jobs, work)?;
     let report = Report {
         device: selected.description,
         weights: args.weights.clone(),
@@ -147,7 +145,14 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         failed: outcome.failed,
     };
     if args.json {
-        print(&serde_json::to_string_pretty(&report)?)?;
+        let printed = print(&serde_json::to_string_pretty(&report)?);
+        // Ctrl-C ends the reader too.
+        if !(outcome.stopped && printed.as_ref().is_err_and(is_broken_pipe)) {
+            printed?;
+        }
+    }
+    if outcome.stopped {
+        return Ok(ExitCode::from(INTERRUPTED));
     }
     if let Some(lost) = outcome.lost {
         bail!(lost);

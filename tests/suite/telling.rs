@@ -70,6 +70,46 @@ fn structures_are_told_by_name_with_round_volumes_and_so_are_scans_that_failed()
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_folder_that_was_stopped_midway_tells_the_volumes_of_the_maps_that_are_written() {
+    use crate::command::{Done, program};
+    use std::process::{Command, Stdio};
+    let folder = folder();
+    let at = folder.path();
+    let more = words("--max-steps 1 --out run", &[]);
+    run(at, &words(FINETUNE, &more)).succeeded();
+    let scan = data("hippocampus/images/hippocampus_003.nii.gz");
+    std::fs::create_dir(at.join("images")).unwrap();
+    for number in 0..100 {
+        std::fs::copy(&scan, at.join(format!("images/{number:02}.nii.gz"))).unwrap();
+    }
+    let call = "predict --weights run --input images --output maps --device cpu --overlap 0 --json";
+    let mut child = program(at)
+        .args(words(call, &[]))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while !at.join("maps/00.nii.gz").exists() {
+        assert!(child.try_wait().unwrap().is_none(), "ended without a map");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &id]).status();
+    assert!(sent.unwrap().success());
+    let done = Done::of(call.to_owned(), &child.wait_with_output().unwrap());
+    assert_eq!(done.code, Some(130), "{}", done.told());
+    let told = done.json();
+    let cases = told["cases"].as_array().unwrap();
+    let written = std::fs::read_dir(at.join("maps")).unwrap().count();
+    assert_eq!(cases.len(), written, "{}", done.told());
+    assert_eq!(cases[0]["volumes_ml"].as_array().unwrap().len(), 14);
+    let failed = told["failed"].as_array().unwrap();
+    assert_eq!(cases.len() + failed.len(), 100);
+    assert_eq!(failed[0]["error"], "not reached before the stop");
+}
+
 #[test]
 fn a_run_that_went_on_has_the_preset_that_it_began_with() {
     let folder = folder();

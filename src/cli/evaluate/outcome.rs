@@ -1,7 +1,7 @@
 //! What can be scored of a list, and what was in the way of the rest.
 
 use crate::cli::evaluate::scoring::scored;
-use crate::cli::model::{UNREACHED, device_failed};
+use crate::cli::model::{STOPPED, UNREACHED, device_failed};
 use crate::cli::output::{count, one_line, say};
 use crate::dataset::{Case, case_names, class_names};
 use crate::metric::CaseScore;
@@ -49,7 +49,7 @@ impl Outcome {
         })?;
         let reason = match lost {
             Some(_) => UNREACHED,
-            None => "not reached before the stop",
+            None => STOPPED,
         };
         let done = scores.len() + left_out.len();
         let unreached = case_names(cases).into_iter().skip(done);

@@ -1,6 +1,6 @@
 //! One image after the other.
 
-use crate::cli::model::{UNREACHED, device_failed};
+use crate::cli::model::{STOPPED, UNREACHED, device_failed};
 use crate::cli::output::{count, one_line, say};
 use crate::cli::predict::{CaseReport, Failure};
 use crate::infer::InferError;
@@ -13,20 +13,22 @@ pub(super) struct Outcome {
     pub failed: Vec<Failure>,
     /// What is to be said of a device that failed before the end.
     pub lost: Option<String>,
+    /// Whether it was stopped before the end.
+    pub stopped: bool,
 }
 
-/// Predicts all images with `work`, which takes an image and where its label map goes; none when stopped. A device that
-/// failed ends it: the others would fail like the one.
+/// Predicts all images with `work`, which takes an image and where its label map goes, until stopped. A device that failed
+/// ends it: the others would fail like the one.
 ///
 /// # Errors
 /// Of a single image its own.
 pub(super) fn all(
     jobs: &[(PathBuf, PathBuf)],
     mut work: impl FnMut(&Path, &Path) -> anyhow::Result<CaseReport>,
-) -> anyhow::Result<Option<Outcome>> {
+) -> anyhow::Result<Outcome> {
     let mut cases = Vec::new();
     let mut failed = Vec::new();
-    let mut lost = None;
+    let (mut lost, mut stopped) = (None, false);
     for (input, output) in jobs {
         let error = match work(input, output) {
             Ok(report) => {
@@ -38,7 +40,8 @@ pub(super) fn all(
                     "stopped; {} of the predictions are written",
                     cases.len()
                 ));
-                return Ok(None);
+                stopped = true;
+                break;
             }
             Err(error) => error.context(input.display().to_string()),
         };
@@ -60,16 +63,18 @@ pub(super) fn all(
         say(&format!("error: {error}"));
         failed.push(Failure { input, error });
     }
+    let reason = if stopped { STOPPED } else { UNREACHED };
     let unreached = jobs.iter().skip(cases.len() + failed.len());
     failed.extend(unreached.map(|(input, _)| Failure {
         input: input.clone(),
-        error: UNREACHED.to_owned(),
+        error: reason.to_owned(),
     }));
-    Ok(Some(Outcome {
+    Ok(Outcome {
         cases,
         failed,
         lost,
-    }))
+        stopped,
+    })
 }
 
 #[cfg(test)]
@@ -79,7 +84,7 @@ mod tests {
     use anyhow::anyhow;
 
     /// What comes of five images where one fails, and how many were tried.
-    fn failing(at: usize, error: impl Fn() -> anyhow::Error) -> (Option<Outcome>, usize) {
+    fn failing(at: usize, error: impl Fn() -> anyhow::Error) -> (Outcome, usize) {
         let jobs =
             [0, 1, 2, 3, 4].map(|n| (PathBuf::from(format!("{n}.nii")), PathBuf::from("out")));
         let mut tried = 0;
@@ -106,7 +111,7 @@ mod tests {
             InferError::Device(DeviceLost("gone".to_owned())).into()
         });
         assert_eq!(tried, 3);
-        let found = found.unwrap();
+        assert!(!found.stopped);
         let lost = found.lost.unwrap();
         for part in ["2.nii: the device failed: gone", "2 of 5 images"] {
             assert!(lost.contains(part), "{lost}");
@@ -118,16 +123,18 @@ mod tests {
         assert_eq!(last.error, "not reached before the device failed");
         let (found, tried) = failing(2, || anyhow!("truncated"));
         assert_eq!(tried, 5);
-        let found = found.unwrap();
         assert_eq!((found.cases.len(), found.failed.len()), (4, 1));
         assert_eq!(found.failed[0].error, "2.nii: truncated");
         assert_eq!(found.lost, None);
     }
 
     #[test]
-    fn a_stop_ends_the_work_without_an_error() {
+    fn a_stop_ends_the_work_without_an_error_and_with_what_there_is() {
         let (found, tried) = failing(1, || InferError::Stopped.into());
-        assert!(found.is_none());
         assert_eq!(tried, 2);
+        assert!(found.stopped && found.lost.is_none());
+        assert_eq!((found.cases.len(), found.failed.len()), (1, 4));
+        let unreached = found.failed.iter();
+        assert!(unreached.map(|one| &one.error).all(|why| why == STOPPED));
     }
 }
