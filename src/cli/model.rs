@@ -1,12 +1,13 @@
 //! Networks and encoders from the weights that a user names.
 
 use crate::cli::args::ModelSettings;
+use crate::cli::cases::learned;
 use crate::cli::loaded::Loaded;
 use crate::cli::output::count;
 use crate::cli::run_folder::beside;
 use crate::cli::weights_path::{starting_file, weights_file};
 use crate::cli::windows::Grid;
-use crate::config::{FinetuneConfig, IntensityMode, Preset, StageConfig};
+use crate::config::{FinetuneConfig, IntensityMode, Learned, Preset, StageConfig};
 use crate::infer::{
     DeviceNetwork, InferError, Probabilities, SlidingWindow, segment, segment_input,
 };
@@ -125,6 +126,7 @@ fn unusable(file: &Path) -> String {
 pub(super) struct Model {
     pub network: Segmenter,
     pub config: FinetuneConfig,
+    pub learned: Learned,
     pub report: TransferReport,
 }
 
@@ -213,6 +215,7 @@ pub(super) fn model(path: &Path, given: &ModelSettings, device: &Device) -> anyh
     Ok(Model {
         network: weights::fill(network, &values)?,
         config,
+        learned: learned(path),
         report,
     })
 }

@@ -182,7 +182,7 @@ fn one(
     let image = volume::read_image(input)?;
     volume::warn_of_doubts(input, &image);
     let NiftiImage { header, volume } = image;
-    if let Some(why) = other_scale(input, &volume, &model.config) {
+    if let Some(why) = other_scale(input, &volume, model) {
         log::warn!("{why}");
     }
     let on_input = matches!(args.grid, Grid::Input).then(|| OutputGrid::of_input(&volume, header));

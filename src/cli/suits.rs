@@ -1,23 +1,18 @@
 //! Tells where data are not of the kind that a network learned from.
 
-use crate::cli::cases::{learned, named, trained_on};
+use crate::cli::cases::{named, trained_on};
 use crate::cli::model::Model;
 use crate::cli::output::count;
 use crate::cli::run_folder::CASES_FILE;
-use crate::config::FinetuneConfig;
 use crate::config::suits::counted;
 use crate::dataset::{Case, DataList, case_names};
 use crate::volume::Volume;
 use anyhow::ensure;
 use std::path::Path;
 
-/// What to warn of where a network that learned from HU is to see a scan whose values do not look like it.
-pub(super) fn other_scale(
-    image: &Path,
-    volume: &Volume,
-    config: &FinetuneConfig,
-) -> Option<String> {
-    let why = config.scale_notice(volume.lowest())?;
+/// What to warn of where a network is to see a scan whose values do not look like what it learned from.
+pub(super) fn other_scale(image: &Path, volume: &Volume, model: &Model) -> Option<String> {
+    let why = model.config.scale_notice(volume.lowest(), &model.learned)?;
     Some(format!("{} {why}", image.display()))
 }
 
@@ -30,11 +25,10 @@ pub(super) fn compare_list(list: &DataList, weights: &Path, model: &Model) -> an
         counted(list.classes.len(), &list.classes),
         weights.display()
     );
-    let learned = learned(weights);
     let network = format!("the network in {}", weights.display());
     let differences = [
-        model.config.other_classes(list, &learned),
-        model.config.other_modality(list, &learned),
+        model.config.other_classes(list, &model.learned),
+        model.config.other_modality(list, &model.learned),
     ];
     for difference in differences.into_iter().flatten() {
         log::warn!("{}", difference.told(&network));

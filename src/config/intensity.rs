@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub(super) const LOWEST_OF_OTHER_SCALES: f32 = -100.0;
 
 /// Nothing but air, in the body or around it, lies below this in HU, and hardly a scan of another scale does.
-const AIR: f32 = -500.0;
+pub(super) const AIR: f32 = -500.0;
 
 /// Whether an image with this lowest value may be in HU: a crop of the body may have no air, but it has fat.
 pub fn may_be_hu(lowest: f32) -> bool {
@@ -68,7 +68,7 @@ impl IntensityMode {
 }
 
 /// Whether a data set's word for what made its images means values in HU. PET/CT may mean either, and its PET is not.
-fn is_ct(modality: &str) -> bool {
+pub(super) fn is_ct(modality: &str) -> bool {
     let upper = modality.to_uppercase();
     let mut words = upper.split(|c: char| !c.is_alphanumeric());
     let named =

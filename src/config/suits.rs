@@ -1,7 +1,7 @@
 //! Whether data are of the kind that a network learned from, and what is to be said where they are not.
 
-use crate::config::intensity::LOWEST_OF_OTHER_SCALES;
-use crate::config::{FinetuneConfig, IntensityMode, may_be_hu};
+use crate::config::intensity::{AIR, LOWEST_OF_OTHER_SCALES, is_ct};
+use crate::config::{FinetuneConfig, is_hu, may_be_hu};
 use crate::dataset::{DataList, says_more_than_number, two_sides};
 use crate::transform::Intensity;
 
@@ -36,13 +36,24 @@ impl Difference {
 
 impl FinetuneConfig {
     /// What is to be said of a scan with this lowest value where the network learned from HU and the scan does not look
-    /// like it, to follow the scan's name.
-    pub fn scale_notice(&self, lowest: Option<f32>) -> Option<String> {
-        let other = lowest.is_some_and(|lowest| !may_be_hu(lowest));
-        (other && self.takes_hu()).then(|| {
+    /// like it, or the other way round, to follow the scan's name.
+    pub fn scale_notice(&self, lowest: Option<f32>, learned: &Learned) -> Option<String> {
+        let lowest = lowest?;
+        if !may_be_hu(lowest) {
+            return self.takes_hu().then(|| {
+                format!(
+                    "has no value below {LOWEST_OF_OTHER_SCALES}, so it does not look like CT in HU, which the network \
+                     learned from: its labels may mean nothing"
+                )
+            });
+        }
+        // PET/CT may mean CT as well.
+        let other = |name: &&String| !is_ct(name) && !name.to_uppercase().contains("CT");
+        let modality = learned.modality.as_ref().filter(other)?;
+        is_hu(lowest).then(|| {
             format!(
-                "has no value below {LOWEST_OF_OTHER_SCALES}, so it does not look like CT in HU, which the network \
-                 learned from: its labels may mean nothing"
+                "has values below {AIR}, so it looks like CT in HU, and the network learned from {modality}: its labels \
+                 may mean nothing"
             )
         })
     }
@@ -116,7 +127,6 @@ fn other_classes(list: &[String], learned: &[String], classes: usize) -> Option<
 /// `hu` tells whether the network takes HU.
 fn other_modality(list: Option<&str>, learned: &Learned, hu: bool) -> Option<Difference> {
     let list = list?;
-    let is_ct = |name: &str| IntensityMode::Auto.settled(Some(name)) == IntensityMode::Range;
     let is_mr = |name: &str| ["mr", "mri"].contains(&name.to_lowercase().as_str());
     let before = match &learned.modality {
         Some(run) => {
@@ -150,6 +160,7 @@ fn shortened(all: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::IntensityMode;
 
     fn names(names: &[&str]) -> Vec<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
@@ -159,12 +170,38 @@ mod tests {
     fn a_scan_without_air_or_fat_is_doubted_by_a_network_of_hu_alone() {
         let mut config = FinetuneConfig::default();
         assert!(config.crops.intensity_min < 0.0);
-        let notice = |config: &FinetuneConfig, lowest| config.scale_notice(lowest).is_some();
+        let learned = Learned::default();
+        let notice =
+            |config: &FinetuneConfig, lowest| config.scale_notice(lowest, &learned).is_some();
         for (lowest, told) in [(Some(0.0), true), (Some(-1024.0), false), (None, false)] {
             assert_eq!(notice(&config, lowest), told, "{lowest:?}");
         }
         config.crops.intensity = IntensityMode::Percentile;
         assert!(!notice(&config, Some(0.0)));
+    }
+
+    #[test]
+    fn a_scan_in_hu_is_doubted_by_a_network_that_is_known_to_have_learned_from_something_else() {
+        let mut config = FinetuneConfig::default();
+        config.crops.intensity = IntensityMode::Percentile;
+        for (modality, lowest, told) in [
+            (Some("MRI"), Some(-1024.0), true),
+            (Some("MRI"), Some(-150.0), false),
+            (Some("MRI"), Some(0.0), false),
+            (Some("MRI"), None, false),
+            (Some("CT"), Some(-1024.0), false),
+            (Some("PET/CT"), Some(-1024.0), false),
+            (None, Some(-1024.0), false),
+        ] {
+            let learned = Learned {
+                modality: modality.map(str::to_owned),
+                ..Learned::default()
+            };
+            let found = config.scale_notice(lowest, &learned);
+            assert_eq!(found.is_some(), told, "{modality:?} {lowest:?}: {found:?}");
+            let named = found.is_none_or(|text| text.contains("learned from MRI"));
+            assert!(named, "{modality:?} {lowest:?}");
+        }
     }
 
     #[test]

@@ -49,7 +49,8 @@ pub(crate) async fn segment(
     let (case, labelled) = (cases.file_name(image), image.label.is_some());
     let read = image.read()?;
     let mut notices = read.doubts();
-    notices.extend((model.config.scale_notice(image.lowest)).map(|why| format!("the scan {why}")));
+    let other_scale = model.config.scale_notice(image.lowest, &model.learned());
+    notices.extend(other_scale.map(|why| format!("the scan {why}")));
     notices.extend(others);
     let voxel_ml = read.volume.voxel_ml();
     let prepared = model.config.transform().image(read.volume);

@@ -167,7 +167,7 @@ impl Predictions<'_> {
             Predictions::Network(predictor, grid) => {
                 let image = volume::read_image(&case.image)?;
                 volume::warn_of_doubts(&case.image, &image);
-                let odd = other_scale(&case.image, &image.volume, &predictor.model.config);
+                let odd = other_scale(&case.image, &image.volume, &predictor.model);
                 let pair = predicted(predictor, *grid, image.volume, (file, &label), control)?;
                 Ok(Pair {
                     other_scale: odd,

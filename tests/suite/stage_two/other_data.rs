@@ -25,6 +25,38 @@ fn a_network_of_ct_is_used_on_another_scan_with_a_warning() {
 }
 
 #[test]
+fn a_network_of_mr_is_used_on_a_scan_in_hu_with_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let source = data("hippocampus");
+    let root = source.display().to_string();
+    let list = std::fs::read(source.join("finetune_6.json")).unwrap();
+    let mut list: serde_json::Value = serde_json::from_slice(&list).unwrap();
+    for part in ["training", "validation"] {
+        list[part] = vec![list[part][0].clone()].into();
+    }
+    std::fs::write(at.join("list.json"), list.to_string()).unwrap();
+    let train = call(
+        "finetune --layers 3 --feature-size 4",
+        "--datalist list.json --out run --max-steps 1",
+    );
+    let more = ["--data-root", root.as_str()];
+    run(at, &[&train[..], &more].concat()).succeeded();
+    run(at, &words("phantom --small --cases 1 --out ct", &[])).succeeded();
+    let mr = source.join("images/hippocampus_003.nii.gz");
+    let mr = mr.display().to_string();
+    for (input, warned) in [
+        (mr.as_str(), false),
+        ("ct/images/phantom_0000.nii.gz", true),
+    ] {
+        let call = "predict --weights run --output out.nii.gz --device cpu --overlap 0";
+        let done = run(at, &words(call, &["--input", input])).succeeded();
+        let found = done.stderr.contains("looks like CT in HU") && done.stderr.contains("MRI");
+        assert_eq!(found, warned, "{}", done.told());
+    }
+}
+
+#[test]
 fn a_list_of_other_classes_or_another_modality_is_scored_with_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
