@@ -147,7 +147,8 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     if args.json {
         let printed = print(&serde_json::to_string_pretty(&report)?);
         // Ctrl-C ends the reader too.
-        if !(outcome.stopped && printed.as_ref().is_err_and(is_broken_pipe)) {
+        let gone = outcome.stopped && printed.as_ref().is_err_and(is_broken_pipe);
+        if !gone {
             printed?;
         }
     }

@@ -52,8 +52,8 @@ impl FinetuneConfig {
         let modality = learned.modality.as_ref().filter(other)?;
         is_hu(lowest).then(|| {
             format!(
-                "has values below {AIR}, so it looks like CT in HU, and the network learned from {modality}: its labels \
-                 may mean nothing"
+                "has values below {AIR}, so it looks like CT in HU, and the network learned from {modality}: its \
+                 labels may mean nothing"
             )
         })
     }

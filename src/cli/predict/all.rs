@@ -17,8 +17,8 @@ pub(super) struct Outcome {
     pub stopped: bool,
 }
 
-/// Predicts all images with `work`, which takes an image and where its label map goes, until stopped. A device that failed
-/// ends it: the others would fail like the one.
+/// Predicts all images with `work`, which takes an image and where its label map goes, until stopped. A device that
+/// failed ends it: the others would fail like the one.
 ///
 /// # Errors
 /// Of a single image its own.
