@@ -9,7 +9,7 @@ use crate::config::check::{not_negative, share};
 use crate::config::{FinetuneConfig, OptimizerConfig, PretrainConfig, SettingsError};
 use crate::infer::DEFAULT_OVERLAP;
 use crate::metric::{Bootstrap, SurfaceOptions};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -58,19 +58,36 @@ impl PlanScoring {
 
 /// Where the pre-trained encoder comes from.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
 pub enum PretrainPlan {
     /// A weights file or the folder of a run.
+    #[serde(serialize_with = "weights_key")]
     Weights(PathBuf),
     /// A run of its own.
     Run {
         /// Its settings, without those that the plan sets.
+        #[serde(flatten)]
         config: Box<PretrainConfig>,
         /// Whether every seed has its own run.
         per_seed: bool,
     },
 }
 
-/// Everything that defines an experiment.
+/// Given weights under their key in the plan's file.
+fn weights_key<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map([("weights", path)])
+}
+
+/// Optimisers of arms under their keys in the plan's file.
+fn arm_keys<S: Serializer>(
+    optimizers: &BTreeMap<Arm, OptimizerConfig>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    let table = |own| BTreeMap::from([("optimizer", own)]);
+    to.collect_map(optimizers.iter().map(|(arm, own)| (arm, table(own))))
+}
+
+/// Everything that defines an experiment. It is written with the keys of its file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExperimentPlan {
     /// Title of tables and pictures.
@@ -89,6 +106,7 @@ pub struct ExperimentPlan {
     pub finetune: FinetuneConfig,
     /// Optimisers of arms that have their own: a start from random and one from trained weights want other learning
     /// rates, and each should have the one that is best for it on the validation cases.
+    #[serde(rename = "arm", serialize_with = "arm_keys")]
     pub optimizers: BTreeMap<Arm, OptimizerConfig>,
     /// How test cases are scored.
     pub scoring: PlanScoring,
@@ -138,5 +156,25 @@ mod tests {
             there.data.pretrain.as_deref(),
             Some(Path::new("/data/p.json"))
         );
+    }
+
+    #[test]
+    fn a_plan_is_written_with_the_keys_of_its_file() {
+        let written = |text: &str| {
+            let plan = ExperimentPlan::from_toml(text, "plan.toml").unwrap();
+            toml::Value::try_from(&plan).unwrap()
+        };
+        let own = format!("{PLAN}[arm.pretrained.optimizer]\nencoder_rate = 0.5\n");
+        let plan = written(&own);
+        assert_eq!(plan["pretrain"]["per_seed"].as_bool(), Some(false));
+        assert!(plan["pretrain"]["sampling"]["roi_size"].is_array());
+        let optimizer = &plan["arm"]["pretrained"]["optimizer"];
+        assert_eq!(optimizer["encoder_rate"].as_float(), Some(0.5));
+        let given = PLAN.replacen(
+            "[pretrain]\npreset = \"small\"",
+            "[pretrain]\nweights = \"w\"",
+            1,
+        );
+        assert_eq!(written(&given)["pretrain"]["weights"].as_str(), Some("w"));
     }
 }

@@ -373,6 +373,17 @@ fn a_plan_that_cannot_work_is_refused_by_file_and_key() {
     }
 }
 
+#[test]
+fn weights_that_are_not_there_are_refused_by_key_before_the_folder_is_made() {
+    let folder = prepared();
+    let (start, rest) = PLAN.split_once("[pretrain]\n").unwrap();
+    let (_, rest) = rest.split_once("[finetune]\n").unwrap();
+    let text = format!("{start}[pretrain]\nweights = \"absent\"\n[finetune]\n{rest}");
+    std::fs::write(folder.path().join("plan.toml"), text).unwrap();
+    let parts = ["plan.toml", "`weights`", "absent", "does not exist"];
+    refused(folder.path(), &words(CALL, &[]), FAILED, &parts);
+}
+
 /// What fine-tuning would find out after all of pre-training.
 #[test]
 fn lists_without_classes_or_with_others_are_refused_before_anything_is_trained() {

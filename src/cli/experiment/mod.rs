@@ -55,6 +55,7 @@ pub(super) fn run(args: &ExperimentArgs) -> anyhow::Result<ExitCode> {
             all.len()
         );
     }
+    check_weights(args, &plan)?;
     folder::claim(&args.out, &args.plan)?;
     let _lock = lock(&args.out)?;
     match go(args, &plan, &trials, seen, &control)? {
@@ -95,6 +96,26 @@ fn read_plan(args: &ExperimentArgs) -> anyhow::Result<ExperimentPlan> {
     Ok(plan)
 }
 
+/// Looks at given weights before the folder is made, not when the first arm that needs them begins, and with the
+/// intensities that it will have.
+fn check_weights(args: &ExperimentArgs, plan: &ExperimentPlan) -> anyhow::Result<()> {
+    let Some(PretrainPlan::Weights(path)) = &plan.pretrain else {
+        return Ok(());
+    };
+    let place = args.plan.display();
+    ensure!(
+        path.exists(),
+        "{place}: `weights` of [pretrain] names {}, which does not exist: name a weights file or the folder of a run, \
+         from the plan's folder, or make it first",
+        path.display()
+    );
+    let mut config = plan.finetune.clone();
+    config.crops.intensity = intensity(plan, config.crops.intensity)?;
+    starting_weights(path, &config)
+        .map(drop)
+        .with_context(|| format!("{place}: `weights` of [pretrain]"))
+}
+
 /// All runs and then the results; none when stopped.
 fn go(
     args: &ExperimentArgs,
@@ -116,12 +137,6 @@ fn go(
             run.device
         );
         device::check_precision(&selected, config.run.precision)?;
-    }
-    if let Some(PretrainPlan::Weights(path)) = &plan.pretrain {
-        // Now, not when the first arm that needs them begins, and with the intensities that it will have.
-        let mut config = plan.finetune.clone();
-        config.crops.intensity = intensity(plan, config.crops.intensity)?;
-        starting_weights(path, &config)?;
     }
     let mut runner = Runner::new(&out, &selected, control, pretraining.len(), trials.len());
     let mut before = Vec::new();
