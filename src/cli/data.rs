@@ -167,7 +167,9 @@ fn file_sources<P: Preparation + Copy + 'static>(
     control: &Control,
 ) -> anyhow::Result<Sources<P::Item>> {
     if list.validation.is_empty() {
-        say("no validation volumes in the list: validating on those of training");
+        log::warn!(
+            "no validation volumes in the list: validating on those of training, and scores on training cases flatter"
+        );
         list.validation.clone_from(&list.training);
     }
     let cache_folder = match &data.cache_dir {

@@ -65,10 +65,12 @@ pub enum DatasetError {
         problem: String,
     },
     /// The split file has cases, but none to train on.
-    #[error("{name} has no cases to train on: add at least one item to its \"training\" list")]
+    #[error("{name} has no cases to train on: add at least one item to its \"training\" list{hint}")]
     NoTraining {
         /// The split file.
         name: String,
+        /// What else its keys tell, after a semicolon, or nothing.
+        hint: String,
     },
     /// One item of a list cannot be used.
     #[error("{name}: item {index} (counted from 0) of \"{list}\" {problem}")]

@@ -138,6 +138,7 @@ impl DataList {
                 test: test.cases,
                 classes,
                 modality,
+                unknown: Vec::new(),
             },
             unlabelled: found.unlabelled,
             unused: found.unused,

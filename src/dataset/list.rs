@@ -2,7 +2,8 @@
 //!
 //! The layout is the Medical Segmentation Decathlon's as the original reads it (specification 1): one
 //! object with the lists `training`, `validation` and `test`, whose items are `{"image": .., "label": ..}`
-//! or bare image paths, and optionally the names of the classes, `labels`. Any other key is ignored.
+//! or bare image paths, and optionally the names of the classes, `labels`. Any other key is ignored; one that holds
+//! cases is remembered, for it is a list under a wrong name.
 
 mod read;
 mod write;
@@ -38,6 +39,16 @@ pub struct DataList {
     pub classes: Vec<String>,
     /// What made the images, from the key `modality` or `channel_names`, such as `CT` or `MRI`.
     pub modality: Option<String>,
+    /// Keys of the file that hold cases and are none of the three lists: nothing reads those cases.
+    pub unknown: Vec<String>,
+}
+
+/// What is to be said of lists under wrong keys.
+pub(super) fn unread(keys: &[String]) -> String {
+    format!(
+        "nothing reads the cases under \"{}\": the lists are \"training\", \"validation\" and \"test\"",
+        keys.join("\", \"")
+    )
 }
 
 impl DataList {
@@ -49,6 +60,10 @@ impl DataList {
         match self.training.is_empty() {
             true => Err(DatasetError::NoTraining {
                 name: name.to_owned(),
+                hint: match &self.unknown[..] {
+                    [] => String::new(),
+                    keys => format!("; {}", unread(keys)),
+                },
             }),
             false => Ok(self),
         }
@@ -84,6 +99,31 @@ mod tests {
         }
         let list = parse(r#"{"training": ["a.nii"]}"#).unwrap();
         assert_eq!(list.clone().for_training("split.json").unwrap(), list);
+    }
+
+    #[test]
+    fn lists_under_wrong_keys_are_told_and_other_keys_are_not() {
+        let item = r#"[{"image": "a.nii", "label": "l.nii"}]"#;
+        let about =
+            r#""name": "n", "comment": ["x"], "tensorImageSize": ["3D"], "modality": {"0": "CT"}"#;
+        let told = |key: &str, list: &str, items: &str| {
+            parse(&format!(
+                r#"{{{about}, "{list}": ["b.nii"], "{key}": {items}}}"#
+            ))
+            .unwrap()
+        };
+        for items in [item, r#"["v.nii.gz"]"#, r#"[["v.nii", "l.nii"]]"#] {
+            let notices = told("val", "training", items).notices();
+            assert_eq!(notices.len(), 1, "{notices:?}");
+            let text = notices[0].to_string();
+            assert!(text.contains("\"val\": the lists are"), "{text}");
+        }
+        assert_eq!(told("validation", "training", item).notices(), []);
+        let error = told("trainning", "test", item).for_training("split.json");
+        let text = error.unwrap_err().to_string();
+        assert!(text.contains("\"trainning\": the lists are"), "{text}");
+        let text = parse(&format!(r#"{{"trainning": {item}}}"#)).unwrap_err();
+        assert!(text.to_string().contains("\"trainning\""), "{text}");
     }
 
     #[test]

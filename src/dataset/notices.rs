@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::DataList;
+use super::list::unread;
 
 /// Something in a split file that is allowed but seldom meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,11 @@ pub enum Notice {
         /// The image.
         image: PathBuf,
     },
+    /// Cases stand under keys that are none of the lists, so nothing reads them.
+    Unread {
+        /// The keys.
+        keys: Vec<String>,
+    },
 }
 
 impl fmt::Display for Notice {
@@ -41,12 +47,13 @@ impl fmt::Display for Notice {
                 "{} stands in both \"{a}\" and \"{b}\": scores on \"{b}\" will be too good",
                 image.display()
             ),
+            Notice::Unread { keys } => f.write_str(&unread(keys)),
         }
     }
 }
 
 impl DataList {
-    /// What is allowed but seldom meant: the same image twice in a list, or in two lists. Nothing is
+    /// What is allowed but seldom meant: the same image twice in a list, or in two lists, and lists under wrong keys. Nothing is
     /// removed, because a repeated item is also how a case is given more weight; show these as warnings.
     pub fn notices(&self) -> Vec<Notice> {
         let lists = [
@@ -55,6 +62,11 @@ impl DataList {
             ("test", &self.test),
         ];
         let mut notices = Vec::new();
+        if !self.unknown.is_empty() {
+            notices.push(Notice::Unread {
+                keys: self.unknown.clone(),
+            });
+        }
         for (list, cases) in lists {
             let mut times: HashMap<&Path, usize> = HashMap::new();
             for case in cases {

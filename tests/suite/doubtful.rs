@@ -37,6 +37,25 @@ fn voxels_that_are_not_finite_are_counted_before_training() {
 }
 
 #[test]
+fn a_list_under_a_wrong_key_and_validation_on_training_cases_are_warned_of() {
+    let folder = folder();
+    write_volume(&folder.path().join("a.nii"), texture(0));
+    let list = r#"{"training": ["a.nii"], "val": [{"image": "b.nii"}]}"#;
+    std::fs::write(folder.path().join("list.json"), list).unwrap();
+    let call = "--max-steps 1 --out run --datalist list.json";
+    let call = words(SMALL_NETWORK, &words(call, &[]));
+    let done = run(folder.path(), &call).succeeded();
+    for part in [
+        "nothing reads the cases under \"val\"",
+        "scores on training cases flatter",
+    ] {
+        let line = done.stderr.lines().find(|line| line.contains(part));
+        let warned = line.is_some_and(|line| line.contains("WARN"));
+        assert!(warned, "{part}{}", done.told());
+    }
+}
+
+#[test]
 fn an_absurd_voxel_is_told_of_and_training_goes_on_without_it() {
     let folder = folder();
     write_floats(&folder.path().join("absurd.nii"), |index| match index {

@@ -4,10 +4,30 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{Case, DataList};
+use super::{Case, DataList, unread};
 use crate::dataset::DatasetError;
 use crate::dataset::description::{Description, json, modality};
+use crate::dataset::pairing::case_name;
 use crate::dataset::paths::normalise;
+
+/// Keys whose values are lists that are read, or are no list of cases whatever they hold.
+const KNOWN: [&str; 15] = [
+    "training",
+    "validation",
+    "test",
+    "name",
+    "description",
+    "reference",
+    "licence",
+    "license",
+    "release",
+    "tensorImageSize",
+    "modality",
+    "channel_names",
+    "labels",
+    "numTraining",
+    "numTest",
+];
 
 impl DataList {
     /// Reads the text of a split file. Paths are joined to `root` and normalised without touching the
@@ -48,9 +68,12 @@ impl DataList {
             test: cases(value, "test", name, root)?,
             classes: about.classes,
             modality: about.modality,
+            unknown: unknown_lists(value),
         };
         if list.training.is_empty() && list.validation.is_empty() && list.test.is_empty() {
+            let misnamed = unread(&list.unknown);
             let problem = match value.get("training") {
+                _ if !list.unknown.is_empty() => misnamed.as_str(),
                 Some(Value::Array(_)) => "its \"training\" list is empty; add at least one item",
                 _ if value.get("channel_names").is_some() => {
                     "it describes an nnU-Net data set, which has no lists; name the folder it lies in instead"
@@ -66,6 +89,24 @@ impl DataList {
         }
         Ok(list)
     }
+}
+
+/// Keys that hold cases, by the looks of their items, and are not known.
+fn unknown_lists(value: &Value) -> Vec<String> {
+    fn is_image(item: &Value) -> bool {
+        let path = item.as_str();
+        path.is_some_and(|path| !path.ends_with(case_name(path)))
+    }
+    let is_case = |item: &Value| match item {
+        Value::Object(item) => item.contains_key("image"),
+        Value::Array(pair) => pair.iter().any(is_image),
+        item => is_image(item),
+    };
+    let holds_cases = |value: &Value| value.as_array().is_some_and(|all| all.iter().any(is_case));
+    let keys = value.as_object().into_iter().flatten();
+    keys.filter(|(key, value)| !KNOWN.contains(&key.as_str()) && holds_cases(value))
+        .map(|(key, _)| key.clone())
+        .collect()
 }
 
 /// The items of one list; an absent list (or `null`) is empty.

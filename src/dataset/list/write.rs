@@ -62,6 +62,7 @@ mod tests {
             test: vec![case("/abs/e.nii", None)],
             classes: (0..12).map(|class| format!("organ {class}")).collect(),
             modality: Some("CT".to_owned()),
+            unknown: Vec::new(),
         };
         for list in [bare, full] {
             let text = list.to_json(&[("name", "made in a test")]);
