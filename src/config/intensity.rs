@@ -2,6 +2,7 @@
 
 use crate::transform::{Intensity, IntensityWindow};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// CT in HU has air in it, far below this; MR and CT of another scale have not, not even with an overshoot of resampling.
 pub(super) const LOWEST_OF_OTHER_SCALES: f32 = -100.0;
@@ -35,6 +36,18 @@ pub enum IntensityMode {
     Zscore,
 }
 
+/// The value that `--intensity` and settings take.
+impl fmt::Display for IntensityMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            IntensityMode::Auto => "auto",
+            IntensityMode::Range => "range",
+            IntensityMode::Percentile => "percentile",
+            IntensityMode::Zscore => "zscore",
+        })
+    }
+}
+
 impl IntensityMode {
     /// The transform, with the window of the range.
     pub fn transform(self, min: f32, max: f32) -> Intensity {
@@ -52,7 +65,7 @@ impl IntensityMode {
         let [before, after] = [before, self].map(|mode| mode.settled(None));
         (before != after).then(|| {
             format!(
-                "learned from intensities scaled by {before:?}, and this run scales them by {after:?}"
+                "learned from intensities scaled by {before}, and this run scales them by {after}"
             )
         })
     }
@@ -106,7 +119,7 @@ mod tests {
         ];
         assert_eq!(auto.other_than(range), None);
         let told = zscore.other_than(auto).unwrap();
-        assert!(told.contains("by Range, and this run scales them by Zscore"));
+        assert!(told.contains("by range, and this run scales them by zscore"));
     }
 
     #[test]

@@ -207,7 +207,7 @@ fn intensity(plan: &ExperimentPlan, wanted: IntensityMode) -> anyhow::Result<Int
     for list in plan.data.finetune.values() {
         modality = DataList::load(list, Some(&plan.data.root))?.modality;
         let mode = plan.finetune.crops.intensity.settled(modality.as_deref());
-        modes.insert(format!("{mode:?}"));
+        modes.insert(mode.to_string());
     }
     ensure!(
         modes.len() < 2,
@@ -219,7 +219,7 @@ fn intensity(plan: &ExperimentPlan, wanted: IntensityMode) -> anyhow::Result<Int
     let (before, after) = (settled(wanted), settled(plan.finetune.crops.intensity));
     if before != after {
         log::warn!(
-            "intensities are scaled by {before:?} in pre-training and by {after:?} in fine-tuning: the encoder sees other values than it learned from"
+            "intensities are scaled by {before} in pre-training and by {after} in fine-tuning: the encoder sees other values than it learned from"
         );
     }
     Ok(before)

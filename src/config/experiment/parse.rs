@@ -100,6 +100,7 @@ fn settings<C: StageConfig>(
     section: &str,
 ) -> Result<C, SettingsError> {
     let bad = |reason: String| refused(place, reason);
+    check_sections::<C>(&table, section).map_err(bad)?;
     let base: C = match table.remove("preset") {
         None => C::default(),
         Some(toml::Value::String(name)) => name
@@ -116,6 +117,27 @@ fn settings<C: StageConfig>(
         }
     }
     changed(&base, table, format!("{place}, [{section}]"))
+}
+
+/// Refuses a key that is no section of the settings, with all that there are: the plan's own, too, which the settings
+/// do not know of.
+fn check_sections<C: StageConfig>(table: &toml::Table, section: &str) -> Result<(), String> {
+    let own = match section {
+        "pretrain" => "`preset`, `per_seed`, `weights`",
+        _ => "`preset`",
+    };
+    for key in table.keys().filter(|key| *key != "preset") {
+        let alone = toml::Table::from_iter([(key.clone(), toml::Table::new().into())]);
+        let message = match alone.try_into::<C>() {
+            Ok(_) => continue,
+            Err(error) => error.message().to_owned(),
+        };
+        if message.starts_with("unknown field") {
+            let all = message.replace("expected one of ", &format!("expected one of {own}, "));
+            return Err(format!("[{section}]: {}", all.replace('\n', " ")));
+        }
+    }
+    Ok(())
 }
 
 /// Settings with those of a table over them; checked.
@@ -254,7 +276,17 @@ pub(super) mod tests {
             (
                 "[finetune]\n",
                 "[finetune.network]\nlayers = 5\n[finetune]\n",
-                "encoders",
+                "different encoders: layers is 6 and 5; give",
+            ),
+            (
+                "[pretrain]\n",
+                "[pretrain]\nperseed = true\n",
+                "`perseed`, expected one of `preset`, `per_seed`, `weights`, `data`, ",
+            ),
+            (
+                "[finetune]\n",
+                "[finetune]\npresets = \"small\"\n",
+                "`presets`, expected one of `preset`, `data`, ",
             ),
         ] {
             assert_refused(&PLAN.replacen(from, to, 1), parts);

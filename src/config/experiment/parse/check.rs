@@ -3,7 +3,7 @@
 use super::file::File;
 use crate::config::{ExperimentPlan, PretrainPlan};
 use crate::metric::Bootstrap;
-use crate::nn::Restoration;
+use crate::nn::{Restoration, VitConfig};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -45,6 +45,11 @@ pub(super) fn check_lists(file: &File) -> Result<(), String> {
     Ok(())
 }
 
+/// A setting of pre-training and of fine-tuning.
+fn number(name: &str, before: usize, after: usize) -> (&str, String, String) {
+    (name, before.to_string(), after.to_string())
+}
+
 impl ExperimentPlan {
     /// Pre-training and fine-tuning must be of the same encoder, and of the same decoder where that is trained too.
     pub(super) fn check_encoders(&self) -> Result<(), String> {
@@ -67,8 +72,20 @@ impl ExperimentPlan {
         if before == after {
             return Ok(());
         }
+        let size = |vit: &VitConfig| vit.image_size.map(|n| n.to_string()).join(" x ");
+        let settings = [
+            ("roi_size", size(&before), size(&after)),
+            number("patch_size", before.patch_size, after.patch_size),
+            number("hidden_size", before.hidden_size, after.hidden_size),
+            number("mlp_dim", before.mlp_dim, after.mlp_dim),
+            number("layers", before.layers, after.layers),
+            number("heads", before.heads, after.heads),
+        ];
+        let differing = settings.into_iter().filter(|(_, one, other)| one != other);
+        let told = differing.map(|(name, one, other)| format!("{name} is {one} and {other}"));
         Err(format!(
-            "[pretrain] and [finetune] are of different encoders: {before:?} and {after:?}; give both the same [network] and roi_size (or start.resize_positions)"
+            "[pretrain] and [finetune] are of different encoders: {}; give both the same [network] and roi_size (or start.resize_positions)",
+            Vec::from_iter(told).join(", ")
         ))
     }
 }
