@@ -1,7 +1,5 @@
 //! How strongly the views are corrupted (specification 3, transforms 9 to 12).
 
-use serde::{Deserialize, Serialize};
-
 use super::AugmentError;
 use super::error::in_range;
 
@@ -12,8 +10,7 @@ const TUTORIAL_PATCH: usize = 96;
 const MOST_HOLES: usize = 65_536;
 
 /// Boxes of a dropout step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DropoutSpec {
     /// Boxes per patch; they may overlap.
     pub holes: usize,
@@ -53,8 +50,7 @@ impl DropoutSpec {
 }
 
 /// Boxes of the local shuffling step.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ShuffleSpec {
     /// Probability that a patch is shuffled at all.
     pub probability: f64,
@@ -86,8 +82,7 @@ impl ShuffleSpec {
 
 /// How one view is made from a patch: in-painting or out-painting, equally likely, then local
 /// shuffling.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CorruptionSpec {
     /// Boxes that are filled with noise.
     pub inpaint: DropoutSpec,

@@ -2,6 +2,7 @@
 //! beside every checkpoint. Defaults are stated here; presets change some of them.
 
 pub(crate) mod check;
+mod corruption;
 mod crops;
 mod error;
 mod experiment;
@@ -16,6 +17,7 @@ mod sections;
 mod stage;
 pub(crate) mod suits;
 
+pub use corruption::{CorruptionConfig, DropoutConfig, ShuffleConfig};
 pub(crate) use crops::crops_of_part;
 pub use error::SettingsError;
 pub use experiment::{Arm, ExperimentPlan, PlanData, PlanScoring, PretrainPlan};

@@ -148,10 +148,10 @@ mod tests {
             config.sampling.roi_size = [96; 3];
             config.sampling.ratchet = true;
             config.settle();
-            config.corruption.unwrap()
+            config.corruption()
         };
         assert_eq!(again(&saved), CorruptionSpec::scaled_to([96; 3]));
-        let holes = config.corruption.unwrap().inpaint.holes;
+        let holes = config.corruption().inpaint.holes;
         let chosen = saved.replacen(&format!("holes = {holes}"), "holes = 3", 1);
         assert_eq!(again(&chosen).inpaint.holes, 3);
     }

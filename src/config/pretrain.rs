@@ -2,8 +2,8 @@
 
 use crate::augment::CorruptionSpec;
 use crate::config::{
-    DataConfig, LossConfig, NetworkConfig, OptimizerConfig, Preset, RestorationConfig, RunConfig,
-    SamplingConfig, SettingsError, StageConfig, crops_of_part,
+    CorruptionConfig, DataConfig, LossConfig, NetworkConfig, OptimizerConfig, Preset,
+    RestorationConfig, RunConfig, SamplingConfig, SettingsError, StageConfig, crops_of_part,
 };
 use crate::device::{MemoryEstimate, estimate_pretraining};
 use crate::nn::{ConfigError, RestorerConfig, UnetrConfig, VitConfig};
@@ -36,11 +36,11 @@ pub struct PretrainConfig {
     /// Length of the run, validation, checkpoints.
     #[cfg_attr(feature = "cli", command(flatten))]
     pub run: RunConfig,
-    /// Holes and shuffles of the two views (specification 3.2 to 3.4); none for the original's sizes in proportion
-    /// to the crop.
+    /// Holes and shuffles of the two views (specification 3.2 to 3.4); what is not given has the original's sizes in
+    /// proportion to the crop.
     #[cfg_attr(feature = "cli", arg(skip))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub corruption: Option<CorruptionSpec>,
+    pub corruption: Option<CorruptionConfig>,
 }
 
 impl Default for PretrainConfig {
@@ -107,9 +107,8 @@ impl PretrainConfig {
 
     /// How the views are corrupted.
     pub fn corruption(&self) -> CorruptionSpec {
-        let spec = self
-            .corruption
-            .unwrap_or_else(|| CorruptionSpec::scaled_to(self.sampling.roi_size));
+        let derived = CorruptionSpec::scaled_to(self.sampling.roi_size);
+        let spec = self.corruption.unwrap_or_default().over(derived);
         CorruptionSpec {
             ratchet: spec.ratchet && self.sampling.ratchet,
             ..spec
@@ -169,20 +168,20 @@ impl StageConfig for PretrainConfig {
     }
 
     fn settle(&mut self) {
-        self.corruption = Some(self.corruption());
+        self.corruption = Some(self.corruption().into());
     }
 
     fn unsettle(&mut self) {
         let derived = CorruptionSpec::scaled_to(self.sampling.roi_size);
-        let plain = |spec: CorruptionSpec| CorruptionSpec {
-            ratchet: derived.ratchet,
-            ..spec
+        let Some(own) = self.corruption.as_mut() else {
+            return;
         };
-        if self.corruption.map(plain) == Some(derived) {
-            self.corruption = None;
-        } else if let Some(spec) = self.corruption.as_mut().filter(|_| !self.sampling.ratchet) {
+        if !self.sampling.ratchet {
             // It was the setting that said so, and the setting may change.
-            spec.ratchet = true;
+            own.ratchet = None;
+        }
+        if own.over(derived) == derived {
+            self.corruption = None;
         }
     }
 
