@@ -65,7 +65,9 @@ pub enum DatasetError {
         problem: String,
     },
     /// The split file has cases, but none to train on.
-    #[error("{name} has no cases to train on: add at least one item to its \"training\" list{hint}")]
+    #[error(
+        "{name} has no cases to train on: add at least one item to its \"training\" list{hint}"
+    )]
     NoTraining {
         /// The split file.
         name: String,
