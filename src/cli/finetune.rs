@@ -4,7 +4,7 @@ use crate::cli::args::RunArgs;
 use crate::cli::classes::named_classes;
 use crate::cli::data::{data_list, labelled_sources, settle_intensity};
 use crate::cli::model::starting_weights;
-use crate::cli::output::{quoted, say};
+use crate::cli::output::{one_line, quoted, say};
 use crate::cli::recorder::StageReport;
 use crate::cli::run_folder::LOADED_FILE;
 use crate::cli::settings::Settings;
@@ -16,6 +16,7 @@ use crate::report::curves::{Best, Panel};
 use crate::report::json::write_json;
 use crate::report::metrics::Record;
 use crate::train::{Control, Finetuning, Outcome};
+use crate::transform::{LabelError, TransformError};
 use crate::weights::Values;
 use anyhow::ensure;
 use clap::{ArgMatches, Args};
@@ -86,10 +87,17 @@ impl Training for Finetune {
         fresh: bool,
         control: &Control,
     ) -> anyhow::Result<Prepared<Finetuning>> {
-        if let (Some(list), true) = (&list, fresh)
-            && let Some(why) = config.sides_notice(&list.classes)
-        {
-            log::warn!("{why}: give --flip-probability 0 --rotate-probability 0");
+        if let (Some(list), true) = (&list, fresh) {
+            if let Some(why) = config.sides_notice(&list.classes) {
+                log::warn!("{why}: give --flip-probability 0 --rotate-probability 0");
+            }
+            let contrary = [
+                config.contrary_intensity(list),
+                config.surplus_classes(list),
+            ];
+            for why in contrary.into_iter().flatten() {
+                log::warn!("{why}");
+            }
         }
         let mut start = Values::new();
         if let (Some(path), true) = (&config.start.pretrained, fresh) {
@@ -99,7 +107,11 @@ impl Training for Finetune {
             start = values;
         }
         let classes = named_classes(list.as_ref().map(|list| &list.classes[..]), &config);
-        let sources = labelled_sources(&config, list, folder, control)?;
+        let origin = list
+            .as_ref()
+            .and_then(|list| config.origin_of_classes(list));
+        let sources = labelled_sources(&config, list, folder, control)
+            .map_err(|error| with_origin(error, origin.as_deref()))?;
         Ok(Prepared {
             training_volumes: sources.training.len(),
             validation_volumes: sources.validation.len(),
@@ -130,5 +142,23 @@ impl Training for Finetune {
                 quoted(&report.folder)
             ));
         }
+    }
+}
+
+/// Adds where the number of classes comes from to what is said of a label beyond it.
+fn with_origin(error: anyhow::Error, origin: Option<&str>) -> anyhow::Error {
+    let beyond = error.chain().any(|cause| {
+        let found = cause.downcast_ref::<TransformError>();
+        matches!(
+            found,
+            Some(TransformError::Label(LabelError::OutOfRange { .. }))
+        )
+    });
+    match origin.filter(|_| beyond) {
+        Some(origin) => {
+            let text = format!("{} ({origin})", one_line(&error));
+            error.context(text)
+        }
+        None => error,
     }
 }

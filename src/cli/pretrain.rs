@@ -75,9 +75,14 @@ impl Training for Pretrain {
         config: PretrainConfig,
         list: Option<DataList>,
         folder: &Path,
-        _: bool,
+        fresh: bool,
         control: &Control,
     ) -> anyhow::Result<Prepared<Pretraining>> {
+        if let (Some(list), true) = (&list, fresh)
+            && let Some(why) = config.contrary_intensity(list)
+        {
+            log::warn!("{why}");
+        }
         let sources = image_sources(&config, list, folder, control)?;
         Ok(Prepared {
             training_volumes: sources.training.len(),

@@ -2,6 +2,7 @@
 //! beside every checkpoint. Defaults are stated here; presets change some of them.
 
 pub(crate) mod check;
+mod contrary;
 mod corruption;
 mod crops;
 mod error;

@@ -184,3 +184,40 @@ fn a_label_map_on_another_grid_than_its_image_is_named() {
         );
     }
 }
+
+#[test]
+fn settings_of_another_run_that_go_against_the_list_are_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    finetuned(at, "--out run --max-steps 1");
+    let source = data("hippocampus");
+    let list = std::fs::read(source.join("finetune_6.json")).unwrap();
+    let mut list: serde_json::Value = serde_json::from_slice(&list).unwrap();
+    let cases = list["training"].as_array().unwrap()[..1].to_vec();
+    list["training"] = cases.clone().into();
+    list["validation"] = cases.into();
+    std::fs::write(at.join("list.json"), list.to_string()).unwrap();
+    let root = source.display().to_string();
+    let call = "finetune --config run/config.toml --datalist list.json --spacing 2 --max-steps 1 --data-root";
+    let call = words(call, &[root.as_str()]);
+    let with = |more: &'static str| [call.clone(), words(more, &[])].concat();
+
+    let told = run(at, &with("--out contrary")).succeeded().stderr;
+    let parts = [
+        "intensity range",
+        "images are MRI",
+        "14 classes",
+        "names 3 classes",
+    ];
+    for part in parts {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let own = with("--intensity auto --classes 3 --out own");
+    let told = run(at, &own).succeeded().stderr;
+    for part in ["intensity range", "the settings say"] {
+        assert!(!told.contains(part), "{part}: {told}");
+    }
+    let few = with("--intensity auto --classes 2 --out few");
+    let parts = ["label 2", "the number 2 is from --classes", "names 3"];
+    refused(at, &few, 1, &parts);
+}
