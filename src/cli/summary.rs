@@ -4,6 +4,7 @@ use crate::report::metrics::{Record, series};
 use crate::train::Outcome;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// What a run was and what came of it.
 #[derive(Debug, Serialize)]
@@ -26,7 +27,7 @@ pub(super) struct RunSummary {
     #[serde(flatten)]
     pub scores: Scores,
     pub folder: String,
-    /// The weights to use.
+    /// The weights to use, if there are any yet.
     #[serde(flatten)]
     pub weights: BTreeMap<&'static str, String>,
 }
@@ -45,6 +46,12 @@ pub(super) fn scores(records: &[Record], summary: &Outcome, score: &str, name: &
         .collect()
 }
 
+/// The file of weights under its key; none before the first validation, which writes it.
+pub(super) fn handed_on(key: &'static str, weights: &Path) -> BTreeMap<&'static str, String> {
+    let there = weights.exists().then(|| weights.display().to_string());
+    there.map(|weights| (key, weights)).into_iter().collect()
+}
+
 pub(super) type Scores = BTreeMap<String, Option<f64>>;
 
 /// Crops of all steps in all their time: the harmonic mean of the speeds, for steps of equal size; 0 without a step.
@@ -54,5 +61,20 @@ pub(super) fn crops_per_second(records: &[Record]) -> f64 {
     match seconds > 0.0 {
         true => speeds.len() as f64 / seconds,
         false => 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_names_no_weights_that_are_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let weights = folder.path().join("model.safetensors");
+        assert!(handed_on("model", &weights).is_empty());
+        std::fs::write(&weights, b"").unwrap();
+        let named = weights.display().to_string();
+        assert_eq!(handed_on("model", &weights)["model"], named);
     }
 }

@@ -9,7 +9,7 @@ use crate::cli::resumed::{make_absolute, resumed_config};
 use crate::cli::run_folder::{RunFolder, SUMMARY_FILE, preset_of, reopen, write_config};
 use crate::cli::settings::layered;
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
-use crate::cli::summary::{RunSummary, Scores, crops_per_second};
+use crate::cli::summary::{RunSummary, Scores, crops_per_second, handed_on};
 use crate::config::StageConfig;
 use crate::dataset::DataList;
 use crate::device::{self, DeviceChoice, Selected};
@@ -19,7 +19,6 @@ use crate::report::json::write_json;
 use crate::report::metrics::{self, METRICS_FILE, Record};
 use crate::train::{Checkpoint, Control, Event, Observer, Outcome, Run, Task, TrainError, train};
 use clap::{ArgMatches, Args};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -246,7 +245,6 @@ fn summary_of<C: Training>(
     folder: &Path,
     (records, ended): (&[Record], &Outcome),
 ) -> RunSummary {
-    let weights = folder.join(C::Task::EXPORT);
     RunSummary {
         version: env!("CARGO_PKG_VERSION"),
         command: C::Config::STAGE,
@@ -264,7 +262,7 @@ fn summary_of<C: Training>(
         best_step: ended.progress.best_step,
         scores: C::scores(records, ended),
         folder: folder.display().to_string(),
-        weights: BTreeMap::from([(C::WEIGHTS, weights.display().to_string())]),
+        weights: handed_on(C::WEIGHTS, &folder.join(C::Task::EXPORT)),
     }
 }
 
