@@ -23,7 +23,9 @@ use clap::{ArgMatches, Args};
 use std::path::Path;
 use std::process::ExitCode;
 
+// Whole volumes, the same every time, are all that fine-tuning validates on.
 #[derive(Debug, Args)]
+#[command(mut_arg("validation", |arg| arg.hide(true)))]
 pub(super) struct FinetuneArgs {
     #[command(flatten)]
     run: RunArgs,

@@ -87,7 +87,7 @@ pub struct StartConfig {
     /// Resize position embeddings that were trained for another grid of patches
     #[cfg_attr(feature = "cli", arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set))]
     pub resize_positions: bool,
-    /// Start from the classes' shares of the training voxels: the last layer's biases are their logarithms, so that no small structure is unlearned while the network learns that most is background [default: false]
+    /// Start from the classes' shares of the training voxels: the last layer's biases are their logarithms, so that no small structure is unlearned while the network learns that most is background
     #[cfg_attr(feature = "cli", arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set))]
     pub class_prior: bool,
 }

@@ -80,10 +80,10 @@ pub struct OptimizerConfig {
     /// Learning rate after warm-up
     #[cfg_attr(feature = "cli", arg(long, visible_alias = "lr", value_name = "RATE"))]
     pub learning_rate: f64,
-    /// Learning rate of the encoder in fine-tuning, as a share of that of the decoder [default: 1]
+    /// Learning rate of the encoder in fine-tuning, as a share of that of the decoder
     #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE"))]
     pub encoder_rate: f64,
-    /// Learning rate of the last layer in fine-tuning, as a multiple of that of the decoder [default: 1]
+    /// Learning rate of the last layer in fine-tuning, as a multiple of that of the decoder
     #[cfg_attr(feature = "cli", arg(long, value_name = "MULTIPLE"))]
     pub head_rate: f64,
     /// Weight decay

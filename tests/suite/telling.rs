@@ -223,3 +223,19 @@ fn the_help_of_a_command_lists_the_settings_that_do_something_there() {
         }
     }
 }
+
+#[test]
+fn the_help_of_a_setting_has_one_default_and_no_value_that_is_always_refused() {
+    for command in ["pretrain", "finetune"] {
+        let call = words(command, &["--help"]);
+        let help = run(folder().path(), &call).succeeded().stdout;
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in help.split("] [").skip(1) {
+            let other = ["possible values", "alias"];
+            let known = other.iter().any(|other| part.starts_with(other));
+            assert!(known, "{command}: [{part}");
+        }
+        let offers_random = help.contains("--validation <");
+        assert_eq!(offers_random, command == "pretrain", "{help}");
+    }
+}
