@@ -1,7 +1,7 @@
 //! Where messages go.
 
 use crate::platform::AtomicFile;
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use log::LevelFilter;
 use std::io::{self, Write};
 use std::path::{MAIN_SEPARATOR, Path};
@@ -54,6 +54,17 @@ pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .chain()
         .filter_map(|cause| cause.downcast_ref::<io::Error>())
         .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Refuses a picture whose name says that it is of another kind than the PNG that is written.
+pub(super) fn check_picture(file: &Path) -> anyhow::Result<()> {
+    let png = (file.extension()).is_some_and(|end| end.eq_ignore_ascii_case("png"));
+    ensure!(
+        png,
+        "{}: pictures are written as PNG: give a name that ends in .png",
+        file.display()
+    );
+    Ok(())
 }
 
 /// Refuses a file that cannot be written, before the work whose result it is to hold. What is there stays, and nothing

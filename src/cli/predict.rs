@@ -61,7 +61,7 @@ pub(super) struct PredictArgs {
     /// Folder for the probabilities of every class, a volume each, on the label map's voxels: those of the network's grid, interpolated (labels are the best of interpolated logits, so at edges the two may differ); asks every window, as --keep-air does
     #[arg(long, value_name = "DIR")]
     probabilities: Option<PathBuf>,
-    /// Draw the image with its labels
+    /// Draw the image with its labels, as PNG
     #[arg(long, value_name = "PICTURE")]
     picture: Option<PathBuf>,
     #[command(flatten)]

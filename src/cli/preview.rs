@@ -4,7 +4,7 @@ use crate::augment::views;
 use crate::cli::args::SettingsSource;
 use crate::cli::data::{data_list, settle_intensity, warn_of_other_scale};
 use crate::cli::inputs::Inputs;
-use crate::cli::output::say;
+use crate::cli::output::{check_picture, say};
 use crate::cli::settings::{Settings, layered, unless_shown};
 use crate::config::{IntensityMode, PretrainConfig};
 use crate::dataset::phantom::{PhantomSpec, abdomen};
@@ -38,7 +38,7 @@ pub(super) struct PreviewArgs {
     /// The volume to draw [default: a phantom]
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
-    /// The picture to write
+    /// The picture to write, as PNG
     #[arg(long, value_name = "FILE", default_value = "preview.png")]
     out: PathBuf,
     #[command(flatten)]
@@ -57,6 +57,7 @@ pub(super) fn run(args: &PreviewArgs, flags: &ArgMatches) -> anyhow::Result<Exit
         inputs.add_list(file, list);
     }
     inputs.refuse_overwriting(&args.out)?;
+    check_picture(&args.out)?;
     if let (Some(image), IntensityMode::Auto, None) =
         (&args.input, config.sampling.intensity, &list)
     {

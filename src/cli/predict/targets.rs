@@ -3,7 +3,7 @@
 use super::PredictArgs;
 use super::probabilities::of_class;
 use crate::cli::inputs::Inputs;
-use crate::cli::output::try_writing;
+use crate::cli::output::{check_picture, try_writing};
 use crate::dataset::{DataList, case_name};
 use crate::volume;
 use anyhow::{Context, bail, ensure};
@@ -50,6 +50,9 @@ pub(super) fn check(args: &PredictArgs, jobs: &[(PathBuf, PathBuf)]) -> anyhow::
     let outputs = || jobs.iter().map(|(_, output)| output);
     for output in outputs().chain(&args.picture) {
         inputs.refuse_overwriting(output)?;
+    }
+    if let Some(picture) = &args.picture {
+        check_picture(picture)?;
     }
     outputs().try_for_each(|output| check_target(args, output))?;
     for output in outputs().chain(&args.picture) {

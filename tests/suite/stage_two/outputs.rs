@@ -40,3 +40,16 @@ fn a_table_that_cannot_be_written_is_refused_before_the_weights_are_read() {
     let parts = ["cannot write", "scores.csv"];
     refused(at, &words(evaluate, &more), 1, &parts);
 }
+
+#[test]
+fn a_picture_by_the_name_of_another_kind_is_refused_before_anything_is_computed() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let input = data("hippocampus/images/hippocampus_003.nii.gz");
+    let input = input.display().to_string();
+    let parts = ["x.jpg", ".png"];
+    // There are no weights, so whatever else is said was said before they were looked for.
+    let predict = "predict --weights absent --output out.nii.gz --picture x.jpg --device cpu";
+    refused(at, &words(predict, &["--input", &input]), 1, &parts);
+    refused(at, &words("preview --out x.jpg", &[]), 1, &parts);
+}
