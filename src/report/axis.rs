@@ -71,7 +71,8 @@ impl Axis {
             _ if low != 0.0 => low.abs() * 0.1,
             _ => 1.0,
         };
-        let near_zero = starts_near_zero(low, high);
+        // What is measured is seldom below zero: of zeros alone the axis begins there.
+        let near_zero = starts_near_zero(low, high) || (low == 0.0 && high == 0.0);
         let (low, high) = (if near_zero { 0.0 } else { low - air }, high + air);
         Axis {
             low,
@@ -227,6 +228,13 @@ mod tests {
             assert!(axis.ticks.len() < 20, "{values:?}");
             assert_eq!(axis.labels().len(), axis.ticks.len());
         }
+    }
+
+    #[test]
+    fn an_axis_of_zeros_goes_from_0_to_1() {
+        let zeros = vertical(&[0.0, 0.0]);
+        assert_eq!(zeros.labels(), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+        assert_eq!((zeros.place(0.0), zeros.place(1.0)), (0.0, 1.0));
     }
 
     #[test]
