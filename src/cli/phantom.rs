@@ -8,12 +8,12 @@ use crate::volume::{self, Datatype};
 use anyhow::{Context, ensure};
 use clap::Args;
 use rayon::prelude::*;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 pub(super) struct PhantomArgs {
-    /// Folder to write to: images/, labels/ and dataset.json
+    /// Folder to write to: images/, labels/ and dataset.json; the same cases are replaced, and a folder with others is refused
     #[arg(long, value_name = "DIR", default_value = "phantoms")]
     out: PathBuf,
     /// How many cases
@@ -27,6 +27,8 @@ pub(super) struct PhantomArgs {
     small: bool,
 }
 
+/// Where images and label maps go, in the folder of the list.
+const FOLDERS: [&str; 2] = ["images", "labels"];
 /// What the list says of itself.
 const NAME: &str = "Hounsfield phantoms";
 const DESCRIPTION: &str = "Synthetic abdominal CT in HU with 13 organs; no patient's data";
@@ -47,7 +49,10 @@ pub(super) fn run(args: &PhantomArgs) -> anyhow::Result<ExitCode> {
             path.display()
         );
     }
-    for folder in ["images", "labels"] {
+    for folder in FOLDERS {
+        refuse_other_cases(&args.out.join(folder), args)?;
+    }
+    for folder in FOLDERS {
         let path = args.out.join(folder);
         std::fs::create_dir_all(&path)
             .with_context(|| format!("cannot make {}", path.display()))?;
@@ -56,7 +61,7 @@ pub(super) fn run(args: &PhantomArgs) -> anyhow::Result<ExitCode> {
         .into_par_iter()
         .map(|case| -> anyhow::Result<String> {
             let seed = args.seed.wrapping_add(case);
-            let name = format!("phantom_{seed:04}.nii.gz");
+            let name = file_name(seed);
             let phantom = abdomen(seed, &spec)?;
             let write = |folder: &str, volume, datatype| {
                 volume::write(&args.out.join(folder).join(&name), volume, datatype)
@@ -93,4 +98,37 @@ pub(super) fn run(args: &PhantomArgs) -> anyhow::Result<ExitCode> {
         path.display()
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+fn file_name(seed: u64) -> String {
+    format!("phantom_{seed:04}.nii.gz")
+}
+
+/// Refuses a folder with cases that this call does not write anew: the new list would leave them out.
+fn refuse_other_cases(folder: &Path, args: &PhantomArgs) -> anyhow::Result<()> {
+    // Whatever else stands in the way is said where the folder is made.
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Ok(());
+    };
+    for entry in entries {
+        let name = entry
+            .with_context(|| format!("cannot look into {}", folder.display()))?
+            .file_name();
+        let name = name.to_string_lossy();
+        ensure!(
+            name.starts_with('.') || is_written(&name, args),
+            "{} is there already, and is none of the cases that are made now: choose another --out",
+            folder.join(&*name).display()
+        );
+    }
+    Ok(())
+}
+
+/// Whether a call writes a file of this name.
+fn is_written(name: &str, args: &PhantomArgs) -> bool {
+    let seed = name
+        .strip_prefix("phantom_")
+        .and_then(|rest| rest.strip_suffix(".nii.gz"))
+        .and_then(|seed| seed.parse::<u64>().ok());
+    seed.is_some_and(|seed| seed.wrapping_sub(args.seed) < args.cases && file_name(seed) == name)
 }

@@ -111,6 +111,17 @@ fn phantoms_do_not_replace_the_list_of_another_data_set() {
     refused(folder.path(), &call, FAILED, &["dataset.json"]);
 }
 
+#[test]
+fn phantoms_leave_no_case_that_their_list_does_not_name() {
+    let folder = folder();
+    let call = |cases: &'static str| ["phantom", "--small", "--cases", cases, "--out", "ph"];
+    run(folder.path(), &call("2")).succeeded();
+    let parts = ["phantom_0001.nii.gz", "another --out"];
+    refused(folder.path(), &call("1"), FAILED, &parts);
+    let list = std::fs::read_to_string(folder.path().join("ph/dataset.json")).unwrap();
+    assert!(list.contains("phantom_0001.nii.gz"), "{list}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_run_whose_first_checkpoint_cannot_be_written_leaves_nothing() {
