@@ -6,7 +6,7 @@ use crate::cli::data::{data_list, settle_intensity, warn_of_other_scale};
 use crate::cli::inputs::Inputs;
 use crate::cli::output::{check_picture, say};
 use crate::cli::settings::{Settings, layered, unless_shown};
-use crate::config::{IntensityMode, PretrainConfig};
+use crate::config::{IntensityMode, Preset, PretrainConfig};
 use crate::dataset::phantom::{PhantomSpec, abdomen};
 use crate::dataset::prepare_file;
 use crate::platform;
@@ -48,7 +48,9 @@ pub(super) struct PreviewArgs {
 }
 
 pub(super) fn run(args: &PreviewArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
-    let (mut config, _): (PretrainConfig, _) = layered(&args.source, flags, None)?;
+    // A scan of one's own is shown as a run on it would see it.
+    let fallback = args.input.as_ref().map(|_| Preset::Small);
+    let (mut config, _): (PretrainConfig, _) = layered(&args.source, flags, fallback)?;
     let list = data_list(&config.data, false)?;
     let mut inputs = Inputs::default();
     inputs.add(&args.input);

@@ -125,6 +125,20 @@ fn preview_of_a_real_volume_writes_a_picture() {
 }
 
 #[test]
+fn a_scan_is_previewed_as_a_run_on_it_would_see_it() {
+    let folder = folder();
+    write_volume(&folder.path().join("a.nii"), texture(0));
+    let picture = |more: &str| {
+        let call = words("preview --input a.nii --out picture.png", &[]);
+        run(folder.path(), &[call, words(more, &[])].concat()).succeeded();
+        std::fs::read(folder.path().join("picture.png")).unwrap()
+    };
+    let bare = picture("");
+    assert!(bare == picture("--preset small"));
+    assert!(bare != picture("--preset quickstart"));
+}
+
+#[test]
 fn a_preview_does_not_replace_what_it_shows() {
     let folder = folder();
     write_volume(&folder.path().join("a.nii"), texture(0));
