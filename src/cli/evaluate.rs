@@ -90,10 +90,12 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
         Split::Validation => ("validation", &list.validation),
         Split::Test => ("test", &list.test),
     };
-    ensure!(
-        !cases.is_empty(),
-        "the list \"{split}\" is empty: choose another with --split"
-    );
+    if cases.is_empty() {
+        bail!(
+            "the list \"{split}\" is empty: {}",
+            why_empty(args.split, &args.datalist)?
+        );
+    }
     match &args.predictions {
         Some(folder) => check_predictions(folder, cases)?,
         None => check_cases(cases, true)?,
@@ -161,6 +163,23 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
         (_, 0) => ExitCode::SUCCESS,
         (true, _) => ExitCode::from(INTERRUPTED),
         (false, _) => ExitCode::FAILURE,
+    })
+}
+
+/// Why there is nothing to score, as far as it is known, and what to do.
+fn why_empty(split: Split, datalist: &Path) -> anyhow::Result<String> {
+    let images = match split {
+        Split::Test if datalist.is_dir() => DataList::test_images_of(datalist)?,
+        _ => Vec::new(),
+    };
+    Ok(match &images[..] {
+        [] => "choose another with --split".to_owned(),
+        [first, ..] => format!(
+            "{} in {} without a label map, such as {}: score cases that have theirs, with --split validation",
+            count(images.len(), "image"),
+            datalist.display(),
+            first.display()
+        ),
     })
 }
 

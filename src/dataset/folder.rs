@@ -144,6 +144,19 @@ impl DataList {
             unused: found.unused,
         })
     }
+
+    /// The images that a folder has for a test, with label maps or without; none where it has no `imagesTs`.
+    ///
+    /// # Errors
+    /// `imagesTs` cannot be read.
+    pub fn test_images_of(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
+        let [[images, _]] = TEST;
+        let images = folder.join(images);
+        match images.is_dir() {
+            true => volumes(&images),
+            false => Ok(Vec::new()),
+        }
+    }
 }
 
 /// The volumes of the first of these pairs of sub-folders that is there.

@@ -1,6 +1,6 @@
 //! `evaluate` where something is in its way: a broken case, a reader that has left.
 
-use crate::command::{Done, FAILED, folder, program, run, words};
+use crate::command::{Done, FAILED, folder, program, refused, run, words};
 use crate::support::data;
 use std::path::Path;
 use std::process::Stdio;
@@ -91,4 +91,28 @@ fn a_reader_that_leaves_early_costs_no_scores() {
     assert!(!done.stderr.contains("error"), "{}", done.told());
     let csv = std::fs::read_to_string(at.join("scores.csv")).unwrap();
     assert_eq!(csv.lines().count(), 10, "{csv}");
+}
+
+#[test]
+fn test_images_of_a_folder_without_label_maps_are_the_reason_for_an_empty_list() {
+    let folder = folder();
+    let at = folder.path().join("decath");
+    for name in ["imagesTr/a", "imagesTr/b", "labelsTr/a", "labelsTr/b"] {
+        let file = at.join(format!("{name}.nii.gz"));
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, b"").unwrap();
+    }
+    let call = words("evaluate --datalist decath --predictions .", &[]);
+    let parts = ["\"test\" is empty", "choose another with --split"];
+    refused(folder.path(), &call, FAILED, &parts);
+    std::fs::create_dir(at.join("imagesTs")).unwrap();
+    std::fs::write(at.join("imagesTs/c.nii.gz"), b"").unwrap();
+    let parts = [
+        "\"test\" is empty",
+        "1 image",
+        "c.nii.gz",
+        "without a label map",
+        "--split validation",
+    ];
+    refused(folder.path(), &call, FAILED, &parts);
 }
