@@ -13,7 +13,7 @@ use crate::cli::suits::{compare_list, warn_of_trained_on};
 use crate::cli::training::ready_device;
 use crate::cli::windows::{Grid, WindowArgs};
 use crate::config::check::not_negative;
-use crate::dataset::{Case, DataList, check_cases};
+use crate::dataset::{Case, DataList, Notice, check_cases};
 use crate::metric::SurfaceOptions;
 use crate::nn::Precision;
 use crate::platform;
@@ -90,10 +90,15 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
         Split::Validation => ("validation", &list.validation),
         Split::Test => ("test", &list.test),
     };
+    for notice in list.notices() {
+        if let Notice::Unread { .. } = notice {
+            log::warn!("{notice}");
+        }
+    }
     if cases.is_empty() {
         bail!(
             "the list \"{split}\" is empty: {}",
-            why_empty(args.split, &args.datalist)?
+            why_empty(args.split, &args.datalist)
         );
     }
     match &args.predictions {
@@ -167,12 +172,14 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Why there is nothing to score, as far as it is known, and what to do.
-fn why_empty(split: Split, datalist: &Path) -> anyhow::Result<String> {
-    let images = match split {
-        Split::Test if datalist.is_dir() => DataList::test_images_of(datalist)?,
-        _ => Vec::new(),
+fn why_empty(split: Split, datalist: &Path) -> String {
+    let unlabelled = split == Split::Test && !datalist.join("labelsTs").is_dir();
+    // A split file has none, and what cannot be looked into is no reason.
+    let images = match unlabelled && datalist.is_dir() {
+        true => DataList::test_images_of(datalist).unwrap_or_default(),
+        false => Vec::new(),
     };
-    Ok(match &images[..] {
+    match &images[..] {
         [] => "choose another with --split".to_owned(),
         [first, ..] => format!(
             "{} in {} without a label map, such as {}: score cases that have theirs, with --split validation",
@@ -180,7 +187,7 @@ fn why_empty(split: Split, datalist: &Path) -> anyhow::Result<String> {
             datalist.display(),
             first.display()
         ),
-    })
+    }
 }
 
 /// Writes the file first: what is printed may have no reader any more, and then is lost.

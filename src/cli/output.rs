@@ -58,7 +58,7 @@ pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 /// Refuses a picture whose name says that it is of another kind than the PNG that is written.
 pub(super) fn check_picture(file: &Path) -> anyhow::Result<()> {
-    let png = (file.extension()).is_some_and(|end| end.eq_ignore_ascii_case("png"));
+    let png = (file.extension()).is_none_or(|end| end.eq_ignore_ascii_case("png"));
     ensure!(
         png,
         "{}: pictures are written as PNG: give a name that ends in .png",

@@ -48,8 +48,8 @@ pub(super) fn warn_of_trained_on(list: &DataList, cases: &[Case], weights: &Path
         return;
     };
     log::warn!(
-        "the network in {} was trained on {} of the {} to be scored, the first of them {first} ({CASES_FILE} names \
-         them): their scores say little of new scans",
+        "the network in {} was trained on {} of the {} to be scored, the first of them {first}, or on others of these \
+         names ({CASES_FILE} has them): if they are the same, their scores say little of new scans",
         weights.display(),
         1 + found.count(),
         count(cases.len(), "case")

@@ -6,16 +6,19 @@ use crate::dataset::DataList;
 use crate::transform::Intensity;
 
 impl PretrainConfig {
-    /// What is to be said where intensities are scaled for another modality than the list names.
+    /// What is to be said where intensities are scaled for another modality than the list names. Percentiles of CT may be
+    /// meant: fine-tuning may come after with other images.
     pub fn contrary_intensity(&self, list: &DataList) -> Option<String> {
-        contrary_intensity(self.transform().intensity, list.modality.as_deref())
+        contrary_intensity(self.transform().intensity, list, true)
     }
 }
 
 impl FinetuneConfig {
-    /// What is to be said where intensities are scaled for another modality than the list names.
+    /// What is to be said where intensities are scaled for another modality than the list names. Percentiles of CT may be
+    /// those of the pre-training.
     pub fn contrary_intensity(&self, list: &DataList) -> Option<String> {
-        contrary_intensity(self.transform().intensity, list.modality.as_deref())
+        let pretrained = self.start.pretrained.is_some();
+        contrary_intensity(self.transform().intensity, list, pretrained)
     }
 
     /// What is to be said where the settings have more classes than the list names.
@@ -23,7 +26,7 @@ impl FinetuneConfig {
         let (classes, named) = (self.unetr().classes, list.classes.len());
         (named > 0 && classes > named).then(|| {
             format!(
-                "the settings say {classes} classes, and the list names {}: give --classes {named} for those alone",
+                "the settings say {classes} classes, and the list names {}: {named} (--classes) takes those alone",
                 counted(named, &list.classes)
             )
         })
@@ -39,24 +42,32 @@ impl FinetuneConfig {
                 named => format!("names {}", counted(named, &list.classes)),
             };
             format!(
-                "the number {classes} is from --classes or the settings in --config, and the list {list}"
+                "the number {classes} is from the settings (--classes, --config or a plan), and the list {list}"
             )
         })
     }
 }
 
-fn contrary_intensity(intensity: Intensity, modality: Option<&str>) -> Option<String> {
-    let modality = modality?;
+fn contrary_intensity(
+    intensity: Intensity,
+    list: &DataList,
+    percentiles_are_meant: bool,
+) -> Option<String> {
+    let modality = list.modality.as_deref()?;
     let ct = IntensityMode::Auto.settled(Some(modality)) == IntensityMode::Range;
+    // PET/CT may mean CT as well.
+    let other = !ct && !modality.to_uppercase().contains("CT");
     let scaled = match intensity {
         // A window without values below water may be one of MR.
-        Intensity::Range(window) if !ct && window.min < 0.0 => "as CT in HU (intensity range)",
-        Intensity::Percentile if ct => "by each volume's own percentiles (intensity percentile)",
+        Intensity::Range(window) if other && window.min < 0.0 => "as CT in HU (intensity range)",
+        Intensity::Percentile if ct && !percentiles_are_meant => {
+            "by each volume's own percentiles (intensity percentile)"
+        }
         _ => return None,
     };
     Some(format!(
-        "the settings scale intensities {scaled}, and the list says that its images are {modality}: give \
-         --intensity auto for what suits those"
+        "the settings scale intensities {scaled}, and the list says that its images are {modality}: if that is not \
+         meant, intensity \"auto\" takes what suits those"
     ))
 }
 
@@ -74,13 +85,15 @@ mod tests {
 
     #[test]
     fn intensities_for_another_modality_are_told_of() {
+        // Told before pre-training, and before fine-tuning.
         for (mode, modality, told) in [
-            (IntensityMode::Range, Some("MRI"), true),
-            (IntensityMode::Range, Some("CT"), false),
-            (IntensityMode::Range, None, false),
-            (IntensityMode::Percentile, Some("CT"), true),
-            (IntensityMode::Percentile, Some("MRI"), false),
-            (IntensityMode::Zscore, Some("MRI"), false),
+            (IntensityMode::Range, Some("MRI"), [true, true]),
+            (IntensityMode::Range, Some("PET/CT"), [false, false]),
+            (IntensityMode::Range, Some("CT"), [false, false]),
+            (IntensityMode::Range, None, [false, false]),
+            (IntensityMode::Percentile, Some("CT"), [false, true]),
+            (IntensityMode::Percentile, Some("MRI"), [false, false]),
+            (IntensityMode::Zscore, Some("MRI"), [false, false]),
         ] {
             let (mut before, mut after) = (PretrainConfig::default(), FinetuneConfig::default());
             before.sampling.intensity = mode;
@@ -92,10 +105,14 @@ mod tests {
             ];
             assert_eq!(
                 said.map(|said| said.is_some()),
-                [told; 2],
+                told,
                 "{mode:?} {modality:?}"
             );
         }
+        let mut pretrained = FinetuneConfig::default();
+        pretrained.crops.intensity = IntensityMode::Percentile;
+        pretrained.start.pretrained = Some("encoder.safetensors".into());
+        assert_eq!(pretrained.contrary_intensity(&list(Some("CT"), 0)), None);
         let mut window_of_mr = FinetuneConfig::default();
         window_of_mr.crops.intensity = IntensityMode::Range;
         window_of_mr.crops.intensity_min = 0.0;

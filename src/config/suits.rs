@@ -50,7 +50,7 @@ impl FinetuneConfig {
         // PET/CT may mean CT as well.
         let other = |name: &&String| !is_ct(name) && !name.to_uppercase().contains("CT");
         let modality = learned.modality.as_ref().filter(other)?;
-        is_hu(lowest).then(|| {
+        (is_hu(lowest) && !self.takes_hu()).then(|| {
             format!(
                 "has values below {AIR}, so it looks like CT in HU, and the network learned from {modality}: its \
                  labels may mean nothing"

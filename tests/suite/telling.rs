@@ -81,8 +81,8 @@ fn a_folder_that_was_stopped_midway_tells_the_volumes_of_the_maps_that_are_writt
     run(at, &words(FINETUNE, &more)).succeeded();
     let scan = data("hippocampus/images/hippocampus_003.nii.gz");
     std::fs::create_dir(at.join("images")).unwrap();
-    for number in 0..100 {
-        std::fs::copy(&scan, at.join(format!("images/{number:02}.nii.gz"))).unwrap();
+    for number in 0..250 {
+        std::fs::copy(&scan, at.join(format!("images/{number:03}.nii.gz"))).unwrap();
     }
     let call = "predict --weights run --input images --output maps --device cpu --overlap 0 --json";
     let mut child = program(at)
@@ -91,7 +91,7 @@ fn a_folder_that_was_stopped_midway_tells_the_volumes_of_the_maps_that_are_writt
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    while !at.join("maps/00.nii.gz").exists() {
+    while !at.join("maps/000.nii.gz").exists() {
         assert!(child.try_wait().unwrap().is_none(), "ended without a map");
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
@@ -106,7 +106,7 @@ fn a_folder_that_was_stopped_midway_tells_the_volumes_of_the_maps_that_are_writt
     assert_eq!(cases.len(), written, "{}", done.told());
     assert_eq!(cases[0]["volumes_ml"].as_array().unwrap().len(), 14);
     let failed = told["failed"].as_array().unwrap();
-    assert_eq!(cases.len() + failed.len(), 100);
+    assert_eq!(cases.len() + failed.len(), 250);
     assert_eq!(failed[0]["error"], "not reached before the stop");
 }
 

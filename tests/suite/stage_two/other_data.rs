@@ -218,6 +218,6 @@ fn settings_of_another_run_that_go_against_the_list_are_told_of() {
         assert!(!told.contains(part), "{part}: {told}");
     }
     let few = with("--intensity auto --classes 2 --out few");
-    let parts = ["label 2", "the number 2 is from --classes", "names 3"];
+    let parts = ["label 2", "the number 2 is from the settings", "names 3"];
     refused(at, &few, 1, &parts);
 }
