@@ -128,7 +128,7 @@ export class SettingsForm {
           : "";
       const same = request.validation.every((index) => request.training.includes(index));
       const checks = same ? " and checks with the same, which says nothing of other scans" : `, checks with ${request.validation.length}`;
-      $("estimate").textContent = `Learns from ${request.training.length}${checks}. Needs about ${bytes(plan.memory)} of memory${this.limits.helped ? ", as much again for each processor that helps" : ""}${parts}.${advice}${plan.notice ? ` ${plan.notice}` : ""}`;
+      $("estimate").textContent = `Learns from ${request.training.length}${checks}. Needs about ${bytes(plan.memory)} of memory${this.limits.helped ? " for each processor" : ""}${parts}.${advice}${plan.notice ? ` ${plan.notice}` : ""}`;
       $("estimate").classList.remove("problem");
     } catch (error) {
       if (number !== this.#planned) return;

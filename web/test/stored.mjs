@@ -84,7 +84,8 @@ async function otherTab({ context, address }) {
 // The browser frees what a tab held some time after that tab is closed.
 async function close(page, other) {
   await other.close();
-  await page.waitForFunction(async () => (await navigator.locks.query()).held.every(({ name }) => name !== "hounsfield-training"));
+  const held = () => navigator.locks.query().then(({ held }) => held.some(({ name }) => name === "hounsfield-training"));
+  while (await page.evaluate(held)) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 // Learns from the phantom on show, at one go, with a pause and a reload, and with accidents: the same steps on the same
