@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// Where settings come from.
 #[derive(Debug, Args)]
 pub(super) struct SettingsSource {
-    /// Named settings: quickstart, small or tutorial [default: quickstart without a datalist, small with one or for preview --input; bench: tutorial]
+    /// Named settings: quickstart, small or tutorial [default: quickstart without a datalist, small with one or for a scan to preview; bench: tutorial]
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
     /// TOML file with settings, over those of the preset

@@ -11,7 +11,7 @@ use crate::cli::settings::Settings;
 use crate::cli::summary::{RunSummary, Scores, scores};
 use crate::cli::training::{self, Prepared, Training};
 use crate::config::FinetuneConfig;
-use crate::dataset::DataList;
+use crate::dataset::{DataList, DatasetError};
 use crate::report::curves::{Best, Panel};
 use crate::report::json::write_json;
 use crate::report::metrics::Record;
@@ -149,13 +149,7 @@ impl Training for Finetune {
 
 /// Adds where the number of classes comes from to what is said of a label beyond it.
 fn with_origin(error: anyhow::Error, origin: Option<&str>) -> anyhow::Error {
-    let beyond = error.chain().any(|cause| {
-        let found = cause.downcast_ref::<TransformError>();
-        matches!(
-            found,
-            Some(TransformError::Label(LabelError::OutOfRange { .. }))
-        )
-    });
+    let beyond = holds_label_beyond(error.as_ref());
     match origin.filter(|_| beyond) {
         Some(origin) => {
             let text = format!("{} ({origin})", one_line(&error));
@@ -163,4 +157,16 @@ fn with_origin(error: anyhow::Error, origin: Option<&str>) -> anyhow::Error {
         }
         None => error,
     }
+}
+
+/// Whether an error, or one of the files that it reports, is a label of no class.
+fn holds_label_beyond(error: &(dyn std::error::Error + 'static)) -> bool {
+    if let Some(DatasetError::Problems(report)) = error.downcast_ref::<DatasetError>() {
+        return (report.problems.iter()).any(|problem| holds_label_beyond(problem));
+    }
+    let label = matches!(
+        error.downcast_ref::<TransformError>(),
+        Some(TransformError::Label(LabelError::OutOfRange { .. }))
+    );
+    label || error.source().is_some_and(holds_label_beyond)
 }
