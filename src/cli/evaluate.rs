@@ -173,11 +173,10 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
 
 /// Why there is nothing to score, as far as it is known, and what to do.
 fn why_empty(split: Split, datalist: &Path) -> String {
-    let unlabelled = split == Split::Test && !datalist.join("labelsTs").is_dir();
-    // A split file has none, and what cannot be looked into is no reason.
-    let images = match unlabelled && datalist.is_dir() {
-        true => DataList::test_images_of(datalist).unwrap_or_default(),
-        false => Vec::new(),
+    // A split file has no such folders, and what cannot be looked into is no reason.
+    let images = match split {
+        Split::Test => DataList::unlabelled_test_images(datalist).unwrap_or_default(),
+        _ => Vec::new(),
     };
     match &images[..] {
         [] => "choose another with --split".to_owned(),

@@ -1,21 +1,22 @@
 //! What is to be said of settings, such as those of another run, that go against what a list says of itself.
 
+use crate::config::intensity::{is_ct, is_other_than_ct};
 use crate::config::suits::counted;
-use crate::config::{FinetuneConfig, IntensityMode, PretrainConfig};
+use crate::config::{FinetuneConfig, PretrainConfig};
 use crate::dataset::DataList;
 use crate::transform::Intensity;
 
 impl PretrainConfig {
-    /// What is to be said where intensities are scaled for another modality than the list names. Percentiles of CT may be
-    /// meant: fine-tuning may come after with other images.
+    /// What is to be said where intensities are scaled for another modality than the list names. Percentiles of CT may
+    /// be meant: fine-tuning may come after with other images.
     pub fn contrary_intensity(&self, list: &DataList) -> Option<String> {
         contrary_intensity(self.transform().intensity, list, true)
     }
 }
 
 impl FinetuneConfig {
-    /// What is to be said where intensities are scaled for another modality than the list names. Percentiles of CT may be
-    /// those of the pre-training.
+    /// What is to be said where intensities are scaled for another modality than the list names. Percentiles of CT may
+    /// be those of the pre-training.
     pub fn contrary_intensity(&self, list: &DataList) -> Option<String> {
         let pretrained = self.start.pretrained.is_some();
         contrary_intensity(self.transform().intensity, list, pretrained)
@@ -54,9 +55,7 @@ fn contrary_intensity(
     percentiles_are_meant: bool,
 ) -> Option<String> {
     let modality = list.modality.as_deref()?;
-    let ct = IntensityMode::Auto.settled(Some(modality)) == IntensityMode::Range;
-    // PET/CT may mean CT as well.
-    let other = !ct && !modality.to_uppercase().contains("CT");
+    let (ct, other) = (is_ct(modality), is_other_than_ct(modality));
     let scaled = match intensity {
         // A window without values below water may be one of MR.
         Intensity::Range(window) if other && window.min < 0.0 => "as CT in HU (intensity range)",
@@ -74,6 +73,7 @@ fn contrary_intensity(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::IntensityMode;
 
     fn list(modality: Option<&str>, classes: usize) -> DataList {
         DataList {

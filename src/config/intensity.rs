@@ -89,6 +89,11 @@ pub(super) fn is_ct(modality: &str) -> bool {
     !upper.contains("PET") && !upper.contains("POSITRON") && words.any(named)
 }
 
+/// Whether that word means no CT at all: PET/CT may mean CT as well.
+pub(super) fn is_other_than_ct(modality: &str) -> bool {
+    !is_ct(modality) && !modality.to_uppercase().contains("CT")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! Whether data are of the kind that a network learned from, and what is to be said where they are not.
 
-use crate::config::intensity::{AIR, LOWEST_OF_OTHER_SCALES, is_ct};
+use crate::config::intensity::{AIR, LOWEST_OF_OTHER_SCALES, is_ct, is_other_than_ct};
 use crate::config::{FinetuneConfig, is_hu, may_be_hu};
 use crate::dataset::{DataList, says_more_than_number, two_sides};
 use crate::transform::Intensity;
@@ -47,9 +47,7 @@ impl FinetuneConfig {
                 )
             });
         }
-        // PET/CT may mean CT as well.
-        let other = |name: &&String| !is_ct(name) && !name.to_uppercase().contains("CT");
-        let modality = learned.modality.as_ref().filter(other)?;
+        let modality = (learned.modality.as_ref()).filter(|name| is_other_than_ct(name))?;
         (is_hu(lowest) && !self.takes_hu()).then(|| {
             format!(
                 "has values below {AIR}, so it looks like CT in HU, and the network learned from {modality}: its \

@@ -145,14 +145,14 @@ impl DataList {
         })
     }
 
-    /// The images that a folder has for a test, with label maps or without; none where it has no `imagesTs`.
+    /// The images that a folder has for a test without any label maps: those of `imagesTs` where there is no `labelsTs`.
     ///
     /// # Errors
     /// `imagesTs` cannot be read.
-    pub fn test_images_of(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
-        let [[images, _]] = TEST;
-        let images = folder.join(images);
-        match images.is_dir() {
+    pub fn unlabelled_test_images(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
+        let [names] = TEST;
+        let [images, labels] = names.map(|name| folder.join(name));
+        match images.is_dir() && !labels.is_dir() {
             true => volumes(&images),
             false => Ok(Vec::new()),
         }

@@ -33,11 +33,7 @@ pub fn accumulate<M: Named>(network: &M, gradients: &mut Gradients, sum: &mut Gr
             let count = gradient.dims().iter().product::<usize>();
             let flat = gradient.reshape([count]);
             let name = self.0.name::<M>();
-            let sum = match self.2.remove(&name) {
-                Some(sum) => sum + flat,
-                None => flat,
-            };
-            self.2.insert(name, sum);
+            add_gradient(self.2, name, flat);
         }
     }
     network.visit(&mut Visitor::<M>(
@@ -46,6 +42,15 @@ pub fn accumulate<M: Named>(network: &M, gradients: &mut Gradients, sum: &mut Gr
         sum,
         PhantomData,
     ));
+}
+
+/// Adds a flat gradient to that of its name.
+pub fn add_gradient(sum: &mut GradientMap, name: String, gradient: Tensor<1>) {
+    let gradient = match sum.remove(&name) {
+        Some(before) => before + gradient,
+        None => gradient,
+    };
+    sum.insert(name, gradient);
 }
 
 /// What the gradients are multiplied by before the update.

@@ -9,5 +9,5 @@ mod schedule;
 
 pub use adam::{Adam, AdamConfig, Decay, Moments};
 pub use average::WeightAverage;
-pub use gradients::{Gain, GradientMap, accumulate, gain};
+pub use gradients::{Gain, GradientMap, accumulate, add_gradient, gain};
 pub use schedule::{Schedule, ScheduleKind};

@@ -39,13 +39,6 @@ pub(super) fn finetune_parts<'a>(
 /// What a step computes.
 struct Segmentation<'a>(&'a LabelledBatch);
 
-impl Segmentation<'_> {
-    fn voxels(&self, crops: &Range<usize>) -> Range<usize> {
-        let voxels = self.0.patch.iter().product::<usize>();
-        crops.start * voxels..crops.end * voxels
-    }
-}
-
 impl Work for Segmentation<'_> {
     type Network = Segmenter;
 

@@ -23,15 +23,21 @@ pub(super) trait Work {
     /// Values that the loss of a part has, the total first.
     fn values(&self) -> usize;
 
+    /// Where some of the crops stand among the voxels of all.
+    fn voxels(&self, crops: &Range<usize>) -> Range<usize> {
+        let voxels = self.patch().iter().product::<usize>();
+        crops.start * voxels..crops.end * voxels
+    }
+
     /// Samples that a crop sends through the network.
     fn samples_of_crop(&self) -> usize {
         1
     }
 
-    /// What some of the crops send through the network, sample by sample. Samples do not see each other in it.
+    /// What some of the crops send through the network, `[samples, d, h, w]`. Samples do not see each other in it.
     fn inputs(&self, crops: &Range<usize>) -> Vec<f32>;
 
-    /// The network.
+    /// The network: `[samples, d, h, w, 1]` to `[samples, d, h, w, channels]`.
     fn forward(network: &Self::Network, inputs: Tensor<5>) -> Tensor<5>;
 
     /// The values of the loss, each `[1]`, from what the network made of [`Self::inputs`]. `device` is the tracked one.

@@ -47,11 +47,6 @@ struct Restoring<'a> {
 }
 
 impl Restoring<'_> {
-    fn voxels(&self, crops: &Range<usize>) -> Range<usize> {
-        let voxels = self.batch.patch.iter().product::<usize>();
-        crops.start * voxels..crops.end * voxels
-    }
-
     fn contrasts(&self) -> bool {
         self.config.loss.contrastive_weight != 0.0
     }

@@ -75,8 +75,7 @@ impl Pretraining {
         device: &Device,
         go_on: &mut GoOn<'_>,
     ) -> Result<Option<f64>, TrainError> {
-        let all = self.replicas.as_deref();
-        let mut replicas = spread::holding(network, all, usize::MAX).await?;
+        let mut replicas = spread::holding(network, self.replicas.as_deref(), usize::MAX).await?;
         // One crop at a time, one on each replica: a validation needs no more memory than a step does.
         let at_once = replicas.map_or(1, |(_, count)| count);
         let mut errors = Vec::new();
@@ -96,10 +95,8 @@ impl Pretraining {
                 let mut elsewhere = None;
                 if let Some(some) = replicas {
                     elsewhere = spread::forward(some, views, voxels, false).await;
-                    if elsewhere.is_none() {
-                        // Without those that failed.
-                        replicas = spread::holding(network, all, usize::MAX).await?;
-                    }
+                    // After a failure the rest is computed here.
+                    replicas = elsewhere.is_some().then_some(some);
                 }
                 let own = |view: &[f32]| network.forward(upload(view.to_vec(), patch, device));
                 let outputs: Vec<Tensor<5>> = match elsewhere {

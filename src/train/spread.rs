@@ -4,6 +4,7 @@
 
 use crate::infer::{DeviceNetwork, InferError, SlidingWindow, WindowNetwork};
 use crate::kernels::read_back;
+use crate::optim::add_gradient;
 use crate::train::parts::{Parts, Sum, Work, upload_samples};
 use crate::train::{Replicas, StepOutput, TrainError};
 use crate::weights::{self, Named, WeightsError};
@@ -39,7 +40,8 @@ pub(super) async fn holding<'a>(
     Ok(Some((replicas, count)))
 }
 
-/// So many samples of `size` numbers, in as equal shares as they can be in order.
+/// Ranges of so many samples of `size` numbers, in order: the largest share is as small as it can be, and the last
+/// replicas may have none.
 fn shares(samples: usize, replicas: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
     let share = samples.div_ceil(replicas).max(1);
     (0..samples)
@@ -67,8 +69,8 @@ pub(super) async fn forward(
 }
 
 impl<W: Work> Parts<'_, W> {
-    /// As [`Parts::run`], with the network's passes on replicas where there are enough of them, more than one sample, and none
-    /// fails.
+    /// As [`Parts::run`], with the network's passes on replicas where there are enough of them, more than one sample, and
+    /// none fails.
     ///
     /// # Errors
     /// That of a [lost device](TrainError::is_device_lost).
@@ -129,11 +131,7 @@ impl<W: Work> Parts<'_, W> {
             for (name, values) in found {
                 let length = values.len();
                 let found = Tensor::from_data(TensorData::new(values, [length]), &device);
-                let all = match sum.gradients.remove(&name) {
-                    Some(all) => all + found,
-                    None => found,
-                };
-                sum.gradients.insert(name, all);
+                add_gradient(&mut sum.gradients, name, found);
             }
         }
         Ok(Some(()))

@@ -6,8 +6,8 @@ import { $ } from "./dom.js";
 // The device that the page's address asks for.
 export const wanted = new URLSearchParams(location.search).get("device") ?? "auto";
 
-// Has the worker open that device, and tells which one it is. Gives the limits of a training on it, in bytes, and whether others
-// help it.
+// Has the worker open that device, and tells which one it is. Gives the limits of a training on it, in bytes,
+// and whether others help it.
 export async function openDevice(client) {
   const { device, cpu, half, checks, notice } = await client.call("open", { device: wanted, pool: true });
   // As the worker asks for it, so that name and limits are those of the one that computes.

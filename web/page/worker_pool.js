@@ -186,7 +186,7 @@ class Member {
   dismiss() {
     this.replicates = false;
     if (this.dead) return;
-    this.#client.call("replicate", { stage: "finetune", settings: null }).catch(() => {});
+    this.#client.call("dismiss").catch(() => {});
   }
 
   // The answer about its copy to a question with bytes, or null.

@@ -87,7 +87,8 @@ impl WindowNetwork for PooledNetwork<'_> {
         async move {
             if let Some(asked) = asked
                 && let Ok(answer) = JsFuture::from(asked).await
-                && let Some(logits) = floats(&answer, input.len() * self.classes())
+                && let Some(logits) = floats(&answer)
+                && logits.len() == input.len() * self.classes()
             {
                 return Ok(logits);
             }
@@ -96,12 +97,13 @@ impl WindowNetwork for PooledNetwork<'_> {
     }
 }
 
-/// So many floats from an array of bytes.
-fn floats(answer: &JsValue, count: usize) -> Option<Vec<f32>> {
+/// Floats from an array of bytes.
+pub(crate) fn floats(answer: &JsValue) -> Option<Vec<f32>> {
     let bytes = answer.dyn_ref::<Uint8Array>()?;
-    let mut floats = vec![0.0f32; count];
+    let length = bytes.length() as usize;
+    let mut floats = vec![0.0f32; length / size_of::<f32>()];
     let into: &mut [u8] = bytemuck::cast_slice_mut(&mut floats);
-    (bytes.length() as usize == into.len()).then(|| bytes.copy_to(into))?;
+    (into.len() == length).then(|| bytes.copy_to(into))?;
     Some(floats)
 }
 

@@ -52,11 +52,10 @@ pub(crate) enum Request {
     },
     /// One window of a segmentation, for the worker that this one computes for: the logits of its numbers.
     Window { mirror: bool },
-    /// Make a copy of a network that the other worker trains, in the place of the one there is; none without settings.
-    Replicate {
-        stage: Stage,
-        settings: Option<String>,
-    },
+    /// Make a copy of a network that the other worker trains, in the place of the one there is.
+    Replicate { stage: Stage, settings: String },
+    /// Drop that copy.
+    Dismiss,
     /// Give that copy weights.
     TakeWeights,
     /// What it makes of samples. It goes back from `tracked` ones.

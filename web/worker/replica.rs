@@ -4,7 +4,7 @@ use crate::protocol::Stage;
 use crate::training::Failure;
 use burn::Tensor;
 use burn::tensor::Device;
-use hounsfield::config::{FinetuneConfig, PretrainConfig, StageConfig};
+use hounsfield::config::StageConfig;
 use hounsfield::kernels::{read_back, read_back_all};
 use hounsfield::nn::{Restorer, Segmenter};
 use hounsfield::optim::GradientMap;
@@ -19,24 +19,19 @@ pub(crate) enum Replicated {
 impl Replicated {
     /// One of zeros with the settings of a run.
     pub(crate) fn new(stage: Stage, settings: &str, device: &Device) -> Result<Self, Failure> {
-        let source = "the settings of the run";
         Ok(match stage {
-            Stage::Pretrain => {
-                let config =
-                    PretrainConfig::from_toml(settings, source).map_err(TrainError::from)?;
-                let device = TrainState::<Restorer>::tracked(&config, device);
-                let zeros = Pretraining::zeros(&config, &device)?;
-                let patch = config.sampling.roi_size;
-                Self::Restorer(Replica::new(zeros, Restorer::forward, patch, device))
-            }
-            Stage::Finetune => {
-                let config =
-                    FinetuneConfig::from_toml(settings, source).map_err(TrainError::from)?;
-                let device = TrainState::<Segmenter>::tracked(&config, device);
-                let zeros = Finetuning::zeros(&config, &device)?;
-                let patch = config.crops.roi_size;
-                Self::Segmenter(Replica::new(zeros, Segmenter::forward, patch, device))
-            }
+            Stage::Pretrain => Self::Restorer(replica::<Pretraining>(
+                settings,
+                device,
+                Restorer::forward,
+                |config| config.sampling.roi_size,
+            )?),
+            Stage::Finetune => Self::Segmenter(replica::<Finetuning>(
+                settings,
+                device,
+                Segmenter::forward,
+                |config| config.crops.roi_size,
+            )?),
         })
     }
 
@@ -69,6 +64,20 @@ impl Replicated {
     }
 }
 
+/// One of a stage; `patch` is the size of its samples.
+fn replica<T: Task>(
+    settings: &str,
+    device: &Device,
+    forward: fn(&T::Network, Tensor<5>) -> Tensor<5>,
+    patch: fn(&T::Config) -> [usize; 3],
+) -> Result<Replica<T::Network>, Failure> {
+    let config = T::Config::from_toml(settings, "the settings of the run");
+    let config = config.map_err(TrainError::from)?;
+    let device = TrainState::<T::Network>::tracked(&config, device);
+    let zeros = T::zeros(&config, &device)?;
+    Ok(Replica::new(zeros, forward, patch(&config), device))
+}
+
 /// Floats from little-endian bytes.
 pub(crate) fn floats(bytes: &[u8]) -> Vec<f32> {
     let (numbers, _) = bytes.as_chunks();
@@ -88,8 +97,5 @@ pub(crate) async fn gradients(
     let (names, tensors): (Vec<_>, Vec<_>) = found.into_iter().unzip();
     let values = read_back_all(tensors).await.map_err(TrainError::from)?;
     let parameters = names.into_iter().zip(values.iter().map(Vec::len)).collect();
-    let bytes = values
-        .iter()
-        .flat_map(|values| bytemuck::cast_slice(values));
-    Ok((parameters, bytes.copied().collect()))
+    Ok((parameters, bytemuck::cast_slice(&values.concat()).to_vec()))
 }

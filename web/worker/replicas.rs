@@ -2,14 +2,12 @@
 //! compute steps and checks together.
 
 use crate::host::console_error;
-use crate::pool::PROGRAM;
-use crate::protocol::Stage;
-use crate::replica::floats;
+use crate::pool::{PROGRAM, floats};
 use crate::training::Failure;
 use hounsfield::config::StageConfig;
 use hounsfield::train::{Replicas, Reply};
 use hounsfield::weights::Values;
-use js_sys::{Array, Promise, Uint8Array};
+use js_sys::{Array, Promise};
 use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
@@ -19,7 +17,7 @@ use wasm_bindgen_futures::JsFuture;
 extern "C" {
     #[wasm_bindgen(js_namespace = workerPool)]
     async fn replicate(stage: &str, settings: &str, bytes: f64);
-    #[wasm_bindgen(js_namespace = workerPool, js_name = dismiss)]
+    #[wasm_bindgen(js_namespace = workerPool)]
     fn dismiss();
     #[wasm_bindgen(js_namespace = workerPool)]
     fn replicas() -> f64;
@@ -39,15 +37,11 @@ pub(crate) struct PooledReplicas {
 }
 
 impl PooledReplicas {
-    /// As many as there are workers with memory for a training with these settings.
-    pub(crate) async fn new<C: StageConfig>(stage: Stage, config: &C) -> Result<Rc<Self>, Failure> {
+    /// As many as there are workers with memory for a training with these settings: none on a GPU, which has no pool.
+    pub(crate) async fn new<C: StageConfig>(config: &C) -> Result<Rc<Self>, Failure> {
         let settings = config.to_toml().map_err(|e| e.to_string())?;
         let bytes = config.memory().total().saturating_add(PROGRAM as u64);
-        let stage = match stage {
-            Stage::Finetune => "finetune",
-            Stage::Pretrain => "pretrain",
-        };
-        replicate(stage, &settings, bytes as f64).await;
+        replicate(C::STAGE, &settings, bytes as f64).await;
         Ok(Rc::default())
     }
 }
@@ -72,9 +66,7 @@ impl Replicas for PooledReplicas {
 
     fn forward(&self, at: usize, samples: &[f32], tracked: bool) -> Reply<'_, Vec<f32>> {
         let asked = forward(at as f64, tracked, bytemuck::cast_slice(samples));
-        Box::pin(self.read(asked, |answer| {
-            Some(floats(&answer.dyn_into::<Uint8Array>().ok()?.to_vec()))
-        }))
+        Box::pin(self.read(asked, |answer| floats(&answer)))
     }
 
     fn backward(&self, at: usize, outputs: &[f32]) -> Reply<'_, Values> {
@@ -104,7 +96,7 @@ fn gradients(answer: JsValue) -> Option<Values> {
     let answer = answer.dyn_into::<Array>().ok()?;
     let parameters: Vec<(String, usize)> =
         serde_json::from_str(&answer.get(0).as_string()?).ok()?;
-    let values = floats(&answer.get(1).dyn_into::<Uint8Array>().ok()?.to_vec());
+    let values = floats(&answer.get(1))?;
     let mut rest = values.as_slice();
     let mut gradients = Values::new();
     for (name, count) in parameters {

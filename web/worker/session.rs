@@ -154,7 +154,11 @@ impl Session {
                 mirror,
             } => self.segment(image, (overlap, mirror)).await,
             Request::Window { mirror } => self.window(mirror, buffers).await,
-            Request::Replicate { stage, settings } => self.replicate(stage, settings.as_deref()),
+            Request::Replicate { stage, settings } => self.replicate(stage, &settings),
+            Request::Dismiss => {
+                self.replica.replace(None);
+                plain(json!({}))
+            }
             Request::TakeWeights => self.take_weights(buffers),
             Request::Forward { tracked } => self.forward(tracked, buffers).await,
             Request::Backward => self.backward(buffers).await,

@@ -4,7 +4,7 @@ use crate::autosave::Autosave;
 use crate::cases::Cases;
 use crate::host::tell;
 use crate::model::{self, Encoder, Model};
-use crate::protocol::{Event, Stage, Start, TrainRequest};
+use crate::protocol::{Event, Start, TrainRequest};
 use crate::replicas::PooledReplicas;
 use crate::run_folder::RUN;
 use crate::settings;
@@ -12,7 +12,6 @@ use crate::watch::Watch;
 use burn::tensor::Device;
 use hounsfield::config::{FinetuneConfig, PretrainConfig, StageConfig};
 use hounsfield::dataset::{self, DatasetError, LIST_FILE, MemorySource};
-use hounsfield::device::is_cpu;
 use hounsfield::infer::InferError;
 use hounsfield::platform::{self, memory};
 use hounsfield::train::{
@@ -20,7 +19,6 @@ use hounsfield::train::{
 };
 use hounsfield::weights::{PatchGrids, TransferOptions, Values};
 use std::path::Path;
-use std::rc::Rc;
 use std::sync::Arc;
 
 /// What a run is made with.
@@ -117,11 +115,8 @@ impl Workshop {
         let affine = validation.first().map(|(_, case)| *case.image.affine());
         let training = Arc::new(MemorySource::new(training));
         let validation = Arc::new(MemorySource::new(validation));
-        let replicas = self.replicas(Stage::Finetune, &config).await?;
-        let mut task = Finetuning::new(config, training, validation, start)?;
-        if let Some(replicas) = replicas {
-            task = task.with_replicas(replicas);
-        }
+        let replicas = PooledReplicas::new(&config).await?;
+        let task = Finetuning::new(config, training, validation, start)?.with_replicas(replicas);
         let shown = request.validation.first().copied().zip(affine);
         let watch = Watch::finetuning(shown, request.classes.clone());
         self.run(task, resume, watch).await
@@ -147,11 +142,8 @@ impl Workshop {
         let validation = self.prepared(&request.validation, prepare).await?;
         let training = Arc::new(MemorySource::new(training));
         let validation = Arc::new(MemorySource::new(validation));
-        let replicas = self.replicas(Stage::Pretrain, &config).await?;
-        let mut task = Pretraining::new(config, training, validation)?;
-        if let Some(replicas) = replicas {
-            task = task.with_replicas(replicas);
-        }
+        let replicas = PooledReplicas::new(&config).await?;
+        let task = Pretraining::new(config, training, validation)?.with_replicas(replicas);
         self.run(task, resume, Watch::pretraining()).await
     }
 
@@ -172,18 +164,6 @@ impl Workshop {
             prepared.push(prepare(*index)?);
         }
         Ok(prepared)
-    }
-
-    /// Who computes for a training beside this worker: on the processor its pool.
-    async fn replicas<C: StageConfig>(
-        &self,
-        stage: Stage,
-        config: &C,
-    ) -> Result<Option<Rc<PooledReplicas>>, Failure> {
-        match is_cpu(&self.device) {
-            true => Ok(Some(PooledReplicas::new(stage, config).await?)),
-            false => Ok(None),
-        }
     }
 
     async fn run<T: Task>(

@@ -5,6 +5,14 @@ use super::*;
 /// What the warning of a scan says.
 const NO_CT: &str = "does not look like CT in HU";
 
+/// A list of MR scans with two structures, and the folder of its files.
+fn hippocampus() -> (serde_json::Value, String) {
+    let folder = data("hippocampus");
+    let list = std::fs::read(folder.join("finetune_6.json")).unwrap();
+    let list = serde_json::from_slice(&list).unwrap();
+    (list, folder.display().to_string())
+}
+
 #[test]
 fn a_network_of_ct_is_used_on_another_scan_with_a_warning() {
     let folder = tempfile::tempdir().unwrap();
@@ -28,10 +36,7 @@ fn a_network_of_ct_is_used_on_another_scan_with_a_warning() {
 fn a_network_of_mr_is_used_on_a_scan_in_hu_with_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
-    let source = data("hippocampus");
-    let root = source.display().to_string();
-    let list = std::fs::read(source.join("finetune_6.json")).unwrap();
-    let mut list: serde_json::Value = serde_json::from_slice(&list).unwrap();
+    let (mut list, root) = hippocampus();
     for part in ["training", "validation"] {
         list[part] = vec![list[part][0].clone()].into();
     }
@@ -43,7 +48,7 @@ fn a_network_of_mr_is_used_on_a_scan_in_hu_with_a_warning() {
     let more = ["--data-root", root.as_str()];
     run(at, &[&train[..], &more].concat()).succeeded();
     run(at, &words("phantom --small --cases 1 --out ct", &[])).succeeded();
-    let mr = source.join("images/hippocampus_003.nii.gz");
+    let mr = data("hippocampus/images/hippocampus_003.nii.gz");
     let mr = mr.display().to_string();
     for (input, warned) in [
         (mr.as_str(), false),
@@ -61,11 +66,8 @@ fn a_list_of_other_classes_or_another_modality_is_scored_with_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     finetuned(at, "--out run --max-steps 1");
-    let source = data("hippocampus");
-    let list = std::fs::read(source.join("finetune_6.json")).unwrap();
-    let mut list: serde_json::Value = serde_json::from_slice(&list).unwrap();
+    let (mut list, root) = hippocampus();
     list["test"] = list["test"].as_array().unwrap()[..2].to_vec().into();
-    let root = source.display().to_string();
     let evaluate = "evaluate --weights run --datalist list.json --device cpu --overlap 0";
     let call = words(evaluate, &["--data-root", &root]);
     std::fs::write(at.join("list.json"), list.to_string()).unwrap();
@@ -92,10 +94,7 @@ fn a_list_of_other_classes_or_another_modality_is_scored_with_a_warning() {
 fn classes_that_a_list_exchanges_are_scored_with_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
-    let source = data("hippocampus");
-    let root = source.display().to_string();
-    let list = std::fs::read(source.join("finetune_6.json")).unwrap();
-    let mut list: serde_json::Value = serde_json::from_slice(&list).unwrap();
+    let (mut list, root) = hippocampus();
     let first = list["test"].as_array().unwrap()[..1].to_vec();
     for part in ["training", "validation", "test"] {
         list[part] = first.clone().into();
@@ -124,10 +123,7 @@ fn classes_that_a_list_exchanges_are_scored_with_a_warning() {
 fn cases_that_a_network_was_trained_on_are_scored_with_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
-    let source = data("hippocampus");
-    let root = source.display().to_string();
-    let list = std::fs::read(source.join("finetune_6.json")).unwrap();
-    let mut list: serde_json::Value = serde_json::from_slice(&list).unwrap();
+    let (mut list, root) = hippocampus();
     let [training, validation, test] =
         ["training", "validation", "test"].map(|part| list[part][0].clone());
     list["training"] = vec![training.clone()].into();
@@ -190,14 +186,11 @@ fn settings_of_another_run_that_go_against_the_list_are_told_of() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     finetuned(at, "--out run --max-steps 1");
-    let source = data("hippocampus");
-    let list = std::fs::read(source.join("finetune_6.json")).unwrap();
-    let mut list: serde_json::Value = serde_json::from_slice(&list).unwrap();
+    let (mut list, root) = hippocampus();
     let cases = list["training"].as_array().unwrap()[..1].to_vec();
     list["training"] = cases.clone().into();
     list["validation"] = cases.into();
     std::fs::write(at.join("list.json"), list.to_string()).unwrap();
-    let root = source.display().to_string();
     let call = "finetune --config run/config.toml --datalist list.json --spacing 2 --max-steps 1 --data-root";
     let call = words(call, &[root.as_str()]);
     let with = |more: &'static str| [call.clone(), words(more, &[])].concat();

@@ -7,10 +7,9 @@ use crate::training::Failure;
 use serde_json::json;
 
 impl Session {
-    pub(super) fn replicate(&self, stage: Stage, settings: Option<&str>) -> Answer {
-        let device = self.selected()?.device;
-        let replica = settings.map(|text| Replicated::new(stage, text, &device));
-        self.replica.replace(replica.transpose()?);
+    pub(super) fn replicate(&self, stage: Stage, settings: &str) -> Answer {
+        let replica = Replicated::new(stage, settings, &self.selected()?.device)?;
+        self.replica.replace(Some(replica));
         plain(json!({}))
     }
 
