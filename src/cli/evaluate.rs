@@ -9,11 +9,12 @@ use crate::cli::inputs::Inputs;
 use crate::cli::model::{Predictor, model};
 use crate::cli::output::{count, is_broken_pipe, print, say, try_writing};
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
+use crate::cli::split::Split;
 use crate::cli::suits::{compare_list, warn_of_trained_on};
 use crate::cli::training::ready_device;
 use crate::cli::windows::{Grid, WindowArgs};
 use crate::config::check::not_negative;
-use crate::dataset::{Case, DataList, Notice, check_cases};
+use crate::dataset::{Case, DataList, check_cases, prediction_names};
 use crate::metric::SurfaceOptions;
 use crate::nn::Precision;
 use crate::platform;
@@ -22,22 +23,11 @@ use crate::train::Control;
 use anyhow::{bail, ensure};
 use clap::Args;
 use outcome::Outcome;
-use scoring::prediction;
+use scoring::{PredictionFiles, prediction};
 pub(super) use scoring::{Predictions, Scorer, scored};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-
-/// Which list of a split file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Split {
-    /// Training cases
-    Training,
-    /// Validation cases
-    Validation,
-    /// Test cases
-    Test,
-}
 
 /// Of `--classes`, which without a network are those of the list.
 const CLASSES_HELP: &str = "Classes with background, instead of those of the settings \
@@ -50,7 +40,7 @@ pub(super) struct EvaluateArgs {
     /// Folder of a fine-tuning run, or a weights file: safetensors or PyTorch
     #[arg(long, value_name = "PATH")]
     weights: Option<PathBuf>,
-    /// Folder of label maps, named as the images, with or without _0000, or CASE.nii.gz, instead of a network
+    /// Folder of label maps, named as the images, with or without _0000, or CASE.nii.gz, instead of a network; in sub-folders like the images' own where images of several folders share a name
     #[arg(long, value_name = "DIR", conflicts_with_all = ["weights", "preset", "config", "grid", "overlap", "blending", "mirror", "keep_air", "parity", "device"])]
     predictions: Option<PathBuf>,
     #[command(flatten)]
@@ -85,28 +75,17 @@ pub(super) struct EvaluateArgs {
 pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     not_negative([("--tolerance", args.tolerance)])?;
     let list = listed(&args.datalist, args.data_root.as_deref(), true)?;
-    let (split, cases) = match args.split {
-        Split::Training => ("training", &list.training),
-        Split::Validation => ("validation", &list.validation),
-        Split::Test => ("test", &list.test),
-    };
-    for notice in list.notices() {
-        if let Notice::Unread { .. } = notice {
-            log::warn!("{notice}");
+    let unlabelled = "score cases that have theirs, with --split validation";
+    let cases = args.split.cases(&list, &args.datalist, unlabelled)?;
+    let predictions = match &args.predictions {
+        Some(folder) => Some(check_predictions(folder, cases)?),
+        None => {
+            check_cases(cases, true)?;
+            None
         }
-    }
-    if cases.is_empty() {
-        bail!(
-            "the list \"{split}\" is empty: {}",
-            why_empty(args.split, &args.datalist)
-        );
-    }
-    match &args.predictions {
-        Some(folder) => check_predictions(folder, cases)?,
-        None => check_cases(cases, true)?,
-    }
+    };
     if let Some(file) = &args.csv {
-        inputs(args, &list, cases)?.refuse_overwriting(file)?;
+        inputs(args, &list, predictions.as_ref()).refuse_overwriting(file)?;
         let folder = file.parent().filter(|folder| *folder != Path::new(""));
         ensure!(
             folder.is_none_or(Path::is_dir),
@@ -118,7 +97,7 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     let surfaces = SurfaceOptions {
         tolerance_mm: args.tolerance,
     };
-    let source = match (&args.weights, &args.predictions) {
+    let source = match (&args.weights, predictions) {
         (Some(weights), _) => {
             let selected = ready_device(args.device.device, Precision::F32)?;
             let model = model(weights, &args.model, &selected.device)?;
@@ -133,12 +112,12 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
             };
             Predictions::Network(Box::new(predictor), args.grid)
         }
-        (None, Some(folder)) => Predictions::Folder(folder),
+        (None, Some(files)) => Predictions::Files(files),
         (None, None) => bail!("give --weights or --predictions"),
     };
     let classes = match &source {
         Predictions::Network(predictor, _) => predictor.model.network.classes(),
-        Predictions::Folder(_) => args.model.classes.unwrap_or(list.classes.len()),
+        Predictions::Files(_) => args.model.classes.unwrap_or(list.classes.len()),
     };
     ensure!(
         classes > 1,
@@ -171,24 +150,6 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Why there is nothing to score, as far as it is known, and what to do.
-fn why_empty(split: Split, datalist: &Path) -> String {
-    // A split file has no such folders, and what cannot be looked into is no reason.
-    let images = match split {
-        Split::Test => DataList::unlabelled_test_images(datalist).unwrap_or_default(),
-        _ => Vec::new(),
-    };
-    match &images[..] {
-        [] => "choose another with --split".to_owned(),
-        [first, ..] => format!(
-            "{} in {} without a label map, such as {}: score cases that have theirs, with --split validation",
-            count(images.len(), "image"),
-            datalist.display(),
-            first.display()
-        ),
-    }
-}
-
 /// Writes the file first: what is printed may have no reader any more, and then is lost.
 fn hand_on(args: &EvaluateArgs, report: &Evaluation) -> anyhow::Result<()> {
     let written = args.csv.as_ref().map(|file| {
@@ -211,27 +172,30 @@ fn hand_on(args: &EvaluateArgs, report: &Evaluation) -> anyhow::Result<()> {
 }
 
 /// The files that the scores come from.
-fn inputs(args: &EvaluateArgs, list: &DataList, cases: &[Case]) -> anyhow::Result<Inputs> {
+fn inputs(
+    args: &EvaluateArgs,
+    list: &DataList,
+    predictions: Option<&PredictionFiles<'_>>,
+) -> Inputs {
     let mut inputs = Inputs::default();
     inputs.add_list(&args.datalist, list);
     if let Some(weights) = &args.weights {
         inputs.add_network(weights, args.model.config.as_deref());
     }
-    if let Some(folder) = &args.predictions {
-        for case in cases {
-            inputs.add([prediction(folder, &case.image)?]);
-        }
+    if let Some(files) = predictions {
+        inputs.add(files.values());
     }
-    Ok(inputs)
+    inputs
 }
 
-/// Looks at everything that is compared. Label maps in a folder are told by the names of their images alone, which need
-/// not be there: no two cases may have the same one.
-fn check_predictions(folder: &Path, cases: &[Case]) -> anyhow::Result<()> {
+/// Looks at everything that is compared, and gives the predictions. Label maps in a folder are told by the names of
+/// their images alone, which need not be there: no two cases may have the same one.
+fn check_predictions<'a>(folder: &Path, cases: &'a [Case]) -> anyhow::Result<PredictionFiles<'a>> {
     let mut seen = HashSet::new();
+    let mut files = PredictionFiles::new();
     let mut compared = Vec::new();
-    for case in cases {
-        let file = prediction(folder, &case.image)?;
+    for (case, name) in cases.iter().zip(prediction_names(cases)) {
+        let file = prediction(folder, &case.image, &name)?;
         ensure!(
             !seen.contains(&file),
             "two cases, one of them {}, have their prediction in {}: --predictions cannot tell them apart",
@@ -239,6 +203,7 @@ fn check_predictions(folder: &Path, cases: &[Case]) -> anyhow::Result<()> {
             file.display()
         );
         seen.insert(file.clone());
+        files.insert(&case.image, file.clone());
         let image = match case.label {
             Some(_) => file,
             // It is refused by the name that the list has for it.
@@ -247,5 +212,6 @@ fn check_predictions(folder: &Path, cases: &[Case]) -> anyhow::Result<()> {
         let label = case.label.clone();
         compared.push(Case { image, label });
     }
-    Ok(check_cases(&compared, true)?)
+    check_cases(&compared, true)?;
+    Ok(files)
 }

@@ -25,6 +25,7 @@ mod resumed;
 mod run_folder;
 mod settings;
 mod signal;
+mod split;
 mod suits;
 mod summary;
 mod training;

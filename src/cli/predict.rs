@@ -11,7 +11,8 @@ use crate::cli::classes::classes_of;
 use crate::cli::model::{Predictor, model};
 use crate::cli::output::{count, duration, is_broken_pipe, print, say};
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
-use crate::cli::suits::other_scale;
+use crate::cli::split::Split;
+use crate::cli::suits::{compare_modality, other_scale};
 use crate::cli::training::ready_device;
 use crate::cli::windows::{Grid, WindowArgs};
 use crate::dataset::{case_name, class_names};
@@ -30,11 +31,12 @@ use indicatif::ProgressBar;
 use picture::{displayed, draw};
 use probabilities::write_probabilities;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use targets::{check, check_probabilities, jobs};
+use targets::{Job, check, check_probabilities, jobs};
 
 #[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("segmented").args(["input", "datalist"]).required(true)))]
 pub(super) struct PredictArgs {
     /// Folder of a fine-tuning run, or a weights file: safetensors or PyTorch
     #[arg(long, value_name = "PATH")]
@@ -43,8 +45,17 @@ pub(super) struct PredictArgs {
     model: ModelSettings,
     /// Image, or a folder of images (label maps that lie in it are segmented too)
     #[arg(long, value_name = "PATH")]
-    input: PathBuf,
-    /// Label map to write, or a folder for those of a folder
+    input: Option<PathBuf>,
+    /// Split file (JSON, Medical Segmentation Decathlon layout) whose images are segmented, with or without label maps; or a folder of images and label maps
+    #[arg(long, value_name = "FILE")]
+    datalist: Option<PathBuf>,
+    /// Folder the split file's paths start from [default: the split file's own folder]
+    #[arg(long, value_name = "DIR", conflicts_with = "input")]
+    data_root: Option<PathBuf>,
+    /// Which list of the split file
+    #[arg(long, value_enum, default_value = "test", conflicts_with = "input")]
+    split: Split,
+    /// Label map to write, or a folder for those of a folder or a list
     #[arg(long, value_name = "PATH")]
     output: PathBuf,
     /// Replace label maps that are not as this program wrote them; its own are replaced anyway
@@ -108,14 +119,17 @@ struct Failure {
 }
 
 pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
-    let jobs = jobs(args)?;
-    let inputs = check(args, &jobs)?;
+    let (jobs, list) = jobs(args)?;
+    let inputs = check(args, &jobs, list.as_ref())?;
     let control = Control::default();
     stop_on_interrupt(&control, "stopping after this window")?;
     let selected = ready_device(args.device.device, Precision::F32)?;
     let model = model(&args.weights, &args.model, &selected.device)?;
     let mut windows = args.windows.settings(&model.config)?;
     say(&model.report.to_string());
+    if let Some(list) = &list {
+        compare_modality(list, &args.weights, &model);
+    }
     if let Some(folder) = &args.probabilities {
         check_probabilities(folder, &jobs, model.network.classes(), &inputs)?;
         if windows.skip_air {
@@ -135,9 +149,7 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         // Whose settings are given has no names.
         false => class_names(&[], config.unetr().classes),
     };
-    let work =
-        |input: &Path, output: &Path| one(args, &predictor, &names, (input, output), &control);
-    let outcome = all(&jobs, work)?;
+    let outcome = all(&jobs, |job| one(args, &predictor, &names, job, &control))?;
     let report = Report {
         device: selected.description,
         weights: args.weights.clone(),
@@ -174,10 +186,11 @@ fn one(
     args: &PredictArgs,
     predictor: &Predictor,
     names: &[String],
-    (input, output): (&Path, &Path),
+    job: &Job,
     control: &Control,
 ) -> anyhow::Result<CaseReport> {
     let started = Instant::now();
+    let (input, output) = (job.image.as_path(), job.output.as_path());
     let model = &predictor.model;
     let classes = model.network.classes();
     let image = volume::read_image(input)?;
@@ -203,7 +216,7 @@ fn one(
     let values = labels.iter().map(|label| f32::from(*label)).collect();
     grid.write(output, values, Datatype::U8)?;
     if let (Some(folder), Some(kept)) = (&args.probabilities, &kept) {
-        write_probabilities(folder, output, kept, &prepared, &grid)?;
+        write_probabilities(folder, &job.name, kept, &prepared, &grid)?;
     }
     let volumes_ml = volumes_ml(&labels, classes, grid.voxel_ml)?;
     // In cubic millimetres: a voxel's volume is no round number.

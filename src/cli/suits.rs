@@ -4,6 +4,7 @@ use crate::cli::cases::{named, trained_on};
 use crate::cli::model::Model;
 use crate::cli::output::count;
 use crate::cli::run_folder::CASES_FILE;
+use crate::config::Difference;
 use crate::config::suits::counted;
 use crate::dataset::{Case, DataList, case_names};
 use crate::volume::Volume;
@@ -25,15 +26,21 @@ pub(super) fn compare_list(list: &DataList, weights: &Path, model: &Model) -> an
         counted(list.classes.len(), &list.classes),
         weights.display()
     );
-    let network = format!("the network in {}", weights.display());
-    let differences = [
-        model.config.other_classes(list, &model.learned),
-        model.config.other_modality(list, &model.learned),
-    ];
-    for difference in differences.into_iter().flatten() {
+    tell(model.config.other_classes(list, &model.learned), weights);
+    compare_modality(list, weights, model);
+    Ok(())
+}
+
+/// Warns of another modality of a list than a network learned from.
+pub(super) fn compare_modality(list: &DataList, weights: &Path, model: &Model) {
+    tell(model.config.other_modality(list, &model.learned), weights);
+}
+
+fn tell(difference: Option<Difference>, weights: &Path) {
+    if let Some(difference) = difference {
+        let network = format!("the network in {}", weights.display());
         log::warn!("{}", difference.told(&network));
     }
-    Ok(())
 }
 
 /// Warns of those `cases` of a list that a network was trained on, as far as the folder its weights lie in tells.

@@ -45,7 +45,7 @@ pub use folder::LabelledFolder;
 pub use labelled::{LabelledBatch, LabelledBatches, LabelledSettings};
 pub use list::{Case, DataList, LIST_FILE};
 pub use loader::{Prefetch, warm_up};
-pub use names::{case_names, label_names};
+pub use names::{case_names, label_names, prediction_names};
 #[cfg(not(target_family = "wasm"))]
 pub use native::check_cases;
 pub use notices::Notice;

@@ -1,9 +1,10 @@
 //! What cases are called.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use super::Case;
+use super::pairing::case_name;
 
 /// A name for each case: that of its image file, with as many of its folders before it as it takes to tell cases apart.
 /// The same image listed twice has the same name.
@@ -18,6 +19,27 @@ pub fn label_names(cases: &[Case]) -> Vec<String> {
             .iter()
             .map(|case| case.label.as_deref().unwrap_or(Path::new(""))),
     )
+}
+
+/// What the prediction of each case is called below the folder of all predictions: `case.nii.gz`, in as many of the
+/// folders of its image as it takes to tell cases apart, whatever the endings of their images.
+pub fn prediction_names(cases: &[Case]) -> Vec<PathBuf> {
+    let named = |case: &Case| {
+        let image = case.image.to_string_lossy();
+        let name = format!("{}.nii.gz", case_name(&image));
+        case.image.with_file_name(name)
+    };
+    let named: Vec<PathBuf> = cases.iter().map(named).collect();
+    let names = told_apart(named.iter().map(PathBuf::as_path));
+    names.iter().map(|name| below(Path::new(name))).collect()
+}
+
+/// A path without what would lead out of the folder that it starts from.
+fn below(path: &Path) -> PathBuf {
+    let parts = path.components();
+    parts
+        .filter(|part| matches!(part, Component::Normal(_)))
+        .collect()
 }
 
 fn told_apart<'a>(paths: impl Iterator<Item = &'a Path>) -> Vec<String> {
@@ -86,6 +108,34 @@ mod tests {
         assert_eq!(names(&["/d/a.nii", "/d/a.nii"]), ["a.nii", "a.nii"]);
         assert_eq!(names(&["ct.nii", "p/ct.nii"]), ["ct.nii", "p/ct.nii"]);
         assert!(names(&[]).is_empty());
+    }
+
+    #[test]
+    fn predictions_lie_in_folders_where_the_files_alone_do_not_tell_cases_apart() {
+        let names = |images: &[&str]| {
+            let case = |image: &&str| Case {
+                image: Path::new(image).to_path_buf(),
+                label: None,
+            };
+            let names = prediction_names(&images.iter().map(case).collect::<Vec<_>>());
+            let text = |name: &PathBuf| name.display().to_string().replace('\\', "/");
+            names.iter().map(text).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            names(&["/d/a.nii", "/d/b_0000.nii.gz", "/d/c.hdr"]),
+            ["a.nii.gz", "b_0000.nii.gz", "c.nii.gz"]
+        );
+        // All become .nii.gz, so the ending of an image does not tell it from another.
+        assert_eq!(
+            names(&["/d/p1/ct.nii", "/d/p2/ct.nii.gz", "/d/p2/mr.nii"]),
+            ["p1/ct.nii.gz", "p2/ct.nii.gz", "mr.nii.gz"]
+        );
+        // Nothing leads out of the folder of the predictions.
+        assert_eq!(
+            names(&["../p/ct.nii", "p/ct.nii", "/ct.nii"]),
+            ["p/ct.nii.gz", "p/ct.nii.gz", "ct.nii.gz"]
+        );
+        assert_eq!(names(&["..nii", "...nii"]), ["..nii.gz", "...nii.gz"]);
     }
 
     #[test]

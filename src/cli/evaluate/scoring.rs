@@ -10,6 +10,7 @@ use crate::transform::{LabelError, Labelled, Prepared, TransformError, check_lab
 use crate::volume::{self, Volume};
 use anyhow::{Context, anyhow};
 use indicatif::ProgressBar;
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -50,17 +51,24 @@ impl Pair {
     }
 }
 
-/// The label map of an image in a folder: under the image's own name, or under the one that `predict` or nnU-Net gives
-/// it.
-pub(super) fn prediction(folder: &Path, image: &Path) -> anyhow::Result<PathBuf> {
-    let own = folder.join(image.file_name().context("an image without a name")?);
+/// The label maps of cases, by their images.
+pub(super) type PredictionFiles<'a> = HashMap<&'a Path, PathBuf>;
+
+/// The label map of an image in a folder, where `predict` calls it `name` (see [`prediction_names`]): under the image's
+/// own name, or under the one that `predict` or nnU-Net gives it.
+///
+/// [`prediction_names`]: crate::dataset::prediction_names
+pub(super) fn prediction(folder: &Path, image: &Path, name: &Path) -> anyhow::Result<PathBuf> {
+    let own = image.file_name().context("an image without a name")?;
+    let predicted = folder.join(name);
+    let own = predicted.with_file_name(own);
     if own.exists() {
         return Ok(own);
     }
     let text = image.to_string_lossy();
     let case = case_name(&text);
-    let at = |name: &str, ending: &str| folder.join(format!("{name}{ending}"));
-    let mut others = vec![at(case, ".nii.gz")];
+    let at = |name: &str, ending: &str| predicted.with_file_name(format!("{name}{ending}"));
+    let mut others = vec![predicted.clone()];
     if let Some(name) = without_channel(case) {
         others.extend([at(name, ".nii.gz"), at(name, ".nii")]);
     }
@@ -148,7 +156,7 @@ pub(in crate::cli) fn scored(
 pub(in crate::cli) enum Predictions<'a> {
     /// A network; the voxels that are compared.
     Network(Box<Predictor>, Grid),
-    Folder(&'a Path),
+    Files(PredictionFiles<'a>),
 }
 
 impl Predictions<'_> {
@@ -156,9 +164,10 @@ impl Predictions<'_> {
         let file = case.label.as_deref().context("the case has no label map")?;
         let label = volume::read(file)?;
         match self {
-            Predictions::Folder(folder) => {
-                let made = prediction(folder, &case.image)?;
-                let found = check_labels(&label, &volume::read(&made)?, classes)
+            Predictions::Files(files) => {
+                let made = files.get(case.image.as_path());
+                let made = made.context("the case has no prediction")?;
+                let found = check_labels(&label, &volume::read(made)?, classes)
                     .map_err(|error| anyhow!("{}: {}", made.display(), error.of_prediction()))?;
                 let reference = check_labels(&label, &label, classes)
                     .map_err(|error| in_label_map(file, &error))?;

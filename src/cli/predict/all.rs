@@ -2,9 +2,9 @@
 
 use crate::cli::model::{STOPPED, UNREACHED, device_failed};
 use crate::cli::output::{count, one_line, say};
+use crate::cli::predict::targets::Job;
 use crate::cli::predict::{CaseReport, Failure};
 use crate::infer::InferError;
-use std::path::{Path, PathBuf};
 
 /// What came of the images.
 pub(super) struct Outcome {
@@ -17,20 +17,19 @@ pub(super) struct Outcome {
     pub stopped: bool,
 }
 
-/// Predicts all images with `work`, which takes an image and where its label map goes, until stopped. A device that
-/// failed ends it: the others would fail like the one.
+/// Predicts all images with `work` until stopped. A device that failed ends it: the others would fail like the one.
 ///
 /// # Errors
 /// Of a single image its own.
 pub(super) fn all(
-    jobs: &[(PathBuf, PathBuf)],
-    mut work: impl FnMut(&Path, &Path) -> anyhow::Result<CaseReport>,
+    jobs: &[Job],
+    mut work: impl FnMut(&Job) -> anyhow::Result<CaseReport>,
 ) -> anyhow::Result<Outcome> {
     let mut cases = Vec::new();
     let mut failed = Vec::new();
     let (mut lost, mut stopped) = (None, false);
-    for (input, output) in jobs {
-        let error = match work(input, output) {
+    for job in jobs {
+        let error = match work(job) {
             Ok(report) => {
                 cases.push(report);
                 continue;
@@ -43,13 +42,13 @@ pub(super) fn all(
                 stopped = true;
                 break;
             }
-            Err(error) => error.context(input.display().to_string()),
+            Err(error) => error.context(job.image.display().to_string()),
         };
         if jobs.len() == 1 {
             return Err(error);
         }
         let ends = device_failed(&error);
-        let (input, error) = (input.clone(), one_line(&error));
+        let (input, error) = (job.image.clone(), one_line(&error));
         if ends {
             lost = Some(format!(
                 "{error}; until then {} of {} were segmented, and their label maps are written",
@@ -65,8 +64,8 @@ pub(super) fn all(
     }
     let reason = if stopped { STOPPED } else { UNREACHED };
     let unreached = jobs.iter().skip(cases.len() + failed.len());
-    failed.extend(unreached.map(|(input, _)| Failure {
-        input: input.clone(),
+    failed.extend(unreached.map(|job| Failure {
+        input: job.image.clone(),
         error: reason.to_owned(),
     }));
     Ok(Outcome {
@@ -82,20 +81,25 @@ mod tests {
     use super::*;
     use crate::kernels::DeviceLost;
     use anyhow::anyhow;
+    use std::path::Path;
 
     /// What comes of five images where one fails, and how many were tried.
     fn failing(at: usize, error: impl Fn() -> anyhow::Error) -> (Outcome, usize) {
-        let jobs =
-            [0, 1, 2, 3, 4].map(|n| (PathBuf::from(format!("{n}.nii")), PathBuf::from("out")));
+        let job = |n| Job {
+            image: format!("{n}.nii").into(),
+            output: "out".into(),
+            name: "out".into(),
+        };
+        let jobs = [0, 1, 2, 3, 4].map(job);
         let mut tried = 0;
-        let found = all(&jobs, |input, output| {
+        let found = all(&jobs, |job| {
             tried += 1;
             if tried == at + 1 {
                 return Err(error());
             }
             Ok(CaseReport {
-                input: input.to_owned(),
-                output: output.to_owned(),
+                input: job.image.clone(),
+                output: job.output.clone(),
                 windows: 1,
                 seconds: 0.0,
                 volumes_ml: Vec::new(),

@@ -8,15 +8,16 @@ use crate::volume::Datatype;
 use std::path::{Path, PathBuf};
 
 /// Where a class's probabilities go, named like the label map: `scan_class00.nii.gz` is the background's.
-pub(super) fn of_class(folder: &Path, output: &Path, class: usize) -> PathBuf {
-    let output = output.to_string_lossy();
-    folder.join(format!("{}_class{class:02}.nii.gz", case_name(&output)))
+pub(super) fn of_class(folder: &Path, name: &Path, class: usize) -> PathBuf {
+    let map = name.to_string_lossy();
+    let file = format!("{}_class{class:02}.nii.gz", case_name(&map));
+    folder.join(name).with_file_name(file)
 }
 
-/// Writes a volume per class. `kept` are the probabilities on the grid of the prepared image.
+/// Writes a volume per class. `name` is that of the label map below its folder, `kept` are the probabilities on the grid of the prepared image.
 pub(super) fn write_probabilities(
     folder: &Path,
-    output: &Path,
+    name: &Path,
     kept: &Probabilities,
     prepared: &Prepared,
     grid: &OutputGrid,
@@ -28,7 +29,7 @@ pub(super) fn write_probabilities(
             let outside = if class == 0 { 1.0 } else { 0.0 };
             values = prepared.geometry.restore_values(&values, outside)?;
         }
-        grid.write(&of_class(folder, output, class), values, Datatype::F32)?;
+        grid.write(&of_class(folder, name, class), values, Datatype::F32)?;
     }
     Ok(())
 }

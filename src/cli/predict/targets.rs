@@ -2,59 +2,120 @@
 
 use super::PredictArgs;
 use super::probabilities::of_class;
+use crate::cli::data::listed;
 use crate::cli::inputs::Inputs;
 use crate::cli::output::{check_picture, try_writing};
-use crate::dataset::{DataList, case_name};
+use crate::dataset::{Case, DataList, check_cases, prediction_names};
 use crate::volume;
 use anyhow::{Context, bail, ensure};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// Pairs of an image and the label map to write.
-pub(super) fn jobs(args: &PredictArgs) -> anyhow::Result<Vec<(PathBuf, PathBuf)>> {
-    let (input, output) = (args.input.as_path(), args.output.as_path());
+/// An image and the label map to write.
+#[derive(Debug, Clone)]
+pub(super) struct Job {
+    pub(super) image: PathBuf,
+    pub(super) output: PathBuf,
+    /// The label map's path from the folder of all.
+    pub(super) name: PathBuf,
+}
+
+/// What is to be segmented, and the list that it is from.
+pub(super) fn jobs(args: &PredictArgs) -> anyhow::Result<(Vec<Job>, Option<DataList>)> {
+    match (&args.input, &args.datalist) {
+        (Some(input), _) => Ok((of_input(args, input)?, None)),
+        (None, Some(file)) => {
+            // Of a split file the classes do not matter; in a folder label maps tell which images a split has.
+            let list = listed(file, args.data_root.as_deref(), file.is_dir())?;
+            Ok((of_list(args, file, &list)?, Some(list)))
+        }
+        (None, None) => bail!("give --input or --datalist"),
+    }
+}
+
+/// An image alone, or those of a folder.
+fn of_input(args: &PredictArgs, input: &Path) -> anyhow::Result<Vec<Job>> {
+    let output = args.output.as_path();
     if !input.is_dir() {
         ensure!(input.exists(), "{}: no such file", input.display());
-        return Ok(vec![(input.to_owned(), output.to_owned())]);
+        let name = output.file_name().unwrap_or_default();
+        return Ok(vec![Job {
+            image: input.to_owned(),
+            output: output.to_owned(),
+            name: name.into(),
+        }]);
     }
+    refuse_picture(args, input, "folder")?;
+    let images = DataList::volumes_of(input)?;
+    let case = |image| Case { image, label: None };
+    let cases: Vec<Case> = images.into_iter().map(case).collect();
+    below(output, &cases)
+}
+
+/// The cases of the split that was asked for.
+fn of_list(args: &PredictArgs, file: &Path, list: &DataList) -> anyhow::Result<Vec<Job>> {
+    refuse_picture(args, file, "list")?;
+    let unlabelled = "give the folder that they are in to --input";
+    let cases = args.split.cases(list, file, unlabelled)?;
+    check_cases(cases, false)?;
+    below(&args.output, cases)
+}
+
+fn refuse_picture(args: &PredictArgs, images: &Path, what: &str) -> anyhow::Result<()> {
     ensure!(
         args.picture.is_none(),
-        "--picture goes with one image, and {} is a folder",
-        input.display()
+        "--picture goes with one image, and {} is a {what}",
+        images.display()
     );
-    let mut targets = BTreeMap::new();
-    for image in DataList::volumes_of(input)? {
-        let name = image.to_string_lossy();
-        let target = output.join(format!("{}.nii.gz", case_name(&name)));
-        if let Some(other) = targets.insert(target, image.clone()) {
-            bail!(
-                "{} and {} would both become {}.nii.gz: rename one",
+    Ok(())
+}
+
+/// A job for each image, in their order, whose label maps lie in a folder where `evaluate` looks for them.
+fn below(output: &Path, cases: &[Case]) -> anyhow::Result<Vec<Job>> {
+    let mut images: HashMap<PathBuf, &Path> = HashMap::new();
+    let mut jobs = Vec::new();
+    for (case, name) in cases.iter().zip(prediction_names(cases)) {
+        let image = case.image.as_path();
+        match images.insert(name.clone(), image) {
+            // Listed twice, for more weight.
+            Some(other) if other == image => {}
+            Some(other) => bail!(
+                "{} and {} would both become {}: rename one",
                 other.display(),
                 image.display(),
-                case_name(&name)
-            );
+                name.display()
+            ),
+            None => jobs.push(Job {
+                image: image.to_owned(),
+                output: output.join(&name),
+                name,
+            }),
         }
     }
-    Ok(targets
-        .into_iter()
-        .map(|(target, image)| (image, target))
-        .collect())
+    Ok(jobs)
 }
 
 /// Refuses label maps and a picture that cannot be written, or would replace what is not this program's; gives the files
 /// that the predictions come from.
-pub(super) fn check(args: &PredictArgs, jobs: &[(PathBuf, PathBuf)]) -> anyhow::Result<Inputs> {
+pub(super) fn check(
+    args: &PredictArgs,
+    jobs: &[Job],
+    list: Option<&DataList>,
+) -> anyhow::Result<Inputs> {
     let mut inputs = Inputs::default();
-    inputs.add(jobs.iter().map(|(input, _)| input));
+    inputs.add(jobs.iter().map(|job| &job.image));
+    if let (Some(file), Some(list)) = (&args.datalist, list) {
+        inputs.add_list(file, list);
+    }
     inputs.add_network(&args.weights, args.model.config.as_deref());
-    let outputs = || jobs.iter().map(|(_, output)| output);
+    let outputs = || jobs.iter().map(|job| &job.output);
     for output in outputs().chain(&args.picture) {
         inputs.refuse_overwriting(output)?;
     }
     if let Some(picture) = &args.picture {
         check_picture(picture)?;
     }
-    outputs().try_for_each(|output| check_target(args, output))?;
+    jobs.iter().try_for_each(|job| check_target(args, job))?;
     for output in outputs().chain(&args.picture) {
         try_writing(output)?;
     }
@@ -64,22 +125,23 @@ pub(super) fn check(args: &PredictArgs, jobs: &[(PathBuf, PathBuf)]) -> anyhow::
 /// Refuses to write the probabilities of some classes over an input, or where nothing can be written.
 pub(super) fn check_probabilities(
     folder: &Path,
-    jobs: &[(PathBuf, PathBuf)],
+    jobs: &[Job],
     classes: usize,
     inputs: &Inputs,
 ) -> anyhow::Result<()> {
-    for (_, output) in jobs {
+    for job in jobs {
         (0..classes)
-            .try_for_each(|class| inputs.refuse_overwriting(&of_class(folder, output, class)))?;
+            .try_for_each(|class| inputs.refuse_overwriting(&of_class(folder, &job.name, class)))?;
     }
-    if let Some((_, output)) = jobs.first() {
-        try_writing(&of_class(folder, output, 0))?;
+    if let Some(job) = jobs.first() {
+        try_writing(&of_class(folder, &job.name, 0))?;
     }
     Ok(())
 }
 
 /// Refuses a name that cannot be written to or is somebody else's, and makes the folders.
-fn check_target(args: &PredictArgs, output: &Path) -> anyhow::Result<()> {
+fn check_target(args: &PredictArgs, job: &Job) -> anyhow::Result<()> {
+    let output = job.output.as_path();
     volume::check_name(output)?;
     // An empty file holds a place.
     let there = std::fs::metadata(output).is_ok_and(|file| file.len() > 0);
@@ -88,11 +150,14 @@ fn check_target(args: &PredictArgs, output: &Path) -> anyhow::Result<()> {
         "{} is there already, and is not as this program wrote it: name another --output, or give --overwrite",
         output.display()
     );
-    let picture = args.picture.as_deref().and_then(Path::parent);
-    for folder in [output.parent(), args.probabilities.as_deref(), picture]
-        .into_iter()
-        .flatten()
-    {
+    let probabilities = args.probabilities.as_deref();
+    let probabilities = probabilities.map(|folder| of_class(folder, &job.name, 0));
+    let beside = [
+        Some(output),
+        probabilities.as_deref(),
+        args.picture.as_deref(),
+    ];
+    for folder in beside.into_iter().flatten().filter_map(Path::parent) {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
