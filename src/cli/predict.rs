@@ -4,6 +4,7 @@ mod all;
 mod grid;
 mod picture;
 mod probabilities;
+mod report;
 mod targets;
 
 use crate::cli::args::{DeviceArgs, ModelSettings};
@@ -30,10 +31,10 @@ use grid::OutputGrid;
 use indicatif::ProgressBar;
 use picture::{displayed, draw};
 use probabilities::write_probabilities;
-use serde::Serialize;
+use report::{CaseReport, Report, Skipped, Structure};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use targets::{Job, check, check_probabilities, jobs};
+use targets::{Job, check, check_probabilities, is_done, jobs};
 
 #[derive(Debug, Args)]
 #[command(group(clap::ArgGroup::new("segmented").args(["input", "datalist"]).required(true)))]
@@ -61,6 +62,9 @@ pub(super) struct PredictArgs {
     /// Replace label maps that are not as this program wrote them; its own are replaced anyway
     #[arg(long)]
     overwrite: bool,
+    /// Leave out images whose label map, and what else is asked for, is there already, whoever wrote it: to go on after a stop
+    #[arg(long)]
+    skip_existing: bool,
     /// The label map's voxels
     #[arg(long, value_enum, default_value = "input")]
     grid: Grid,
@@ -82,45 +86,19 @@ pub(super) struct PredictArgs {
     json: bool,
 }
 
-#[derive(Serialize)]
-struct Report {
-    device: String,
-    weights: PathBuf,
-    cases: Vec<CaseReport>,
-    failed: Vec<Failure>,
-}
-
-/// One image.
-#[derive(Serialize)]
-struct CaseReport {
-    input: PathBuf,
-    output: PathBuf,
-    windows: usize,
-    seconds: f64,
-    /// Volume of each label in mL, the background first.
-    volumes_ml: Vec<f64>,
-    /// The same by name, without the background.
-    structures: Vec<Structure>,
-}
-
-/// What was found of a class.
-#[derive(Serialize)]
-struct Structure {
-    label: usize,
-    name: String,
-    ml: f64,
-}
-
-/// An image that could not be segmented.
-#[derive(Serialize)]
-struct Failure {
-    input: PathBuf,
-    error: String,
-}
-
 pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let (jobs, list) = jobs(args)?;
-    let inputs = check(args, &jobs, list.as_ref())?;
+    let asked = count(jobs.len(), "image");
+    let alone = jobs.len() == 1;
+    let (skipped, jobs): (Vec<Job>, Vec<Job>) =
+        (jobs.into_iter()).partition(|job| is_done(args, job));
+    let inputs = check(args, (jobs.as_slice(), skipped.as_slice()), list.as_ref())?;
+    if !skipped.is_empty() {
+        say(&format!(
+            "left out, for their label maps are there already: {} of {asked}",
+            skipped.len()
+        ));
+    }
     let control = Control::default();
     stop_on_interrupt(&control, "stopping after this window")?;
     let selected = ready_device(args.device.device, Precision::F32)?;
@@ -149,12 +127,14 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         // Whose settings are given has no names.
         false => class_names(&[], config.unetr().classes),
     };
-    let outcome = all(&jobs, |job| one(args, &predictor, &names, job, &control))?;
+    let work = |job: &Job| one(args, &predictor, &names, job, &control);
+    let outcome = all(&jobs, alone, work)?;
     let report = Report {
         device: selected.description,
         weights: args.weights.clone(),
         cases: outcome.cases,
         failed: outcome.failed,
+        skipped: skipped.into_iter().map(Skipped::from).collect(),
     };
     if args.json {
         let printed = print(&serde_json::to_string_pretty(&report)?);
@@ -171,7 +151,6 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         bail!(lost);
     }
     if !report.failed.is_empty() {
-        let asked = count(jobs.len(), "image");
         say(&format!(
             "not segmented: {} of {asked}",
             report.failed.len()

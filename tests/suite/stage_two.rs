@@ -5,6 +5,7 @@ mod other_data;
 mod outputs;
 mod predictions;
 mod sides;
+mod skipping;
 
 use crate::command::{Done, program, refused, run, words};
 use crate::robustness::readable_files;

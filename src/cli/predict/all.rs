@@ -2,8 +2,8 @@
 
 use crate::cli::model::{STOPPED, UNREACHED, device_failed};
 use crate::cli::output::{count, one_line, say};
+use crate::cli::predict::report::{CaseReport, Failure};
 use crate::cli::predict::targets::Job;
-use crate::cli::predict::{CaseReport, Failure};
 use crate::infer::InferError;
 
 /// What came of the images.
@@ -20,9 +20,10 @@ pub(super) struct Outcome {
 /// Predicts all images with `work` until stopped. A device that failed ends it: the others would fail like the one.
 ///
 /// # Errors
-/// Of a single image its own.
+/// Of an image that was asked for `alone` its own.
 pub(super) fn all(
     jobs: &[Job],
+    alone: bool,
     mut work: impl FnMut(&Job) -> anyhow::Result<CaseReport>,
 ) -> anyhow::Result<Outcome> {
     let mut cases = Vec::new();
@@ -35,16 +36,20 @@ pub(super) fn all(
                 continue;
             }
             Err(error) if matches!(error.downcast_ref(), Some(InferError::Stopped)) => {
+                let done = cases.len();
+                let how = match alone {
+                    true => "",
+                    false => "; the same call with --skip-existing makes the others",
+                };
                 say(&format!(
-                    "stopped; {} of the predictions are written",
-                    cases.len()
+                    "stopped; {done} of the predictions are written{how}"
                 ));
                 stopped = true;
                 break;
             }
             Err(error) => error.context(job.image.display().to_string()),
         };
-        if jobs.len() == 1 {
+        if alone {
             return Err(error);
         }
         let ends = device_failed(&error);
@@ -92,7 +97,7 @@ mod tests {
         };
         let jobs = [0, 1, 2, 3, 4].map(job);
         let mut tried = 0;
-        let found = all(&jobs, |job| {
+        let found = all(&jobs, false, |job| {
             tried += 1;
             if tried == at + 1 {
                 return Err(error());
@@ -130,6 +135,23 @@ mod tests {
         assert_eq!((found.cases.len(), found.failed.len()), (4, 1));
         assert_eq!(found.failed[0].error, "2.nii: truncated");
         assert_eq!(found.lost, None);
+    }
+
+    #[test]
+    fn an_image_that_failed_is_an_error_only_where_it_was_asked_for_alone() {
+        let job = Job {
+            image: "a.nii".into(),
+            output: "out".into(),
+            name: "out".into(),
+        };
+        let tried = |alone| {
+            all(std::slice::from_ref(&job), alone, |_| {
+                Err(anyhow!("broken"))
+            })
+        };
+        assert!(tried(true).is_err());
+        // The others were left out.
+        assert_eq!(tried(false).unwrap().failed.len(), 1);
     }
 
     #[test]

@@ -14,7 +14,8 @@ pub(super) fn of_class(folder: &Path, name: &Path, class: usize) -> PathBuf {
     folder.join(name).with_file_name(file)
 }
 
-/// Writes a volume per class. `name` is that of the label map below its folder, `kept` are the probabilities on the grid of the prepared image.
+/// Writes a volume per class, the background last: where that is there, all are. `name` is that of the label map below
+/// its folder, `kept` are the probabilities on the grid of the prepared image.
 pub(super) fn write_probabilities(
     folder: &Path,
     name: &Path,
@@ -22,7 +23,7 @@ pub(super) fn write_probabilities(
     prepared: &Prepared,
     grid: &OutputGrid,
 ) -> anyhow::Result<()> {
-    for class in 0..kept.classes() {
+    for class in (0..kept.classes()).rev() {
         let mut values = kept.of(class);
         if grid.is_input() {
             // Nothing but background was left out of the network's sight.

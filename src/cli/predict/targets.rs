@@ -95,28 +95,48 @@ fn below(output: &Path, cases: &[Case]) -> anyhow::Result<Vec<Job>> {
     Ok(jobs)
 }
 
+/// Whether an image is to be left out, for all that is written of it is there already.
+pub(super) fn is_done(args: &PredictArgs, job: &Job) -> bool {
+    let probabilities = args.probabilities.as_deref();
+    // Those of the background are written last.
+    let probabilities = probabilities.map(|folder| of_class(folder, &job.name, 0));
+    let files = [
+        Some(job.output.as_path()),
+        probabilities.as_deref(),
+        args.picture.as_deref(),
+    ];
+    args.skip_existing && files.into_iter().flatten().all(is_there)
+}
+
+/// Whether there is something in a file; an empty one holds a place.
+fn is_there(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|file| file.is_file() && file.len() > 0)
+}
+
 /// Refuses label maps and a picture that cannot be written, or would replace what is not this program's; gives the files
-/// that the predictions come from.
+/// that the predictions come from. Of what is `skipped` nothing is written, but it is an input that looks like its own
+/// label map where `--output` is the folder of the images.
 pub(super) fn check(
     args: &PredictArgs,
-    jobs: &[Job],
+    (jobs, skipped): (&[Job], &[Job]),
     list: Option<&DataList>,
 ) -> anyhow::Result<Inputs> {
     let mut inputs = Inputs::default();
-    inputs.add(jobs.iter().map(|job| &job.image));
+    let all = || jobs.iter().chain(skipped);
+    inputs.add(all().map(|job| &job.image));
     if let (Some(file), Some(list)) = (&args.datalist, list) {
         inputs.add_list(file, list);
     }
     inputs.add_network(&args.weights, args.model.config.as_deref());
-    let outputs = || jobs.iter().map(|job| &job.output);
-    for output in outputs().chain(&args.picture) {
+    for output in all().map(|job| &job.output).chain(&args.picture) {
         inputs.refuse_overwriting(output)?;
     }
     if let Some(picture) = &args.picture {
         check_picture(picture)?;
     }
     jobs.iter().try_for_each(|job| check_target(args, job))?;
-    for output in outputs().chain(&args.picture) {
+    let outputs = jobs.iter().map(|job| &job.output);
+    for output in outputs.chain(&args.picture) {
         try_writing(output)?;
     }
     Ok(inputs)
@@ -143,10 +163,8 @@ pub(super) fn check_probabilities(
 fn check_target(args: &PredictArgs, job: &Job) -> anyhow::Result<()> {
     let output = job.output.as_path();
     volume::check_name(output)?;
-    // An empty file holds a place.
-    let there = std::fs::metadata(output).is_ok_and(|file| file.len() > 0);
     ensure!(
-        args.overwrite || !there || volume::made_here(output),
+        args.overwrite || !is_there(output) || volume::made_here(output),
         "{} is there already, and is not as this program wrote it: name another --output, or give --overwrite",
         output.display()
     );
