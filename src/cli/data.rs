@@ -58,16 +58,16 @@ pub(super) fn listed(path: &Path, root: Option<&Path>, labels: bool) -> anyhow::
     }
 }
 
-/// Labelled cases of a folder; files left out are named.
+/// Labelled cases of a folder; what is left out is told.
 fn labelled_folder(folder: &Path) -> anyhow::Result<DataList> {
     let found = DataList::from_labelled_folder(folder)?;
-    for (files, what) in [
-        (&found.unlabelled, "images without a label map"),
-        (&found.unused, "label maps without an image"),
+    for (paths, what) in [
+        (&found.unlabelled, "images without a label map are left out"),
+        (&found.unused, "label maps without an image are left out"),
+        (&found.passed_over, "sub-folders are not looked into"),
     ] {
-        if let [first, ..] = &files[..] {
-            let count = files.len();
-            log::warn!("{what} are left out: {count}, such as {}", first.display());
+        if let [first, ..] = &paths[..] {
+            log::warn!("{what}: {}, such as {}", paths.len(), first.display());
         }
     }
     Ok(found.list)

@@ -88,7 +88,8 @@ pub enum DatasetError {
     },
     /// A folder holds no volume.
     #[error(
-        "{} holds no .nii, .nii.gz, .hdr or .hdr.gz file; sub-folders are not searched, so name the folder the volumes are in",
+        "{} holds no .nii, .nii.gz, .hdr or .hdr.gz file; sub-folders are not searched, so name the folder the volumes \
+         are in, or write a split file",
         .folder.display()
     )]
     NoVolumes {
@@ -97,8 +98,9 @@ pub enum DatasetError {
     },
     /// A folder holds no image together with its label map.
     #[error(
-        "{} holds no image with its label map ({images} images, {labels} label maps): put them in imagesTr and labelsTr, \
-         in images and labels, or side by side as case.nii.gz and case_seg.nii.gz; or write a split file",
+        "{} holds no image with its label map ({images} images, {labels} label maps; other sub-folders are not \
+         searched): put them in imagesTr and labelsTr, in images and labels, or side by side as case.nii.gz and \
+         case_seg.nii.gz; or write a split file",
         .folder.display()
     )]
     NoPairs {

@@ -1,7 +1,6 @@
 //! Data lists from folders of volumes, with and without label maps.
 
 use std::collections::HashSet;
-use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -33,11 +32,13 @@ pub struct LabelledFolder {
     pub unlabelled: Vec<PathBuf>,
     /// Label maps that no image was found for.
     pub unused: Vec<PathBuf>,
+    /// Sub-folders that were not looked into.
+    pub passed_over: Vec<PathBuf>,
 }
 
 impl DataList {
     /// Every `.nii`, `.nii.gz`, `.hdr` and `.hdr.gz` file of a folder, sorted by name, label maps among them. Hidden
-    /// files and sub-folders are left out.
+    /// files and sub-folders are left out; a warning counts the latter.
     ///
     /// # Errors
     /// The folder cannot be read, or holds no volume.
@@ -46,6 +47,13 @@ impl DataList {
         if found.is_empty() {
             let folder = folder.to_path_buf();
             return Err(DatasetError::NoVolumes { folder });
+        }
+        let folders = passed_over(&[folder.to_path_buf()])?;
+        if let [first, ..] = &folders[..] {
+            let (count, first) = (folders.len(), first.display());
+            log::warn!(
+                "sub-folders are not looked into: {count}, such as {first}; a split file can name the scans in them"
+            );
         }
         Ok(found)
     }
@@ -106,10 +114,12 @@ impl DataList {
                 list: DataList::of(value, about, name, folder)?.with_slashes(),
                 unlabelled: Vec::new(),
                 unused: Vec::new(),
+                passed_over: Vec::new(),
             });
         }
-        let [images, labels] = match layout(folder, &TRAINING)? {
-            Some(found) => found,
+        let own = layout(folder, &TRAINING);
+        let [images, labels] = match &own {
+            Some([images, labels]) => [volumes(images)?, volumes(labels)?],
             None => volumes(folder)?
                 .into_iter()
                 .partition::<Vec<_>, _>(|path| !names_labels(&name(path)))
@@ -123,10 +133,13 @@ impl DataList {
                 labels: found.unused.len(),
             });
         }
-        let test = match layout(folder, &TEST)? {
-            Some([images, labels]) => Pairs::of(images, labels)?,
+        let for_test = layout(folder, &TEST);
+        let test = match &for_test {
+            Some([images, labels]) => Pairs::of(volumes(images)?, volumes(labels)?)?,
             None => Pairs::default(),
         };
+        let mut places = own.map_or_else(|| vec![folder.to_path_buf()], Vec::from);
+        places.extend(for_test.into_iter().flatten());
         found.unlabelled.extend(test.unlabelled);
         found.unused.extend(test.unused);
         let (training, validation) = set_aside(found.cases);
@@ -142,6 +155,7 @@ impl DataList {
             },
             unlabelled: found.unlabelled,
             unused: found.unused,
+            passed_over: passed_over(&places)?,
         })
     }
 
@@ -159,33 +173,45 @@ impl DataList {
     }
 }
 
-/// The volumes of the first of these pairs of sub-folders that is there.
-fn layout(folder: &Path, layouts: &[[&str; 2]]) -> Result<Option<[Vec<PathBuf>; 2]>, DatasetError> {
-    for names in layouts {
-        let [images, labels] = names.map(|name| folder.join(name));
-        if images.is_dir() && labels.is_dir() {
-            return Ok(Some([volumes(&images)?, volumes(&labels)?]));
-        }
-    }
-    Ok(None)
+/// The first of these pairs of sub-folders that is there.
+fn layout(folder: &Path, layouts: &[[&str; 2]]) -> Option<[PathBuf; 2]> {
+    let pairs = layouts.iter();
+    let mut pairs = pairs.map(|names| names.map(|name| folder.join(name)));
+    pairs.find(|pair| pair.iter().all(|folder| folder.is_dir()))
 }
 
 /// The volumes right in a folder, sorted by name.
 fn volumes(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
+    // Whatever else is no file, such as a link to nothing, is named where it is read.
+    inside(folder, |path| is_volume_name(path) && !path.is_dir())
+}
+
+/// The sub-folders of folders that were looked into, but for these folders themselves.
+fn passed_over(places: &[PathBuf]) -> Result<Vec<PathBuf>, DatasetError> {
+    let mut found = Vec::new();
+    for place in places {
+        found.extend(inside(place, Path::is_dir)?);
+    }
+    found.retain(|folder| !places.contains(folder));
+    Ok(found)
+}
+
+/// What of a folder is not hidden and `wanted`, sorted by name.
+fn inside(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>, DatasetError> {
     let unreadable = |source| DatasetError::Unreadable {
         path: folder.to_path_buf(),
         source,
     };
-    let mut files = Vec::new();
+    let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        // Whatever else is no file, such as a link to nothing, is named where it is read.
-        if path.file_name().is_some_and(is_volume_name) && !path.is_dir() {
-            files.push(path);
+        // macOS leaves "._scan.nii" files beside the real ones on foreign disks.
+        if !name(&path).starts_with('.') && wanted(&path) {
+            found.push(path);
         }
     }
-    files.sort();
-    Ok(files)
+    found.sort();
+    Ok(found)
 }
 
 /// Whether a `dataset.json` has a split of its own, with label maps, which nothing but validation cases tells.
@@ -246,13 +272,10 @@ fn set_aside(cases: Vec<Case>) -> (Vec<Case>, Vec<Case>) {
     split
 }
 
-fn is_volume_name(name: &OsStr) -> bool {
-    let name = name.to_string_lossy().to_ascii_lowercase();
-    // macOS leaves "._scan.nii" files beside the real ones on foreign disks.
-    !name.starts_with('.')
-        && [".nii", ".nii.gz", ".hdr", ".hdr.gz"]
-            .iter()
-            .any(|end| name.ends_with(end))
+fn is_volume_name(path: &Path) -> bool {
+    let name = name(path).to_ascii_lowercase();
+    let endings = [".nii", ".nii.gz", ".hdr", ".hdr.gz"];
+    endings.iter().any(|end| name.ends_with(end))
 }
 
 fn name_hash(path: &Path) -> [u8; 32] {

@@ -141,6 +141,37 @@ fn a_preview_tells_of_the_padding_of_a_small_scan() {
 }
 
 #[test]
+fn sub_folders_of_a_folder_of_scans_are_counted_where_they_are_not_looked_into() {
+    let folder = folder();
+    let at = folder.path();
+    for name in ["scans/p1", "scans/p2", "scans/.hidden"] {
+        std::fs::create_dir_all(at.join(name)).unwrap();
+    }
+    for (number, name) in ["a", "b", "p1/c", "p2/d"].into_iter().enumerate() {
+        write_volume(&at.join(format!("scans/{name}.nii")), texture(number));
+    }
+    let told = "sub-folders are not looked into: 2, such as scans/p1";
+    let preview =
+        "preview --datalist scans --spacing 4 --intensity-min -50 --patch-size 8 --roi-size 16";
+    let done = run(at, &words(preview, &[])).succeeded();
+    assert_eq!(done.stderr.matches(told).count(), 1, "{}", done.told());
+    // There are no weights, which matters later.
+    let predict = "predict --weights absent --input scans --output maps --device cpu";
+    let done = run(at, &words(predict, &[]));
+    assert_eq!(done.stderr.matches(told).count(), 1, "{}", done.told());
+    // The layout has no test cases, which matters later.
+    for name in ["imagesTr/a", "labelsTr/a", "imagesTr/p1/b"] {
+        let file = at.join(format!("set/{name}.nii"));
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, b"").unwrap();
+    }
+    let evaluate = "evaluate --datalist set --predictions .";
+    let done = run(at, &words(evaluate, &[]));
+    let told = "sub-folders are not looked into: 1, such as set/imagesTr/p1";
+    assert_eq!(done.stderr.matches(told).count(), 1, "{}", done.told());
+}
+
+#[test]
 fn a_pre_training_that_no_fine_tuning_can_start_from_says_so_at_once() {
     let folder = folder();
     let told = |sizes: &str, out: &str| {

@@ -80,6 +80,31 @@ fn small_folders_keep_at_least_one_case_for_training() -> Outcome {
     Ok(())
 }
 
+#[test]
+fn sub_folders_of_what_was_looked_into_are_told_and_others_are_not() -> Outcome {
+    let found = |files: &[&str]| -> Result<Vec<String>, Box<dyn std::error::Error>> {
+        let dir = folder(files)?;
+        let found = DataList::from_labelled_folder(dir.path())?;
+        let inside = |path: &PathBuf| {
+            let path = path.strip_prefix(dir.path()).unwrap_or(path);
+            path.display().to_string()
+        };
+        Ok(found.passed_over.iter().map(inside).collect())
+    };
+    let pair = ["imagesTr/a.nii", "labelsTr/a.nii"];
+    let with = |more: &[&'static str]| [&pair[..], more].concat();
+    let none: [&str; 0] = [];
+    // What lies beside the folders of a layout is no place for scans.
+    assert_eq!(found(&with(&["other/b.nii", "imagesTs/c.nii"]))?, none);
+    let nested = with(&["imagesTr/p/b.nii", "labelsTr/p/b.nii", "imagesTr/.cache/x"]);
+    assert_eq!(found(&nested)?, ["imagesTr/p", "labelsTr/p"]);
+    let beside = ["a.nii", "a_seg.nii", "p/b.nii", "p/b_seg.nii"];
+    assert_eq!(found(&beside)?, ["p"]);
+    let tests = ["imagesTs/t.nii", "labelsTs/t.nii"];
+    assert_eq!(found(&[&beside[..2], &tests].concat())?, none);
+    Ok(())
+}
+
 #[cfg(unix)]
 #[test]
 fn a_link_to_nothing_is_no_reason_to_leave_a_scan_out() -> Outcome {
