@@ -10,19 +10,18 @@ const COPIES: u64 = 4;
 
 /// Numbers that the backward pass needs of a token and block, in widths of the token: norms, queries to values, the mix,
 /// residual sums.
-const TOKEN_WIDTHS: u64 = 12;
-/// In widths of the perceptron.
-const MLP_WIDTHS: u64 = 3;
-/// Of a pair of tokens, block and head: scores and softmax.
+const TOKEN_WIDTHS: u64 = 8;
+/// In widths of the perceptron: what goes into GELU.
+const MLP_WIDTHS: u64 = 1;
+/// Of a pair of tokens and a head, in the one block whose turn it is: softmax and two gradients.
 const PAIR: u64 = 3;
 /// Of a voxel: the input, its patches, the reconstruction, its coarse stages and the loss.
 const VOXEL: u64 = 8;
 
-/// Of a voxel and channel on a level of a decoder: two activations of each residual block's output, the shortcut, the
-/// upsampled and the skipped channels.
+/// Of a voxel and channel on a level of a decoder: the upsampled and the skipped channels, the hidden activation and the
+/// output of the residual block, and on the finest level its gradient and shortcut, on the others the like of the first
+/// three on the way from the tokens.
 const LEVEL: u64 = 6;
-/// The same of what only the finest level has: the image's own block.
-const FINEST: u64 = 8;
 /// Of a voxel and class: the logits, their gradient and the labels.
 const CLASS: u64 = 3;
 /// Weights of a level by the square of its channels: 3x3x3 convolutions, two on the way from the tokens, and after the skip
@@ -74,9 +73,9 @@ fn auto_encoder(config: &VitConfig, views: u64, averaged: bool) -> MemoryEstimat
     let (tokens, hidden) = (number(config.tokens()), number(config.hidden_size));
     let (mlp, heads) = (number(config.mlp_dim), number(config.heads));
     let voxels: u64 = config.image_size.iter().map(|n| number(*n)).product();
-    let block =
-        tokens * (TOKEN_WIDTHS * hidden + MLP_WIDTHS * mlp) + PAIR * heads * tokens * tokens;
-    let sample = number(config.layers) * block + VOXEL * voxels;
+    let block = tokens * (TOKEN_WIDTHS * hidden + MLP_WIDTHS * mlp);
+    let in_turn = PAIR * heads * tokens * tokens;
+    let sample = number(config.layers) * block + in_turn + VOXEL * voxels;
     MemoryEstimate {
         state: state(number(ViTAutoEncoder::parameters(config)), averaged),
         activations: views.saturating_mul(sample).saturating_mul(F32),
@@ -115,7 +114,7 @@ pub fn estimate_finetuning(
     let voxels: u64 = config.vit.image_size.iter().map(|n| number(*n)).product();
     let (features, classes) = (number(config.feature_size), number(config.classes));
     let levels = config.skips().map_or(0, number);
-    let mut decoder = voxels * (FINEST * features + CLASS * classes);
+    let mut decoder = voxels * CLASS * classes;
     let (mut weights, mut at, mut channels) = (0, voxels, features);
     for _ in 0..=levels {
         decoder += ways * at * LEVEL * channels;
@@ -153,7 +152,7 @@ mod tests {
         );
         assert_eq!(
             stated,
-            "A pre-training step needs about 0.13, 0.6 and 5.8 GiB"
+            "A pre-training step needs about 0.07, 0.4 and 3.3 GiB"
         );
         assert!(include_str!("../../docs/guide.md").contains(&stated));
     }

@@ -1,8 +1,9 @@
 //! Scaled dot-product attention (Vaswani et al., 2017) in parts that stay below the binding limit.
 
-use crate::kernels::{matmul, matmul_transposed, softmax};
+mod mixed;
+
 use burn::Tensor;
-use burn::tensor::{DType, FloatDType};
+use mixed::mixed;
 
 /// The most scores in one tensor: half of the 128 MiB that every adapter can bind.
 const MOST_SCORES: usize = 16 << 20;
@@ -15,7 +16,7 @@ pub fn attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>) -> Tensor<4> {
     let q = q * (width as f64).powf(-0.5);
     let keys = k.dims()[2];
     if batch * heads * tokens * keys <= MOST_SCORES {
-        return part(q, k, v);
+        return mixed(q, k, v);
     }
     let rows = batch * heads;
     let [q, k, v] = [q, k, v].map(|x| {
@@ -32,19 +33,9 @@ pub fn attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>) -> Tensor<4> {
         for from in (0..tokens).step_by(queries) {
             let some = queries.min(tokens - from);
             let q = q.clone().narrow(1, first, count).narrow(2, from, some);
-            done.push(part(q, k.clone(), v.clone()));
+            done.push(mixed(q, k.clone(), v.clone()));
         }
         heads_done.push(Tensor::cat(done, 2));
     }
     Tensor::cat(heads_done, 1).reshape([batch, heads, tokens, width])
-}
-
-fn part(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>) -> Tensor<4> {
-    let dtype = q.dtype();
-    let scores = matmul_transposed(q, k);
-    // The softmax is in f32 whatever the products are in.
-    match dtype {
-        DType::F32 => matmul(softmax(scores), v),
-        _ => matmul(softmax(scores.cast(FloatDType::F32)).cast(dtype), v),
-    }
 }

@@ -123,7 +123,7 @@ impl Conv3dBackend for Flex {
 }
 
 /// Backends would read past, or compute something else.
-fn check(channels: usize, [_, inputs, k0, k1, k2]: [usize; 5]) {
+pub(in crate::kernels) fn check(channels: usize, [_, inputs, k0, k1, k2]: [usize; 5]) {
     assert_eq!(channels, inputs, "the channels of input and weight");
     assert!(
         [1, 3].contains(&k0) && k0 == k1 && k1 == k2,

@@ -155,3 +155,36 @@ pub(super) fn leaky_relu_backward(y: FlexTensor, grad: FlexTensor, slope: f32) -
     let before = cpu::leaky_backward(floats(&plain_y), floats(&grad), slope);
     tensor(before, sizes(&plain_y), &y)
 }
+
+/// See [`crate::kernels::ResidualUnitBackend::add_norms`].
+pub(super) fn add_norms(x: [FlexTensor; 2], stats: [FlexTensor; 2], slope: f32) -> FlexTensor {
+    let plain_x = x.each_ref().map(plain);
+    let stats = stats.map(|stats| stats.to_contiguous());
+    let y = cpu::add_norms(
+        plain_x.each_ref().map(floats),
+        stats.each_ref().map(floats),
+        slope,
+        norm_shape(&plain_x[0]),
+    );
+    tensor(y, sizes(&plain_x[0]), &x[0])
+}
+
+/// See [`crate::kernels::ResidualUnitBackend::add_norms_backward`].
+pub(super) fn add_norms_backward(
+    y: [FlexTensor; 2],
+    stats: [FlexTensor; 2],
+    grad: FlexTensor,
+    slope: f32,
+) -> (FlexTensor, FlexTensor) {
+    let plain_y = y.each_ref().map(plain);
+    let stats = stats.map(|stats| stats.to_contiguous());
+    let [x, shortcut] = cpu::add_norms_backward(
+        plain_y.each_ref().map(floats),
+        stats.each_ref().map(floats),
+        floats(&plain(&grad)),
+        slope,
+        norm_shape(&plain_y[0]),
+    );
+    let shape = sizes(&plain_y[0]);
+    (tensor(x, shape, &y[0]), tensor(shortcut, shape, &y[1]))
+}

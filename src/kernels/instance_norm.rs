@@ -165,13 +165,13 @@ impl<B: InstanceNormBackend> Backward<B, 2> for InstanceNorm {
         } = ops.state;
         let grad = grads.consume::<B>(&ops.node);
         let [x, added] = ops.parents;
-        if let (Some(node), Some(residual)) = (x, residual) {
-            let (y, grad) = (y.clone(), grad.clone());
-            let grad = B::instance_norm_backward_residual(y, stats, residual, grad, slope);
+        // First, for the other may write its result over the gradient.
+        if let Some(node) = added {
+            let grad = B::leaky_relu_backward_from_output(y.clone(), grad.clone(), slope);
             grads.register::<B>(node.id, grad);
         }
-        if let Some(node) = added {
-            let grad = B::leaky_relu_backward_from_output(y, grad, slope);
+        if let (Some(node), Some(residual)) = (x, residual) {
+            let grad = B::instance_norm_backward_residual(y, stats, residual, grad, slope);
             grads.register::<B>(node.id, grad);
         }
     }

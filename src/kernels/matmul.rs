@@ -1,6 +1,6 @@
 //! Matrix products, of our own on GPUs; see [`gpu::matmul`] for why.
 
-use crate::kernels::{gpu, is_cpu};
+use crate::kernels::gpu;
 use burn::Tensor;
 use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -9,13 +9,13 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 #[cfg(feature = "fusion")]
 use burn::tensor::Shape;
 use burn_cubecl::CubeBackend;
 
-/// Matrix products on a GPU's backend.
-#[backend_extension(Autodiff, Cube, Fusion: cfg(feature = "fusion"))]
+/// Matrix products on a concrete backend.
+#[backend_extension(Autodiff, Cube, Flex, Fusion: cfg(feature = "fusion"))]
 pub trait MatmulBackend: Backend {
     /// `a` `[.., m, k]` times `b` `[.., k, n]`; an operand whose flag is set is given transposed. Both have the same
     /// leading axes and type, which the result has too.
@@ -47,15 +47,30 @@ impl MatmulBackend for CubeBackend {
         if gpu::prefers_own_matmul(&a) {
             return gpu::matmul(a, b, [a_transposed, b_transposed]);
         }
-        let view = |x: FloatTensor<Self>, transposed: bool| match transposed {
-            true => {
-                let rank = x.rank();
-                Self::float_swap_dims(x, rank - 2, rank - 1)
-            }
-            false => x,
-        };
-        Self::float_matmul(view(a, a_transposed), view(b, b_transposed))
+        let [a, b] = [(a, a_transposed), (b, b_transposed)].map(view::<Self>);
+        Self::float_matmul(a, b)
     }
+}
+
+impl MatmulBackend for Flex {
+    fn product(
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        a_transposed: bool,
+        b_transposed: bool,
+    ) -> FloatTensor<Self> {
+        let [a, b] = [(a, a_transposed), (b, b_transposed)].map(view::<Self>);
+        Self::float_matmul(a, b)
+    }
+}
+
+/// The tensor, transposed where the flag is set.
+fn view<B: Backend>((x, transposed): (FloatTensor<B>, bool)) -> FloatTensor<B> {
+    if !transposed {
+        return x;
+    }
+    let rank = x.rank();
+    B::float_swap_dims(x, rank - 2, rank - 1)
 }
 
 #[derive(Debug)]
@@ -129,9 +144,6 @@ impl<B: MatmulBackend, C: CheckpointStrategy> MatmulBackend for Autodiff<B, C> {
 /// # Panics
 /// If the shapes or types do not fit, as `Tensor::matmul`.
 pub fn matmul<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
-    if is_cpu(&a.device()) {
-        return a.matmul(b);
-    }
     product_of(a, b, false)
 }
 
@@ -140,9 +152,6 @@ pub fn matmul<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
 /// # Panics
 /// As [`matmul`].
 pub fn matmul_transposed<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
-    if is_cpu(&a.device()) {
-        return a.matmul(b.swap_dims(D - 2, D - 1));
-    }
     product_of(a, b, true)
 }
 

@@ -1,6 +1,7 @@
 //! Fully connected layer on the last axis.
 
-use crate::kernels::{add_bias, matmul};
+use crate::kernels::{add_bias, gelu_product, matmul};
+use crate::nn::Precision;
 use crate::nn::precision::{like, single};
 use burn::Tensor;
 use burn::module::{Module, Param};
@@ -30,7 +31,16 @@ impl Linear {
     /// then summed.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let weight = like(self.weight.val(), &x);
-        let y = single(matmul(x, weight));
+        self.with_bias(matmul(x, weight))
+    }
+
+    /// [`Self::forward`] of `gelu(x)`, x in f32, with the product in this precision.
+    pub fn forward_of_gelu(&self, x: Tensor<2>, precision: Precision) -> Tensor<2> {
+        self.with_bias(gelu_product(x, precision.cast(self.weight.val())))
+    }
+
+    fn with_bias(&self, y: Tensor<2>) -> Tensor<2> {
+        let y = single(y);
         match &self.bias {
             Some(bias) => add_bias(y, bias.val()),
             None => y,

@@ -1,6 +1,5 @@
 //! The two-layer perceptron of a transformer block.
 
-use crate::kernels::gelu;
 use crate::nn::{Linear, Precision};
 use burn::Tensor;
 use burn::module::Module;
@@ -26,7 +25,7 @@ impl Mlp {
 
     /// `[rows, hidden]` to the same.
     pub fn forward(&self, x: Tensor<2>, precision: Precision) -> Tensor<2> {
-        let wide = gelu(self.linear1.forward(precision.cast(x)));
-        self.linear2.forward(precision.cast(wide))
+        let wide = self.linear1.forward(precision.cast(x));
+        self.linear2.forward_of_gelu(wide, precision)
     }
 }

@@ -1,6 +1,7 @@
 //! The residual block of UNETR's convolutional half.
 
-use crate::kernels::instance_norm;
+use crate::kernels::{ResidualWeights, behind, instance_norm, residual_unit};
+use crate::nn::precision::like;
 use crate::nn::{Channels, Convolution};
 use burn::Tensor;
 use burn::module::Module;
@@ -8,8 +9,6 @@ use burn::tensor::Device;
 
 /// Slope of the leaky ReLU below zero.
 const SLOPE: f32 = 0.01;
-/// No activation.
-const LINEAR: f32 = 1.0;
 
 /// Two convolutions with instance norms around a shortcut (specification 5.4): `leaky(norm(conv2 leaky(norm(conv1
 /// x))) + s)`, where s is `norm(conv3 x)` if the number of channels changes and x if not.
@@ -36,14 +35,41 @@ impl ResidualBlock {
 
     /// `[batch, depth, height, width, in]` to `[.., out]`.
     pub fn forward(&self, x: Channels) -> Tensor<5> {
-        let shortcut = match (&self.conv3, &x) {
-            (None, Channels::One(x)) => x.clone(),
-            // The identity needs the concatenation itself; UNETR has no such block.
-            (None, Channels::Two(a, b)) => Tensor::cat(vec![a.clone(), b.clone()], 4),
-            (Some(conv3), _) => instance_norm(conv3.forward(x.clone()), None, LINEAR),
+        self.forward_by(x, |weight| weight)
+    }
+
+    /// [`Self::forward`] of a block with a projected shortcut, whose backward pass comes before that of what `anchor` is
+    /// made from, though the block itself needs nothing of it.
+    pub fn forward_behind<const D: usize>(&self, x: Channels, anchor: &Tensor<D>) -> Tensor<5> {
+        self.forward_by(x, |weight| behind(weight, anchor))
+    }
+
+    fn forward_by(&self, x: Channels, prepare: impl Fn(Tensor<5>) -> Tensor<5>) -> Tensor<5> {
+        let (a, b) = match x {
+            Channels::One(x) => (x, None),
+            Channels::Two(a, b) => (a, Some(b)),
         };
-        let y = instance_norm(self.conv1.forward(x), None, SLOPE);
+        let Some(conv3) = &self.conv3 else {
+            // The identity needs the concatenation itself; UNETR has no such block.
+            let x = match b {
+                None => a,
+                Some(b) => Tensor::cat(vec![a, b], 4),
+            };
+            return self.around_identity(x);
+        };
+        let weight = |convolution: &Convolution| like(convolution.weight.val(), &a);
+        let weights = ResidualWeights {
+            conv1: weight(&self.conv1),
+            conv2: weight(&self.conv2),
+            conv3: prepare(weight(conv3)),
+        };
+        residual_unit(a, b, weights, SLOPE)
+    }
+
+    fn around_identity(&self, x: Tensor<5>) -> Tensor<5> {
+        let y = self.conv1.forward(Channels::One(x.clone()));
+        let y = instance_norm(y, None, SLOPE);
         let y = self.conv2.forward(Channels::One(y));
-        instance_norm(y, Some(shortcut), SLOPE)
+        instance_norm(y, Some(x), SLOPE)
     }
 }

@@ -197,7 +197,9 @@ impl Unetr {
             tokens.reshape([batch, g0, g1, g2, hidden])
         };
         let image = self.vit.precision.cast(x);
-        let mut skips = vec![self.encoder1.forward(Channels::One(image))];
+        // Else it would come last and keep its activations, of full resolution, until then.
+        let finest = (self.encoder1).forward_behind(Channels::One(image), &tokens.normed);
+        let mut skips = vec![finest];
         let mut hidden = tokens.hidden;
         for (encoder, tap) in self.encoders.iter().zip(&self.taps) {
             let state = hidden[*tap].clone();

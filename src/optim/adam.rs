@@ -1,7 +1,7 @@
 //! Adam (Kingma and Ba, 2015) and AdamW (Loshchilov and Hutter, 2019) with PyTorch's semantics: moving averages
 //! for moments, bias correction of both, epsilon added after the square root.
 
-use crate::kernels::{self, AdamStep, is_cpu};
+use crate::kernels::{self, AdamStep, is_cpu, lasting_zeros};
 use crate::optim::GradientMap;
 use crate::platform::zip_chunks;
 use crate::weights::{ENCODER, HEAD, Named, PathStack};
@@ -165,8 +165,8 @@ impl<M: Named> ModuleMapper for Update<'_, M> {
             return param;
         };
         let moments = self.moments.remove(&name).unwrap_or_else(|| Moments {
-            first: gradient.zeros_like(),
-            second: gradient.zeros_like(),
+            first: lasting_zeros(&gradient),
+            second: lasting_zeros(&gradient),
         });
         let (id, weight, mapper) = param.consume();
         let shape = weight.dims();

@@ -1,7 +1,7 @@
 //! All that training changes: weights, moments, average.
 
 use crate::config::StageConfig;
-use crate::kernels::{DeviceLost, read_back_all};
+use crate::kernels::{DeviceLost, lasting, read_back_all};
 use crate::nn::Precision;
 use crate::optim::{Adam, GradientMap, Moments, WeightAverage};
 use crate::train::{Checkpoint, LossScale, TrainError};
@@ -81,7 +81,7 @@ impl<N: Named> TrainState<N> {
         let device = device.clone().inner();
         let tensor = |values: Vec<f32>| {
             let count = values.len();
-            Tensor::<1>::from_data(TensorData::new(values, [count]), &device)
+            lasting::<1>(TensorData::new(values, [count]), &device)
         };
         let mut second = host.second;
         for (name, first) in host.first {

@@ -1,6 +1,6 @@
 //! Between a network's tensors and host values under the original's names.
 
-use crate::kernels::read_back_all;
+use crate::kernels::{lasting, read_back_all};
 use crate::weights::{Named, WeightsError};
 use burn::Tensor;
 use burn::module::{ModuleMapper, ModuleVisitor, Param};
@@ -214,7 +214,7 @@ pub fn fill<M: Named>(network: M, values: &Values) -> Result<M, WeightsError> {
                 let shape = old.dims();
                 let values = layout.from_disk(values, &shape);
                 let device = old.device();
-                let new = Tensor::from_data(TensorData::new(values, shape), &device);
+                let new = lasting(TensorData::new(values, shape), &device);
                 if old.is_require_grad() {
                     new.require_grad()
                 } else {

@@ -2,6 +2,20 @@
 
 use crate::command::{entries, folder, refused, run, text, words};
 use crate::support;
+use hounsfield::config::{FinetuneConfig, Preset, PretrainConfig};
+use hounsfield::device::{estimate_finetuning, estimate_pretraining};
+use serde_json::Value;
+
+/// What a step takes of a GPU, laid out without running.
+fn laid_out(stage: &str, preset: &str, crops: u64) -> Value {
+    let device = support::software_vulkan_name();
+    let crops = crops.to_string();
+    let call = ["--preset", preset, "--crops", &crops, "--device", &device];
+    let args = format!("bench step {stage} --json --repeats 2 --dry-run");
+    run(folder().path(), &words(&args, &call))
+        .succeeded()
+        .json()
+}
 
 #[test]
 fn bench_data_tells_volumes_a_second() {
@@ -46,10 +60,7 @@ fn bench_step_tells_the_time_of_a_step() {
 
 #[test]
 fn a_fine_tuning_step_of_the_tutorial_fits_the_buffers_of_every_webgpu_device() {
-    let device = support::software_vulkan_name();
-    let call = ["--device", &device];
-    let args = "bench step finetune --json --preset tutorial --crops 1 --repeats 1 --dry-run";
-    let result = run(folder().path(), &words(args, &call)).succeeded().json();
+    let result = laid_out("finetune", "tutorial", 1);
     let largest = result["largest_allocation_bytes"].as_u64().unwrap();
     // A 16-channel volume of 96^3 at least, and no more than a buffer may be everywhere.
     assert!(
@@ -60,6 +71,30 @@ fn a_fine_tuning_step_of_the_tutorial_fits_the_buffers_of_every_webgpu_device() 
     let dispatches = result["dispatches"].as_u64().unwrap();
     assert!((100..1800).contains(&dispatches), "{result}");
     assert!(result["forward_backward_s"].is_null(), "{result}");
+    // 0.7 of the tensors that PyTorch holds in MONAI's step (scripts/compare_memory.py: 2423 MiB).
+    let memory = result["peak_memory_bytes"].as_u64().unwrap();
+    assert!((1416 << 20..1696 << 20).contains(&memory), "{result}");
+}
+
+#[test]
+fn the_memory_of_a_step_is_estimated_to_a_third() {
+    let near = |stage: &str, preset: &str, crops: u64, estimated: u64| {
+        let result = laid_out(stage, preset, crops);
+        let taken = result["peak_memory_bytes"].as_f64().unwrap();
+        let ratio = estimated as f64 / taken;
+        assert!(
+            (0.75..1.34).contains(&ratio),
+            "{stage} {preset} {crops}: {estimated} for {taken}"
+        );
+    };
+    for (name, preset) in [("tutorial", Preset::Tutorial), ("small", Preset::Small)] {
+        let config: PretrainConfig = preset.settings().unwrap();
+        let estimated = estimate_pretraining(&config.restorer(), 2 * 3, false);
+        near("pretrain", name, 3, estimated.total());
+        let config: FinetuneConfig = preset.settings().unwrap();
+        let estimated = estimate_finetuning(&config.segmenter(), 2, false);
+        near("finetune", name, 2, estimated.total());
+    }
 }
 
 #[test]

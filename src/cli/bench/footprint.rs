@@ -27,7 +27,7 @@ impl Footprint {
             };
         };
         Self {
-            peak_memory_bytes: Some(pools.iter().map(|p| p.page_size * p.pages_peak).sum()),
+            peak_memory_bytes: device.memory_pool_usage().map(|usage| usage.bytes_reserved),
             largest_allocation_bytes: pools.iter().map(|pool| pool.largest_alloc).max(),
         }
     }

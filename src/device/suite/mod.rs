@@ -11,6 +11,7 @@ mod convolution;
 mod dense;
 mod norm;
 mod probe;
+mod residual_unit;
 mod rows;
 
 use crate::device::DeviceError;
@@ -106,6 +107,7 @@ async fn in_both_precisions(
 ) -> Result<(), DeviceError> {
     convolution::check(device, extent, precision, results).await?;
     norm::check(device, extent, precision, results).await?;
+    residual_unit::check(device, extent, precision, results).await?;
     dense::check(device, extent, precision, results).await?;
     attention::check(device, extent, precision, results).await
 }

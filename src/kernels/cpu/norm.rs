@@ -35,19 +35,19 @@ pub(in crate::kernels) fn apply(
 }
 
 #[inline(always)]
-fn leaky(x: f32, slope: f32) -> f32 {
+pub(super) fn leaky(x: f32, slope: f32) -> f32 {
     // A factor instead of a branch, so that loops vectorise.
     x * if x > 0.0 { 1.0 } else { slope }
 }
 
 #[inline(always)]
-fn leaky_gradient(y: f32, grad: f32, slope: f32) -> f32 {
+pub(super) fn leaky_gradient(y: f32, grad: f32, slope: f32) -> f32 {
     grad * if y > 0.0 { 1.0 } else { slope }
 }
 
 /// The normalised value from the output: the activation undone, the residual taken away.
 #[inline(always)]
-fn normal(y: f32, residual: f32, steepness: f32) -> f32 {
+pub(super) fn normal(y: f32, residual: f32, steepness: f32) -> f32 {
     y * if y > 0.0 { 1.0 } else { steepness } - residual
 }
 
@@ -146,30 +146,57 @@ fn by_channel<const N: usize, const T: usize>(
     table: impl Fn(usize) -> [Vec<f32>; T],
     work: impl Fn([f32; N], [f32; T]) -> f32 + Sync,
 ) -> Vec<f32> {
+    let [out] = all_by_channel(shape, x, table, |values, constants| {
+        [work(values, constants)]
+    });
+    out
+}
+
+/// As [`by_channel`], of several numbers at each place.
+pub(super) fn all_by_channel<const N: usize, const T: usize, const M: usize>(
+    shape: NormShape,
+    x: [&[f32]; N],
+    table: impl Fn(usize) -> [Vec<f32>; T],
+    work: impl Fn([f32; N], [f32; T]) -> [f32; M] + Sync,
+) -> [Vec<f32>; M] {
     let channels = shape.channels.max(1);
-    let mut out = vec![0.0; shape.batch * shape.positions * shape.channels];
+    let sample_length = shape.positions * channels;
+    let mut out: [Vec<f32>; M] = std::array::from_fn(|_| vec![0.0; shape.batch * sample_length]);
     // The constants of a few positions in a row make loops long enough to vectorise well.
     let repeat = 256usize.div_ceil(channels);
     let length = (shape.chunk().next_multiple_of(repeat)) * channels;
-    let samples = out.chunks_mut((shape.positions * channels).max(1));
-    for (sample, out) in samples.enumerate() {
+    for sample in 0..shape.batch {
         let x = x.map(|x| shape.sample(x, sample));
         let table = table(sample).map(|constants| constants.repeat(repeat));
-        each_chunk(out, length, |index, out| {
-            let x = x.map(|x| &x[index * length..][..out.len()]);
-            vectorised(
-                #[inline(always)]
-                || {
-                    let stretch = repeat * channels;
-                    for (index, out) in out.chunks_mut(stretch).enumerate() {
-                        let x = x.map(|x| &x[index * stretch..][..out.len()]);
-                        let table = table.each_ref().map(|table| &table[..out.len()]);
-                        for (at, out) in out.iter_mut().enumerate() {
-                            *out = work(x.map(|x| x[at]), table.map(|table| table[at]));
+        let mut rest = out
+            .each_mut()
+            .map(|out| out[sample * sample_length..][..sample_length].chunks_mut(length));
+        let mut chunks: Vec<[&mut [f32]; M]> = (0..sample_length.div_ceil(length))
+            .map(|_| rest.each_mut().map(|rest| rest.next().unwrap_or_default()))
+            .collect();
+        each_chunk(&mut chunks, 1, |index, chunks| {
+            for out in chunks {
+                let count = out.first().map_or(0, |out| out.len());
+                let x = x.map(|x| &x[index * length..][..count]);
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        let stretch = repeat * channels;
+                        for first in (0..count).step_by(stretch) {
+                            let last = count.min(first + stretch);
+                            let x = x.map(|x| &x[first..last]);
+                            let mut out = out.each_mut().map(|out| &mut out[first..last]);
+                            let table = table.each_ref().map(|table| &table[..last - first]);
+                            for at in 0..last - first {
+                                let values = work(x.map(|x| x[at]), table.map(|table| table[at]));
+                                for (out, value) in out.iter_mut().zip(values) {
+                                    out[at] = value;
+                                }
+                            }
                         }
-                    }
-                },
-            );
+                    },
+                );
+            }
         });
     }
     out

@@ -1,6 +1,7 @@
 //! What every launch needs: outputs, counts of workgroups, vector sizes.
 
 use burn::tensor::{DType, Shape};
+use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::ir::ElemType;
@@ -86,6 +87,16 @@ fn empty(tensor: &CubeTensor, shape: impl Into<Shape>, dtype: DType) -> CubeTens
         shape.into(),
         dtype,
     )
+}
+
+/// The tensor itself where nothing else holds its memory, else a copy.
+pub(super) fn owned(tensor: CubeTensor) -> CubeTensor {
+    let tensor = into_contiguous(tensor);
+    if tensor.can_mut() {
+        tensor
+    } else {
+        tensor.copy()
+    }
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod matmul;
 mod matmul_kernel;
 mod norm;
 mod norm_kernel;
+mod norm_pair;
 mod rows;
 mod softmax;
 mod sum;
@@ -36,6 +37,7 @@ pub(crate) use matmul::{Cut, matmul, matmul_cut, prefers_own_matmul};
 pub(crate) use norm::{
     instance_norm_apply, instance_norm_backward, instance_norm_stats, leaky_relu_backward,
 };
+pub(crate) use norm_pair::{add_norms, add_norms_backward};
 pub(crate) use softmax::{softmax, softmax_backward};
 pub(crate) use sum::column_sums;
 #[cfg(feature = "cli")]

@@ -1,7 +1,7 @@
 //! Instance norm with residual and leaky ReLU, over channels-last volumes.
 
 use crate::kernels::NORM_EPSILON;
-use crate::kernels::gpu::launch::{Machine, count, empty_f32, empty_like, storage, vector};
+use crate::kernels::gpu::launch::{Machine, count, empty_f32, empty_like, owned, storage, vector};
 use crate::kernels::gpu::norm_kernel::{
     LayoutLaunch, apply_kernel, input_gradient_kernel, leaky_backward_kernel,
     merge_statistics_kernel, run_statistics_kernel, run_sums_kernel,
@@ -12,7 +12,7 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 /// Threads of a workgroup.
-const UNITS: u32 = 64;
+pub(super) const UNITS: u32 = 64;
 /// Positions of a run on a GPU, whose threads are many, and on a processor.
 const GPU_RUN: usize = 64;
 const PROCESSOR_RUN: usize = 512;
@@ -20,15 +20,15 @@ const PROCESSOR_RUN: usize = 512;
 const GROUP: usize = 32;
 
 /// `[batch, positions, channels]` of a channels-last tensor, and the size of its vectors.
-struct Sizes {
-    batch: usize,
-    positions: usize,
-    channels: usize,
-    vector: usize,
+pub(super) struct Sizes {
+    pub(super) batch: usize,
+    pub(super) positions: usize,
+    pub(super) channels: usize,
+    pub(super) vector: usize,
 }
 
 impl Sizes {
-    fn of(x: &CubeTensor) -> Self {
+    pub(super) fn of(x: &CubeTensor) -> Self {
         let shape = x.meta.shape();
         let last = shape.num_dims() - 1;
         Self {
@@ -40,15 +40,15 @@ impl Sizes {
     }
 
     /// Vectors of all numbers.
-    fn vectors(&self) -> usize {
+    pub(super) fn vectors(&self) -> usize {
         self.batch * self.positions * self.vectors_of_position()
     }
 
-    fn vectors_of_position(&self) -> usize {
+    pub(super) fn vectors_of_position(&self) -> usize {
         self.channels / self.vector
     }
 
-    fn layout(&self, run: usize, threads: usize) -> LayoutLaunch {
+    pub(super) fn layout(&self, run: usize, threads: usize) -> LayoutLaunch {
         LayoutLaunch::new(
             self.positions,
             self.vectors_of_position(),
@@ -59,7 +59,8 @@ impl Sizes {
     }
 }
 
-fn run_of(x: &CubeTensor) -> usize {
+/// Positions of a run.
+pub(super) fn run_of(x: &CubeTensor) -> usize {
     if Machine::of(x).is_processor() {
         PROCESSOR_RUN
     } else {
@@ -141,7 +142,7 @@ pub(crate) fn instance_norm_apply(
 }
 
 /// Gradient of [`instance_norm_apply`] by `x`, through the statistics too, from its result `y` and its gradient. The
-/// normalised input comes back from `y` and the residual.
+/// normalised input comes back from `y` and the residual. The gradient's memory holds the result where nothing else holds it.
 pub(crate) fn instance_norm_backward(
     y: CubeTensor,
     stats: CubeTensor,
@@ -149,7 +150,8 @@ pub(crate) fn instance_norm_backward(
     grad: CubeTensor,
     slope: f32,
 ) -> CubeTensor {
-    let [y, stats, grad] = &[y, stats, grad].map(into_contiguous);
+    let [y, stats] = &[y, stats].map(into_contiguous);
+    let grad = owned(grad);
     let residual = residual.map(into_contiguous);
     let sizes = Sizes::of(y);
     let run = run_of(y);
@@ -170,7 +172,6 @@ pub(crate) fn instance_norm_backward(
         storage(y),
     );
     let sums = add_runs(sums, sizes.batch, runs, 2 * sizes.channels);
-    let result = empty_like(y, y.meta.shape().clone());
     input_gradient_kernel::launch(
         &y.client,
         count(sizes.vectors(), UNITS),
@@ -181,12 +182,11 @@ pub(crate) fn instance_norm_backward(
         stats.clone().into_buffer_arg(),
         grad.clone().into_buffer_arg(),
         sums.into_buffer_arg(),
-        result.clone().into_buffer_arg(),
         sizes.layout(1, sizes.vectors()),
         slope,
         storage(y),
     );
-    result
+    grad
 }
 
 /// Gradient before a leaky ReLU from its result `y` and its gradient.

@@ -165,21 +165,29 @@ pub(super) fn apply_kernel<F: Float, N: Size>(
 
 /// Index of the mean that belongs to this thread's vector; the reciprocal deviation is `channels` further.
 #[cube]
-fn statistics_index(layout: &Layout) -> usize {
+pub(super) fn statistics_index(layout: &Layout) -> usize {
     let batch = ABSOLUTE_POS / (layout.positions * layout.channels);
     batch * 2 * layout.channels + ABSOLUTE_POS % layout.channels
 }
 
 /// Gradient before the activation.
 #[cube]
-fn gradient_of_z<N: Size>(y: Vector<f32, N>, grad: Vector<f32, N>, slope: f32) -> Vector<f32, N> {
+pub(super) fn gradient_of_z<N: Size>(
+    y: Vector<f32, N>,
+    grad: Vector<f32, N>,
+    slope: f32,
+) -> Vector<f32, N> {
     let above = y.greater_than(&Vector::<f32, N>::new(0.0));
     select_many(above, grad, grad * Vector::new(slope))
 }
 
 /// The normalised input, from what came of it: the activation undone, the residual taken away.
 #[cube]
-fn normal_of<N: Size>(y: Vector<f32, N>, residual: Vector<f32, N>, slope: f32) -> Vector<f32, N> {
+pub(super) fn normal_of<N: Size>(
+    y: Vector<f32, N>,
+    residual: Vector<f32, N>,
+    slope: f32,
+) -> Vector<f32, N> {
     let above = y.greater_than(&Vector::<f32, N>::new(0.0));
     select_many(above, y, y / Vector::new(slope)) - residual
 }
@@ -226,15 +234,14 @@ pub(super) fn run_sums_kernel<F: Float, N: Size>(
     sums[at + layout.channels] = product;
 }
 
-/// Gradient of the input from the sums over all positions.
+/// Gradient of the input from the sums over all positions, in the place of the output's.
 #[cube(launch)]
 pub(super) fn input_gradient_kernel<F: Float, N: Size>(
     y: &[Vector<F, N>],
     residual: ComptimeOption<&[Vector<F, N>]>,
     statistics: &[Vector<f32, N>],
-    grad: &[Vector<F, N>],
+    grad: &mut [Vector<F, N>],
     sums: &[Vector<f32, N>],
-    input_grad: &mut [Vector<F, N>],
     layout: Layout,
     slope: f32,
     #[define(F)] _dtype: ElemType,
@@ -251,11 +258,11 @@ pub(super) fn input_gradient_kernel<F: Float, N: Size>(
         added = Vector::<f32, N>::cast_from(residual[ABSOLUTE_POS]);
     }
     let normal = normal_of::<N>(y, added, slope);
-    let grad = gradient_of_z::<N>(y, Vector::<f32, N>::cast_from(grad[ABSOLUTE_POS]), slope);
+    let behind = gradient_of_z::<N>(y, Vector::<f32, N>::cast_from(grad[ABSOLUTE_POS]), slope);
     let count = Vector::<f32, N>::new(f32::cast_from(layout.positions));
     let mean = sums[at] / count;
     let product = sums[at + layout.channels] / count;
-    input_grad[ABSOLUTE_POS] = Vector::cast_from(scale * (grad - mean - normal * product));
+    grad[ABSOLUTE_POS] = Vector::cast_from(scale * (behind - mean - normal * product));
 }
 
 /// `grad * (y > 0 ? 1 : slope)`.

@@ -1,7 +1,7 @@
 //! What an optimiser does with every parameter: the sum of squares of its gradient, and Adam's update in place.
 
 use crate::kernels::gpu::fold::{Fold, fold, shared};
-use crate::kernels::gpu::launch::{blocks, count, vector};
+use crate::kernels::gpu::launch::{blocks, count, owned, vector};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
@@ -147,14 +147,4 @@ pub(crate) fn adam(
         numbers / lanes,
     );
     (weight, first, second)
-}
-
-/// The tensor itself where nothing else holds its memory, else a copy.
-fn owned(tensor: CubeTensor) -> CubeTensor {
-    let tensor = into_contiguous(tensor);
-    if tensor.can_mut() {
-        tensor
-    } else {
-        tensor.copy()
-    }
 }
