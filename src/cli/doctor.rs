@@ -186,11 +186,13 @@ mod tests {
     fn comparisons_in_f16_are_told_or_why_there_are_none() {
         let with = report(Some(vec![result("c, f16", 5e-4)]));
         assert!(
-            with.contains("2 comparisons with double precision; worst 2e-6, b\n"),
+            with.contains(
+                "2 comparisons with double precision or with an operation's parts; worst 2e-6, b\n"
+            ),
             "{with}"
         );
         assert!(
-            with.contains("1 comparison with double precision; worst 5e-4, c, f16"),
+            with.contains("1 comparison with double precision or with an operation's parts; worst 5e-4, c, f16"),
             "{with}"
         );
         let without = report(None);

@@ -22,6 +22,8 @@ const VOXEL: u64 = 8;
 /// output of the residual block, and on the finest level its gradient and shortcut, on the others the like of the first
 /// three on the way from the tokens.
 const LEVEL: u64 = 6;
+/// On the finest level: what a processor forms beside its inputs where a GPU writes over them.
+const BESIDE: u64 = 2;
 /// Of a voxel and class: the logits, their gradient and the labels.
 const CLASS: u64 = 3;
 /// Weights of a level by the square of its channels: 3x3x3 convolutions, two on the way from the tokens, and after the skip
@@ -114,7 +116,7 @@ pub fn estimate_finetuning(
     let voxels: u64 = config.vit.image_size.iter().map(|n| number(*n)).product();
     let (features, classes) = (number(config.feature_size), number(config.classes));
     let levels = config.skips().map_or(0, number);
-    let mut decoder = voxels * CLASS * classes;
+    let mut decoder = voxels * (BESIDE * features + CLASS * classes);
     let (mut weights, mut at, mut channels) = (0, voxels, features);
     for _ in 0..=levels {
         decoder += ways * at * LEVEL * channels;

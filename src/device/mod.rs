@@ -10,7 +10,7 @@ mod suite;
 #[cfg(target_family = "wasm")]
 mod wasm;
 
-pub use crate::kernels::is_cpu;
+pub use crate::kernels::{give_back, is_cpu};
 pub use choice::{Api, DeviceChoice};
 pub use error::{DeviceError, PassedOver};
 pub use memory::{MemoryEstimate, estimate_finetuning, estimate_pretraining};

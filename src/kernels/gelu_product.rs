@@ -14,7 +14,7 @@ use burn_cubecl::CubeBackend;
 
 /// GELU and a product on a concrete backend.
 #[backend_extension(Autodiff, Cube, Flex, Fusion: cfg(feature = "fusion"))]
-pub trait GeluProductBackend: GeluBackend + MatmulBackend {
+pub(crate) trait GeluProductBackend: GeluBackend + MatmulBackend {
     /// `gelu(x) weight` in the weight's type, of `[rows, in]` in f32 and `[in, out]`.
     #[fusion(default)]
     fn gelu_product(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -78,7 +78,7 @@ impl<B: GeluProductBackend, C: CheckpointStrategy> GeluProductBackend for Autodi
 ///
 /// # Panics
 /// If the shapes do not fit.
-pub fn gelu_product(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+pub(crate) fn gelu_product(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
     let (of_x, of_weight) = (x.dims(), weight.dims());
     assert_eq!(of_x[1], of_weight[0], "columns of x and rows of the weight");
     Tensor::from_dispatch(<Dispatch as GeluProductBackend>::gelu_product(

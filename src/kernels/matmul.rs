@@ -115,7 +115,7 @@ impl<B: MatmulBackend, C: CheckpointStrategy> MatmulBackend for Autodiff<B, C> {
         a_transposed: bool,
         b_transposed: bool,
     ) -> FloatTensor<Self> {
-        debug_assert!(!a_transposed, "only the backward pass transposes the first");
+        assert!(!a_transposed, "only the backward pass transposes the first");
         let tracked = [a.is_tracked(), b.is_tracked()];
         let operation = Product { b_transposed };
         let prepared = Backward::<B, 2>::prepare::<C>(operation, [a.node(), b.node()]);

@@ -1,7 +1,7 @@
 //! The residual unit of UNETR's convolutional half as one operation, which keeps less for its gradients than its parts
 //! would.
 //!
-//! Kept are the inputs, which whoever made them keeps too, the hidden activation and the output. The projected shortcut
+//! Kept are the inputs, the hidden activation and the output. The projected shortcut
 //! is computed again in the backward pass, as is the hidden activation where few channels come in: a 1x1x1 convolution,
 //! or a 3x3x3 one of a single channel, costs little beside a tensor at full resolution (as in Chen et al., Training Deep
 //! Nets with Sublinear Memory Cost, 2016).
@@ -19,7 +19,7 @@ use burn_cubecl::CubeBackend;
 /// `conv2` have kernels of 3x3x3, `conv3` of 1x1x1. Statistics are those of
 /// [`InstanceNormBackend::instance_norm_stats`].
 #[backend_extension(Autodiff, Cube, Flex, Fusion: cfg(feature = "fusion"))]
-pub trait ResidualUnitBackend: Conv3dBackend + InstanceNormBackend {
+pub(crate) trait ResidualUnitBackend: Conv3dBackend + InstanceNormBackend {
     /// The unit of one input.
     #[fusion(default)]
     fn residual_unit(
@@ -155,13 +155,13 @@ fn forward<B: ResidualUnitBackend>(
 
 /// The weights of a residual unit, in PyTorch's layout.
 #[derive(Debug, Clone)]
-pub struct ResidualWeights {
+pub(crate) struct ResidualWeights {
     /// `[out, in, 3, 3, 3]`.
-    pub conv1: Tensor<5>,
+    pub(crate) conv1: Tensor<5>,
     /// `[out, out, 3, 3, 3]`.
-    pub conv2: Tensor<5>,
+    pub(crate) conv2: Tensor<5>,
     /// `[out, in, 1, 1, 1]`.
-    pub conv3: Tensor<5>,
+    pub(crate) conv3: Tensor<5>,
 }
 
 /// `leaky_relu(norm(conv2 leaky_relu(norm(conv1 x))) + norm(conv3 x))` of the channels of `a` followed by those of `b`,
@@ -171,7 +171,7 @@ pub struct ResidualWeights {
 ///
 /// # Panics
 /// When a weight is for another number of channels or has another kernel, or `a` and `b` differ in more than channels.
-pub fn residual_unit(
+pub(crate) fn residual_unit(
     a: Tensor<5>,
     b: Option<Tensor<5>>,
     weights: ResidualWeights,

@@ -2,6 +2,7 @@
 
 use crate::kernels::{add_bias, gelu_product, matmul};
 use crate::nn::Precision;
+use crate::nn::blank::blank;
 use crate::nn::precision::{like, single};
 use burn::Tensor;
 use burn::module::{Module, Param};
@@ -20,8 +21,8 @@ impl Linear {
     /// A layer of zeros; [`crate::weights`] fills it.
     pub fn zeros(input: usize, output: usize, bias: bool, device: &Device) -> Self {
         Linear {
-            weight: Param::from_tensor(Tensor::zeros([input, output], device)),
-            bias: bias.then(|| Param::from_tensor(Tensor::zeros([output], device))),
+            weight: blank([input, output], device),
+            bias: bias.then(|| blank([output], device)),
         }
     }
 

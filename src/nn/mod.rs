@@ -7,6 +7,7 @@
 
 mod attention;
 mod autoencoder;
+mod blank;
 mod block;
 mod convolution;
 mod linear;
@@ -26,7 +27,7 @@ mod vit_config;
 pub use attention::SelfAttention;
 pub use autoencoder::{Reconstruction, ViTAutoEncoder};
 pub use block::TransformerBlock;
-pub use convolution::{Channels, Convolution};
+pub use convolution::Convolution;
 pub use linear::Linear;
 pub use mlp::Mlp;
 pub use norm::LayerNorm;

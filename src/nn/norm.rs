@@ -1,6 +1,7 @@
 //! Layer normalisation (Ba, Kiros and Hinton, 2016).
 
 use crate::kernels::layer_norm;
+use crate::nn::blank::blank;
 use burn::Tensor;
 use burn::module::{Module, Param};
 use burn::tensor::Device;
@@ -18,8 +19,8 @@ impl LayerNorm {
     /// A layer of zeros; [`crate::weights`] fills it.
     pub fn zeros(features: usize, device: &Device) -> Self {
         LayerNorm {
-            weight: Param::from_tensor(Tensor::zeros([features], device)),
-            bias: Param::from_tensor(Tensor::zeros([features], device)),
+            weight: blank([features], device),
+            bias: blank([features], device),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::kernels::{add_bias, matmul};
 use crate::nn::VitConfig;
+use crate::nn::blank::blank;
 use crate::nn::precision::{like, single};
 use burn::Tensor;
 use burn::module::{Module, Param};
@@ -32,8 +33,8 @@ impl PatchProjection {
     pub fn zeros(channels: usize, patch: usize, hidden: usize, device: &Device) -> Self {
         let weight = [channels, patch, patch, patch, hidden];
         PatchProjection {
-            weight: Param::from_tensor(Tensor::zeros(weight, device)),
-            bias: Param::from_tensor(Tensor::zeros([hidden], device)),
+            weight: blank(weight, device),
+            bias: blank([hidden], device),
         }
     }
 
@@ -59,10 +60,7 @@ impl PatchEmbedding {
         let hidden = config.hidden_size;
         PatchEmbedding {
             patch_embeddings: PatchProjection::zeros(1, config.patch_size, hidden, device),
-            position_embeddings: Param::from_tensor(Tensor::zeros(
-                [1, config.tokens(), hidden],
-                device,
-            )),
+            position_embeddings: blank([1, config.tokens(), hidden], device),
         }
     }
 

@@ -1,8 +1,8 @@
 //! The residual block of UNETR's convolutional half.
 
 use crate::kernels::{ResidualWeights, behind, instance_norm, residual_unit};
+use crate::nn::Convolution;
 use crate::nn::precision::like;
-use crate::nn::{Channels, Convolution};
 use burn::Tensor;
 use burn::module::Module;
 use burn::tensor::Device;
@@ -33,43 +33,44 @@ impl ResidualBlock {
         }
     }
 
-    /// `[batch, depth, height, width, in]` to `[.., out]`.
-    pub fn forward(&self, x: Channels) -> Tensor<5> {
-        self.forward_by(x, |weight| weight)
+    /// `[batch, depth, height, width, in]` to `[.., out]`; a skip's channels stand for those after the ones of `x`.
+    pub fn forward(&self, x: Tensor<5>, skip: Option<Tensor<5>>) -> Tensor<5> {
+        self.forward_by(x, skip, |weight| weight)
     }
 
     /// [`Self::forward`] of a block with a projected shortcut, whose backward pass comes before that of what `anchor` is
     /// made from, though the block itself needs nothing of it.
-    pub fn forward_behind<const D: usize>(&self, x: Channels, anchor: &Tensor<D>) -> Tensor<5> {
-        self.forward_by(x, |weight| behind(weight, anchor))
+    pub fn forward_behind<const D: usize>(&self, x: Tensor<5>, anchor: &Tensor<D>) -> Tensor<5> {
+        self.forward_by(x, None, |weight| behind(weight, anchor))
     }
 
-    fn forward_by(&self, x: Channels, prepare: impl Fn(Tensor<5>) -> Tensor<5>) -> Tensor<5> {
-        let (a, b) = match x {
-            Channels::One(x) => (x, None),
-            Channels::Two(a, b) => (a, Some(b)),
-        };
+    fn forward_by(
+        &self,
+        x: Tensor<5>,
+        skip: Option<Tensor<5>>,
+        prepare: impl Fn(Tensor<5>) -> Tensor<5>,
+    ) -> Tensor<5> {
         let Some(conv3) = &self.conv3 else {
             // The identity needs the concatenation itself; UNETR has no such block.
-            let x = match b {
-                None => a,
-                Some(b) => Tensor::cat(vec![a, b], 4),
+            let x = match skip {
+                None => x,
+                Some(skip) => Tensor::cat(vec![x, skip], 4),
             };
             return self.around_identity(x);
         };
-        let weight = |convolution: &Convolution| like(convolution.weight.val(), &a);
+        let weight = |convolution: &Convolution| like(convolution.weight.val(), &x);
         let weights = ResidualWeights {
             conv1: weight(&self.conv1),
             conv2: weight(&self.conv2),
             conv3: prepare(weight(conv3)),
         };
-        residual_unit(a, b, weights, SLOPE)
+        residual_unit(x, skip, weights, SLOPE)
     }
 
     fn around_identity(&self, x: Tensor<5>) -> Tensor<5> {
-        let y = self.conv1.forward(Channels::One(x.clone()));
+        let y = self.conv1.forward(x.clone());
         let y = instance_norm(y, None, SLOPE);
-        let y = self.conv2.forward(Channels::One(y));
+        let y = self.conv2.forward(y);
         instance_norm(y, Some(x), SLOPE)
     }
 }

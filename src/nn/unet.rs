@@ -1,8 +1,7 @@
 //! A small 3D U-Net (Cicek et al., 2016) of UNETR's own blocks: the convolutional baseline that is trained from scratch.
 
 use crate::nn::{
-    Channels, ConfigError, Convolution, PatchProjection, Precision, ResidualBlock, UnetrConfig,
-    UpBlock,
+    ConfigError, Convolution, PatchProjection, Precision, ResidualBlock, UnetrConfig, UpBlock,
 };
 use burn::Tensor;
 use burn::module::Module;
@@ -71,16 +70,16 @@ impl Unet {
 
     /// `[batch, depth, height, width, 1]` to logits `[batch, depth, height, width, classes]` in f32.
     pub fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        let mut x = self.encoder1.forward(Channels::One(self.precision.cast(x)));
+        let mut x = self.encoder1.forward(self.precision.cast(x), None);
         let mut skips = Vec::with_capacity(self.downs.len());
         for down in &self.downs {
             skips.push(x.clone());
             let merged = self.precision.cast(down.merge.forward(x));
-            x = down.conv_block.forward(Channels::One(merged));
+            x = down.conv_block.forward(merged, None);
         }
         for (decoder, skip) in self.decoders.iter().zip(skips).rev() {
             x = decoder.forward(x, skip);
         }
-        self.out.forward(Channels::One(x))
+        self.out.forward(x)
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::nn::vit_config::fits;
 use crate::nn::{
-    Channels, ConfigError, Convolution, PatchExpansion, Precision, ResidualBlock,
-    VisionTransformer, VitConfig,
+    ConfigError, Convolution, PatchExpansion, Precision, ResidualBlock, VisionTransformer,
+    VitConfig,
 };
 use burn::Tensor;
 use burn::module::Module;
@@ -198,7 +198,7 @@ impl Unetr {
         };
         let image = self.vit.precision.cast(x);
         // Else it would come last and keep its activations, of full resolution, until then.
-        let finest = (self.encoder1).forward_behind(Channels::One(image), &tokens.normed);
+        let finest = (self.encoder1).forward_behind(image, &tokens.normed);
         let mut skips = vec![finest];
         let mut hidden = tokens.hidden;
         for (encoder, tap) in self.encoders.iter().zip(&self.taps) {
@@ -210,7 +210,7 @@ impl Unetr {
         for (decoder, skip) in self.decoders.iter().zip(skips).rev() {
             x = decoder.forward(x, skip);
         }
-        self.out.forward(Channels::One(x))
+        self.out.forward(x)
     }
 }
 
@@ -226,7 +226,7 @@ impl UpBlock {
     /// `[batch, d, h, w, below]` and a skip of twice the resolution to the skip's shape.
     pub fn forward(&self, x: Tensor<5>, skip: Tensor<5>) -> Tensor<5> {
         let upsampled = self.transp_conv.forward(x);
-        self.conv_block.forward(Channels::Two(upsampled, skip))
+        self.conv_block.forward(upsampled, Some(skip))
     }
 }
 
@@ -237,7 +237,7 @@ impl TokenEncoder {
             .iter()
             .fold(self.transp_conv_init.forward(x), |x, stage| {
                 let x = stage.transp_conv.forward(x);
-                stage.conv_block.forward(Channels::One(x))
+                stage.conv_block.forward(x, None)
             })
     }
 }

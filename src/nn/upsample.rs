@@ -1,6 +1,7 @@
 //! Transposed convolution whose kernel equals its stride, as a matrix product.
 
 use crate::kernels::{add_bias, matmul};
+use crate::nn::blank::blank;
 use crate::nn::precision::{like, single};
 use burn::Tensor;
 use burn::module::{Module, Param};
@@ -20,11 +21,8 @@ impl PatchExpansion {
     /// A layer of zeros; [`crate::weights`] fills it.
     pub fn zeros(input: usize, output: usize, kernel: usize, bias: bool, device: &Device) -> Self {
         PatchExpansion {
-            weight: Param::from_tensor(Tensor::zeros(
-                [input, output, kernel, kernel, kernel],
-                device,
-            )),
-            bias: bias.then(|| Param::from_tensor(Tensor::zeros([output], device))),
+            weight: blank([input, output, kernel, kernel, kernel], device),
+            bias: bias.then(|| blank([output], device)),
         }
     }
 

@@ -164,9 +164,10 @@ impl<M: Named> ModuleMapper for Update<'_, M> {
         let Some(gradient) = self.gradients.remove(&name) else {
             return param;
         };
+        let zeros = || lasting_zeros(gradient.dims(), &gradient.device());
         let moments = self.moments.remove(&name).unwrap_or_else(|| Moments {
-            first: lasting_zeros(&gradient),
-            second: lasting_zeros(&gradient),
+            first: zeros(),
+            second: zeros(),
         });
         let (id, weight, mapper) = param.consume();
         let shape = weight.dims();

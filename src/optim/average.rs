@@ -1,5 +1,6 @@
 //! Exponential moving average of the weights (Polyak and Juditsky, 1992).
 
+use crate::kernels::lasting_copy;
 use crate::weights::{Named, PathStack, collect};
 use burn::Tensor;
 use burn::module::{ModuleMapper, Param};
@@ -19,7 +20,8 @@ impl WeightAverage {
     pub fn new<M: Named>(network: &M, decay: f64) -> Self {
         let mut values = BTreeMap::new();
         collect(network, |info, _, _, tensor| {
-            values.insert(info.name, tensor.inner());
+            // Not the weight itself, whose memory an update would then leave to the average.
+            values.insert(info.name, lasting_copy(tensor.inner()));
         });
         WeightAverage { decay, values }
     }

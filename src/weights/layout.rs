@@ -213,13 +213,11 @@ pub fn fill<M: Named>(network: M, values: &Values) -> Result<M, WeightsError> {
             param.map(|old| {
                 let shape = old.dims();
                 let values = layout.from_disk(values, &shape);
-                let device = old.device();
+                let (device, tracked) = (old.device(), old.is_require_grad());
+                // Its memory is the new one's.
+                drop(old);
                 let new = lasting(TensorData::new(values, shape), &device);
-                if old.is_require_grad() {
-                    new.require_grad()
-                } else {
-                    new
-                }
+                if tracked { new.require_grad() } else { new }
             })
         }
     }

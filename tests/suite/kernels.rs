@@ -251,7 +251,7 @@ fn every_operation_is_right_up_to_the_sizes_of_the_tutorial_on_software_vulkan()
     suite_holds(&software_vulkan(), Extent::Full);
 }
 
-/// Convolutions, norms, patch expansions and attention, which half precision computes in f16.
+/// Convolutions, norms, residual units, patch expansions, perceptrons and attention, which half precision computes in f16.
 #[test]
 fn operations_in_half_precision_are_right_to_its_roundings_on_software_vulkan() {
     let device = software_vulkan();
@@ -261,7 +261,9 @@ fn operations_in_half_precision_are_right_to_its_roundings_on_software_vulkan() 
     for operation in [
         "convolution",
         "instance norm",
+        "residual unit",
         "patch expansion",
+        "product of gelu",
         "attention",
     ] {
         let of = results

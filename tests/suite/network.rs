@@ -8,8 +8,10 @@ use crate::support::{
 };
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
+use hounsfield::device::give_back;
 use hounsfield::loss::pretrain_loss;
 use hounsfield::nn::{ViTAutoEncoder, VitConfig};
+use hounsfield::weights::describe;
 
 /// Specification 16: float32 forward, relative to the tensor's RMS.
 const FORWARD: f64 = 1e-4;
@@ -159,4 +161,27 @@ fn the_deterministic_fill_gives_the_numbers_of_the_specification() {
 fn every_parameter_has_the_name_and_shape_of_the_original() {
     let network = ViTAutoEncoder::zeros(&VitConfig::TUTORIAL, &cpu()).unwrap();
     assert_parameters(&network, "parameters_vitautoenc.tsv");
+}
+
+#[test]
+fn the_memory_of_a_network_that_is_dropped_goes_back_to_the_device() {
+    let device = software_vulkan();
+    let held = || device.memory_pool_usage().unwrap().bytes_reserved;
+    let before = held();
+    let other = network(&SMALL, &device);
+    give_back(&device);
+    let numbers: usize = describe(&other)
+        .iter()
+        .map(|parameter| parameter.shape.iter().product::<usize>())
+        .sum();
+    let (with, size) = (held(), 4 * numbers as u64);
+    // Its own size each, and nothing of what the weights were before they were filled.
+    let taken = with - before;
+    assert!(
+        (size..size + size / 4).contains(&taken),
+        "{taken} for {size}"
+    );
+    drop(other);
+    give_back(&device);
+    assert!(held() <= with - size, "{} of {with} with {size}", held());
 }

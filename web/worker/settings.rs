@@ -7,7 +7,7 @@ use crate::names::{Kind, told};
 use crate::protocol::{Start, TrainRequest};
 use hounsfield::config::{
     DataConfig, FinetuneConfig, IntensityMode, Preset, PretrainConfig, RunConfig, SettingsError,
-    StageConfig, StartConfig,
+    StageConfig,
 };
 use hounsfield::dataset::phantom::RunSeeds;
 use hounsfield::dataset::{Case, DataList, LIST_FILE};
@@ -37,7 +37,7 @@ pub(crate) fn finetuning(
 ) -> Result<FinetuneConfig, SettingsError> {
     let preset: FinetuneConfig = Preset::Quickstart.settings()?;
     let mut config = model.cloned().unwrap_or_else(|| preset.clone());
-    config.start = StartConfig::default();
+    config.start = preset.start;
     config.optimizer = preset.optimizer;
     config.optimizer.warmup_steps = 10;
     config.run = length();

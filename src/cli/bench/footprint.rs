@@ -8,17 +8,17 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Memory at its peak, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Footprint {
-    /// Of the device's pools where it has an allocator of its own, else of the whole process, where the system tells.
+    /// All that a device's allocator has taken, where it has one, else of the whole process, where the system tells.
     pub(super) peak_memory_bytes: Option<u64>,
-    /// The largest tensor or scratch buffer; unknown on the CPU.
+    /// The largest tensor or scratch buffer that does not outlast a step; unknown on the CPU.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) largest_allocation_bytes: Option<u64>,
 }
 
 impl Footprint {
-    /// Of everything done on the device so far.
+    /// What a device holds now.
     pub(super) fn of(device: &Device) -> Self {
         let Some(pools) = device.memory_pool_report() else {
             return Self {
@@ -29,6 +29,15 @@ impl Footprint {
         Self {
             peak_memory_bytes: device.memory_pool_usage().map(|usage| usage.bytes_reserved),
             largest_allocation_bytes: pools.iter().map(|pool| pool.largest_alloc).max(),
+        }
+    }
+
+    /// The larger of either.
+    pub(super) fn max(self, other: Self) -> Self {
+        Self {
+            peak_memory_bytes: self.peak_memory_bytes.max(other.peak_memory_bytes),
+            largest_allocation_bytes: (self.largest_allocation_bytes)
+                .max(other.largest_allocation_bytes),
         }
     }
 

@@ -132,6 +132,7 @@ fn measure<T: Task>(
     let mut state = TrainState::new(network, config, &selected.device);
     let dry = args.dry_run.then(Dispatches::dry_run);
     let (mut steps, mut updates, mut kernels) = (Vec::new(), Vec::new(), BTreeMap::new());
+    let mut footprint = Footprint::default();
     for repeat in 0..=args.repeats {
         let counted = Dispatches::count();
         let started = Instant::now();
@@ -145,6 +146,7 @@ fn measure<T: Task>(
         let first: GradientMap = output.gradients;
         state = state.update(first, &gain.factor, 1e-4);
         settle(&state, &selected.device)?;
+        footprint = footprint.max(Footprint::of(&selected.device));
         kernels = counted.so_far();
         if repeat > 0 {
             steps.push((between - started).as_secs_f64());
@@ -177,7 +179,7 @@ fn measure<T: Task>(
         crops_per_s: timed.then(|| args.crops as f64 / whole),
         dispatches: kernels.values().sum(),
         kernels,
-        footprint: Footprint::of(&selected.device),
+        footprint,
     })
 }
 

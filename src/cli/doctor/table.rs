@@ -94,5 +94,5 @@ fn told(results: &[SuiteResult]) -> String {
         format!("; worst {:.0e}, {}", w.error, w.name)
     });
     let all = count(results.len(), "comparison");
-    format!("{all} with double precision{worst}")
+    format!("{all} with double precision or with an operation's parts{worst}")
 }

@@ -18,7 +18,7 @@ use crate::cli::training::{Place, Training, carry_out};
 use crate::cli::windows::Grid;
 use crate::config::{ExperimentPlan, PretrainConfig, StageConfig};
 use crate::dataset::{Case, case_names, class_names};
-use crate::device::Selected;
+use crate::device::{Selected, give_back};
 use crate::infer::SlidingWindow;
 use crate::metric::SurfaceOptions;
 use crate::platform::Instant;
@@ -170,6 +170,8 @@ impl<'a> Runner<'a> {
         start: Option<&Path>,
         job: Job,
     ) -> anyhow::Result<Option<Finished>> {
+        // The run before may have been of a network of other sizes.
+        give_back(&self.selected.device);
         config.settle();
         make_absolute(&mut config)?;
         let list = C::list(&mut config)?;

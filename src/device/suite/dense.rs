@@ -1,9 +1,8 @@
-//! Kernel = stride: patch expansion (transposed convolution) and patch embedding; and exact GELU.
+//! Kernel = stride: patch expansion (transposed convolution) and patch embedding.
 
 use crate::device::DeviceError;
 use crate::device::suite::probe::{compare, gradients, held, host, leaf, noise, places};
 use crate::device::suite::{Extent, SuiteResult};
-use crate::kernels::gelu;
 use crate::nn::{PatchExpansion, Precision};
 use burn::module::Param;
 use burn::tensor::Device;
@@ -119,49 +118,5 @@ async fn expansion(
     let stride = (found.len() / 256).max(1) | 1;
     let some: Vec<usize> = (0..found.len()).step_by(stride).collect();
     compare(of("gradient of the weight"), &found, &some, exact, results);
-    Ok(())
-}
-
-/// GELU and its derivative, with the error function as its Maclaurin series, good to 1e-13 up to 4.
-pub(super) async fn check_activation(
-    device: &Device,
-    results: &mut Vec<SuiteResult>,
-) -> Result<(), DeviceError> {
-    let shape = [1, 9, 10, 11, 13];
-    let count = shape.iter().product();
-    let x: Vec<f32> = noise(1, count).iter().map(|v| 4.0 * v).collect();
-    let a = leaf(&x, shape, device);
-    let grad = noise(2, count);
-    let y = gelu(a.clone());
-    let [slope] = gradients(y.clone(), &grad, [&a]);
-    let exact = |x: f64| {
-        let z = x / 2f64.sqrt();
-        let (mut term, mut erf) = (z, z);
-        for n in 1..120 {
-            term *= -z * z / f64::from(n);
-            erf += term / f64::from(2 * n + 1);
-        }
-        let share = 0.5 * (1.0 + erf * 2.0 / std::f64::consts::PI.sqrt());
-        let density = (-0.5 * x * x).exp() / (2.0 * std::f64::consts::PI).sqrt();
-        (x * share, share + x * density)
-    };
-    let found = host("gelu", y.inner()).await?;
-    let at = |p: usize| exact(f64::from(x[p])).0;
-    compare(
-        "gelu: output".to_owned(),
-        &found,
-        &places(count),
-        at,
-        results,
-    );
-    let found = host("gelu", slope).await?;
-    let at = |p: usize| exact(f64::from(x[p])).1 * f64::from(grad[p]);
-    compare(
-        "gelu: gradient".to_owned(),
-        &found,
-        &places(count),
-        at,
-        results,
-    );
     Ok(())
 }

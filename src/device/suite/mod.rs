@@ -9,6 +9,7 @@ mod blocks;
 mod class_sums;
 mod convolution;
 mod dense;
+mod gelu;
 mod norm;
 mod probe;
 mod residual_unit;
@@ -22,7 +23,8 @@ use serde::Serialize;
 /// Largest error allowed in f32, relative to the root mean square of the reference.
 pub const SUITE_TOLERANCE: f64 = 1e-5;
 /// Largest error allowed in f16: eight roundings, as many as the longest chain has (the gradient of attention's
-/// queries), each off by as much as it can be, 2^-11, and all to the same side. Sums are in f32 and add next to nothing.
+/// queries), each off by as much as it can be, 2^-11, and all to the same side. Sums are in f32 and add next to nothing. A residual unit
+/// is compared with its parts, which round as it does but for its shortcut.
 pub const HALF_TOLERANCE: f64 = 8.0 / 2048.0;
 
 /// How far the suite goes.
@@ -76,7 +78,7 @@ pub async fn kernel_suite(
     let device = device.clone().inner().autodiff();
     let mut results = Vec::new();
     in_both_precisions(&device, extent, Precision::F32, &mut results).await?;
-    dense::check_activation(&device, &mut results).await?;
+    gelu::check_alone(&device, &mut results).await?;
     blocks::check(&device, &mut results).await?;
     rows::check(&device, extent, &mut results).await?;
     class_sums::check(&device, extent, &mut results).await?;
@@ -109,5 +111,6 @@ async fn in_both_precisions(
     norm::check(device, extent, precision, results).await?;
     residual_unit::check(device, extent, precision, results).await?;
     dense::check(device, extent, precision, results).await?;
+    gelu::check(device, extent, precision, results).await?;
     attention::check(device, extent, precision, results).await
 }

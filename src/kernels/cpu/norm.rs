@@ -160,7 +160,7 @@ pub(super) fn all_by_channel<const N: usize, const T: usize, const M: usize>(
     work: impl Fn([f32; N], [f32; T]) -> [f32; M] + Sync,
 ) -> [Vec<f32>; M] {
     let channels = shape.channels.max(1);
-    let sample_length = shape.positions * channels;
+    let sample_length = shape.positions * shape.channels;
     let mut out: [Vec<f32>; M] = std::array::from_fn(|_| vec![0.0; shape.batch * sample_length]);
     // The constants of a few positions in a row make loops long enough to vectorise well.
     let repeat = 256usize.div_ceil(channels);

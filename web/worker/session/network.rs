@@ -6,7 +6,7 @@ use crate::pool;
 use crate::segment::segment;
 use crate::settings::listed;
 use hounsfield::config::StageConfig;
-use hounsfield::device::is_cpu;
+use hounsfield::device::{give_back, is_cpu};
 use hounsfield::platform::Instant;
 use serde_json::json;
 use std::rc::Rc;
@@ -51,6 +51,7 @@ impl Session {
                     pool::load(&model, &settings);
                 }
                 self.model.replace(Some(Rc::from(model)));
+                give_back(&selected.device);
                 plain(json!({ "model": line, "settings": settings }))
             }
             Weights::Encoder(encoder) => {

@@ -12,7 +12,7 @@ use crate::training::{self, Failure, Workshop, class_names};
 use crate::{run_files, settings, storage};
 use hounsfield::config::{FinetuneConfig, PretrainConfig, SettingsError, StageConfig};
 use hounsfield::dataset::phantom::seed_of;
-use hounsfield::device::check_precision;
+use hounsfield::device::{check_precision, give_back};
 use hounsfield::platform;
 use hounsfield::report::metrics::METRICS_FILE;
 use hounsfield::train::{Checkpoint, Control, Finetuning, Outcome, Pretraining, Task, layout};
@@ -216,6 +216,8 @@ impl Session {
 
     /// Takes over what a run left.
     fn finish(&self, request: &TrainRequest, ended: Result<Outcome, Failure>) -> Answer {
+        // Of weights, gradients and moments.
+        give_back(&self.selected()?.device);
         let summary = ended?;
         let mut answer = json!({
             "step": summary.progress.step,

@@ -31,11 +31,16 @@ fn results_have_the_same_bits_on_any_number_of_threads() {
         let grad = (&case.grad[..], case.out);
         let stats = stats(&case.x[0], shape);
         let y = apply(&case.x[0], &stats, None, 0.1, shape);
+        let both = [&stats[..], &stats[..]];
+        let sum = add_norms([&case.x[0], &y], both, 0.1, shape);
+        let [first, second] = add_norms_backward([&sum, &y], both, &case.x[0], 0.1, shape);
         [
             forward(&case.inputs(), &case.weight, case.out, case.shape),
             data_gradient(grad, &case.weight, 20, 3, case.shape),
             weight_gradient((&case.x[0], 20), grad, case.shape),
             backward(&y, &stats, None, &case.x[0], 0.1, shape),
+            first,
+            second,
             stats,
         ]
     };
