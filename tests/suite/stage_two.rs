@@ -286,7 +286,7 @@ fn mirroring_is_refused_for_a_network_that_was_trained_without_flips() {
     let predict = "predict --weights run --output out.nii.gz --device cpu --mirror";
     let args = words(predict, &["--input", &image]);
     refused(at, &args, 1, &["mirror", "flip_probability"]);
-    finetuned(at, "--out flipped --max-steps 1");
+    finetuned(at, "--out flipped --max-steps 1 --flip-probability 0.1");
     let predict = predict.replace("weights run", "weights flipped");
     run(at, &words(&predict, &["--input", &image])).succeeded();
 }

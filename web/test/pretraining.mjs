@@ -15,7 +15,7 @@ async function prepareTiny({ page, data }, steps) {
 async function shrinksCrops({ page, data, results }) {
   await drop(page, hippocampus(data, "024", "052"));
   await page.evaluate(() => (document.getElementById("advanced").open = true));
-  await set(page, "toml", "[decoder]\nfeature_size = 192\n");
+  await set(page, "toml", "[decoder]\nfeature_size = 208\n");
   results.shrunk = await says(page, "estimate", /with smaller crops to fit/);
   await set(page, "crop", 96);
   results.typed = await says(page, "estimate", /choose a smaller crop/);

@@ -102,7 +102,7 @@ fn values_that_cannot_work_are_refused_by_name() {
     }
     for (flags, part) in [
         ("--validation random", "validation is random"),
-        ("--roi-size 32,16,16", "quarter"),
+        ("--roi-size 32,16,16 --rotate-probability 0.1", "quarter"),
         ("--flip-probability 1.5", "from 0 to 1"),
         ("--shift-offset -0.1", "shift_offset is -0.1"),
         (
