@@ -22,6 +22,31 @@ pub(super) struct Layout {
     pub(super) threads: usize,
 }
 
+/// The run and channel of a thread.
+#[derive(CubeType)]
+pub(super) struct Stretch {
+    pub(super) channel: usize,
+    pub(super) batch: usize,
+    /// Among the runs of all volumes.
+    pub(super) number: usize,
+    /// Its positions in the volume; the last is the next run's.
+    pub(super) first: usize,
+    pub(super) last: usize,
+}
+
+#[cube]
+pub(super) fn stretch_of(layout: &Layout) -> Stretch {
+    let number = ABSOLUTE_POS / layout.channels;
+    let first = number % layout.runs * layout.run;
+    Stretch {
+        channel: ABSOLUTE_POS % layout.channels,
+        batch: number / layout.runs,
+        number,
+        first,
+        last: min(first + layout.run, layout.positions),
+    }
+}
+
 /// Merges mean and squared deviations of `more_count` numbers into those of `count`.
 #[cube]
 fn merge<N: Size>(
@@ -49,46 +74,41 @@ pub(super) fn run_statistics_kernel<F: Float, N: Size>(
     if ABSOLUTE_POS >= layout.threads {
         terminate!();
     }
-    let channel = ABSOLUTE_POS % layout.channels;
-    let rest = ABSOLUTE_POS / layout.channels;
-    let run = rest % layout.runs;
-    let batch = rest / layout.runs;
-    let first = run * layout.run;
-    let last = min(first + layout.run, layout.positions);
+    let own = stretch_of(&layout);
 
     let mut mean = Vector::<f32, N>::new(0.0);
     let mut deviations = Vector::<f32, N>::new(0.0);
     let mut values = Array::<Vector<f32, N>>::new(BLOCK);
-    for start in range_stepped(first, last, BLOCK) {
+    for start in range_stepped(own.first, own.last, BLOCK) {
         let mut sum = Vector::<f32, N>::new(0.0);
         #[unroll]
         for i in 0..BLOCK {
             let position = start + i;
-            let inside = position < last;
-            let index = (batch * layout.positions + position) * layout.channels + channel;
+            let inside = position < own.last;
+            let index = (own.batch * layout.positions + position) * layout.channels + own.channel;
             let value = Vector::<f32, N>::cast_from(x[select(inside, index, 0usize)]);
             values[i] = select(inside, value, Vector::<f32, N>::new(0.0));
             sum += values[i];
         }
-        let count = f32::cast_from(min(last - start, BLOCK));
+        let count = f32::cast_from(min(own.last - start, BLOCK));
         let block_mean = sum / Vector::new(count);
         let mut block_deviations = Vector::<f32, N>::new(0.0);
         #[unroll]
         for i in 0..BLOCK {
             let difference = values[i] - block_mean;
             let square = difference * difference;
-            block_deviations += select(start + i < last, square, Vector::<f32, N>::new(0.0));
+            block_deviations += select(start + i < own.last, square, Vector::<f32, N>::new(0.0));
         }
         merge::<N>(
             &mut mean,
             &mut deviations,
-            f32::cast_from(start - first),
+            f32::cast_from(start - own.first),
             block_mean,
             block_deviations,
             count,
         );
     }
-    let at = (batch * layout.runs + run) * 2 * layout.channels + channel;
+    let at = own.number * 2 * layout.channels + own.channel;
     statistics[at] = mean;
     statistics[at + layout.channels] = deviations;
 }
@@ -207,17 +227,12 @@ pub(super) fn run_sums_kernel<F: Float, N: Size>(
     if ABSOLUTE_POS >= layout.threads {
         terminate!();
     }
-    let channel = ABSOLUTE_POS % layout.channels;
-    let rest = ABSOLUTE_POS / layout.channels;
-    let run = rest % layout.runs;
-    let batch = rest / layout.runs;
-    let first = run * layout.run;
-    let last = min(first + layout.run, layout.positions);
+    let own = stretch_of(&layout);
 
     let mut sum = Vector::<f32, N>::new(0.0);
     let mut product = Vector::<f32, N>::new(0.0);
-    for position in first..last {
-        let at = (batch * layout.positions + position) * layout.channels + channel;
+    for position in own.first..own.last {
+        let at = (own.batch * layout.positions + position) * layout.channels + own.channel;
         let y = Vector::<f32, N>::cast_from(y[at]);
         let grad = gradient_of_z::<N>(y, Vector::<f32, N>::cast_from(grad[at]), slope);
         let mut added = Vector::<f32, N>::new(0.0);
@@ -229,7 +244,7 @@ pub(super) fn run_sums_kernel<F: Float, N: Size>(
         sum += grad;
         product += grad * normal;
     }
-    let at = rest * 2 * layout.channels + channel;
+    let at = own.number * 2 * layout.channels + own.channel;
     sums[at] = sum;
     sums[at + layout.channels] = product;
 }

@@ -4,7 +4,9 @@
 
 use crate::kernels::gpu::launch::{count, empty_f32, owned, storage};
 use crate::kernels::gpu::norm::{Sizes, UNITS, run_of};
-use crate::kernels::gpu::norm_kernel::{Layout, gradient_of_z, normal_of, statistics_index};
+use crate::kernels::gpu::norm_kernel::{
+    Layout, gradient_of_z, normal_of, statistics_index, stretch_of,
+};
 use crate::kernels::gpu::sum::add_runs;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
@@ -51,20 +53,15 @@ fn sums_kernel<F: Float, N: Size>(
     if ABSOLUTE_POS >= layout.threads {
         terminate!();
     }
-    let channel = ABSOLUTE_POS % layout.channels;
-    let rest = ABSOLUTE_POS / layout.channels;
-    let run = rest % layout.runs;
-    let batch = rest / layout.runs;
-    let first = run * layout.run;
-    let last = min(first + layout.run, layout.positions);
-    let mean = shortcut_statistics[batch * 2 * layout.channels + channel];
-    let scale = shortcut_statistics[(batch * 2 + 1) * layout.channels + channel];
+    let own = stretch_of(&layout);
+    let mean = shortcut_statistics[own.batch * 2 * layout.channels + own.channel];
+    let scale = shortcut_statistics[(own.batch * 2 + 1) * layout.channels + own.channel];
 
     let mut sum = Vector::<f32, N>::new(0.0);
     let mut product = Vector::<f32, N>::new(0.0);
     let mut other_product = Vector::<f32, N>::new(0.0);
-    for position in first..last {
-        let at = (batch * layout.positions + position) * layout.channels + channel;
+    for position in own.first..own.last {
+        let at = (own.batch * layout.positions + position) * layout.channels + own.channel;
         let y = Vector::<f32, N>::cast_from(y[at]);
         let grad = gradient_of_z::<N>(y, Vector::<f32, N>::cast_from(grad[at]), slope);
         let other = (Vector::<f32, N>::cast_from(shortcut[at]) - mean) * scale;
@@ -72,7 +69,7 @@ fn sums_kernel<F: Float, N: Size>(
         product += grad * normal_of::<N>(y, other, slope);
         other_product += grad * other;
     }
-    let at = rest * 3 * layout.channels + channel;
+    let at = own.number * 3 * layout.channels + own.channel;
     sums[at] = sum;
     sums[at + layout.channels] = product;
     sums[at + 2 * layout.channels] = other_product;
