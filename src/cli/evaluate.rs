@@ -78,7 +78,7 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     let unlabelled = "score cases that have theirs, with --split validation";
     let cases = args.split.cases(&list, &args.datalist, unlabelled)?;
     let predictions = match &args.predictions {
-        Some(folder) => Some(check_predictions(folder, cases)?),
+        Some(folder) => Some(check_predictions(folder, args.split, &list)?),
         None => {
             check_cases(cases, true)?;
             None
@@ -189,12 +189,18 @@ fn inputs(
 }
 
 /// Looks at everything that is compared, and gives the predictions. Label maps in a folder are told by the names of
-/// their images alone, which need not be there: no two cases may have the same one.
-fn check_predictions<'a>(folder: &Path, cases: &'a [Case]) -> anyhow::Result<PredictionFiles<'a>> {
+/// their images alone, which need not be there: no two cases of the split may have the same one.
+fn check_predictions<'a>(
+    folder: &Path,
+    split: Split,
+    list: &'a DataList,
+) -> anyhow::Result<PredictionFiles<'a>> {
+    let asked = split.range(list);
+    let named = list.all().zip(prediction_names(list.all()));
     let mut seen = HashSet::new();
     let mut files = PredictionFiles::new();
     let mut compared = Vec::new();
-    for (case, name) in cases.iter().zip(prediction_names(cases)) {
+    for (case, name) in named.skip(asked.start).take(asked.len()) {
         let file = prediction(folder, &case.image, &name)?;
         ensure!(
             !seen.contains(&file),

@@ -3,6 +3,7 @@
 use crate::cli::output::count;
 use crate::dataset::{Case, DataList, Notice};
 use anyhow::ensure;
+use std::ops::Range;
 use std::path::Path;
 
 /// Which list of a split file.
@@ -41,6 +42,17 @@ impl Split {
             self.why_empty(datalist, unlabelled)
         );
         Ok(cases)
+    }
+
+    /// Where its cases lie among [those of all lists](DataList::all).
+    pub(super) fn range(self, list: &DataList) -> Range<usize> {
+        let training = list.training.len();
+        let labelled = training + list.validation.len();
+        match self {
+            Split::Training => 0..training,
+            Split::Validation => training..labelled,
+            Split::Test => labelled..labelled + list.test.len(),
+        }
     }
 
     /// Why it has no cases, as far as it is known, and what to do.

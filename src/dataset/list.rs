@@ -69,6 +69,12 @@ impl DataList {
         }
     }
 
+    /// The cases of all lists: training, validation, test.
+    pub fn all(&self) -> impl Iterator<Item = &Case> + Clone {
+        let lists = [&self.training, &self.validation, &self.test];
+        lists.into_iter().flatten()
+    }
+
     /// Keeps the first `n` cases of training and of validation, for a quick try. The test list stays,
     /// because a score on part of it is not comparable.
     pub fn limit(&mut self, n: NonZeroUsize) {

@@ -50,6 +50,7 @@ pub use names::{case_names, label_names, prediction_names};
 pub use native::check_cases;
 pub use notices::Notice;
 pub use pairing::{case_name, names_labels, pair_by_name, without_channel};
+pub use paths::absolute;
 pub use plan::Draw;
 pub use sides::two_sides;
 pub use source::{MemorySource, VolumeSource};

@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::Case;
 use super::pairing::case_name;
+use super::paths::absolute;
 
 /// A name for each case: that of its image file, with as many of its folders before it as it takes to tell cases apart.
 /// The same image listed twice has the same name.
@@ -22,14 +23,15 @@ pub fn label_names(cases: &[Case]) -> Vec<String> {
 }
 
 /// What the prediction of each case is called below the folder of all predictions: `case.nii.gz`, in as many of the
-/// folders of its image as it takes to tell cases apart, whatever the endings of their images.
-pub fn prediction_names(cases: &[Case]) -> Vec<PathBuf> {
+/// folders of its image as it takes to tell cases apart, whatever the endings of their images. Neither the spelling of
+/// their paths nor the working folder matters; all cases of a list belong here, so that those of its splits differ.
+pub fn prediction_names<'a>(cases: impl IntoIterator<Item = &'a Case>) -> Vec<PathBuf> {
     let named = |case: &Case| {
-        let image = case.image.to_string_lossy();
-        let name = format!("{}.nii.gz", case_name(&image));
-        case.image.with_file_name(name)
+        let image = absolute(&case.image);
+        let name = format!("{}.nii.gz", case_name(&image.to_string_lossy()));
+        image.with_file_name(name)
     };
-    let named: Vec<PathBuf> = cases.iter().map(named).collect();
+    let named: Vec<PathBuf> = cases.into_iter().map(named).collect();
     let names = told_apart(named.iter().map(PathBuf::as_path));
     names.iter().map(|name| below(Path::new(name))).collect()
 }
@@ -132,8 +134,17 @@ mod tests {
         );
         // Nothing leads out of the folder of the predictions.
         assert_eq!(
-            names(&["../p/ct.nii", "p/ct.nii", "/ct.nii"]),
-            ["p/ct.nii.gz", "p/ct.nii.gz", "ct.nii.gz"]
+            names(&["/p/ct.nii", "/q/p/ct.nii", "/ct.nii"]),
+            ["p/ct.nii.gz", "q/p/ct.nii.gz", "ct.nii.gz"]
+        );
+        // However they are spelt, and wherever the program runs.
+        assert_eq!(
+            names(&["x/../p/ct.nii", "q/./ct.nii", "p/ct.nii"]),
+            ["p/ct.nii.gz", "q/ct.nii.gz", "p/ct.nii.gz"]
+        );
+        assert_eq!(
+            names(&["../hounsfield-p/ct.nii", "hounsfield-q/ct.nii"]),
+            ["hounsfield-p/ct.nii.gz", "hounsfield-q/ct.nii.gz"]
         );
         assert_eq!(names(&["..nii", "...nii"]), ["..nii.gz", "...nii.gz"]);
     }

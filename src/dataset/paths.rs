@@ -22,6 +22,13 @@ pub(super) fn normalise(path: &Path) -> PathBuf {
     out
 }
 
+/// A path from the root, normalised by its text: one for all spellings of a file that do not differ by a link. A path
+/// from nowhere, as on the page, which has no working folder, is normalised alone.
+pub fn absolute(path: &Path) -> PathBuf {
+    let whole = std::path::absolute(path);
+    normalise(whole.as_deref().unwrap_or(path))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -35,5 +42,16 @@ mod tests {
         ] {
             assert_eq!(normalise(Path::new(path)), Path::new(expected));
         }
+    }
+
+    #[test]
+    fn all_spellings_of_a_file_have_one_absolute_path() {
+        let here = std::env::current_dir().unwrap();
+        let whole = here.join("p/ct.nii");
+        for path in ["p/ct.nii", "./p/ct.nii", "q/../p//ct.nii"] {
+            assert_eq!(absolute(Path::new(path)), whole, "{path}");
+        }
+        assert_eq!(absolute(&here.join("q/../p/ct.nii")), whole);
+        assert_eq!(absolute(Path::new("")), Path::new(""));
     }
 }

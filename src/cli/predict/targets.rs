@@ -5,10 +5,11 @@ use super::probabilities::of_class;
 use crate::cli::data::listed;
 use crate::cli::inputs::Inputs;
 use crate::cli::output::{check_picture, try_writing};
-use crate::dataset::{Case, DataList, check_cases, prediction_names};
+use crate::dataset::{Case, DataList, absolute, check_cases, prediction_names};
 use crate::volume;
 use anyhow::{Context, bail, ensure};
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// An image and the label map to write.
@@ -49,7 +50,7 @@ fn of_input(args: &PredictArgs, input: &Path) -> anyhow::Result<Vec<Job>> {
     let images = DataList::volumes_of(input)?;
     let case = |image| Case { image, label: None };
     let cases: Vec<Case> = images.into_iter().map(case).collect();
-    below(output, &cases)
+    below(output, cases.iter(), 0..cases.len())
 }
 
 /// The cases of the split that was asked for.
@@ -58,7 +59,7 @@ fn of_list(args: &PredictArgs, file: &Path, list: &DataList) -> anyhow::Result<V
     let unlabelled = "give the folder that they are in to --input";
     let cases = args.split.cases(list, file, unlabelled)?;
     check_cases(cases, false)?;
-    below(&args.output, cases)
+    below(&args.output, list.all(), args.split.range(list))
 }
 
 fn refuse_picture(args: &PredictArgs, images: &Path, what: &str) -> anyhow::Result<()> {
@@ -70,26 +71,37 @@ fn refuse_picture(args: &PredictArgs, images: &Path, what: &str) -> anyhow::Resu
     Ok(())
 }
 
-/// A job for each image, in their order, whose label maps lie in a folder where `evaluate` looks for them.
-fn below(output: &Path, cases: &[Case]) -> anyhow::Result<Vec<Job>> {
-    let mut images: HashMap<PathBuf, &Path> = HashMap::new();
+/// A job for each image that is `asked` for among all cases of a list, in their order. Their label maps lie in a folder
+/// where `evaluate` looks for them, and none by the name of another case's.
+fn below<'a>(
+    output: &Path,
+    cases: impl Iterator<Item = &'a Case> + Clone,
+    asked: Range<usize>,
+) -> anyhow::Result<Vec<Job>> {
+    let names = prediction_names(cases.clone());
+    let named: Vec<(&Path, &PathBuf)> =
+        cases.map(|case| case.image.as_path()).zip(&names).collect();
+    let mut images: HashMap<&PathBuf, &Path> = HashMap::new();
     let mut jobs = Vec::new();
-    for (case, name) in cases.iter().zip(prediction_names(cases)) {
-        let image = case.image.as_path();
-        match images.insert(name.clone(), image) {
-            // Listed twice, for more weight.
-            Some(other) if other == image => {}
-            Some(other) => bail!(
+    for &(image, name) in named.get(asked).unwrap_or_default() {
+        // It may be listed twice, for more weight.
+        if images.insert(name, image).is_none() {
+            jobs.push(Job {
+                image: image.to_owned(),
+                output: output.join(name),
+                name: name.clone(),
+            });
+        }
+    }
+    for (image, name) in named {
+        if let Some(other) = images.get(name) {
+            ensure!(
+                absolute(other) == absolute(image),
                 "{} and {} would both become {}: rename one",
                 other.display(),
                 image.display(),
                 name.display()
-            ),
-            None => jobs.push(Job {
-                image: image.to_owned(),
-                output: output.join(&name),
-                name,
-            }),
+            );
         }
     }
     Ok(jobs)

@@ -61,6 +61,29 @@ fn scans_in_a_folder_for_each_patient_are_segmented_where_evaluate_looks() {
 }
 
 #[test]
+fn label_maps_of_two_splits_of_a_list_have_different_names_and_evaluate_finds_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    finetuned(at, "--out run --max-steps 1");
+    patients(at);
+    let case = |patient: &str| {
+        let file = |name: &str| format!("{patient}/{name}.nii.gz");
+        json!({ "image": file("ct"), "label": file("label") })
+    };
+    let list = json!({ "training": [case("p1")], "test": [case("p2")] });
+    write_json(&at.join("list.json"), &list);
+    let evaluate = "evaluate --datalist list.json --predictions maps --classes 14 --json";
+    for (split, map) in [("training", "p1/ct.nii.gz"), ("test", "p2/ct.nii.gz")] {
+        let more = ["--datalist", "list.json", "--output", "maps"];
+        let call = [words(PREDICT, &more), vec!["--split", split]].concat();
+        let done = run(at, &call).succeeded();
+        assert!(at.join("maps").join(map).exists(), "{}", done.told());
+        assert!(!at.join("maps/ct.nii.gz").exists(), "{}", done.told());
+        run(at, &words(evaluate, &["--split", split])).succeeded();
+    }
+}
+
+#[test]
 fn a_split_of_a_list_is_segmented_from_its_root_and_named_by_its_files_where_they_differ() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
@@ -93,6 +116,8 @@ fn a_call_that_names_no_scans_or_too_many_is_refused() {
     patients(at);
     let list = json!({ "test": ["p1/ct.nii.gz", "p1/ct.nii"] });
     write_json(&at.join("list.json"), &list);
+    let apart = json!({ "training": ["p1/ct.nii"], "test": ["p1/ct.nii.gz"] });
+    write_json(&at.join("apart.json"), &apart);
     let scan = volume::read(&at.join("p1/ct.nii.gz")).unwrap();
     volume::write(&at.join("p1/ct.nii"), &scan, volume::Datatype::F32).unwrap();
     let predict = "predict --weights absent --output maps --device cpu";
@@ -117,6 +142,11 @@ fn a_call_that_names_no_scans_or_too_many_is_refused() {
             "--datalist list.json",
             FAILED,
             ["p1/ct.nii would both become", "rename one"],
+        ),
+        (
+            "--datalist apart.json",
+            FAILED,
+            ["would both become", "rename one"],
         ),
         (
             "--datalist list.json --picture a.png",
