@@ -62,7 +62,7 @@ pub(super) struct PredictArgs {
     /// Replace label maps that are not as this program wrote them; its own are replaced anyway
     #[arg(long)]
     overwrite: bool,
-    /// Leave out images whose label map, and what else is asked for, is there already, whoever wrote it: to go on after a stop
+    /// Leave out images whose label map, and what else is asked for, is there already, whoever wrote it and whichever network or settings made it: to go on after a stop
     #[arg(long)]
     skip_existing: bool,
     /// The label map's voxels
@@ -91,7 +91,7 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let asked = count(jobs.len(), "image");
     let alone = jobs.len() == 1;
     let (skipped, jobs): (Vec<Job>, Vec<Job>) =
-        (jobs.into_iter()).partition(|job| is_done(args, job));
+        (jobs.into_iter()).partition(|job| args.skip_existing && is_done(args, job));
     let inputs = check(args, (jobs.as_slice(), skipped.as_slice()), list.as_ref())?;
     if !skipped.is_empty() {
         say(&format!(
@@ -128,7 +128,7 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         false => class_names(&[], config.unetr().classes),
     };
     let work = |job: &Job| one(args, &predictor, &names, job, &control);
-    let outcome = all(&jobs, alone, work)?;
+    let outcome = all(&jobs, alone, |job| is_done(args, job), work)?;
     let report = Report {
         device: selected.description,
         weights: args.weights.clone(),

@@ -18,12 +18,14 @@ pub(super) struct Outcome {
 }
 
 /// Predicts all images with `work` until stopped. A device that failed ends it: the others would fail like the one.
+/// `held` tells whether `--skip-existing` would leave an image out now.
 ///
 /// # Errors
 /// Of an image that was asked for `alone` its own.
 pub(super) fn all(
     jobs: &[Job],
     alone: bool,
+    held: impl Fn(&Job) -> bool,
     mut work: impl FnMut(&Job) -> anyhow::Result<CaseReport>,
 ) -> anyhow::Result<Outcome> {
     let mut cases = Vec::new();
@@ -36,13 +38,15 @@ pub(super) fn all(
                 continue;
             }
             Err(error) if matches!(error.downcast_ref(), Some(InferError::Stopped)) => {
-                let done = cases.len();
+                let unreached = jobs.iter().skip(cases.len() + failed.len());
                 let how = match alone {
-                    true => "",
-                    false => "; the same call with --skip-existing makes the others",
+                    true => String::new(),
+                    false => how_to_go_on(unreached.filter(|job| held(job)).count()),
                 };
+                let asked = count(jobs.len(), "prediction");
                 say(&format!(
-                    "stopped; {done} of the predictions are written{how}"
+                    "stopped; written: {} of {asked}{how}",
+                    cases.len()
                 ));
                 stopped = true;
                 break;
@@ -81,6 +85,16 @@ pub(super) fn all(
     })
 }
 
+/// How the images are segmented that were not reached, where so many of them are `held` to be done.
+fn how_to_go_on(held: usize) -> String {
+    match held {
+        0 => "; the same call with --skip-existing makes the others".to_owned(),
+        _ => format!(
+            "; of the others {held} had a label map of an earlier call, which --skip-existing would leave as it is"
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,20 +111,25 @@ mod tests {
         };
         let jobs = [0, 1, 2, 3, 4].map(job);
         let mut tried = 0;
-        let found = all(&jobs, false, |job| {
-            tried += 1;
-            if tried == at + 1 {
-                return Err(error());
-            }
-            Ok(CaseReport {
-                input: job.image.clone(),
-                output: job.output.clone(),
-                windows: 1,
-                seconds: 0.0,
-                volumes_ml: Vec::new(),
-                structures: Vec::new(),
-            })
-        });
+        let found = all(
+            &jobs,
+            false,
+            |_| false,
+            |job| {
+                tried += 1;
+                if tried == at + 1 {
+                    return Err(error());
+                }
+                Ok(CaseReport {
+                    input: job.image.clone(),
+                    output: job.output.clone(),
+                    windows: 1,
+                    seconds: 0.0,
+                    volumes_ml: Vec::new(),
+                    structures: Vec::new(),
+                })
+            },
+        );
         (found.unwrap(), tried)
     }
 
@@ -145,13 +164,46 @@ mod tests {
             name: "out".into(),
         };
         let tried = |alone| {
-            all(std::slice::from_ref(&job), alone, |_| {
-                Err(anyhow!("broken"))
-            })
+            all(
+                std::slice::from_ref(&job),
+                alone,
+                |_| false,
+                |_| Err(anyhow!("broken")),
+            )
         };
         assert!(tried(true).is_err());
         // The others were left out.
         assert_eq!(tried(false).unwrap().failed.len(), 1);
+    }
+
+    #[test]
+    fn label_maps_of_an_earlier_call_are_told_before_skipping_is_advised() {
+        assert!(how_to_go_on(0).contains("makes the others"));
+        let told = how_to_go_on(3);
+        assert!(told.contains("3 had a label map"), "{told}");
+        assert!(!told.contains("makes"), "{told}");
+    }
+
+    #[test]
+    fn a_stop_asks_of_the_images_that_were_not_reached_alone() {
+        let job = |n: usize| Job {
+            image: format!("{n}.nii").into(),
+            output: "out".into(),
+            name: "out".into(),
+        };
+        let jobs = [0, 1, 2].map(job);
+        let asked = std::cell::RefCell::new(Vec::new());
+        let held = |job: &Job| {
+            asked.borrow_mut().push(job.image.clone());
+            true
+        };
+        let work = |job: &Job| match job.image.starts_with("0.nii") {
+            true => Err(anyhow!("broken")),
+            false => Err(InferError::Stopped.into()),
+        };
+        assert!(all(&jobs, false, held, work).unwrap().stopped);
+        let asked = asked.into_inner();
+        assert_eq!(asked, [Path::new("1.nii"), Path::new("2.nii")]);
     }
 
     #[test]

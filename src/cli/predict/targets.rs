@@ -107,7 +107,7 @@ fn below<'a>(
     Ok(jobs)
 }
 
-/// Whether an image is to be left out, for all that is written of it is there already.
+/// Whether all that is written of an image is there already, whatever made it.
 pub(super) fn is_done(args: &PredictArgs, job: &Job) -> bool {
     let probabilities = args.probabilities.as_deref();
     // Those of the background are written last.
@@ -117,7 +117,7 @@ pub(super) fn is_done(args: &PredictArgs, job: &Job) -> bool {
         probabilities.as_deref(),
         args.picture.as_deref(),
     ];
-    args.skip_existing && files.into_iter().flatten().all(is_there)
+    files.into_iter().flatten().all(is_there)
 }
 
 /// Whether there is something in a file; an empty one holds a place.
