@@ -62,7 +62,7 @@ pub(super) struct PredictArgs {
     /// Replace label maps that are not as this program wrote them; its own are replaced anyway
     #[arg(long)]
     overwrite: bool,
-    /// Leave out images whose label map, and what else is asked for, is there already, whoever wrote it and whichever network or settings made it: to go on after a stop
+    /// Leave out images whose label map, and what else is asked for, is there already and can be read, whoever wrote it and whichever network or settings made it: to go on after a stop
     #[arg(long)]
     skip_existing: bool,
     /// The label map's voxels

@@ -112,12 +112,10 @@ pub(super) fn is_done(args: &PredictArgs, job: &Job) -> bool {
     let probabilities = args.probabilities.as_deref();
     // Those of the background are written last.
     let probabilities = probabilities.map(|folder| of_class(folder, &job.name, 0));
-    let files = [
-        Some(job.output.as_path()),
-        probabilities.as_deref(),
-        args.picture.as_deref(),
-    ];
-    files.into_iter().flatten().all(is_there)
+    let volumes = [Some(job.output.as_path()), probabilities.as_deref()];
+    // What cannot be read, by its header and length, is made again.
+    let readable = |file: &Path| volume::probe(file).is_ok();
+    volumes.into_iter().flatten().all(readable) && args.picture.as_deref().is_none_or(is_there)
 }
 
 /// Whether there is something in a file; an empty one holds a place.
@@ -146,6 +144,8 @@ pub(super) fn check(
     if let Some(picture) = &args.picture {
         check_picture(picture)?;
     }
+    // A name is as wrong where there is something already.
+    all().try_for_each(|job| volume::check_name(&job.output))?;
     jobs.iter().try_for_each(|job| check_target(args, job))?;
     let outputs = jobs.iter().map(|job| &job.output);
     for output in outputs.chain(&args.picture) {
@@ -171,10 +171,9 @@ pub(super) fn check_probabilities(
     Ok(())
 }
 
-/// Refuses a name that cannot be written to or is somebody else's, and makes the folders.
+/// Refuses a file that is somebody else's, and makes the folders.
 fn check_target(args: &PredictArgs, job: &Job) -> anyhow::Result<()> {
     let output = job.output.as_path();
-    volume::check_name(output)?;
     ensure!(
         args.overwrite || !is_there(output) || volume::made_here(output),
         "{} is there already, and is not as this program wrote it: name another --output, or give --overwrite",

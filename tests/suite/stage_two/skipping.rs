@@ -88,6 +88,27 @@ fn a_scan_is_left_out_only_with_all_that_was_asked_for() {
 }
 
 #[test]
+fn what_is_no_label_map_is_not_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    scans(at, &["a"]);
+    let call = |output: &'static str| {
+        let more = ["--input", "images/a.nii.gz", "--output", output, "--json"];
+        words(PREDICT, &more)
+    };
+    // It may be somebody's, so it is replaced only when asked.
+    std::fs::write(at.join("map.nii"), b"no volume").unwrap();
+    refused(at, &call("map.nii"), FAILED, &["map.nii", "--overwrite"]);
+    let asked = [&call("map.nii")[..], &["--overwrite"]].concat();
+    let told = run(at, &asked).succeeded().json();
+    assert_eq!(inputs(&told, "cases"), ["images/a.nii.gz"]);
+    assert!(volume::made_here(&at.join("map.nii")));
+    // A name that nothing is written to is refused whatever is there.
+    std::fs::copy(at.join("map.nii"), at.join("map.png")).unwrap();
+    refused(at, &call("map.png"), FAILED, &["map.png", ".nii"]);
+}
+
+#[test]
 fn an_image_is_not_taken_for_its_own_label_map() {
     let folder = tempfile::tempdir().unwrap();
     scans(folder.path(), &["a"]);
