@@ -78,6 +78,15 @@ fn below<'a>(
     cases: impl Iterator<Item = &'a Case> + Clone,
     asked: Range<usize>,
 ) -> anyhow::Result<Vec<Job>> {
+    ensure!(
+        !output.is_file() && volume::check_name(output).is_err(),
+        "--output is a folder where several images may be segmented: {} is {}",
+        output.display(),
+        match output.is_file() {
+            true => "a file",
+            false => "named as a label map",
+        }
+    );
     let names = prediction_names(cases.clone());
     let named: Vec<(&Path, &PathBuf)> =
         cases.map(|case| case.image.as_path()).zip(&names).collect();

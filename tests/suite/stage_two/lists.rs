@@ -160,6 +160,27 @@ fn a_call_that_names_no_scans_or_too_many_is_refused() {
 }
 
 #[test]
+fn one_label_map_is_not_asked_of_a_folder_or_a_list() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    patients(at);
+    let list = json!({ "test": ["p1/ct.nii.gz"] });
+    write_json(&at.join("list.json"), &list);
+    std::fs::write(at.join("notes"), b"").unwrap();
+    let predict = "predict --weights absent --device cpu";
+    for images in [["--input", "p1"], ["--datalist", "list.json"]] {
+        for (output, why) in [
+            ("map.nii", "map.nii is named as a label map"),
+            ("maps/map.nii.gz", "map.nii.gz is named as a label map"),
+            ("notes", "notes is a file"),
+        ] {
+            let call = words(predict, &[images[0], images[1], "--output", output]);
+            refused(at, &call, FAILED, &["--output is a folder", why]);
+        }
+    }
+}
+
+#[test]
 fn test_images_of_a_folder_without_label_maps_are_given_as_a_folder() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
