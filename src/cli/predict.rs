@@ -109,7 +109,8 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         compare_modality(list, &args.weights, &model);
     }
     if let Some(folder) = &args.probabilities {
-        check_probabilities(folder, &jobs, model.network.classes(), &inputs)?;
+        let images = (jobs.as_slice(), skipped.as_slice());
+        check_probabilities(folder, images, model.network.classes(), &inputs)?;
         if windows.skip_air {
             // A window that nobody looked at has no probabilities.
             windows.skip_air = false;

@@ -3,12 +3,12 @@
 use super::PredictArgs;
 use super::probabilities::of_class;
 use crate::cli::data::listed;
-use crate::cli::inputs::Inputs;
+use crate::cli::inputs::{Inputs, canonical};
 use crate::cli::output::{check_picture, try_writing};
 use crate::dataset::{Case, DataList, absolute, check_cases, prediction_names};
 use crate::volume;
 use anyhow::{Context, bail, ensure};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -163,21 +163,38 @@ pub(super) fn check(
     Ok(inputs)
 }
 
-/// Refuses to write the probabilities of some classes over an input, or where nothing can be written.
+/// Refuses to write the probabilities of some classes over an input or a label map, of an image that is `skipped` too,
+/// or where nothing can be written.
 pub(super) fn check_probabilities(
     folder: &Path,
-    jobs: &[Job],
+    (jobs, skipped): (&[Job], &[Job]),
     classes: usize,
     inputs: &Inputs,
 ) -> anyhow::Result<()> {
+    let all = jobs.iter().chain(skipped);
+    let maps: HashSet<PathBuf> = all.map(|job| place(&job.output)).collect();
     for job in jobs {
-        (0..classes)
-            .try_for_each(|class| inputs.refuse_overwriting(&of_class(folder, &job.name, class)))?;
-    }
-    if let Some(job) = jobs.first() {
+        for class in 0..classes {
+            let file = of_class(folder, &job.name, class);
+            inputs.refuse_overwriting(&file)?;
+            ensure!(
+                !maps.contains(&place(&file)),
+                "{} would be a label map and probabilities too: name another folder for --probabilities",
+                file.display()
+            );
+        }
         try_writing(&of_class(folder, &job.name, 0))?;
     }
     Ok(())
+}
+
+/// Where a file lies that may not be there yet, whichever way leads to its folder.
+fn place(file: &Path) -> PathBuf {
+    let file = absolute(file);
+    match (file.parent(), file.file_name()) {
+        (Some(folder), Some(name)) => canonical(folder).join(name),
+        _ => file,
+    }
 }
 
 /// Refuses a file that is somebody else's, and makes the folders.

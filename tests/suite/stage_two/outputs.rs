@@ -28,6 +28,36 @@ fn a_label_map_or_a_picture_that_cannot_be_written_is_refused_before_the_weights
 }
 
 #[test]
+fn probabilities_that_cannot_be_written_or_would_be_a_label_map_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    finetuned(at, "--out run --max-steps 1");
+    let source = data("hippocampus/images/hippocampus_003.nii.gz");
+    for image in ["p1/a", "p2/a", "p3/b", "p3/b_class01"] {
+        let file = at.join(format!("{image}.nii.gz"));
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::copy(&source, file).unwrap();
+    }
+    // A folder where the second image's are to be written.
+    std::fs::create_dir_all(at.join("shares/p2/a_class00.nii.gz")).unwrap();
+    let list = serde_json::json!({ "test": ["p1/a.nii.gz", "p2/a.nii.gz"] });
+    std::fs::write(at.join("list.json"), list.to_string()).unwrap();
+    let predict = "predict --weights run --device cpu --output maps";
+    let call = words(
+        predict,
+        &["--datalist", "list.json", "--probabilities", "shares"],
+    );
+    refused(at, &call, 1, &["cannot write", "p2"]);
+    let call = words(
+        predict,
+        &["--input", "p3", "--probabilities", "maps/../maps"],
+    );
+    let parts = ["b_class01.nii.gz", "--probabilities"];
+    refused(at, &call, 1, &parts);
+    assert!(!at.join("maps/b.nii.gz").exists());
+}
+
+#[test]
 fn a_table_that_cannot_be_written_is_refused_before_the_weights_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
