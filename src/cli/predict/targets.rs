@@ -4,10 +4,10 @@ use super::PredictArgs;
 use super::probabilities::of_class;
 use crate::cli::data::listed;
 use crate::cli::inputs::{Inputs, canonical};
-use crate::cli::output::{check_picture, try_writing};
-use crate::dataset::{Case, DataList, absolute, check_cases, prediction_names};
+use crate::cli::output::{check_picture, quoted, try_writing};
+use crate::dataset::{Case, DataList, DatasetError, absolute, check_cases, prediction_names};
 use crate::volume;
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -27,10 +27,22 @@ pub(super) fn jobs(args: &PredictArgs) -> anyhow::Result<(Vec<Job>, Option<DataL
         (Some(input), _) => Ok((of_input(args, input)?, None)),
         (None, Some(file)) => {
             // Of a split file the classes do not matter; in a folder label maps tell which images a split has.
-            let list = listed(file, args.data_root.as_deref(), file.is_dir())?;
+            let list = listed(file, args.data_root.as_deref(), file.is_dir())
+                .map_err(|error| with_input(error, file))?;
             Ok((of_list(args, file, &list)?, Some(list)))
         }
         (None, None) => bail!("give --input or --datalist"),
+    }
+}
+
+/// An error of a list, with what to do where it is a `folder` of images alone.
+fn with_input(error: anyhow::Error, folder: &Path) -> anyhow::Error {
+    match error.downcast_ref() {
+        Some(DatasetError::NoPairs { .. }) => anyhow!(
+            "{error}; images without label maps are segmented with --input {}",
+            quoted(&folder.to_string_lossy())
+        ),
+        _ => error,
     }
 }
 

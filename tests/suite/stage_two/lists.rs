@@ -198,4 +198,8 @@ fn test_images_of_a_folder_without_label_maps_are_given_as_a_folder() {
     let call = "predict --weights absent --output maps --datalist set --device cpu";
     let parts = ["\"test\" is empty", "c.nii.gz", "--input"];
     refused(at, &words(call, &[]), FAILED, &parts);
+    // A folder of images alone has no splits.
+    let call = "predict --weights absent --output maps --datalist set/imagesTs --device cpu";
+    let parts = ["no image with its label map", "--input set/imagesTs"];
+    refused(at, &words(call, &[]), FAILED, &parts);
 }
