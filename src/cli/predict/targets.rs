@@ -38,7 +38,7 @@ pub(super) fn jobs(args: &PredictArgs) -> anyhow::Result<(Vec<Job>, Option<DataL
 /// An error of a list, with what to do where it is a `folder` of images alone.
 fn with_input(error: anyhow::Error, folder: &Path) -> anyhow::Error {
     match error.downcast_ref() {
-        Some(DatasetError::NoPairs { .. }) => anyhow!(
+        Some(DatasetError::NoPairs { images: 1.., .. }) => anyhow!(
             "{error}; images without label maps are segmented with --input {}",
             quoted(&folder.to_string_lossy())
         ),

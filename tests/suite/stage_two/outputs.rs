@@ -38,8 +38,15 @@ fn probabilities_that_cannot_be_written_or_would_be_a_label_map_are_refused() {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::copy(&source, file).unwrap();
     }
-    // A folder where the second image's are to be written.
-    std::fs::create_dir_all(at.join("shares/p2/a_class00.nii.gz")).unwrap();
+    // The folders are made before the network is read, and the last is one where the second image's are to be written.
+    for made in [
+        "maps/p1",
+        "maps/p2",
+        "shares/p1",
+        "shares/p2/a_class00.nii.gz",
+    ] {
+        std::fs::create_dir_all(at.join(made)).unwrap();
+    }
     let list = serde_json::json!({ "test": ["p1/a.nii.gz", "p2/a.nii.gz"] });
     std::fs::write(at.join("list.json"), list.to_string()).unwrap();
     let predict = "predict --weights run --device cpu --output maps";
