@@ -141,7 +141,7 @@ fn a_call_that_names_no_scans_or_too_many_is_refused() {
         (
             "--datalist list.json",
             FAILED,
-            ["p1/ct.nii would both become", "rename one"],
+            ["p1/ct.nii and p1/ct.nii.gz would both become", "rename one"],
         ),
         (
             "--datalist apart.json",
