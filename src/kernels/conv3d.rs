@@ -6,6 +6,8 @@
 
 mod backward;
 
+pub(in crate::kernels) use backward::weight_gradient;
+
 use crate::kernels::{flex, gpu};
 use burn::Tensor;
 use burn::backend::tensor::FloatTensor;

@@ -29,6 +29,21 @@ struct State<const INPUTS: usize> {
 #[derive(Debug)]
 struct Conv3d;
 
+/// Gradient of all weights, from inputs that stand for their channels side by side.
+pub(in crate::kernels) fn weight_gradient<B: Conv3dBackend>(
+    inputs: impl Iterator<Item = FloatTensor<B>>,
+    grad: &FloatTensor<B>,
+    kernel: usize,
+) -> FloatTensor<B> {
+    let parts = inputs
+        .map(|x| B::same_conv3d_weight_gradient(x, grad.clone(), kernel))
+        .collect::<Vec<_>>();
+    match <[_; 1]>::try_from(parts) {
+        Ok([one]) => one,
+        Err(parts) => B::float_cat(parts, 1),
+    }
+}
+
 fn backward<B: Conv3dBackend, const INPUTS: usize, const PARENTS: usize>(
     ops: Ops<State<INPUTS>, PARENTS>,
     grads: &mut Gradients,
@@ -37,18 +52,9 @@ fn backward<B: Conv3dBackend, const INPUTS: usize, const PARENTS: usize>(
     let state = ops.state;
     let grad = grads.consume::<B>(&ops.node);
     if let Some(node) = &ops.parents[INPUTS] {
-        let parts = state
-            .inputs
-            .iter()
-            .map(|input| {
-                let x = checkpointer.retrieve_node_output(input.node);
-                B::same_conv3d_weight_gradient(x, grad.clone(), state.kernel)
-            })
-            .collect::<Vec<_>>();
-        let whole = match <[_; 1]>::try_from(parts) {
-            Ok([one]) => one,
-            Err(parts) => B::float_cat(parts, 1),
-        };
+        let inputs = state.inputs.iter();
+        let inputs = inputs.map(|input| checkpointer.retrieve_node_output(input.node));
+        let whole = weight_gradient::<B>(inputs, &grad, state.kernel);
         grads.register::<B>(node.id, whole);
     }
     let weight: FloatTensor<B> = checkpointer.retrieve_node_output(state.weight);

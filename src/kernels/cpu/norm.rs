@@ -16,11 +16,7 @@ pub(in crate::kernels) fn apply(
     slope: f32,
     shape: NormShape,
 ) -> Vec<f32> {
-    let table = |sample| {
-        let stats = &stats[sample * 2 * shape.channels..];
-        let (mean, scale) = stats.split_at(shape.channels);
-        [mean.to_vec(), scale[..shape.channels].to_vec()]
-    };
+    let table = |sample| shape.stats(stats, sample).map(<[f32]>::to_vec);
     match residual {
         None => by_channel(shape, [x], table, |[x], [mean, scale]| {
             leaky((x - mean) * scale, slope)
@@ -99,7 +95,7 @@ fn backward_of<const N: usize>(
     });
     // By channel: the reciprocal deviation, then the factors of one and of the normalised value.
     let table = |sample: usize| {
-        let scale = &stats[(2 * sample + 1) * channels..][..channels];
+        let [_, scale] = shape.stats(stats, sample);
         let factor = |which: usize| {
             let factors = scale.iter().enumerate().map(|(channel, scale)| {
                 let sums = sums[sample * chunks..][..chunks].iter();

@@ -7,13 +7,6 @@ use super::norm_shape::NormShape;
 use crate::kernels::host::vectorised;
 use crate::platform::map_tasks;
 
-/// Mean and reciprocal deviation by channel of a sample.
-fn parts(stats: &[f32], sample: usize, channels: usize) -> [&[f32]; 2] {
-    let stats = &stats[2 * sample * channels..][..2 * channels];
-    let (mean, scale) = stats.split_at(channels);
-    [mean, scale]
-}
-
 /// `leaky_relu(norm(x) + norm(shortcut))`; the statistics are those of x, then of the shortcut.
 pub(in crate::kernels) fn add(
     x: [&[f32]; 2],
@@ -23,7 +16,7 @@ pub(in crate::kernels) fn add(
 ) -> Vec<f32> {
     let table = |sample| {
         let [[mean, scale], [shortcut_mean, shortcut_scale]] =
-            stats.map(|stats| parts(stats, sample, shape.channels));
+            stats.map(|stats| shape.stats(stats, sample));
         [mean, scale, shortcut_mean, shortcut_scale].map(<[f32]>::to_vec)
     };
     let [out] = all_by_channel(shape, x, table, |[x, shortcut], [m, s, sm, ss]| {
@@ -46,7 +39,7 @@ pub(in crate::kernels) fn add_backward(
     let sums = map_tasks(shape.batch * chunks, |task| {
         let (sample, chunk) = (task / chunks, task % chunks);
         let values = tensors.map(|x| shape.part(x, sample, chunk));
-        let [mean, scale] = parts(stats[1], sample, channels);
+        let [mean, scale] = shape.stats(stats[1], sample);
         vectorised(
             #[inline(always)]
             || {
@@ -68,8 +61,8 @@ pub(in crate::kernels) fn add_backward(
     });
     // By channel: the shortcut's mean; both reciprocal deviations; the means of the gradient and of its products.
     let table = |sample: usize| {
-        let [_, scale] = parts(stats[0], sample, channels);
-        let [shortcut_mean, shortcut_scale] = parts(stats[1], sample, channels);
+        let [_, scale] = shape.stats(stats[0], sample);
+        let [shortcut_mean, shortcut_scale] = shape.stats(stats[1], sample);
         let mean = |which: usize| -> Vec<f32> {
             let sums = &sums[sample * chunks..][..chunks];
             let of = |channel: usize| -> f64 {

@@ -31,6 +31,13 @@ impl NormShape {
         &x[sample * length..][..length]
     }
 
+    /// Mean and reciprocal deviation of a sample by channel, of `[batch, 2, channels]`.
+    pub(super) fn stats<'a>(&self, stats: &'a [f32], sample: usize) -> [&'a [f32]; 2] {
+        let stats = &stats[2 * sample * self.channels..][..2 * self.channels];
+        let (mean, scale) = stats.split_at(self.channels);
+        [mean, scale]
+    }
+
     /// The part of `x` that a chunk of a sample covers.
     pub(super) fn part<'a>(&self, x: &'a [f32], sample: usize, chunk: usize) -> &'a [f32] {
         let length = self.chunk() * self.channels;

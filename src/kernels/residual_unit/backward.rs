@@ -3,6 +3,7 @@
 //! The order of the steps is chosen so that each tensor goes as soon as it can.
 
 use super::{Forward, Inputs, ResidualUnitBackend, convolve, forward};
+use crate::kernels::conv3d::weight_gradient;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
@@ -77,14 +78,10 @@ fn backward<B: ResidualUnitBackend, const PARENTS: usize>(
     let grad1 = B::instance_norm_backward(hidden, stats1, grad1, slope);
 
     for (node, grad, kernel) in [(node1, &grad1, 3), (node3, &grad3, 1)] {
-        let Some(node) = node else { continue };
-        let part =
-            |x: &FloatTensor<B>| B::same_conv3d_weight_gradient(x.clone(), grad.clone(), kernel);
-        let whole = match &inputs.b {
-            None => part(&inputs.a),
-            Some(b) => B::float_cat(vec![part(&inputs.a), part(b)], 1),
-        };
-        grads.register::<B>(node.id, whole);
+        if let Some(node) = node {
+            let whole = weight_gradient::<B>(inputs.iter().cloned(), grad, kernel);
+            grads.register::<B>(node.id, whole);
+        }
     }
     let channels: Vec<usize> = inputs.iter().map(|x| x.shape()[4]).collect();
     drop(inputs);
