@@ -1,4 +1,5 @@
-//! Forward and data gradient of the convolution: a direct matrix product without im2col.
+//! Forward and data gradient of the convolution: a direct matrix product without im2col, or [`winograd`] where that is
+//! faster.
 //!
 //! Channels come last, so the inputs of one position under the taps of one kernel row, `[kw, channels]`, are one
 //! contiguous run, and the runs of neighbouring positions overlap with a stride of `channels`. A tile of positions
@@ -8,6 +9,7 @@ use super::lanes::{Registers, store};
 use super::panel::{Columns, Panels};
 use super::shape::{ConvShape, Input};
 use super::tile::{Tile, add_rows, zero};
+use super::winograd;
 use crate::platform::{each_chunk, threads};
 use macerator::{AutoArch, Simd, WithSimd};
 
@@ -52,9 +54,35 @@ fn run(
     shape: ConvShape,
     weight: impl Fn(usize, usize, usize) -> f32 + Sync,
 ) -> Vec<f32> {
+    let channels = inputs.iter().map(|(_, channels)| *channels);
+    if winograd::suits(channels, out_channels, shape) {
+        return winograd::forward(inputs, out_channels, shape, weight);
+    }
+    direct(inputs, out_channels, shape, weight)
+}
+
+/// The convolution tap by tap.
+fn direct(
+    inputs: &[Input<'_>],
+    out_channels: usize,
+    shape: ConvShape,
+    weight: impl Fn(usize, usize, usize) -> f32 + Sync,
+) -> Vec<f32> {
     let mut out = vec![0.0; shape.positions() * out_channels];
     let width = shape.size[2];
-    let panels = Panels::pack(inputs, out_channels, shape, weight);
+    let taps = shape.taps();
+    let panels = Panels::pack(
+        inputs,
+        out_channels,
+        taps,
+        |outs, channel, columns, into| {
+            for (tap, into) in into.chunks_exact_mut(columns).enumerate() {
+                for (into, out) in into.iter_mut().zip(outs.clone()) {
+                    *into = weight(out, channel, tap);
+                }
+            }
+        },
+    );
     let share = shape.rows().div_ceil(8 * threads());
     let rows = TASK.div_ceil(width.max(1)).min(share).max(1);
     each_chunk(&mut out, rows * width * out_channels, |index, out| {
@@ -147,7 +175,8 @@ fn kernel_rows<'a>(
     row: usize,
 ) {
     into.clear();
-    for &(x, channels) in inputs {
+    // An input without channels adds nothing.
+    for &(x, channels) in inputs.iter().filter(|(_, channels)| *channels > 0) {
         let length = shape.size[2] * channels;
         for kd in 0..shape.kernel {
             for kh in 0..shape.kernel {

@@ -1,7 +1,8 @@
-//! Vector registers of the running machine: loads, stores and multiply-add on unaligned slices.
+//! Vector registers of the running machine: loads, stores and multiply-add on slices, and slices aligned for them.
 
-use bytemuck::{bytes_of, cast_slice, cast_slice_mut, pod_read_unaligned};
+use bytemuck::{Pod, Zeroable, bytes_of, cast_slice, cast_slice_mut, pod_read_unaligned};
 use macerator::{Scalar, Simd, Vector};
+use std::ops::{Deref, DerefMut};
 
 /// A register of f32 lanes.
 pub(super) type Lanes<S> = Vector<S, f32>;
@@ -56,5 +57,41 @@ pub(super) fn multiply_add<S: Simd>(a: Lanes<S>, b: Lanes<S>, c: Lanes<S>) -> La
         a.mul_add(b, c)
     } else {
         a * b + c
+    }
+}
+
+/// Numbers that begin where a cache line does, so that a register at a multiple of its size lies in one line.
+pub(super) struct Aligned {
+    lines: Vec<Line>,
+    length: usize,
+}
+
+#[repr(C, align(64))]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Line([f32; 16]);
+
+impl Aligned {
+    /// So many zeros.
+    pub(super) fn zeros(length: usize) -> Aligned {
+        Aligned {
+            lines: vec![Line([0.0; 16]); length.div_ceil(16)],
+            length,
+        }
+    }
+}
+
+impl Deref for Aligned {
+    type Target = [f32];
+
+    #[inline(always)]
+    fn deref(&self) -> &[f32] {
+        &cast_slice(&self.lines)[..self.length]
+    }
+}
+
+impl DerefMut for Aligned {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut cast_slice_mut(&mut self.lines)[..self.length]
     }
 }

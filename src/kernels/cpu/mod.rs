@@ -8,11 +8,13 @@ mod moments;
 mod norm;
 mod norm_pair;
 mod norm_shape;
+mod outer;
 mod panel;
 mod shape;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod winograd;
 
 pub(super) use conv::{data_gradient, forward};
 pub(super) use conv_weight::weight_gradient;

@@ -1,25 +1,24 @@
 //! Weights in the order the register tile reads them.
 
-use super::lanes::Registers;
-use super::shape::{ConvShape, Input};
+use super::lanes::{Aligned, Registers};
+use super::shape::Input;
+use crate::platform::map_tasks;
 use macerator::{AutoArch, Simd, WithSimd};
+use std::ops::Range;
 
 /// Registers of a full block of output channels.
 pub(super) const BLOCK: usize = 2;
 
-/// Weights by block of output channels: `[block][input][kd][kh][kw][channel][column]`, missing columns zero.
+/// Weights by block of output channels: `[block][input][tap][channel][column]`, missing columns zero.
 pub(super) struct Panels {
-    weights: Vec<f32>,
     blocks: Vec<Block>,
 }
 
-#[derive(Clone, Copy)]
 struct Block {
     first: usize,
     count: usize,
     registers: usize,
-    start: usize,
-    end: usize,
+    weights: Aligned,
 }
 
 /// One block of output channels.
@@ -36,47 +35,50 @@ pub(super) struct Columns<'a> {
 }
 
 impl Panels {
-    /// Packs `weight(out, in, tap)` for the machine's registers.
+    /// Packs weights for the machine's registers. `fill(outs, channel, columns, into)` writes those of an input channel
+    /// for the output channels `outs`, `[taps, columns]`: all taps of as many columns; the others are zero and stay so.
     pub(super) fn pack(
         inputs: &[Input<'_>],
         out_channels: usize,
-        shape: ConvShape,
-        weight: impl Fn(usize, usize, usize) -> f32,
+        taps: usize,
+        fill: impl Fn(Range<usize>, usize, usize, &mut [f32]) + Sync,
     ) -> Panels {
         let lanes = lanes();
-        let (mut weights, mut blocks) = (Vec::new(), Vec::new());
-        let mut first = 0;
-        while first < out_channels {
+        let blocks = map_tasks(out_channels.div_ceil(BLOCK * lanes), |block| {
+            let first = block * BLOCK * lanes;
             let left = out_channels - first;
             let registers = left.div_ceil(lanes).min(BLOCK);
-            let count = left.min(registers * lanes);
-            let start = weights.len();
-            let mut before = 0;
+            let columns = registers * lanes;
+            let count = left.min(columns);
+            let total: usize = inputs.iter().map(|(_, channels)| channels).sum();
+            let mut weights = Aligned::zeros(total * taps * columns);
+            let mut channel_weights = vec![0.0; taps * columns];
+            let (mut before, mut rest) = (0, &mut weights[..]);
             for (_, channels) in inputs {
-                for tap in 0..shape.taps() {
-                    for channel in before..before + channels {
-                        weights.extend((0..registers * lanes).map(|column| {
-                            if column < count {
-                                weight(first + column, channel, tap)
-                            } else {
-                                0.0
-                            }
-                        }));
+                let (of_input, after) = rest.split_at_mut(taps * channels * columns);
+                rest = after;
+                for channel in 0..*channels {
+                    fill(
+                        first..first + count,
+                        before + channel,
+                        columns,
+                        &mut channel_weights,
+                    );
+                    let of_taps = of_input.chunks_exact_mut(channels * columns);
+                    for (to, from) in of_taps.zip(channel_weights.chunks_exact(columns)) {
+                        to[channel * columns..][..columns].copy_from_slice(from);
                     }
                 }
                 before += channels;
             }
-            let end = weights.len();
-            blocks.push(Block {
+            Block {
                 first,
                 count,
                 registers,
-                start,
-                end,
-            });
-            first += count;
-        }
-        Panels { weights, blocks }
+                weights,
+            }
+        });
+        Panels { blocks }
     }
 
     /// The blocks in order.
@@ -85,8 +87,14 @@ impl Panels {
             first: block.first,
             count: block.count,
             registers: block.registers,
-            panel: &self.weights[block.start..block.end],
+            panel: &block.weights,
         })
+    }
+
+    /// Columns of all blocks, those that are missing too.
+    pub(super) fn padded_columns(&self) -> usize {
+        let registers: usize = self.blocks.iter().map(|block| block.registers).sum();
+        registers * lanes()
     }
 }
 

@@ -22,6 +22,7 @@ fn random(count: usize, seed: u64) -> Vec<f32> {
 #[test]
 fn results_have_the_same_bits_on_any_number_of_threads() {
     let case = Case::new(2, [9, 10, 11], 3, &[20, 3], 18);
+    let wide = Case::new(2, [9, 10, 11], 3, &[20, 8], 18);
     let shape = NormShape {
         batch: 2,
         positions: 990,
@@ -38,6 +39,9 @@ fn results_have_the_same_bits_on_any_number_of_threads() {
             forward(&case.inputs(), &case.weight, case.out, case.shape),
             data_gradient(grad, &case.weight, 20, 3, case.shape),
             weight_gradient((&case.x[0], 20), grad, case.shape),
+            weight_gradient((&case.x[1], 3), grad, case.shape),
+            forward(&wide.inputs(), &wide.weight, wide.out, wide.shape),
+            data_gradient((&wide.grad, wide.out), &wide.weight, 20, 8, wide.shape),
             backward(&y, &stats, None, &case.x[0], 0.1, shape),
             first,
             second,
