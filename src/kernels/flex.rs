@@ -8,7 +8,7 @@ use burn::backend::Flex;
 use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
 use burn::backend::ops::FloatTensorOps;
-use burn::tensor::{DType, FloatDType, TensorData};
+use burn::tensor::{DType, FloatDType, Shape, TensorData};
 
 /// A contiguous f32 copy, or the tensor itself.
 fn plain(tensor: &FlexTensor) -> FlexTensor {
@@ -42,6 +42,28 @@ fn conv_shape(x: &FlexTensor, kernel: usize) -> ConvShape {
         size: [d, h, w],
         kernel,
     }
+}
+
+/// See [`crate::kernels::MatmulBackend::product`]; none for tensors that are no contiguous f32.
+pub(super) fn product(a: &FlexTensor, b: &FlexTensor, transposed: [bool; 2]) -> Option<FlexTensor> {
+    let (x, y): (&[f32], &[f32]) = (a.as_slice()?, b.as_slice()?);
+    let (of_a, of_b) = (a.shape(), b.shape());
+    let rank = of_a.num_dims();
+    let edge = |shape: &Shape, last: bool| shape[rank - 1 - usize::from(!last)];
+    let mut shape = of_a.clone();
+    shape[rank - 2] = edge(&of_a, transposed[0]);
+    shape[rank - 1] = edge(&of_b, !transposed[1]);
+    let product = cpu::ProductShape {
+        batch: of_a.as_slice()[..rank - 2].iter().product(),
+        edges: [
+            shape[rank - 2],
+            shape[rank - 1],
+            edge(&of_a, !transposed[0]),
+        ],
+        transposed,
+    };
+    let values = cpu::product(x, y, product);
+    Some(FlexTensor::from_data(TensorData::new(values, shape)))
 }
 
 /// See [`crate::kernels::Conv3dBackend::same_conv3d_pair`].

@@ -1,6 +1,6 @@
 //! Matrix products, of our own on GPUs; see [`gpu::matmul`] for why.
 
-use crate::kernels::gpu;
+use crate::kernels::{flex, gpu};
 use burn::Tensor;
 use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -59,8 +59,10 @@ impl MatmulBackend for Flex {
         a_transposed: bool,
         b_transposed: bool,
     ) -> FloatTensor<Self> {
-        let [a, b] = [(a, a_transposed), (b, b_transposed)].map(view::<Self>);
-        Self::float_matmul(a, b)
+        flex::product(&a, &b, [a_transposed, b_transposed]).unwrap_or_else(|| {
+            let [a, b] = [(a, a_transposed), (b, b_transposed)].map(view::<Self>);
+            Self::float_matmul(a, b)
+        })
     }
 }
 

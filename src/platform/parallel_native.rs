@@ -25,6 +25,14 @@ pub fn threads() -> usize {
     rayon::current_num_threads()
 }
 
+/// The threads of a matrix product: all, or the one that asks.
+pub fn spread_product(all: bool) -> gemm::Parallelism {
+    match all {
+        true => gemm::Parallelism::Rayon(0),
+        false => gemm::Parallelism::None,
+    }
+}
+
 /// Calls `work` on chunks of `out` and the same parts of the inputs, which are as long as `out`, in parallel.
 pub fn map_chunks<const N: usize>(
     out: &mut [f32],

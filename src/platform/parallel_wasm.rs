@@ -14,6 +14,11 @@ pub fn threads() -> usize {
     1
 }
 
+/// The threads of a matrix product: there is only one.
+pub fn spread_product(_: bool) -> gemm::Parallelism {
+    gemm::Parallelism::None
+}
+
 /// Calls `work` on `out` and the inputs, which are as long as `out`.
 pub fn map_chunks<const N: usize>(
     out: &mut [f32],

@@ -4,6 +4,7 @@ pub(super) mod class_sums;
 mod conv;
 mod conv_weight;
 mod lanes;
+mod matmul;
 mod moments;
 mod norm;
 mod norm_pair;
@@ -18,6 +19,7 @@ mod winograd;
 
 pub(super) use conv::{data_gradient, forward};
 pub(super) use conv_weight::weight_gradient;
+pub(super) use matmul::{ProductShape, product};
 pub(super) use moments::stats;
 pub(super) use norm::{apply, backward, leaky_backward};
 pub(super) use norm_pair::{add as add_norms, add_backward as add_norms_backward};

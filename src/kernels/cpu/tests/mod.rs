@@ -2,6 +2,7 @@
 
 mod case;
 mod conv;
+mod matmul;
 mod norm;
 
 use super::*;
