@@ -36,8 +36,8 @@ pub(in crate::kernels) fn product(a: &[f32], b: &[f32], shape: ProductShape) -> 
     if total == 0 || k == 0 {
         return vec![0.0; total];
     }
-    let work = m * n * k;
-    let by_thread = batch >= BATCH && batch * work >= SPREAD;
+    let work = m.saturating_mul(n).saturating_mul(k);
+    let by_thread = batch >= BATCH && work.saturating_mul(batch) >= SPREAD;
     let parallelism = spread_product(work >= SPREAD && !by_thread);
     // Steps to the next column and the next row.
     let steps = |columns: usize, rows: usize, transposed: bool| match transposed {
