@@ -1,6 +1,6 @@
 //! The CPU backend's tensors as plain slices for the kernels in [`crate::kernels::cpu`], and back.
 //!
-//! Those work in f32; a tensor of another type is converted on the way in and out.
+//! Those work in f32; a tensor of another type is converted on the way in and out, except by [`product`].
 
 use crate::kernels::cpu::{self, ConvShape, NormShape};
 use crate::kernels::host::floats;

@@ -1,4 +1,5 @@
-//! Matrix products, of our own on GPUs; see [`gpu::matmul`] for why.
+//! Matrix products, of our own on GPUs, see [`gpu::matmul`] for why, and by burn's library on the CPU, into memory that is
+//! not cleared first.
 
 use crate::kernels::{flex, gpu};
 use burn::Tensor;
