@@ -2,7 +2,9 @@
 
 mod mixed;
 
+use crate::kernels::is_cpu;
 use burn::Tensor;
+use burn::tensor::DType;
 use mixed::mixed;
 
 /// The most scores in one tensor: half of the 128 MiB that every adapter can bind.
@@ -15,7 +17,9 @@ pub fn attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>) -> Tensor<4> {
     // The queries are fewer numbers to scale than the scores.
     let q = q * (width as f64).powf(-0.5);
     let keys = k.dims()[2];
-    if batch * heads * tokens * keys <= MOST_SCORES {
+    // The CPU kernel makes only some scores at a time.
+    let in_parts = is_cpu(&q.device()) && q.dtype() == DType::F32;
+    if in_parts || batch * heads * tokens * keys <= MOST_SCORES {
         return mixed(q, k, v);
     }
     let rows = batch * heads;

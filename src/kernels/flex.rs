@@ -1,8 +1,8 @@
 //! The CPU backend's tensors as plain slices for the kernels in [`crate::kernels::cpu`], and back.
 //!
-//! Those work in f32; a tensor of another type is converted on the way in and out, except by [`product`].
+//! Those work in f32; a tensor of another type is converted on the way in and out, except by those that say so.
 
-use crate::kernels::cpu::{self, ConvShape, NormShape};
+use crate::kernels::cpu::{self, AttentionShape, ConvShape, NormShape};
 use crate::kernels::host::floats;
 use burn::backend::Flex;
 use burn::backend::TensorMetadata;
@@ -17,6 +17,12 @@ fn plain(tensor: &FlexTensor) -> FlexTensor {
         _ => <Flex as FloatTensorOps<Flex>>::float_cast(tensor.clone(), FloatDType::F32),
     };
     tensor.to_contiguous()
+}
+
+/// Contiguous copies, or the tensors themselves; none where one is no f32.
+fn all_f32<const N: usize>(tensors: [&FlexTensor; N]) -> Option<[FlexTensor; N]> {
+    let f32 = tensors.iter().all(|tensor| tensor.dtype() == DType::F32);
+    f32.then(|| tensors.map(FlexTensor::to_contiguous))
 }
 
 /// A tensor of these values with the type of `like`.
@@ -44,9 +50,10 @@ fn conv_shape(x: &FlexTensor, kernel: usize) -> ConvShape {
     }
 }
 
-/// See [`crate::kernels::MatmulBackend::product`]; none for tensors that are no contiguous f32.
+/// See [`crate::kernels::MatmulBackend::product`]; none for tensors of another type than f32.
 pub(super) fn product(a: &FlexTensor, b: &FlexTensor, transposed: [bool; 2]) -> Option<FlexTensor> {
-    let (x, y): (&[f32], &[f32]) = (a.as_slice()?, b.as_slice()?);
+    let [a, b] = all_f32([a, b])?;
+    let (x, y) = (floats(&a), floats(&b));
     let (of_a, of_b) = (a.shape(), b.shape());
     let rank = of_a.num_dims();
     let edge = |shape: &Shape, last: bool| shape[rank - 1 - usize::from(!last)];
@@ -112,6 +119,47 @@ pub(super) fn conv3d_weight_gradient(
         conv_shape(&plain_x, kernel),
     );
     tensor(weight, [out, input, kernel, kernel, kernel], x)
+}
+
+/// See [`crate::kernels::attention`]; none for tensors of another type than f32.
+pub(super) fn attention(inputs: [&FlexTensor; 3]) -> Option<FlexTensor> {
+    let inputs = all_f32(inputs)?;
+    let (shape, mut sizes) = attention_shape(&inputs);
+    let values = cpu::attention(inputs.each_ref().map(floats), shape);
+    sizes[3] = shape.values;
+    Some(FlexTensor::from_data(TensorData::new(values, sizes)))
+}
+
+/// Gradients of queries, keys and values; none for tensors of another type than f32.
+pub(super) fn attention_backward(
+    inputs: [&FlexTensor; 3],
+    grad: &FlexTensor,
+) -> Option<(FlexTensor, FlexTensor, FlexTensor)> {
+    let [grad] = all_f32([grad])?;
+    let inputs = all_f32(inputs)?;
+    let (shape, _) = attention_shape(&inputs);
+    let slices = inputs.each_ref().map(floats);
+    let gradients = cpu::attention_backward(slices, floats(&grad), shape);
+    let [q, k, v] = gradients;
+    let [of_q, of_k, of_v] = inputs.each_ref().map(|x| x.shape());
+    let tensor = |values, shape: Shape| FlexTensor::from_data(TensorData::new(values, shape));
+    Some((tensor(q, of_q), tensor(k, of_k), tensor(v, of_v)))
+}
+
+/// Sizes for the kernel, and `[batch, heads, queries, width]`.
+fn attention_shape([q, k, v]: &[FlexTensor; 3]) -> (AttentionShape, [usize; 4]) {
+    let [q, k, v] = [q, k, v].map(|x| {
+        let shape = x.shape();
+        [0, 1, 2, 3].map(|axis| shape[axis])
+    });
+    let shape = AttentionShape {
+        heads: q[0] * q[1],
+        queries: q[2],
+        keys: k[2],
+        width: q[3],
+        values: v[3],
+    };
+    (shape, q)
 }
 
 fn norm_shape(x: &FlexTensor) -> NormShape {

@@ -11,6 +11,7 @@ use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
+use burn::backend::flex::FlexTensor;
 use burn::backend::ops::ActivationOps;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
@@ -48,8 +49,8 @@ impl GeluBackend for Flex {
             #[inline(always)]
             |out, x| {
                 for (out, x) in out.iter_mut().zip(x) {
-                    let (tail, _) = normal_tail(x.abs());
-                    *out = x * if *x < 0.0 { tail } else { 1.0 - tail };
+                    let (share, _) = normal(*x);
+                    *out = x * share;
                 }
             },
         )
@@ -57,20 +58,45 @@ impl GeluBackend for Flex {
     }
 
     fn exact_gelu_backward(x: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
-        map2(
+        let gradient = map2(
             &x,
             &grad,
             #[inline(always)]
-            |out, x, grad| {
+            |[out], x, grad| {
                 for ((out, x), grad) in out.iter_mut().zip(x).zip(grad) {
-                    let (tail, density) = normal_tail(x.abs());
-                    let share = if *x < 0.0 { tail } else { 1.0 - tail };
+                    let (share, density) = normal(*x);
                     *out = grad * (share + x * density);
                 }
             },
-        )
-        .unwrap_or_else(|| <Flex as ActivationOps<Flex>>::gelu_backward(x, grad))
+        );
+        match gradient {
+            Some([gradient]) => gradient,
+            None => <Flex as ActivationOps<Flex>>::gelu_backward(x, grad),
+        }
     }
+}
+
+/// GELU of `x` and the gradient of `x` from that of GELU, in one pass; none for tensors of other types than f32.
+pub(super) fn gelu_and_backward(x: &FlexTensor, grad: &FlexTensor) -> Option<[FlexTensor; 2]> {
+    map2(
+        x,
+        grad,
+        #[inline(always)]
+        |[y, of_x], x, grad| {
+            for (((y, of_x), x), grad) in y.iter_mut().zip(of_x).zip(x).zip(grad) {
+                let (share, density) = normal(*x);
+                *y = x * share;
+                *of_x = grad * (share + x * density);
+            }
+        },
+    )
+}
+
+/// The share of the normal distribution below x, and its density at x.
+#[inline(always)]
+fn normal(x: f32) -> (f32, f32) {
+    let (tail, density) = normal_tail(x.abs());
+    (if x < 0.0 { tail } else { 1.0 - tail }, density)
 }
 
 impl<B: GeluBackend, C: CheckpointStrategy> GeluBackend for Autodiff<B, C> {

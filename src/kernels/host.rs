@@ -1,6 +1,6 @@
 //! The CPU backend: telling it from a GPU, and passes over its memory on all cores.
 
-use crate::platform::map_chunks;
+use crate::kernels::cpu;
 use burn::backend::flex::FlexTensor;
 use burn::backend::{DispatchDevice, TensorMetadata};
 use burn::tensor::{DType, Device, TensorData};
@@ -53,50 +53,43 @@ pub(super) fn floats(tensor: &FlexTensor) -> &[f32] {
 
 /// `work(out, x)` over chunks of an f32 tensor; none for a tensor of another type.
 pub(super) fn map(x: &FlexTensor, work: impl Fn(&mut [f32], &[f32]) + Sync) -> Option<FlexTensor> {
-    if x.dtype() != DType::F32 {
-        return None;
-    }
-    Some(fill(
+    let [out] = fill(
         [x],
         CHUNK,
         #[inline(always)]
-        |out, [x]| work(out, x),
-    ))
+        |[out], [x]| work(out, x),
+    )?;
+    Some(out)
 }
 
-/// `work(out, x, y)` over chunks of two f32 tensors of one shape; none for others.
-pub(super) fn map2(
+/// `work(outs, x, y)` over chunks of two f32 tensors of one shape, for one or more results; none for others.
+pub(super) fn map2<const M: usize>(
     x: &FlexTensor,
     y: &FlexTensor,
-    work: impl Fn(&mut [f32], &[f32], &[f32]) + Sync,
-) -> Option<FlexTensor> {
-    if x.dtype() != DType::F32 || y.dtype() != DType::F32 {
-        return None;
-    }
-    Some(fill(
+    work: impl Fn([&mut [f32]; M], &[f32], &[f32]) + Sync,
+) -> Option<[FlexTensor; M]> {
+    fill(
         [x, y],
         CHUNK,
         #[inline(always)]
-        |out, [x, y]| work(out, x, y),
-    ))
+        |outs, [x, y]| work(outs, x, y),
+    )
 }
 
 /// `work(out, x)` over each row, the last axis, of an f32 tensor; none for a tensor of another type.
 pub(super) fn rows(x: &FlexTensor, work: impl Fn(&mut [f32], &[f32]) + Sync) -> Option<FlexTensor> {
-    if x.dtype() != DType::F32 {
-        return None;
-    }
     let row = row_length(x);
-    Some(fill(
+    let [out] = fill(
         [x],
         tasks_of(row),
         #[inline(always)]
-        |out, [x]| {
+        |[out], [x]| {
             for (out, x) in out.chunks_mut(row).zip(x.chunks(row)) {
                 work(out, x);
             }
         },
-    ))
+    )?;
+    Some(out)
 }
 
 /// `work(out, x, y)` over each row of two f32 tensors of one shape; none for others.
@@ -105,20 +98,18 @@ pub(super) fn rows2(
     y: &FlexTensor,
     work: impl Fn(&mut [f32], &[f32], &[f32]) + Sync,
 ) -> Option<FlexTensor> {
-    if x.dtype() != DType::F32 || y.dtype() != DType::F32 {
-        return None;
-    }
     let row = row_length(x);
-    Some(fill(
+    let [out] = fill(
         [x, y],
         tasks_of(row),
         #[inline(always)]
-        |out, [x, y]| {
+        |[out], [x, y]| {
             for ((out, x), y) in out.chunks_mut(row).zip(x.chunks(row)).zip(y.chunks(row)) {
                 work(out, x, y);
             }
         },
-    ))
+    )?;
+    Some(out)
 }
 
 fn row_length(x: &FlexTensor) -> usize {
@@ -136,23 +127,27 @@ fn tasks_of(row: usize) -> usize {
     row * (CHUNK / row).max(1)
 }
 
-fn fill<const N: usize>(
+/// `work(outs, inputs)` over chunks of f32 tensors of one shape; none where one is of another type.
+fn fill<const N: usize, const M: usize>(
     inputs: [&FlexTensor; N],
     chunk: usize,
-    work: impl Fn(&mut [f32], [&[f32]; N]) + Sync,
-) -> FlexTensor {
+    work: impl Fn([&mut [f32]; M], [&[f32]; N]) + Sync,
+) -> Option<[FlexTensor; M]> {
+    if inputs.iter().any(|input| input.dtype() != DType::F32) {
+        return None;
+    }
     let inputs = inputs.map(FlexTensor::to_contiguous);
     let shape = inputs[0].shape();
-    let count = shape.num_elements();
-    let mut out = vec![0.0; count];
     let slices = inputs.each_ref().map(floats);
-    map_chunks(&mut out, slices, chunk, |out, inputs| {
+    let outs = cpu::fill(1, shape.num_elements(), chunk, |_, start, mut outs| {
+        let count = outs.first().map_or(0, |out| out.len());
+        let inputs = slices.map(|x| x.get(start..start + count).unwrap_or_default());
         vectorised(
             #[inline(always)]
-            || work(out, inputs),
+            || work(outs.each_mut().map(|out| &mut **out), inputs),
         );
     });
-    FlexTensor::from_data(TensorData::new(out, shape))
+    Some(outs.map(|out| FlexTensor::from_data(TensorData::new(out, shape.clone()))))
 }
 
 #[cfg(test)]

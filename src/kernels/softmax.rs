@@ -2,9 +2,8 @@
 //!
 //! burn differentiates the five elementary operations, each a pass over memory and, on the CPU, on one thread.
 
-use crate::kernels::gpu;
 use crate::kernels::host::{rows, rows2};
-use crate::kernels::math::exp;
+use crate::kernels::{cpu, gpu};
 use burn::Tensor;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -62,14 +61,8 @@ impl SoftmaxBackend for Flex {
             &x,
             #[inline(always)]
             |out, x| {
-                let largest = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                for (out, x) in out.iter_mut().zip(x) {
-                    *out = exp(x - largest);
-                }
-                let scale = sum(out.iter().copied()).recip();
-                for out in out {
-                    *out *= scale;
-                }
+                out.copy_from_slice(x);
+                cpu::softmax(out);
             },
         )
         .unwrap_or_else(|| {
@@ -84,27 +77,12 @@ impl SoftmaxBackend for Flex {
             &grad,
             #[inline(always)]
             |out, y, grad| {
-                for ((out, y), grad) in out.iter_mut().zip(y).zip(grad) {
-                    *out = y * grad;
-                }
-                let sum = sum(out.iter().copied());
-                for ((out, y), grad) in out.iter_mut().zip(y).zip(grad) {
-                    *out = y * (grad - sum);
-                }
+                out.copy_from_slice(grad);
+                cpu::softmax_gradient(out, y);
             },
         )
         .unwrap_or_else(|| backward_by_parts::<Flex>(y, grad))
     }
-}
-
-/// A sum in eight strands, which vectorises and halves the rounding error of a serial one.
-#[inline(always)]
-fn sum(values: impl ExactSizeIterator<Item = f32>) -> f32 {
-    let mut strands = [0.0f32; 8];
-    for (index, value) in values.enumerate() {
-        strands[index % 8] += value;
-    }
-    strands.iter().sum()
 }
 
 impl<B: SoftmaxBackend, C: CheckpointStrategy> SoftmaxBackend for Autodiff<B, C> {

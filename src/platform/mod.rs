@@ -38,6 +38,6 @@ pub use native::{
     read, write_atomic,
 };
 
-pub use parallel::{each_chunk, map_chunks, map_tasks, spread_product, threads, zip_chunks};
+pub use parallel::{each_chunk, map_tasks, spread_product, threads, zip_chunks};
 pub use turn::yield_now;
 pub use web_time::{Instant, SystemTime};

@@ -33,23 +33,6 @@ pub fn spread_product(all: bool) -> gemm::Parallelism {
     }
 }
 
-/// Calls `work` on chunks of `out` and the same parts of the inputs, which are as long as `out`, in parallel.
-pub fn map_chunks<const N: usize>(
-    out: &mut [f32],
-    inputs: [&[f32]; N],
-    chunk: usize,
-    work: impl Fn(&mut [f32], [&[f32]; N]) + Sync,
-) {
-    let chunk = chunk.max(1);
-    out.par_chunks_mut(chunk)
-        .enumerate()
-        .for_each(|(index, out)| {
-            let start = index * chunk;
-            let parts = inputs.map(|input| input.get(start..start + out.len()).unwrap_or_default());
-            work(out, parts);
-        });
-}
-
 /// Calls `work` on each chunk of `out` with the chunk's number, in parallel. The last chunk may be shorter.
 pub fn each_chunk<T: Send>(out: &mut [T], chunk: usize, work: impl Fn(usize, &mut [T]) + Sync) {
     out.par_chunks_mut(chunk.max(1))

@@ -19,16 +19,6 @@ pub fn spread_product(_: bool) -> gemm::Parallelism {
     gemm::Parallelism::None
 }
 
-/// Calls `work` on `out` and the inputs, which are as long as `out`.
-pub fn map_chunks<const N: usize>(
-    out: &mut [f32],
-    inputs: [&[f32]; N],
-    _: usize,
-    work: impl Fn(&mut [f32], [&[f32]; N]) + Sync,
-) {
-    work(out, inputs);
-}
-
 /// Calls `work` on each chunk of `out` with the chunk's number. The last chunk may be shorter.
 pub fn each_chunk<T: Send>(out: &mut [T], chunk: usize, work: impl Fn(usize, &mut [T]) + Sync) {
     for (index, out) in out.chunks_mut(chunk.max(1)).enumerate() {

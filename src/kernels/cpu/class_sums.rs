@@ -1,8 +1,9 @@
 //! Sums for Dice and cross-entropy, and their gradient, on slices.
 
+use super::fill::fill;
 use crate::kernels::host::vectorised;
 use crate::kernels::math::exp;
-use crate::platform::{each_chunk, map_tasks};
+use crate::platform::map_tasks;
 
 /// Voxels of one task.
 const CHUNK: usize = 1 << 12;
@@ -135,31 +136,28 @@ pub(in crate::kernels) fn gradient(
     batch: usize,
     classes: usize,
 ) -> Vec<f32> {
-    let mut out = vec![0.0; logits.len()];
     let voxels = labels.len() / batch.max(1);
     // Whole samples in turn, so that a chunk knows its sample's gradient.
-    for (sample, out) in out.chunks_mut((voxels * classes).max(1)).enumerate() {
-        let logits = &logits[sample * voxels * classes..];
-        let labels = &labels[sample * voxels..(sample + 1) * voxels];
-        let grad = &grad[sample * (3 * classes + 1)..(sample + 1) * (3 * classes + 1)];
-        each_chunk(out, CHUNK * classes, |chunk, out: &mut [f32]| {
-            let first = chunk * CHUNK;
-            let mut block = Block::new(classes);
-            vectorised(
-                #[inline(always)]
-                || {
-                    let parts = out
-                        .chunks_mut(LANES * classes)
-                        .zip(logits[first * classes..].chunks(LANES * classes))
-                        .zip(labels[first..].chunks(LANES));
-                    for ((out, logits), labels) in parts {
-                        block.fill(&logits[..out.len()]);
-                        block_gradient(out, &block, labels, grad);
-                    }
-                },
-            );
-        });
-    }
+    let part = CHUNK * classes;
+    let [out] = fill(batch, voxels * classes, part, |sample, start, [out]| {
+        let logits = &logits[sample * voxels * classes + start..][..out.len()];
+        let labels = &labels[sample * voxels..][start / classes..voxels];
+        let grad = &grad[sample * (3 * classes + 1)..][..3 * classes + 1];
+        let mut block = Block::new(classes);
+        vectorised(
+            #[inline(always)]
+            || {
+                let parts = out
+                    .chunks_mut(LANES * classes)
+                    .zip(logits.chunks(LANES * classes))
+                    .zip(labels.chunks(LANES));
+                for ((out, logits), labels) in parts {
+                    block.fill(logits);
+                    block_gradient(out, &block, labels, grad);
+                }
+            },
+        );
+    });
     out
 }
 

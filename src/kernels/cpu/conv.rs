@@ -5,12 +5,13 @@
 //! contiguous run, and the runs of neighbouring positions overlap with a stride of `channels`. A tile of positions
 //! times the weights of a block of output channels stays in registers over all kernel rows and inputs.
 
+use super::fill::fill;
 use super::lanes::{Registers, store};
 use super::panel::{Columns, Panels};
 use super::shape::{ConvShape, Input};
 use super::tile::{Tile, add_rows, zero};
 use super::winograd;
-use crate::platform::{each_chunk, threads};
+use crate::platform::threads;
 use macerator::{AutoArch, Simd, WithSimd};
 
 /// Positions of one task, about: enough that the weights of a block are read from the second-level cache.
@@ -68,7 +69,6 @@ fn direct(
     shape: ConvShape,
     weight: impl Fn(usize, usize, usize) -> f32 + Sync,
 ) -> Vec<f32> {
-    let mut out = vec![0.0; shape.positions() * out_channels];
     let width = shape.size[2];
     let taps = shape.taps();
     let panels = Panels::pack(
@@ -85,12 +85,14 @@ fn direct(
     );
     let share = shape.rows().div_ceil(8 * threads());
     let rows = TASK.div_ceil(width.max(1)).min(share).max(1);
-    each_chunk(&mut out, rows * width * out_channels, |index, out| {
+    let row = width * out_channels;
+    let total = shape.positions() * out_channels;
+    let [out] = fill(1, total, rows * row, |_, start, [out]| {
         AutoArch::new().dispatch(Rows {
             inputs,
             panels: &panels,
             shape,
-            first: index * rows,
+            first: start / row,
             out,
             out_channels,
         });

@@ -81,6 +81,11 @@ pub(super) fn sum_channels<const N: usize, const T: usize>(
     term: impl Fn(usize, [f32; N]) -> [f32; T],
 ) {
     let mut first = 0;
+    // Two registers of 16 lanes for each sum: the next addition to one need not wait for that to the other.
+    while channels - first >= 32 {
+        sum_block::<32, N, T>(x, channels, first, &mut sums, &term);
+        first += 32;
+    }
     while channels - first >= 16 {
         sum_block::<16, N, T>(x, channels, first, &mut sums, &term);
         first += 16;

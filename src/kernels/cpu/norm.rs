@@ -3,10 +3,11 @@
 //! Mean and deviation are of one sample and channel; the variance is biased. Sums are taken over chunks of positions
 //! in f32 and merged in order in f64, so they do not depend on the threads.
 
+use super::fill::fill;
 use super::moments::sum_channels;
 use super::norm_shape::{CHUNK, NormShape};
 use crate::kernels::host::vectorised;
-use crate::platform::{each_chunk, map_tasks};
+use crate::platform::map_tasks;
 
 /// `leaky_relu((x - mean) / deviation + residual)`; `slope` 1 leaves the activation out.
 pub(in crate::kernels) fn apply(
@@ -119,9 +120,7 @@ fn backward_of<const N: usize>(
 
 /// Gradient of the loss before a leaky ReLU from its output and the gradient behind it.
 pub(in crate::kernels) fn leaky_backward(y: &[f32], grad: &[f32], slope: f32) -> Vec<f32> {
-    let mut out = vec![0.0; y.len()];
-    each_chunk(&mut out, CHUNK, |index, out| {
-        let start = index * CHUNK;
+    let [out] = fill(1, y.len(), CHUNK, |_, start, [out]| {
         let (y, grad) = (&y[start..][..out.len()], &grad[start..][..out.len()]);
         vectorised(
             #[inline(always)]
@@ -156,44 +155,39 @@ pub(super) fn all_by_channel<const N: usize, const T: usize, const M: usize>(
     work: impl Fn([f32; N], [f32; T]) -> [f32; M] + Sync,
 ) -> [Vec<f32>; M] {
     let channels = shape.channels.max(1);
-    let sample_length = shape.positions * shape.channels;
-    let mut out: [Vec<f32>; M] = std::array::from_fn(|_| vec![0.0; shape.batch * sample_length]);
     // The constants of a few positions in a row make loops long enough to vectorise well.
     let repeat = 256usize.div_ceil(channels);
-    let length = (shape.chunk().next_multiple_of(repeat)) * channels;
-    for sample in 0..shape.batch {
-        let x = x.map(|x| shape.sample(x, sample));
-        let table = table(sample).map(|constants| constants.repeat(repeat));
-        let mut rest = out
-            .each_mut()
-            .map(|out| out[sample * sample_length..][..sample_length].chunks_mut(length));
-        let mut chunks: Vec<[&mut [f32]; M]> = (0..sample_length.div_ceil(length))
-            .map(|_| rest.each_mut().map(|rest| rest.next().unwrap_or_default()))
-            .collect();
-        each_chunk(&mut chunks, 1, |index, chunks| {
-            for out in chunks {
-                let count = out.first().map_or(0, |out| out.len());
-                let x = x.map(|x| &x[index * length..][..count]);
-                vectorised(
-                    #[inline(always)]
-                    || {
-                        let stretch = repeat * channels;
-                        for first in (0..count).step_by(stretch) {
-                            let last = count.min(first + stretch);
-                            let x = x.map(|x| &x[first..last]);
-                            let mut out = out.each_mut().map(|out| &mut out[first..last]);
-                            let table = table.each_ref().map(|table| &table[..last - first]);
-                            for at in 0..last - first {
-                                let values = work(x.map(|x| x[at]), table.map(|table| table[at]));
-                                for (out, value) in out.iter_mut().zip(values) {
-                                    out[at] = value;
-                                }
+    let stretch = repeat * channels;
+    let tables: Vec<[Vec<f32>; T]> = (0..shape.batch)
+        .map(|sample| table(sample).map(|constants| constants.repeat(repeat)))
+        .collect();
+    let sample_length = shape.positions * shape.channels;
+    let length = shape.chunk().next_multiple_of(repeat) * channels;
+    fill(
+        shape.batch,
+        sample_length,
+        length,
+        |sample, start, mut out| {
+            let table = &tables[sample];
+            let count = out.first().map_or(0, |out| out.len());
+            let x = x.map(|x| &shape.sample(x, sample)[start..][..count]);
+            vectorised(
+                #[inline(always)]
+                || {
+                    for first in (0..count).step_by(stretch) {
+                        let last = count.min(first + stretch);
+                        let x = x.map(|x| &x[first..last]);
+                        let mut out = out.each_mut().map(|out| &mut out[first..last]);
+                        let table = table.each_ref().map(|table| &table[..last - first]);
+                        for at in 0..last - first {
+                            let values = work(x.map(|x| x[at]), table.map(|table| table[at]));
+                            for (out, value) in out.iter_mut().zip(values) {
+                                out[at] = value;
                             }
                         }
-                    },
-                );
-            }
-        });
-    }
-    out
+                    }
+                },
+            );
+        },
+    )
 }

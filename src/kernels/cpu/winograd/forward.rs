@@ -3,6 +3,7 @@
 use super::input::InputTiles;
 use super::points::{Register, Value, output_tile, read_points};
 use super::{Cut, GAP, Strip, TAPS, TILE, kernel};
+use crate::kernels::cpu::fill::zeros;
 use crate::kernels::cpu::lanes::{Aligned, Registers, store};
 use crate::kernels::cpu::panel::{Columns, Panels};
 use crate::kernels::cpu::shape::{ConvShape, Input};
@@ -28,7 +29,7 @@ pub(in crate::kernels::cpu) fn forward(
             });
         },
     );
-    let mut out = vec![0.0; shape.positions() * out_channels];
+    let mut out = zeros(shape.positions() * out_channels);
     let [depth, height, width] = shape.size;
     // Several tasks a thread, each of whole strips along the height; fewer tiles a strip where that makes too few.
     let pairs = shape.batch * depth.div_ceil(2);
