@@ -15,6 +15,8 @@ pub(super) struct Places {
     /// First and last voxel of the foreground's box on each axis.
     first: [f64; 3],
     last: [f64; 3],
+    /// How far before the first and behind the last a place may lie and still belong to the box.
+    reach: [[f64; 2]; 3],
 }
 
 impl Places {
@@ -23,7 +25,8 @@ impl Places {
             input,
             prepared,
             inside,
-            ..
+            resampled,
+            crop,
         } = geometry;
         for shape in [input.shape, prepared.shape, inside.size] {
             if shape.contains(&0) {
@@ -36,8 +39,18 @@ impl Places {
                 shape: prepared.shape,
             });
         }
+        let map = IndexMap::between(&prepared.affine, &input.affine)?;
+        let reach = std::array::from_fn(|a| {
+            let overhang = overhang(&map, a).max(0.5);
+            let rims = [
+                crop.start[a] == 0,
+                crop.start[a].saturating_add(crop.size[a]) >= resampled.shape[a],
+            ];
+            rims.map(|rim| if rim { overhang } else { 0.5 } + ON_VOXEL)
+        });
         Ok(Self {
-            map: IndexMap::between(&prepared.affine, &input.affine)?,
+            map,
+            reach,
             first: inside.start.map(|s| s as f64),
             last: std::array::from_fn(|a| (inside.start[a] + inside.size[a] - 1) as f64),
         })
@@ -57,8 +70,8 @@ impl Places {
             } else {
                 s
             };
-            let reach = 0.5 + ON_VOXEL;
-            if !(s >= self.first[a] - reach && s <= self.last[a] + reach) {
+            let [before, behind] = self.reach[a];
+            if !(s >= self.first[a] - before && s <= self.last[a] + behind) {
                 return None;
             }
             place[a] = s.clamp(self.first[a], self.last[a]);
@@ -72,8 +85,9 @@ impl Places {
         let m = &self.map.linear;
         let start = m[(0, 0)] * i as f64 + m[(0, 1)] * j as f64 + self.map.offset[0];
         let along = m[(0, 2)];
-        // Places outside the box are moved into it, which is at most one voxel away.
-        let (low, high) = (low - 1.0, high + 1.0);
+        // Places outside the box are moved into it.
+        let [before, behind] = self.reach[0].map(|reach| reach + 0.5);
+        let (low, high) = (low - before, high + behind);
         let end = start + along * n.saturating_sub(1) as f64;
         if start.max(end) < low || start.min(end) > high {
             return 0..0;
@@ -91,6 +105,18 @@ impl Places {
     }
 }
 
+/// How far a voxel of the input may lie outside of the resampled volume along its axis `a`, in voxels of that.
+///
+/// Its size is rounded to whole voxels, and where it does not begin where the input does, both are laid with the middle of
+/// their voxels' ranges, `n / 2`, upon each other: a row of the input that is `r` voxels high then begins
+/// `(r - 1 - rest) / 2` before it, the rest being at most a half (specification 2.3).
+fn overhang(map: &IndexMap, a: usize) -> f64 {
+    let row = [0, 1, 2].map(|column| map.linear[(a, column)].abs());
+    let largest = row.iter().copied().fold(0.0, f64::max);
+    let others = row.iter().sum::<f64>() - largest;
+    ((largest - 1.0).abs() + others) / 2.0 + 0.25
+}
+
 /// Lower neighbour of a place on each axis, and the weight of the upper one.
 #[inline(always)]
 pub(super) fn neighbours(place: [f64; 3]) -> ([usize; 3], [f64; 3]) {
@@ -106,8 +132,9 @@ mod tests {
 
     const INPUT: [usize; 3] = [10, 6, 12];
 
-    /// An input turned about its second axis and shifted, and a box that leaves the rim of the prepared volume out.
-    fn geometry(angle: f64) -> Geometry {
+    /// An input turned about its second axis and shifted, and a box that leaves the rim of the prepared volume out or ends
+    /// with it.
+    fn geometry(angle: f64, rim: bool) -> Geometry {
         let (sin, cos) = angle.sin_cos();
         let mut affine = Affine::identity();
         for (at, value) in [
@@ -126,9 +153,15 @@ mod tests {
             shape: [9, 8, 7],
             affine: Affine::identity(),
         };
-        let inside = Region {
-            start: [1, 2, 1],
-            size: [6, 5, 4],
+        let inside = match rim {
+            true => Region {
+                start: [0; 3],
+                size: prepared.shape,
+            },
+            false => Region {
+                start: [1, 2, 1],
+                size: [6, 5, 4],
+            },
         };
         Geometry {
             input: Space {
@@ -146,8 +179,12 @@ mod tests {
     fn a_span_holds_every_voxel_whose_place_lies_in_its_range() {
         let [n0, n1, n2] = INPUT;
         let mut left_out = 0;
-        for angle in [0.0, 0.3, -0.7, 1.0, 1.5, 3.0] {
-            let places = Places::new(&geometry(angle)).unwrap();
+        let angles = [0.0, 0.3, -0.7, 1.0, 1.5, 3.0];
+        for (angle, rim) in angles
+            .iter()
+            .flat_map(|angle| [(*angle, false), (*angle, true)])
+        {
+            let places = Places::new(&geometry(angle, rim)).unwrap();
             let mut held = 0;
             for (start, end) in
                 (0u8..9).flat_map(|start| (start + 1..=9).map(move |end| (start, end)))

@@ -2,7 +2,8 @@
 //!
 //! Every voxel of the input reads at its own place in the prepared volume. One whose place lies
 //! outside the foreground's box, by more than half a voxel, was never shown to the network and is
-//! background.
+//! background; but where the box ends with the scan, nothing lies outside, and voxels that reach over
+//! the end read there.
 
 use super::grid::zeros;
 use super::places::{Places, neighbours};
@@ -220,6 +221,59 @@ pub(crate) fn best_class(scores: &[f32]) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transform::{FinetuneTransform, IntensityWindow};
+    use crate::volume::{Affine, Volume};
+
+    /// The original's resampling moves a scan whose axes are not exactly those of the world by up to half a slice, so that
+    /// the first or last slices of the file lie beyond the prepared volume's.
+    #[test]
+    fn no_slice_of_an_oblique_scan_is_lost_at_its_ends() {
+        for (slice, spacing) in [(5.0, 2.0), (6.0, 1.5), (0.5, 2.0), (1.0, 1.0), (4.0, 2.0)] {
+            for (stray, flip) in [
+                (2e-5, 1.0),
+                (-2e-5, 1.0),
+                (2e-5, -1.0),
+                (0.2, 1.0),
+                (-0.2, -1.0),
+            ] {
+                let shape = [11, 12, 25];
+                let mut affine = Affine::identity();
+                affine[(0, 0)] = flip;
+                affine[(2, 2)] = slice;
+                (affine[(0, 2)], affine[(1, 2)], affine[(2, 1)]) = (stray, -stray, 0.5 * stray);
+                let image = Volume::new(shape, vec![100.0; 11 * 12 * 25], affine).unwrap();
+                let transform = FinetuneTransform {
+                    spacing: [1.0, 1.0, spacing],
+                    intensity: IntensityWindow {
+                        min: 0.0,
+                        max: 200.0,
+                    }
+                    .into(),
+                    patch: [1; 3],
+                    ..FinetuneTransform::default()
+                };
+                let made = transform.image(image).unwrap();
+                let count = made.image.data().len();
+                let values = made
+                    .geometry
+                    .restore_values(&vec![1.0; count], -1.0)
+                    .unwrap();
+                let lost = values.iter().filter(|value| **value != 1.0).count();
+                assert_eq!(lost, 0, "{slice} mm to {spacing} mm, {stray}, {flip}");
+
+                let mut restorer = LabelRestorer::new(&made.geometry, 2).unwrap();
+                for _ in 0..made.image.shape()[0] {
+                    let plane = count / made.image.shape()[0];
+                    restorer.push(&[0.0, 1.0].repeat(plane)).unwrap();
+                }
+                let labels = restorer.finish().unwrap();
+                assert!(
+                    labels.iter().all(|label| *label == 1),
+                    "{slice} {stray} {flip}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn the_best_class_is_the_first_of_the_highest_scores() {
