@@ -1,8 +1,11 @@
 //! How slices of a volume are shown.
 
 use super::image::Colour;
-use crate::transform::ras_axes;
+use crate::transform::{IntensityWindow, ras_axes};
 use crate::volume::Affine;
+
+/// The grey values of every intensity but z-score, which alone has others.
+pub(super) const UNIT: IntensityWindow = IntensityWindow { min: 0.0, max: 1.0 };
 
 /// The colour between and around slices.
 pub const BACKGROUND: Colour = [22, 24, 28];
@@ -19,7 +22,7 @@ pub enum Slices {
 /// How a slice is enlarged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Zoom {
-    /// Every voxel is a square.
+    /// Every voxel is a rectangle.
     Nearest,
     /// Grey values are interpolated; labels never are.
     Bilinear,
@@ -39,9 +42,13 @@ pub struct Display {
     pub flip_vertical: bool,
     /// Which slices.
     pub slices: Slices,
-    /// Slices are enlarged by the smallest whole number that makes their longer side at least this
-    /// many pixels.
+    /// Voxels are enlarged by the smallest whole number that makes a slice's longer side at least
+    /// this many pixels, and along their longer edge by more, as `spacing` has it.
     pub cell: usize,
+    /// Millimetres between voxels along each stored axis; only their proportions matter.
+    pub spacing: [f64; 3],
+    /// The values that are drawn black and white, in the units of the rows.
+    pub window: IntensityWindow,
     /// How they are enlarged.
     pub zoom: Zoom,
     /// Opacity of labels, 0 to 1.
@@ -51,8 +58,8 @@ pub struct Display {
 }
 
 impl Display {
-    /// Axial slices of volumes stored RAS+, as radiologists look at them: anterior at the top, the
-    /// patient's right on the left.
+    /// Axial slices of cubic voxels from 0 to 1 stored RAS+, as radiologists look at them: anterior
+    /// at the top, the patient's right on the left.
     pub fn axial_ras(count: usize) -> Display {
         Display {
             axis: 2,
@@ -61,14 +68,16 @@ impl Display {
             flip_vertical: true,
             slices: Slices::Even(count),
             cell: 192,
+            spacing: [1.0; 3],
+            window: UNIT,
             zoom: Zoom::Bilinear,
             opacity: 0.45,
             gap: 4,
         }
     }
 
-    /// The same view of volumes stored with this affine. Every stored axis counts as the patient's axis that it comes
-    /// closest to, so slices are axial whichever way a volume is stored.
+    /// The same view of volumes stored with this affine, voxels in its proportions. Every stored axis counts as the
+    /// patient's axis that it comes closest to, so slices are axial whichever way a volume is stored.
     pub fn axial(affine: &Affine, count: usize) -> Display {
         let ras = Display::axial_ras(count);
         // No volume without depth is ever read.
@@ -80,6 +89,7 @@ impl Display {
             transpose: front.input < right.input,
             flip_horizontal: !right.flipped,
             flip_vertical: !front.flipped,
+            spacing: std::array::from_fn(|axis| affine.fixed_view::<3, 1>(0, axis).norm()),
             ..ras
         }
     }
@@ -115,6 +125,8 @@ mod tests {
         let display = Display {
             slices: Slices::At(vec![at[axial.axis]]),
             cell: 1,
+            // A pixel a voxel.
+            spacing: [1.0; 3],
             zoom: Zoom::Nearest,
             ..axial
         };
@@ -147,6 +159,7 @@ mod tests {
             transpose: true,
             flip_horizontal: false,
             flip_vertical: false,
+            spacing: [0.8, 0.8, 3.0],
             ..Display::axial_ras(4)
         };
         assert_eq!(Display::axial(&affine, 4), expected);

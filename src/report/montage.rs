@@ -62,10 +62,10 @@ pub fn montage(
         }
     }
 
-    let factor = display.cell.div_ceil(plane.width.max(plane.height)).max(1);
+    let factors = plane.factors(display.cell);
     let cell = [
-        plane.width.saturating_mul(factor),
-        plane.height.saturating_mul(factor),
+        plane.width.saturating_mul(factors[0]),
+        plane.height.saturating_mul(factors[1]),
     ];
     let side = |length: usize, count: usize| {
         let pitch = length.saturating_add(display.gap);
@@ -75,7 +75,7 @@ pub fn montage(
     let mut image = RgbImage::new(size.0, size.1, BACKGROUND)?;
     for (r, row) in rows.iter().enumerate() {
         for (c, &slice) in columns.iter().enumerate() {
-            let picture = plane.draw(row, slice, factor, display)?;
+            let picture = plane.draw(row, slice, factors, display)?;
             let pitch = cell.map(|length| length + display.gap);
             image.paste(&picture, c * pitch[0], r * pitch[1]);
         }

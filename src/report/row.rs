@@ -5,7 +5,7 @@
 pub struct Row<'a> {
     /// What the row shows, such as `original` or `view 1`.
     pub name: &'a str,
-    /// Voxels in C order; 0 is shown black, 1 white, NaN black.
+    /// Voxels in C order; the ends of the display's window are shown black and white, NaN black.
     pub values: &'a [f32],
     /// Labels of the same voxels, laid over the grey values in colour.
     pub labels: Option<&'a [u8]>,

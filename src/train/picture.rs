@@ -28,7 +28,7 @@ pub enum Picture {
         shape: [usize; 3],
         /// From voxels to the patient's RAS+ millimetres.
         affine: Affine,
-        /// Intensities from 0 to 1.
+        /// Intensities as the network sees them.
         image: Vec<f32>,
         /// The reference; empty where there is none.
         labels: Vec<u8>,
