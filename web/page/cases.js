@@ -1,9 +1,7 @@
 // The scans at hand: which is shown, which label map belongs to which, what is used for what.
 
 import { $, element, replace } from "./dom.js";
-
-// Phantoms for checks have numbers from 2^32 on.
-export const CHECKS = 2 ** 32;
+import { CHECKS, forChecks, proposed, seed } from "./uses.js";
 
 const last = (name) => name.split("/").at(-1);
 
@@ -11,6 +9,7 @@ export class Cases {
   images = [];
   labels = [];
   listed = [];
+  named = [];
   // Names of the classes in the list that was dropped.
   names = [];
   shown = null;
@@ -31,11 +30,13 @@ export class Cases {
     this.#chosen.clear();
   }
 
-  // `uses`: what a list of cases has an image for, where one was dropped.
-  update({ images, labels, uses = [] }) {
+  // `uses`: what a list of cases has an image for, where one was dropped; `named`: whether that, or what describes its
+  // folder, names its classes.
+  update({ images, labels, uses = [], named = [] }) {
     this.images = images;
     this.labels = labels;
     this.listed = uses;
+    this.named = named;
     $("segment-all").hidden = this.own().length < 2;
     this.#drawSelect();
     this.#drawPairs();
@@ -49,9 +50,9 @@ export class Cases {
 
   // What a scan is called on the page: its whole path where several have its name.
   title(index) {
-    const { name, phantom } = this.images[index];
-    const number = Number(name.split(" ")[1]);
-    if (phantom && number >= CHECKS) return `phantom ${number - CHECKS} for checks`;
+    const image = this.images[index];
+    const { name } = image;
+    if (forChecks(image)) return `phantom ${seed(image) - CHECKS} for checks`;
     const alike = this.images.filter((other) => last(other.name) === last(name));
     return alike.length > 1 ? name : last(name);
   }
@@ -102,22 +103,10 @@ export class Cases {
     return this.images.map((_, index) => index).filter((index) => stage === "pretrain" || this.images[index].label !== null);
   }
 
-  // As a dropped list says, so that its test cases are left out; else own scans before phantoms, and one in five checks
-  // the training.
-  #proposed(stage) {
-    const usable = this.#usable(stage);
-    const told = usable.filter((index) => this.listed[index]);
-    if (told.some((index) => this.listed[index] === "learn")) return new Map(told.map((index) => [index, this.listed[index]]));
-    const own = usable.filter((index) => !this.images[index].phantom);
-    const list = own.length ? own : usable;
-    const checking = new Set(list.length > 1 ? list.slice(-Math.max(1, Math.round(list.length / 5))) : []);
-    return new Map(list.map((index) => [index, checking.has(index) ? "check" : "learn"]));
-  }
-
   drawChoice() {
     const stage = document.querySelector("input[name=stage]:checked").value;
     const usable = this.#usable(stage);
-    this.#uses = this.#proposed(stage);
+    this.#uses = proposed(this.images, this.listed, usable);
     const use = (index, as) => (as ? this.#uses.set(index, as) : this.#uses.delete(index));
     for (const index of usable) {
       const chosen = this.#chosen.get(this.images[index].name);
@@ -144,9 +133,9 @@ export class Cases {
     this.changed();
   }
 
-  // Names of the classes, where the list that gives them has all of these images: those of other scans would be wrong.
+  // Names of the classes, where what gives them is about all of these images: those of other scans would be wrong.
   namesOf(images) {
-    return images.every((index) => typeof this.listed[index] === "string") ? this.names : [];
+    return images.every((index) => this.named[index]) ? this.names : [];
   }
 
   // Indices of the cases to learn from and to check with; without any of those, the same ones.

@@ -2,6 +2,7 @@
 
 import { say } from "./banner.js";
 import { occupied } from "./busy.js";
+import { described } from "./offer.js";
 import { ifNobodyTrains } from "./training_lock.js";
 
 export class Kept {
@@ -33,13 +34,15 @@ export class Kept {
   // Has the training at hand that is kept, unless another tab goes on with it.
   bringBack() {
     return this.#training.alone(async () => {
+      const kept = await this.find();
       const found = await this.#client.call("restore");
-      await this.#atHand({ ...found, stored: true });
+      await this.#atHand({ ...found, stored: true, when: kept?.when });
       return found;
     });
   }
 
   async #restore() {
+    if (occupied()) throw new Error(occupied());
     const found = await this.bringBack();
     if (!found.missing.length) await this.#training.goOn();
   }
@@ -47,7 +50,7 @@ export class Kept {
   async #forget() {
     if (occupied()) throw new Error(occupied());
     const run = await this.find();
-    if (run && !confirm(`Remove the ${this.#training.described(run)}, from this browser? It cannot be brought back.`)) return;
+    if (run && !confirm(`Remove the ${described(run)}, from this browser? It cannot be brought back.`)) return;
     const left = await this.#training.forget();
     say(`Removed: the browser keeps no training of this page.${left ? " What is paused can go on, but is not kept." : ""}`);
   }

@@ -1,6 +1,6 @@
 // The legend: structures with colour, volume and Dice, each to be shown or hidden.
 
-import { element } from "./dom.js";
+import { element, replace } from "./dom.js";
 
 const number = (value, digits) => (value === null || value === undefined ? "–" : value.toFixed(digits));
 const volume = (ml) => number(ml, ml !== null && ml < 10 ? 1 : 0);
@@ -12,7 +12,7 @@ export function draw(place, classes, hidden, toggle) {
   const rows = classes.map((line) => {
     const swatch = element("span", { className: "swatch" });
     swatch.style.backgroundColor = `rgb(${line.colour.join(" ")})`;
-    const box = element("input", { type: "checkbox", checked: !hidden.has(line.name) });
+    const box = element("input", { type: "checkbox", checked: !hidden.has(line.name), "aria-label": line.name });
     box.addEventListener("change", () => toggle(line, box.checked));
     return element(
       "tr",
@@ -25,5 +25,6 @@ export function draw(place, classes, hidden, toggle) {
   });
   const heads = ["Structure", measured && "mL", scored && "reference mL", scored && "Dice"].filter(Boolean);
   const head = element("tr", {}, ...heads.map((text) => element("th", { scope: "col" }, text)));
-  place.replaceChildren(element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)));
+  // A check of a training draws it anew under whoever goes through its boxes.
+  replace(place, element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)));
 }

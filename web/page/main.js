@@ -2,6 +2,7 @@
 
 import { $, element, enable } from "./dom.js";
 import { say, unsay } from "./banner.js";
+import { occupy } from "./busy.js";
 import { Client } from "./client.js";
 import { Viewer, WINDOWS } from "./viewer.js";
 import { Cases } from "./cases.js";
@@ -27,7 +28,8 @@ const display = new Display(client, viewer, cases);
 const phantoms = new Phantoms(client, cases, display);
 const form = new SettingsForm(client, cases, () => training.running);
 const networks = new Networks(client, () => form.plan());
-const training = new Training(client, form, { done: trained, preview: (...check) => display.preview(...check), failed, deaths });
+const preview = (...check) => display.preview(...check);
+const training = new Training(client, form, { done: trained, preview, failed, offerKept: (run) => kept.offer(run), deaths });
 const intake = new Intake(client, cases, display, networks, { mayReplace: () => training.mayReplace(), atHand });
 const kept = new Kept(client, training, { atHand, attempt });
 const restart = new Restart(deaths, training, kept, networks, intake, reopen);
@@ -189,11 +191,17 @@ async function keep() {
 }
 
 async function start() {
-  await viewer.begin();
-  await open();
-  await phantoms.begin();
-  await networks.useBundled(phantoms.organs);
-  await kept.offer(await kept.find());
+  // Before the kept training is found, nothing may take its place.
+  occupy("start", "The page is still starting: wait a moment.");
+  try {
+    await viewer.begin();
+    await open();
+    await phantoms.begin();
+    await networks.useBundled(phantoms.organs);
+    await kept.offer(await kept.find());
+  } finally {
+    occupy("start", "");
+  }
 }
 
 async function main() {

@@ -11,6 +11,8 @@ export class Networks {
   #opened = new Map();
   // Which of them were taught here since: only the worker has those.
   #taught = new Set();
+  // What is said of the network in use and of the encoder to start from.
+  #said = { model: "", encoder: "" };
 
   // `changed()` is told of a new network.
   constructor(client, changed) {
@@ -23,6 +25,11 @@ export class Networks {
     for (const button of ["segment", "segment-all"]) hinder(button, "network", without);
   }
 
+  #say(kind, text) {
+    this.#said[kind] = text;
+    $("model").textContent = Object.values(this.#said).filter(Boolean).join(" ");
+  }
+
   // The network beside the page, whose classes have these names.
   async useBundled(names) {
     const get = async (name) => {
@@ -33,10 +40,10 @@ export class Networks {
     try {
       const [weights, settings] = await Promise.all([get("model.safetensors"), get("config.toml")]);
       await this.#use("phantom organs", await weights.arrayBuffer(), { settings: await settings.text(), classes: names });
-      $("model").textContent += " It learnt from synthetic scans only: to try the page with, not for patients' scans.";
+      this.#say("model", `${this.#said.model} It learnt from synthetic scans only: to try the page with, not for patients' scans.`);
     } catch (error) {
       if (error.dead) throw error;
-      $("model").textContent = `No network is bundled with this page (${error.message}): drop the weights of one, or teach one.`;
+      this.#say("model", `No network is bundled with this page (${error.message}): drop the weights of one, or teach one.`);
     }
   }
 
@@ -86,10 +93,10 @@ export class Networks {
     if (encoder) {
       $("start").querySelector("[value=encoder]").disabled = false;
       $("start").value = "encoder";
-      $("model").textContent += ` A pre-trained encoder (${encoder}) is ready to start from.`;
+      this.#say("encoder", `A pre-trained encoder (${encoder}) is ready to start from.`);
     }
     if (model) {
-      $("model").textContent = `Network: ${model.name}, ${(model.parameters / 1e6).toFixed(2)} million weights, finds ${model.classes.length} structures.`;
+      this.#say("model", `Network: ${model.name}, ${(model.parameters / 1e6).toFixed(2)} million weights, finds ${model.classes.length} structures.`);
       $("model").title = model.report;
       this.#offer();
       $("mirror").disabled = !model.mirror;
@@ -104,6 +111,7 @@ export class Networks {
   async reopen(names) {
     $("start").querySelector("[value=encoder]").disabled = true;
     if ($("start").value === "encoder") $("start").value = "model";
+    this.#say("encoder", "");
     await this.useBundled(names);
     for (const [kind, { weight, ...known }] of this.#opened) {
       try {

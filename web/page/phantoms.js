@@ -1,6 +1,6 @@
 // Phantoms: the one that the page begins with, and those to learn from and to check with.
 
-import { CHECKS } from "./cases.js";
+import { CHECKS } from "./uses.js";
 
 // A patient the bundled network never saw.
 const FIRST = 2026;

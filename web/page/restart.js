@@ -1,13 +1,15 @@
 // The worker or its device is gone: a new one is started, given what was opened, and goes on from the last autosave.
 
 import { say, sayMore } from "./banner.js";
+import { occupy } from "./busy.js";
 import { wanted } from "./device.js";
 import { element } from "./dom.js";
 
 export class Restart {
-  // How many there were, and whether a training shall go on after one.
+  // How many there were, whether a training shall go on after one, and whether a run is lost that the browser did not keep.
   #count = 0;
   #goOn = false;
+  #lost = false;
 
   // `reopen()` starts a worker that knows what the old one was given.
   constructor(deaths, training, kept, networks, intake, reopen) {
@@ -23,42 +25,53 @@ export class Restart {
     const why = reason.split("\n")[0].replace(/[.:]$/, "");
     const advice = `It stopped several times: reload the page${this.#goOn ? " and choose smaller crops" : ""}.`;
     say(`The computing part stopped: ${why}. ${hopeless ? advice : "It is being started anew…"}`);
-    this.training.reset();
+    this.#lost = this.training.reset() || this.#lost;
+    // Before the kept training goes on or is offered, nothing may take its place.
+    occupy("restart", hopeless ? "" : "The computing part is being started anew: wait a moment.");
     if (hopeless) return offerProcessor();
+    let goesOn = false;
     try {
-      const reopened = this.reopen();
-      this.intake.after(reopened);
-      await reopened;
-      await this.#recover(`The computing part stopped (${why}) and was started anew`);
+      const told = `The computing part stopped (${why}) and was started anew`;
+      const recovered = this.reopen().then(() => this.#recover(told));
+      this.intake.after(recovered);
+      goesOn = await recovered;
     } catch (error) {
       // Another death, and another restart.
       if (mine !== this.#count) return;
       const remedy = /reload/.test(error.message) ? "" : " Reload the page.";
       say(`The computing part cannot be started again: ${error.message}.${remedy}`);
     }
+    if (mine === this.#count) occupy("restart", "");
+    if (goesOn) await this.training.goOn();
   }
 
-  // The training goes on, or what is kept of one is offered; `told` is what happened.
+  // Brings back the training that is kept, or offers it; `told` is what happened. Tells whether it shall go on.
   async #recover(told) {
     const run = await this.kept.find();
     if (!this.#goOn || !run) {
       await this.kept.offer(run);
-      const lost = this.#goOn ? " Nothing of the training was saved yet: start it again, perhaps with smaller crops." : "";
-      this.#goOn = false;
-      return say(`${told}.${lost}${this.networks.lost(run)}`);
+      const unsaved = this.#goOn ? " Nothing of the training was saved yet: start it again, perhaps with smaller crops." : "";
+      const lost = this.#lost ? " The run at hand was not kept: open it again." : unsaved;
+      this.#goOn = this.#lost = false;
+      say(`${told}.${lost}${this.networks.lost(run)}`);
+      return false;
     }
-    this.#goOn = false;
+    this.#goOn = this.#lost = false;
     let found;
     try {
       found = await this.kept.bringBack();
     } catch (error) {
       if (error.dead) throw error;
       await this.kept.offer(run);
-      return say(`${told}. ${error.message}${this.networks.lost(run)}`);
+      say(`${told}. ${error.message}${this.networks.lost(run)}`);
+      return false;
     }
-    if (found.missing.length) return sayMore(this.networks.lost(run, true));
+    if (found.missing.length) {
+      sayMore(this.networks.lost(run, true));
+      return false;
+    }
     say(`${told}; training goes on from the last autosave. If this happens again, choose smaller crops.${this.networks.lost(run, true)}`);
-    await this.training.goOn();
+    return true;
   }
 }
 

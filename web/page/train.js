@@ -2,9 +2,10 @@
 
 import { say } from "./banner.js";
 import { occupy } from "./busy.js";
-import { $, duration, element, when } from "./dom.js";
+import { $, duration } from "./dom.js";
 import { Curves } from "./curves.js";
 import { TrainingLock } from "./training_lock.js";
+import * as offer from "./offer.js";
 
 // Tells how the training stands, screen readers too; they are spared the line of every step.
 function announce(state) {
@@ -24,6 +25,8 @@ export class Training {
   halting = false;
   // The step of the newest copy that the browser keeps of the run at hand; null for none.
   kept = null;
+  // The time of the newest copy in the browser's storage that the user knows of, of whatever run; null for none.
+  #known = null;
   // Whether there is a run to go on with, here or in the browser's storage.
   #unfinished = false;
   // What an earlier visit left and is offered, in words; false for nothing.
@@ -38,11 +41,11 @@ export class Training {
   #step = 0;
 
   // `form` has the settings. `done(answer)` takes over what a run left; `preview(event, buffers)` shows a check;
-  // `failed(error)` a failure; `deaths` counts those of the worker.
-  constructor(client, form, { done, preview, failed, deaths }) {
+  // `failed(error)` a failure; `offerKept(run)` offers a run that the browser keeps; `deaths` counts those of the worker.
+  constructor(client, form, { done, preview, failed, offerKept, deaths }) {
     this.#client = client;
     this.#form = form;
-    Object.assign(this, { done, preview, failed, deaths });
+    Object.assign(this, { done, preview, failed, offerKept, deaths });
     this.loss = new Curves($("loss-curve"), "Training loss", { total: "--curve-1" });
     this.score = new Curves($("score-curve"), "Dice of the check", { score: "--curve-3" });
     const presses = { train: () => this.#begin(), pause: () => this.#halt(), continue: () => this.goOn() };
@@ -56,19 +59,34 @@ export class Training {
 
   async #begin() {
     if (!this.mayReplace()) return;
-    this.deaths.begin();
-    this.kept = null;
     // Browsers may clear what was not asked to stay.
     navigator.storage?.persist?.();
-    this.loss.clear();
-    this.score.clear();
     await this.#run("train", this.#form.request());
+  }
+
+  // A new run begins: nothing that is shown is of it.
+  #renew() {
+    this.deaths.begin();
+    this.kept = null;
+    $("train-progress").value = 0;
+    for (const curves of [this.loss, this.score]) curves.clear();
   }
 
   // Whether another run may take the place of one that is not done, or was left by an earlier visit.
   mayReplace() {
     const kept = this.#unfinished ? GO_ON : this.#offered;
     return !kept || confirm(`${kept} Start another one and remove it?`);
+  }
+
+  // Asks before a kept run is removed that the user was not asked about: another tab may have left it since, and after a
+  // restart nobody has looked yet.
+  async #askOfKept(kind) {
+    const { run } = await this.#client.call("stored");
+    if (!run || run.when === this.#known) return;
+    const wish = kind === "train" ? "Start another one" : "Go on with the run at hand";
+    if (confirm(`The browser keeps a ${offer.described(run)}. ${wish} and remove it?`)) return;
+    if (!this.#unfinished) this.offerKept(run);
+    throw new Error(UNBEGUN);
   }
 
   // Does what another tab must not be training meanwhile; the training is this page's where there is one to go on with then.
@@ -87,24 +105,30 @@ export class Training {
     await this.#run("continue", {});
   }
 
-  // A run that can be gone on with is at hand, from the browser's storage or from elsewhere.
-  atHand({ step, total_steps, stored = false }) {
+  // A run that can be gone on with is at hand, from the browser's storage, whose newest copy is of `when`, or from elsewhere.
+  atHand({ step, total_steps, stored = false, when = null }) {
     $("resume").hidden = true;
     this.#offered = false;
     this.#unfinished = true;
     this.deaths.from(step);
     this.kept = stored ? step : null;
+    if (stored) this.#known = when;
+    // How many steps there are of a run of so many epochs is known when it goes on.
+    this.#total = total_steps ?? 1;
+    this.#advance(total_steps ? step : 0);
     $("train-state").textContent = `At step ${step} of ${total_steps ?? "?"}.`;
     this.#buttons();
   }
 
-  // Nothing is at hand: the worker is a new one.
+  // Nothing is at hand: the worker is a new one. Tells whether a run waited there that the browser does not keep.
   reset() {
-    this.running = this.#unfinished = false;
-    this.halting = false;
+    const lost = this.#unfinished && !this.running && this.kept === null;
+    this.running = this.halting = this.#unfinished = false;
+    this.#known = null;
     $("train-state").textContent = "";
     this.#lock.leave();
     this.#buttons();
+    return lost;
   }
 
   // The worker lays out a new run.
@@ -115,8 +139,7 @@ export class Training {
   // An earlier run's numbers, for its curves.
   recall(stage, metrics) {
     this.#titles(stage);
-    this.loss.clear();
-    this.score.clear();
+    for (const curves of [this.loss, this.score]) curves.clear();
     for (const line of metrics.split("\n").filter(Boolean)) {
       let record;
       try {
@@ -147,7 +170,10 @@ export class Training {
     announce("Preparing…");
     try {
       await this.#lock.take();
+      // What the browser keeps of another run is removed when this one begins.
+      if (kind === "train" || this.kept === null) await this.#askOfKept(kind);
       if (this.halting) throw new Error(UNBEGUN);
+      if (kind === "train") this.#renew();
       const answer = await this.#client.call(kind, fields);
       this.running = this.#offered = false;
       const { step, total_steps, best, complete } = answer;
@@ -220,6 +246,7 @@ export class Training {
         $("train-state").dataset.saved = event.step;
         this.deaths.saved(event.step);
         this.kept = event.step;
+        this.#known = event.when;
         break;
     }
   }
@@ -251,25 +278,11 @@ export class Training {
     $("train-state").textContent = `Checked after step ${step} of ${this.#total}: ${found}${best ? ", the best so far" : ""}`;
   }
 
-  // A training that the browser keeps, in words.
-  described({ stage, step, total_steps, when: time }) {
-    return `${stage === "pretrain" ? "pre-training" : "fine-tuning"} of ${when(time)}, at step ${step} of ${total_steps}`;
-  }
-
   // Offers to go on with what an earlier visit left.
-  offer({ stage, step, total_steps, when: time }, restore, forget) {
-    const what = stage === "pretrain" ? "pre-training" : "fine-tuning";
-    const done = step >= total_steps;
-    this.#offered = done ? "A finished training is kept in this browser." : GO_ON;
-    const yes = element("button", { type: "button", className: "main", id: "restore" }, done ? "Open it" : "Continue where you left off");
-    const no = element("button", { type: "button" }, "Remove it");
-    yes.addEventListener("click", restore);
-    no.addEventListener("click", forget);
-    $("resume").replaceChildren(
-      `${done ? "A finished" : "An earlier"} ${what} was kept in this browser: step ${step} of ${total_steps}, ${when(time)}.`,
-      element("div", { className: "row" }, yes, no),
-    );
-    $("resume").hidden = false;
+  offer(run, restore, forget) {
+    this.#known = run.when;
+    this.#offered = offer.finished(run) ? "A finished training is kept in this browser." : GO_ON;
+    offer.draw(run, restore, forget);
   }
 
   // Removes what this visit or an earlier one left. Tells whether there is still a run to go on with, which is not kept.

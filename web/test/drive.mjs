@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { open, tell, text } from "./browser.mjs";
 import { KEEP_DEVICES, losesDevice } from "./device.mjs";
 import { losesGraphics, paintsStructures, worksWithLess } from "./graphics.mjs";
-import { leavesNothing, namesNetwork, obeysLists, segmentsAll } from "./lists.mjs";
+import { describesFolder, leavesNothing, namesNetwork, obeysLists, segmentsAll } from "./lists.mjs";
 import { pictures } from "./pictures.mjs";
 import { pretrains } from "./pretraining.mjs";
 import { refusesFiles } from "./refusals.mjs";
@@ -20,7 +20,7 @@ const STORIES = {
   native: [continuesNative],
   pretrain: [pretrains],
   phantom: [resumesPhantom],
-  lists: [obeysLists, forgets, stopsEarly, leavesNothing, namesNetwork, segmentsAll],
+  lists: [obeysLists, forgets, stopsEarly, leavesNothing, describesFolder, namesNetwork, segmentsAll],
   loss: [losesDevice],
   graphics: [losesGraphics, paintsStructures, worksWithLess],
   pictures: [pictures],

@@ -103,6 +103,25 @@ export async function leavesNothing({ page, folder, data, results }) {
   results.left = [...left, ...(await kept(page))];
 }
 
+// A folder in nnU-Net's layout: its description names classes and modality, and its test cases are left out.
+export async function describesFolder({ page, folder, data }) {
+  const of = (place, number) => ["images", "labels"].map((kind) => ({
+    name: `organs/${kind}${place}/scan_${number}.nii.gz`,
+    path: hippocampusFile(data, kind, number),
+  }));
+  const path = join(folder, "dataset.json");
+  writeFileSync(path, JSON.stringify({ channel_names: { 0: "CT" }, labels: { background: 0, front: 1, back: 2 } }));
+  await drop(page, [...of("Tr", "024"), ...of("Tr", "052"), ...of("Ts", "104"), { name: "organs/dataset.json", path }]);
+  await says(page, "all-settings", /intensity = "range"\n/);
+  const use = await page.inputValue("[aria-label='Use of organs/imagesTs/scan_104.nii.gz']");
+  if (use) throw new Error(`a test case is for: ${use}`);
+  await page.waitForFunction(() => document.getElementById("names").placeholder.includes("front"));
+  const refused = await text(page, "refused");
+  if (/dataset.json/.test(refused)) throw new Error(`said of a description: ${refused}`);
+  await page.reload();
+  await ready(page);
+}
+
 // A list names the classes of weights that come with it; these were saved before.
 export async function namesNetwork({ page, folder }) {
   const names = Array.from({ length: 14 }, (_, n) => [n, n ? `part ${n}` : "background"]);
@@ -135,6 +154,20 @@ export async function segmentsAll({ page, folder, data, results }) {
   await download(page, "#segment-save", folder);
 }
 
+// What a list says made the scans counts more than their values, and what of a list is seldom meant is told. `list` comes
+// in the place of the other one then.
+async function obeysModality(page, folder, cases, list) {
+  const path = join(folder, "ct.json");
+  writeFileSync(path, JSON.stringify({ ...cases, modality: { 0: "CT" } }));
+  await drop(page, [{ name: "ct.json", path }]);
+  await says(page, "refused", /ct.json: taken, but p2\/ct.nii.gz stands 2 times in "training": here it counts once/);
+  await says(page, "all-settings", /intensity = "range"\n/);
+  const told = await text(page, "estimate");
+  if (/look like CT|are no CT/.test(told)) throw new Error(`said against a list of CT: ${told}`);
+  await drop(page, [list]);
+  await says(page, "all-settings", /intensity = "percentile"\n/);
+}
+
 export async function obeysLists({ page, folder, data, results }) {
   const file = (kind, number) => hippocampusFile(data, kind, number);
   const names = () => page.getAttribute("#names", "placeholder");
@@ -152,6 +185,7 @@ export async function obeysLists({ page, folder, data, results }) {
   writeFileSync(list.path, JSON.stringify({ ...about, training: [p1, p2], validation: [p3] }));
   await drop(page, [...scans, list]);
   await says(page, "estimate", /Learns from 2, checks with 1/);
+  await obeysModality(page, folder, { ...about, training: [p1, p2, p2], validation: [p3] }, list);
   results.named = await names();
   // The bundled network learned something else.
   await page.waitForFunction(() => document.getElementById("case").value === "1");

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { runInNewContext } from "node:vm";
 import { Deaths } from "../page/deaths.js";
 import { needed, sorted } from "../page/files.js";
+import { CHECKS, proposed } from "../page/uses.js";
 import "./pool.mjs";
 
 const MINUTE = 60_000;
@@ -63,6 +64,29 @@ test("of a run's folder only what it goes on with is read", () => {
 test("what is in memory twice while a run is read counts twice", () => {
   assert.equal(needed(files(["run/checkpoints/last/weights.safetensors", 100], ["run/checkpoints/best/weights.safetensors", 10])), 210);
   assert.equal(needed(files(["hounsfield-run.zip", 100])), 200);
+});
+
+// What is proposed for scans of these names, all of them usable, where a list says this of each.
+function uses(names, listed = []) {
+  const images = names.map((name) => ({ name, phantom: name.startsWith("phantom ") }));
+  const found = proposed(images, listed, [...images.keys()]);
+  return names.map((_, index) => found.get(index) ?? "");
+}
+
+test("scans for a test are left out, as a list says or else their folder", () => {
+  assert.deepEqual(uses(["a", "b"], ["", null]), ["", "learn"]);
+  assert.deepEqual(uses(["phantom 2026", "a", "b"], [null, "", ""]), ["learn", "", ""]);
+  assert.deepEqual(uses(["T/imagesTr/a", "T/imagesTr/b", "T/imagesTs/c"]), ["learn", "check", ""]);
+  assert.deepEqual(uses(["T/imagesTs/c", "T/imagesTs/d"], ["learn", "check"]), ["learn", "check"]);
+  // A file is no folder.
+  assert.deepEqual(uses(["imagesTs"]), ["learn"]);
+});
+
+test("phantoms that were made for checks check, and own scans come before phantoms", () => {
+  const made = [2026, 123, CHECKS + 123, 124, 125].map((seed) => `phantom ${seed}`);
+  assert.deepEqual(uses(made), ["learn", "learn", "check", "learn", "learn"]);
+  assert.deepEqual(uses(made.slice(0, 1)), ["learn"]);
+  assert.deepEqual(uses([...made, "a", "b"]), ["", "", "", "", "", "learn", "check"]);
 });
 
 // What the service worker answers with a copy at hand, or none, where `server(request)` answers for the server and nobody

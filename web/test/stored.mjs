@@ -88,6 +88,32 @@ async function close(page, other) {
   while (await page.evaluate(held)) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
+// A training that another tab left meanwhile is not removed without a question, and is offered.
+async function asksOfOthers(page) {
+  await page.evaluate(async () => {
+    const root = await navigator.storage.getDirectory();
+    const own = await root.getDirectoryHandle("hounsfield");
+    for await (const [name, folder] of own.entries()) {
+      if (!name.startsWith("run-")) continue;
+      const handle = await folder.getFileHandle("index.json");
+      const index = JSON.parse(await (await handle.getFile()).text());
+      index.about.when += 60_000;
+      const writer = await handle.createWritable();
+      await writer.write(JSON.stringify(index));
+      await writer.close();
+    }
+  });
+  let asked = "nothing";
+  page.once("dialog", (dialog) => {
+    asked = dialog.message();
+    dialog.dismiss();
+  });
+  await page.click("#train");
+  await says(page, "train-state", /^Stopped before it began/);
+  if (!/^The browser keeps a fine-tuning of .*, at step 150 of 150. Start another one/.test(asked)) throw new Error(`asked: ${asked}`);
+  await page.waitForSelector("#restore");
+}
+
 // Learns from the phantom on show, at one go, with a pause and a reload, and with accidents: the same steps on the same
 // phantom.
 export async function resumesPhantom(given) {
@@ -110,6 +136,8 @@ export async function resumesPhantom(given) {
   await page.click("#train");
   await says(page, "train-state", /Done after step 150/);
   results.undisturbed = await losses(given);
+  await asksOfOthers(page);
+  page.once("dialog", (dialog) => dialog.accept());
   await page.click("#train");
   await says(page, "train-state", /Step \d+ of 150/);
   await pauses(given);

@@ -90,18 +90,19 @@ impl Autosave {
 
 impl Queue {
     async fn copy(&self, mark: Mark) {
-        let number = self.number.get();
+        let (number, when) = (self.number.get(), js_sys::Date::now());
         let about = json!({
             "stage": mark.stage,
             "step": mark.step,
             "total_steps": mark.total_steps,
-            "when": js_sys::Date::now(),
+            "when": when,
         });
         let files = stored_files(Path::new(RUN));
         match storage::save_run(&files, number, about).await {
             Ok(()) => {
                 self.number.set(number + 1);
-                tell(&Event::Autosaved { step: mark.step }, Vec::new());
+                let step = mark.step;
+                tell(&Event::Autosaved { step, when }, Vec::new());
             }
             // The next copy takes the same place, so that the one before is kept.
             Err(why) => tell(&Event::NotSaved { why }, Vec::new()),

@@ -177,7 +177,7 @@ pub(crate) struct Refusal {
     pub(crate) why: String,
 }
 
-/// Why an image that was taken in is doubtful.
+/// Why an image or a list that was taken in is doubtful.
 #[derive(Debug, Serialize)]
 pub(crate) struct Doubt {
     pub(crate) file: String,
@@ -251,6 +251,8 @@ pub(crate) enum Event {
     /// The run is safe up to a step.
     Autosaved {
         step: u64,
+        /// The time of this copy, which tells it from those of other tabs.
+        when: f64,
     },
     /// What is to be said of a run that begins.
     Notice {

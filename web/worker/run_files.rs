@@ -34,8 +34,22 @@ pub(crate) fn archive() -> Result<Vec<u8>, String> {
         .ok_or_else(|| "the run is too large for one file".to_owned())
 }
 
-/// Puts a run in the place of the one at hand.
-pub(crate) fn take(files: Vec<(String, Vec<u8>)>) -> Result<(), String> {
+/// Puts a run in the place of the one at hand, which stays where nobody can go on with the new one.
+pub(crate) fn take(files: Vec<(String, Vec<u8>)>) -> Result<Place, String> {
+    let run = Path::new(RUN);
+    let before = memory::files_in(run);
+    let taken = put(files).and_then(|()| place());
+    if taken.is_err() {
+        memory::remove(run);
+        for (path, bytes) in before {
+            platform::write_atomic(&run.join(path), &bytes).map_err(|e| e.to_string())?;
+        }
+    }
+    taken
+}
+
+/// Lays a run out in the place of the one at hand, unpacked where it is an archive.
+fn put(files: Vec<(String, Vec<u8>)>) -> Result<(), String> {
     match &files[..] {
         [(name, bytes)] if bytes.starts_with(b"PK") => {
             let archive = Archive::open(bytes).map_err(|e| format!("{name}: {e}"))?;

@@ -3,6 +3,7 @@
 mod download;
 mod files;
 mod network;
+mod planning;
 mod replicating;
 mod runs;
 
@@ -15,6 +16,7 @@ use crate::protocol::{Call, Event, Request, TrainRequest};
 use crate::replica::Replicated;
 use crate::run_files;
 use crate::segment::Segmentation;
+use crate::settings::Described;
 use crate::storage;
 use crate::training::Failure;
 use hounsfield::dataset::DataList;
@@ -44,6 +46,8 @@ struct Session {
     brought: Cell<bool>,
     /// The last list of cases that was dropped.
     list: RefCell<Option<DataList>>,
+    /// What a `dataset.json` without lists says of the folder that was dropped.
+    described: RefCell<Option<Described>>,
     control: RefCell<Control>,
     busy: Cell<bool>,
     autosave: Autosave,
@@ -189,10 +193,10 @@ impl Session {
             }
             Request::LoadRun { names } => {
                 let (_busy, _) = self.claim()?;
-                run_files::take(names.into_iter().zip(buffers).collect())?;
+                let place = run_files::take(names.into_iter().zip(buffers).collect())?;
                 self.brought.set(true);
                 self.autosave.keep(true);
-                self.run_at_hand()
+                self.run_at_hand(&place)
             }
             Request::Download { file } => self.download(file),
         }

@@ -1,10 +1,12 @@
 //! Settings of a run: those of the network at hand, the page's own length, what the data suggests, then the user's.
 
+mod doubts;
 mod notices;
 
 use crate::cases::Cases;
 use crate::names::{Kind, told};
 use crate::protocol::{Start, TrainRequest};
+pub(crate) use doubts::list_doubts;
 use hounsfield::config::{
     DataConfig, FinetuneConfig, IntensityMode, Preset, PretrainConfig, RunConfig, SettingsError,
     StageConfig,
@@ -16,7 +18,7 @@ use std::iter::repeat_n;
 use std::path::{Path, PathBuf};
 
 /// Minutes between autosaves.
-const AUTOSAVE: f64 = 0.5;
+pub(crate) const AUTOSAVE: f64 = 0.5;
 
 /// The page's own length of a run.
 fn length() -> RunConfig {
@@ -29,11 +31,12 @@ fn length() -> RunConfig {
     }
 }
 
-/// Settings of fine-tuning.
+/// Settings of fine-tuning; `modality` is what a list says made the images, where one has them all.
 pub(crate) fn finetuning(
     request: &TrainRequest,
     cases: &Cases,
     model: Option<&FinetuneConfig>,
+    modality: Option<&str>,
 ) -> Result<FinetuneConfig, SettingsError> {
     let preset: FinetuneConfig = Preset::Quickstart.settings()?;
     let mut config = model.cloned().unwrap_or_else(|| preset.clone());
@@ -43,9 +46,10 @@ pub(crate) fn finetuning(
     config.run = length();
     config.inference.skip_air = true;
     config.decoder.classes = Some(classes(request, cases));
-    let suggested = Suggested::of(request, cases, config.crops.spacing, config.crops.roi_size);
+    let (spacing, window) = (config.crops.spacing, config.crops.roi_size);
+    let suggested = Suggested::of(request, cases, modality, spacing, window);
     config.crops.intensity = (learned(request, model))
-        .filter(|mode| *mode != IntensityMode::Range || may_be_ct(request, cases))
+        .filter(|mode| *mode != IntensityMode::Range || may_be_ct(request, cases, modality))
         .unwrap_or(suggested.intensity);
     config.crops.spacing = suggested.spacing;
     settled(config, request, cases)
@@ -63,6 +67,7 @@ pub(crate) fn pretraining(
     request: &TrainRequest,
     cases: &Cases,
     model: Option<&FinetuneConfig>,
+    modality: Option<&str>,
 ) -> Result<PretrainConfig, SettingsError> {
     let mut config: PretrainConfig = Preset::Quickstart.settings()?;
     if let Some(model) = model {
@@ -73,7 +78,8 @@ pub(crate) fn pretraining(
     config.optimizer.warmup_steps = 10;
     config.run = length();
     let sampling = &mut config.sampling;
-    let suggested = Suggested::of(request, cases, sampling.spacing, sampling.roi_size);
+    let (spacing, window) = (sampling.spacing, sampling.roi_size);
+    let suggested = Suggested::of(request, cases, modality, spacing, window);
     sampling.intensity = suggested.intensity;
     sampling.spacing = suggested.spacing;
     settled(config, request, cases)
@@ -121,7 +127,13 @@ struct Suggested {
 impl Suggested {
     /// The given voxel size, unless images would fill less than half a window on two axes: then their own. A fixed
     /// range of intensities for CT, else one that each volume sets.
-    fn of(request: &TrainRequest, cases: &Cases, spacing: [f64; 3], window: [usize; 3]) -> Self {
+    fn of(
+        request: &TrainRequest,
+        cases: &Cases,
+        modality: Option<&str>,
+        spacing: [f64; 3],
+        window: [usize; 3],
+    ) -> Self {
         let images = || request.training.iter().filter_map(|i| cases.image(*i).ok());
         let extents: Vec<[f64; 3]> = images().map(|image| image.extent()).collect();
         let small = (0..3).filter(|axis| {
@@ -139,7 +151,7 @@ impl Suggested {
             }
         };
         Suggested {
-            intensity: match are_ct(request, cases) {
+            intensity: match are_ct(request, cases, modality) {
                 true => IntensityMode::Range,
                 false => IntensityMode::Percentile,
             },
@@ -148,16 +160,24 @@ impl Suggested {
     }
 }
 
-/// Whether the first scans to learn from look like CT.
-fn are_ct(request: &TrainRequest, cases: &Cases) -> bool {
-    let images = request.training.iter().filter_map(|i| cases.image(*i).ok());
-    images.take(3).all(|image| image.is_ct())
+/// Whether a list's word for what made the images means CT; nothing without such a word.
+fn named_ct(modality: Option<&str>) -> Option<bool> {
+    let scaled = IntensityMode::Auto.settled(Some(modality?));
+    Some(scaled == IntensityMode::Range)
 }
 
-/// Whether the first scans to learn from may hold HU at all.
-fn may_be_ct(request: &TrainRequest, cases: &Cases) -> bool {
+/// Whether the scans to learn from are CT: as a list says, or else by the looks of the first ones.
+fn are_ct(request: &TrainRequest, cases: &Cases, modality: Option<&str>) -> bool {
     let images = request.training.iter().filter_map(|i| cases.image(*i).ok());
-    images.take(3).all(|image| image.may_be_ct())
+    let looks = || images.take(3).all(|image| image.is_ct());
+    named_ct(modality).unwrap_or_else(looks)
+}
+
+/// Whether they may hold HU at all, told in the same way.
+fn may_be_ct(request: &TrainRequest, cases: &Cases, modality: Option<&str>) -> bool {
+    let images = request.training.iter().filter_map(|i| cases.image(*i).ok());
+    let looks = || images.take(3).all(|image| image.may_be_ct());
+    named_ct(modality).unwrap_or_else(looks)
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
@@ -197,6 +217,25 @@ pub(crate) fn datalist(
 /// Reads a split file of the Medical Segmentation Decathlon; its paths stay as they are there.
 pub(crate) fn listed(bytes: &[u8], name: &str) -> Result<DataList, String> {
     DataList::parse(bytes, name, Path::new("")).map_err(|e| e.to_string())
+}
+
+/// What `dataset.json` says of all images in the folder it lies in.
+pub(crate) struct Described {
+    /// With a slash at its end; empty where the file came without its folder.
+    pub(crate) folder: String,
+    /// Without cases.
+    pub(crate) list: DataList,
+}
+
+impl Described {
+    /// Whether all of some images are scans of that folder.
+    pub(crate) fn has_all(&self, cases: &Cases, images: &[usize]) -> bool {
+        images.iter().all(|index| {
+            let image = cases.images.get(*index);
+            let inside = image.is_some_and(|image| image.name.starts_with(&self.folder));
+            inside && cases.phantom(*index).is_none()
+        })
+    }
 }
 
 /// All cases of a list, those for a test first: they are for nothing else.

@@ -55,6 +55,26 @@ impl DataList {
         Self::of(&value, about, name, root)
     }
 
+    /// What a `dataset.json` without lists, as nnU-Net has it, says of the images in its folder: their classes and what made
+    /// them, in a list of no cases. None for a file that has lists, or says neither.
+    ///
+    /// # Errors
+    /// Not JSON, or labels that are not classes numbered from 0.
+    pub fn parse_description(text: &[u8], name: &str) -> Result<Option<DataList>, DatasetError> {
+        let value = json(text, name)?;
+        let lists = ["training", "validation", "test"];
+        if lists.iter().any(|key| value.get(key).is_some()) {
+            return Ok(None);
+        }
+        let Description { classes, modality } = Description::of(&value, name)?;
+        let says = modality.is_some() || !classes.is_empty();
+        Ok(says.then(|| DataList {
+            classes,
+            modality,
+            ..DataList::default()
+        }))
+    }
+
     /// As [`DataList::parse`], of a file that is JSON already and of what it says besides its lists.
     pub(in crate::dataset) fn of(
         value: &Value,
@@ -202,6 +222,25 @@ mod tests {
         assert!(list.validation.is_empty());
         assert_eq!(list.test[0].image, Path::new("/data/c.nii"));
         assert_eq!(list.test[1].image, Path::new("/abs/d.nii"));
+        Ok(())
+    }
+
+    #[test]
+    fn a_file_without_lists_describes_the_images_of_its_folder() -> Result<(), DatasetError> {
+        let described = |text: &str| DataList::parse_description(text.as_bytes(), "dataset.json");
+        let text = r#"{"channel_names": {"0": "CT"}, "labels": {"background": 0, "liver": 1}, "file_ending": ".nii.gz"}"#;
+        let found = described(text)?.unwrap_or_default();
+        assert_eq!(found.classes, ["background", "liver"]);
+        assert_eq!(found.modality.as_deref(), Some("CT"));
+        assert_eq!(found.all().count(), 0);
+        for of_lists in [
+            r#"{"training": ["a.nii"], "labels": {"0": "b"}}"#,
+            "{}",
+            r#"{"name": "x"}"#,
+        ] {
+            assert_eq!(described(of_lists)?, None, "{of_lists}");
+        }
+        assert!(described(r#"{"labels": {"background": 1}}"#).is_err());
         Ok(())
     }
 

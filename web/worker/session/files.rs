@@ -6,8 +6,8 @@ use crate::model::{Model, legend, organs};
 use crate::names::Kind;
 use crate::protocol::{ClassLine, Doubt, Refusal, Renamed, TrainRequest};
 use crate::run_files;
-use crate::settings::{self, cases_in, has_all, kind_in, uses_of};
-use hounsfield::dataset::class_names;
+use crate::settings::{self, Described, cases_in, has_all, kind_in, list_doubts, uses_of};
+use hounsfield::dataset::{DataList, class_names};
 use serde_json::{Value, json};
 
 impl Session {
@@ -19,6 +19,14 @@ impl Session {
             Some(list) => uses_of(list, &cases),
             None => Vec::new(),
         };
+        let described = self.described.borrow();
+        let named = (0..images.len()).map(|index| {
+            let of_folder = described
+                .as_ref()
+                .is_some_and(|d| d.has_all(&cases, &[index]));
+            of_folder || uses.get(index).is_some_and(Option::is_some)
+        });
+        more["named"] = json!(named.collect::<Vec<bool>>());
         more["uses"] = json!(uses);
         more["images"] = json!(images);
         more["labels"] = json!(labels);
@@ -31,10 +39,13 @@ impl Session {
         let mut classes = Vec::new();
         for (name, bytes) in names.into_iter().zip(buffers) {
             if name.to_lowercase().ends_with(".json") {
-                match settings::listed(&bytes, &name) {
-                    Ok(list) => {
-                        classes = list.classes.clone();
-                        self.list.replace(Some(list));
+                match self.take_list(&bytes, &name) {
+                    Ok((names, doubts)) => {
+                        classes = names;
+                        doubtful.extend(doubts.into_iter().map(|why| Doubt {
+                            file: name.clone(),
+                            why,
+                        }));
                     }
                     Err(why) => refused.push(Refusal { file: name, why }),
                 }
@@ -66,6 +77,36 @@ impl Session {
         }))
     }
 
+    /// Takes a list of cases, or what `dataset.json` says of the folder it lies in; gives the names of the classes and what
+    /// is to be said of it.
+    fn take_list(&self, bytes: &[u8], name: &str) -> Result<(Vec<String>, Vec<String>), String> {
+        let described =
+            DataList::parse_description(bytes, name).map_err(|error| error.to_string())?;
+        if let Some(list) = described {
+            let folder = name.rfind('/').map_or("", |end| &name[..=end]).to_owned();
+            let classes = list.classes.clone();
+            self.described.replace(Some(Described { folder, list }));
+            return Ok((classes, Vec::new()));
+        }
+        let list = settings::listed(bytes, name)?;
+        let told = (list.classes.clone(), list_doubts(&list));
+        self.list.replace(Some(list));
+        Ok(told)
+    }
+
+    /// What `read` makes of the list that has all these images, or else of what describes the folder they are all in.
+    fn of_list<R>(
+        &self,
+        cases: &Cases,
+        images: &[usize],
+        read: impl FnOnce(&DataList) -> R,
+    ) -> Option<R> {
+        let (list, described) = (self.list.borrow(), self.described.borrow());
+        let list = list.as_ref().filter(|list| has_all(list, cases, images));
+        let described = described.as_ref().filter(|d| d.has_all(cases, images));
+        list.or(described.map(|d| &d.list)).map(read)
+    }
+
     /// What the list that was dropped says a file is, or that of a run which waits for its scans.
     fn kind(&self, name: &str) -> Option<Kind> {
         let list = self.list.borrow();
@@ -88,21 +129,17 @@ impl Session {
     /// Names and colours of the labels an image shows.
     pub(super) fn legend_of(&self, cases: &Cases, image: usize) -> Vec<ClassLine> {
         let classes = cases.classes(&[image]);
-        let (run, list) = (self.run.borrow(), self.list.borrow());
+        let run = self.run.borrow();
         // Names of other scans' labels would be wrong.
         let of_run = run.as_ref().filter(|run| run.images().contains(&image));
-        let of_list = list.as_ref().filter(|list| has_all(list, cases, &[image]));
+        let of_list = self.of_list(cases, &[image], |list| list.classes.clone());
         let given = match cases.phantom(image) {
             Some(_) => organs(),
-            None => [
-                of_run.map(|run| &run.classes),
-                of_list.map(|list| &list.classes),
-            ]
-            .into_iter()
-            .flatten()
-            .find(|names| names.len() >= classes)
-            .cloned()
-            .unwrap_or_default(),
+            None => [of_run.map(|run| run.classes.clone()), of_list]
+                .into_iter()
+                .flatten()
+                .find(|names| names.len() >= classes)
+                .unwrap_or_default(),
         };
         let enough = given.len().max(classes);
         legend(&class_names(&given, enough))
@@ -116,25 +153,22 @@ impl Session {
         image: usize,
         model: &Model,
     ) -> Vec<String> {
-        let list = self.list.borrow();
-        let Some(list) = list.as_ref().filter(|list| has_all(list, cases, &[image])) else {
-            return Vec::new();
-        };
         let learned = model.learned();
         let labelled = cases.image(image).is_ok_and(|image| image.label.is_some());
-        let classes = model.config.other_classes(list, &learned);
-        let differences = [
-            classes.filter(|_| labelled),
-            model.config.other_modality(list, &learned),
-        ];
-        let told = differences.into_iter().flatten();
+        let differences = self.of_list(cases, &[image], |list| {
+            let classes = model.config.other_classes(list, &learned);
+            [
+                classes.filter(|_| labelled),
+                model.config.other_modality(list, &learned),
+            ]
+        });
+        let told = differences.into_iter().flatten().flatten();
         told.map(|one| one.told("the network")).collect()
     }
 
     /// What made the images of a run, where the list that was dropped has them all.
     pub(super) fn modality_of(&self, request: &TrainRequest, cases: &Cases) -> Option<String> {
-        let (used, list) = (request.images(), self.list.borrow());
-        let of_all = list.as_ref().filter(|list| has_all(list, cases, &used));
-        of_all.and_then(|list| list.modality.clone())
+        self.of_list(cases, &request.images(), |list| list.modality.clone())
+            .flatten()
     }
 }

@@ -1,4 +1,4 @@
-//! Runs of training: planned, begun, gone on with, taken over.
+//! Runs of training: begun, gone on with, taken over.
 
 use super::{Answer, Session, plain, words};
 use crate::autosave::Mark;
@@ -6,11 +6,12 @@ use crate::cases::Cases;
 use crate::host::tell;
 use crate::model::{Encoder, after};
 use crate::names::Kind;
-use crate::protocol::{Event, Stage, Start, TrainRequest};
+use crate::protocol::{Event, Stage, TrainRequest};
+use crate::run_files::Place;
 use crate::run_folder::RUN;
 use crate::training::{self, Failure, Workshop, class_names};
 use crate::{run_files, settings, storage};
-use hounsfield::config::{FinetuneConfig, PretrainConfig, SettingsError, StageConfig};
+use hounsfield::config::{FinetuneConfig, PretrainConfig, StageConfig};
 use hounsfield::dataset::phantom::seed_of;
 use hounsfield::device::{check_precision, give_back};
 use hounsfield::platform;
@@ -19,14 +20,6 @@ use hounsfield::train::{Checkpoint, Control, Finetuning, Outcome, Pretraining, T
 use serde_json::json;
 use std::path::Path;
 use std::rc::Rc;
-
-/// Settings for a request, from what there is to train on and the network in use.
-type MakeSettings<C> =
-    fn(&TrainRequest, &Cases, Option<&FinetuneConfig>) -> Result<C, SettingsError>;
-
-/// A run's files, in units of a step's weights, gradients, moments and average: two checkpoints, which have no gradients, and
-/// in their place the best one and the network to use; and the archive of it all with its own copy.
-const RUN_FILES: u64 = 4;
 
 /// Removes the scans of a run that failed before its first checkpoint: nobody could go on with it.
 async fn tidied(ended: Result<Outcome, Failure>) -> Result<Outcome, Failure> {
@@ -38,65 +31,6 @@ async fn tidied(ended: Result<Outcome, Failure>) -> Result<Outcome, Failure> {
 }
 
 impl Session {
-    /// Settings of the network that a request starts from or resembles.
-    fn known(&self, request: &TrainRequest) -> Option<FinetuneConfig> {
-        let (model, encoder) = (self.model.borrow(), self.encoder.borrow());
-        let model = model.as_ref().map(|model| &model.config);
-        let encoder = encoder.as_ref().and_then(|encoder| encoder.config.as_ref());
-        let known = match request.start {
-            Start::Encoder => encoder.or(model),
-            Start::Model | Start::Scratch => model,
-        };
-        known.cloned()
-    }
-
-    /// Checked settings of a stage: `make` is the stage's function of [`settings`].
-    fn config<C: StageConfig>(
-        &self,
-        request: &TrainRequest,
-        make: MakeSettings<C>,
-    ) -> Result<C, Failure> {
-        let model = self.known(request);
-        let config = make(request, &self.cases.borrow(), model.as_ref()).map_err(words)?;
-        config.validate().map_err(words)?;
-        check_precision(&self.selected()?, config.run().precision).map_err(words)?;
-        Ok(config)
-    }
-
-    pub(super) fn plan(&self, request: &TrainRequest) -> Answer {
-        let mut notices = Vec::new();
-        let (settings, text, memory, names, spacing) = match request.stage {
-            Stage::Finetune => {
-                let config = self.config(request, settings::finetuning)?;
-                let memory = config.memory();
-                let (known, cases) = (self.known(request), self.cases.borrow());
-                let names = class_names(request, &cases, config.unetr().classes);
-                let known = known.as_ref();
-                notices.extend(settings::notices(request, &cases, known, &config, &names));
-                let spacing = config.crops.spacing;
-                (json!(config), config.to_toml(), memory, names, spacing)
-            }
-            Stage::Pretrain => {
-                let config = self.config(request, settings::pretraining)?;
-                let memory = config.memory();
-                let batch = config.sampling.batch_volumes;
-                notices.extend(settings::warmup_notice(request, &config, batch));
-                let spacing = config.sampling.spacing;
-                (json!(config), config.to_toml(), memory, Vec::new(), spacing)
-            }
-        };
-        let cases = self.cases.borrow().held(&request.images(), spacing);
-        plain(json!({
-            "settings": settings,
-            "text": text.map_err(words)?,
-            "memory": memory.total(),
-            "largest_tensor": memory.largest_tensor,
-            "held": cases.saturating_add(memory.state.saturating_mul(RUN_FILES)),
-            "classes": names,
-            "notice": notices.join(" "),
-        }))
-    }
-
     fn workshop(&self, control: &Control) -> Result<Workshop, Failure> {
         Ok(Workshop {
             cases: self.cases.borrow().clone(),
@@ -165,9 +99,12 @@ impl Session {
         }
     }
 
-    /// Settings of a run that goes on, written beside it: one that was brought as its checkpoint alone has no such file.
+    /// Settings of a run that goes on, written beside it: one that was brought as its checkpoint alone has no such file. It is
+    /// saved as often as one of the page's own, for a page is closed more easily than a program.
     fn settings_of<C: StageConfig>(&self, checkpoint: &Checkpoint<C>) -> Result<C, Failure> {
-        let config = checkpoint.manifest.config.clone();
+        let mut config = checkpoint.manifest.config.clone();
+        let run = config.run_mut();
+        run.checkpoint_minutes = run.checkpoint_minutes.min(settings::AUTOSAVE);
         check_precision(&self.selected()?, config.run().precision).map_err(words)?;
         training::write_config(&config)?;
         Ok(config)
@@ -262,11 +199,10 @@ impl Session {
         plain(answer)
     }
 
-    /// What is known of the run at hand.
-    pub(super) fn run_at_hand(&self) -> Answer {
-        let place = run_files::place()?;
+    /// What is known of the run at hand, which is at this place.
+    pub(super) fn run_at_hand(&self, place: &Place) -> Answer {
         self.run.replace(None);
-        let found = run_files::cases_of(&place, &mut self.cases.borrow_mut());
+        let found = run_files::cases_of(place, &mut self.cases.borrow_mut());
         let missing = found.as_ref().err().cloned().unwrap_or_default();
         self.run.replace(found.ok());
         let metrics = platform::read(&Path::new(RUN).join(METRICS_FILE)).unwrap_or_default();
@@ -299,13 +235,14 @@ impl Session {
             self.cases.borrow_mut().pair_new();
         }
         for (damaged, stored) in storage::runs().await.into_iter().enumerate() {
-            if storage::load(&stored, Path::new(RUN)).await.is_some() && run_files::place().is_ok()
+            if storage::load(&stored, Path::new(RUN)).await.is_some()
+                && let Ok(place) = run_files::place()
             {
                 self.brought.set(false);
                 self.autosave.keep(true);
                 // Another tab may have stored it since this one asked.
                 self.autosave.after(stored.number);
-                let (mut found, buffers) = self.run_at_hand()?;
+                let (mut found, buffers) = self.run_at_hand(&place)?;
                 found["damaged"] = json!(damaged > 0);
                 return Ok((found, buffers));
             }

@@ -6,11 +6,12 @@ use crate::protocol::TrainRequest;
 use hounsfield::config::{FinetuneConfig, IntensityMode, StageConfig};
 
 /// What is to be said before fine-tuning with these settings and classes of these names; `model` are the settings of the
-/// network that it starts from or resembles.
+/// network that it starts from or resembles, `modality` is what a list says made the images.
 pub(crate) fn notices(
     request: &TrainRequest,
     cases: &Cases,
     model: Option<&FinetuneConfig>,
+    modality: Option<&str>,
     config: &FinetuneConfig,
     names: &[String],
 ) -> Vec<String> {
@@ -20,7 +21,7 @@ pub(crate) fn notices(
         )
     });
     let notices = [
-        intensity_notice(request, cases, model, config),
+        intensity_notice(request, cases, model, modality, config),
         cases.absent_notice(&request.training, names.len()),
         cases.unlabelled_notice(&request.training),
         sides,
@@ -40,17 +41,18 @@ pub(crate) fn warmup_notice<C: StageConfig>(
     Some(format!("Note that {why}."))
 }
 
-/// What is to be said where a network's scale is not what the scans suggest.
+/// What is to be said where a network's scale is not what the scans, or the list that names what made them, suggest.
 fn intensity_notice(
     request: &TrainRequest,
     cases: &Cases,
     model: Option<&FinetuneConfig>,
+    modality: Option<&str>,
     config: &FinetuneConfig,
 ) -> Option<String> {
     let crops = &config.crops;
     let known = learned(request, model)?;
     let kept = crops.intensity == known;
-    if known == IntensityMode::Range && !kept && !may_be_ct(request, cases) {
+    if known == IntensityMode::Range && !kept && !may_be_ct(request, cases, modality) {
         let start = model?;
         return Some(format!(
             "These scans are no CT, so each is scaled by its own values; the network knows values from {} to {}.",
@@ -60,7 +62,7 @@ fn intensity_notice(
     if let Some(why) = crops.intensity.other_than(known) {
         return Some(format!("The network {why}."));
     }
-    match (known, are_ct(request, cases)) {
+    match (known, are_ct(request, cases, modality)) {
         (IntensityMode::Range, false) => Some(format!(
             "The network knows values from {} to {} and keeps that range, but these scans do not look like CT: start \
              from nothing, or write intensity = \"percentile\" under [crops] in Advanced.",
