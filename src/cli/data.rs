@@ -23,6 +23,11 @@ pub(super) fn data_list(data: &DataConfig, labels: bool) -> anyhow::Result<Optio
         if data.data_root.is_some() {
             bail!("--data-root is given without --datalist: name the split file or folder too");
         }
+        if data.limit.is_some() {
+            bail!(
+                "--limit is given without --datalist: --phantoms says how many phantoms are made"
+            );
+        }
         return Ok(None);
     };
     let list = listed(path, data.data_root.as_deref(), labels)?;
@@ -86,7 +91,9 @@ pub(super) fn settle_intensity(
         say(&format!(
             "intensities: {}, for the list's modality is {modality}",
             match mode {
-                IntensityMode::Percentile => "each volume's own percentiles are its range",
+                IntensityMode::Percentile => {
+                    "each volume's own percentiles are its range, not --intensity-min and --intensity-max"
+                }
                 _ => "HU in a fixed window",
             }
         ));

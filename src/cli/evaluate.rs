@@ -14,7 +14,7 @@ use crate::cli::suits::{compare_list, warn_of_trained_on};
 use crate::cli::training::ready_device;
 use crate::cli::windows::{Grid, WindowArgs};
 use crate::config::check::not_negative;
-use crate::dataset::{Case, DataList, check_cases, prediction_names};
+use crate::dataset::{Case, DataList, absolute, check_cases, prediction_names};
 use crate::metric::SurfaceOptions;
 use crate::nn::Precision;
 use crate::platform;
@@ -25,7 +25,7 @@ use clap::Args;
 use outcome::Outcome;
 use scoring::{PredictionFiles, prediction};
 pub(super) use scoring::{Predictions, Scorer, scored};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -197,18 +197,19 @@ fn check_predictions<'a>(
 ) -> anyhow::Result<PredictionFiles<'a>> {
     let asked = split.range(list);
     let named = list.all().zip(prediction_names(list.all()));
-    let mut seen = HashSet::new();
+    let mut seen: HashMap<PathBuf, &Path> = HashMap::new();
     let mut files = PredictionFiles::new();
     let mut compared = Vec::new();
     for (case, name) in named.skip(asked.start).take(asked.len()) {
         let file = prediction(folder, &case.image, &name)?;
+        // An image may be listed with the label maps of several readers.
+        let other = seen.insert(file.clone(), &case.image);
         ensure!(
-            !seen.contains(&file),
+            other.is_none_or(|other| absolute(other) == absolute(&case.image)),
             "two cases, one of them {}, have their prediction in {}: --predictions cannot tell them apart",
             case.image.display(),
             file.display()
         );
-        seen.insert(file.clone());
         files.insert(&case.image, file.clone());
         let image = match case.label {
             Some(_) => file,

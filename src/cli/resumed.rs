@@ -69,7 +69,11 @@ pub(super) fn check_begun<C: StageConfig>(
     saved: &C,
     wanted: &C,
 ) -> anyhow::Result<()> {
-    refuse(folder, differences(saved, wanted)?, |name| {
+    // Derived settings as they are written out today.
+    let mut saved = saved.clone();
+    saved.unsettle();
+    saved.settle();
+    refuse(folder, differences(&saved, wanted)?, |name| {
         FREE.contains(&name) || PLACES.contains(&name) || name == START
     })
 }

@@ -220,7 +220,23 @@ pub(super) fn reopen<C: StageConfig>(folder: &Path) -> anyhow::Result<(FolderLoc
         Checkpoint::<C>::latest(folder)?;
     }
     let lock = lock(folder)?;
+    // What a killed process left half written; nobody else writes here now.
+    for name in names(folder).unwrap_or_default() {
+        if platform::is_temporary(&name) {
+            let _ = std::fs::remove_file(folder.join(name));
+        }
+    }
     Ok((lock, Checkpoint::latest(folder)?))
+}
+
+/// Whether no run in this folder of runs has got anywhere: none has a checkpoint or a summary.
+pub(super) fn none_begun(runs: &Path) -> bool {
+    let runs = names(runs)
+        .unwrap_or_default()
+        .into_iter()
+        .map(|name| runs.join(name));
+    runs.into_iter()
+        .all(|run| nothing_saved(&run) && !run.join(SUMMARY_FILE).exists())
 }
 
 /// Whether a run leaves files or folders of this name before its first checkpoint.

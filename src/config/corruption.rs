@@ -64,6 +64,32 @@ impl CorruptionConfig {
     }
 }
 
+impl CorruptionConfig {
+    /// What is given and is not that of `rest` anyway; none where that is nothing.
+    #[must_use]
+    pub fn beyond(self, rest: CorruptionSpec) -> Option<Self> {
+        fn other<T: PartialEq>(own: Option<T>, rest: T) -> Option<T> {
+            own.filter(|own| *own != rest)
+        }
+        let boxes = |own: DropoutConfig, rest: DropoutSpec| DropoutConfig {
+            holes: other(own.holes, rest.holes),
+            min_size: other(own.min_size, rest.min_size),
+            max_size: other(own.max_size, rest.max_size),
+        };
+        let own = CorruptionConfig {
+            inpaint: boxes(self.inpaint, rest.inpaint),
+            outpaint: boxes(self.outpaint, rest.outpaint),
+            shuffle: ShuffleConfig {
+                probability: other(self.shuffle.probability, rest.shuffle.probability),
+                holes: other(self.shuffle.holes, rest.shuffle.holes),
+                size: other(self.shuffle.size, rest.shuffle.size),
+            },
+            ratchet: other(self.ratchet, rest.ratchet),
+        };
+        (own != CorruptionConfig::default()).then_some(own)
+    }
+}
+
 /// All of it is given.
 impl From<CorruptionSpec> for CorruptionConfig {
     fn from(spec: CorruptionSpec) -> Self {
@@ -111,5 +137,45 @@ mod tests {
         assert_eq!(made("[corruption]\nratchet = false\n"), expected);
         let error = PretrainConfig::from_toml("[corruption.shuffle]\nhole = 3\n", "my.toml");
         assert!(error.unwrap_err().to_string().contains("`hole`"));
+    }
+
+    #[test]
+    fn one_chosen_value_does_not_keep_the_derived_ones_of_another_crop() {
+        let text = "[sampling]\nroi_size = [64, 64, 64]\n[corruption.shuffle]\nprobability = 0.5\n";
+        let mut config = PretrainConfig::from_toml(text, "my.toml").unwrap();
+        config.settle();
+        let saved = config.to_toml().unwrap();
+        let mut again = PretrainConfig::from_toml(&saved, "saved").unwrap();
+        again.unsettle();
+        again.sampling.roi_size = [96; 3];
+        again.settle();
+        let mut expected = CorruptionSpec::scaled_to([96; 3]);
+        expected.shuffle.probability = 0.5;
+        assert_eq!(again.corruption(), expected);
+    }
+
+    #[test]
+    fn the_ratchet_can_be_set_again_wherever_it_was_set_before() {
+        for text in [
+            "[corruption]\nratchet = false\n",
+            "[sampling]\nratchet = false\n",
+        ] {
+            let mut config = PretrainConfig::from_toml(text, "my.toml").unwrap();
+            assert!(!config.corruption().ratchet);
+            config.unsettle();
+            assert!(!config.corruption().ratchet);
+            config.settle();
+            assert!(!config.corruption().ratchet);
+            // As a flag does, or an edit of what was saved.
+            for saved in [false, true] {
+                let mut config = config.clone();
+                if saved {
+                    config.unsettle();
+                }
+                config.sampling.ratchet = true;
+                config.settle();
+                assert!(config.corruption().ratchet, "{text}");
+            }
+        }
     }
 }

@@ -168,21 +168,23 @@ impl StageConfig for PretrainConfig {
     }
 
     fn settle(&mut self) {
-        self.corruption = Some(self.corruption().into());
+        let spec = self.corruption();
+        self.sampling.ratchet = spec.ratchet;
+        self.corruption = Some(CorruptionConfig {
+            // It stands in `sampling`, once.
+            ratchet: None,
+            ..spec.into()
+        });
     }
 
     fn unsettle(&mut self) {
-        let derived = CorruptionSpec::scaled_to(self.sampling.roi_size);
         let Some(own) = self.corruption.as_mut() else {
             return;
         };
-        if !self.sampling.ratchet {
-            // It was the setting that said so, and the setting may change.
-            own.ratchet = None;
+        if own.ratchet.take() == Some(false) {
+            self.sampling.ratchet = false;
         }
-        if own.over(derived) == derived {
-            self.corruption = None;
-        }
+        self.corruption = own.beyond(CorruptionSpec::scaled_to(self.sampling.roi_size));
     }
 
     fn validate(&self) -> Result<(), SettingsError> {

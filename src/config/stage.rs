@@ -78,12 +78,19 @@ pub trait StageConfig:
         })
     }
 
-    /// Reads settings from TOML; what is not there has its default. `place` is named in errors.
+    /// Reads settings from TOML; what is not there has its default, but for a length in epochs beside one in steps: no
+    /// epochs is what a run that counts steps alone has saved. `place` is named in errors.
     ///
     /// # Errors
     /// [`SettingsError::Toml`] for bad syntax, unknown names or values of another type.
     fn from_toml(text: &str, place: &str) -> Result<Self, SettingsError> {
-        Self::default().overlaid(text, place)
+        let mut base = Self::default();
+        base.run_mut().epochs = None;
+        let mut read = base.overlaid(text, place)?;
+        if read.run().epochs.is_none() && read.run().max_steps.is_none() {
+            read.run_mut().epochs = Self::default().run().epochs;
+        }
+        Ok(read)
     }
 
     /// These settings, changed by what a TOML text holds.
@@ -159,7 +166,19 @@ fn merge(base: &mut toml::Table, over: toml::Table) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::FinetuneConfig;
+    use crate::config::{FinetuneConfig, PretrainConfig};
+
+    #[test]
+    fn a_saved_length_in_steps_alone_is_read_as_it_was() {
+        let mut config = PretrainConfig::default();
+        for length in [(None, Some(200)), (Some(3), None), (Some(3), Some(200))] {
+            (config.run.epochs, config.run.max_steps) = length;
+            let saved = config.to_toml().unwrap();
+            assert_eq!(PretrainConfig::from_toml(&saved, "saved").unwrap(), config);
+        }
+        let defaults = PretrainConfig::from_toml("", "nothing").unwrap();
+        assert_eq!(defaults, PretrainConfig::default());
+    }
 
     #[test]
     fn a_warm_up_as_long_as_the_run_is_told_with_the_rate_it_comes_to() {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::description::{Description, json, modality};
-use super::pairing::names_labels;
+use super::pairing::{case_name, names_labels};
 use super::{Case, DataList, DatasetError, LIST_FILE};
 use pairs::{Pairs, name, part_labels};
 
@@ -76,7 +76,7 @@ impl DataList {
             log::warn!("label maps beside their images are left out: {count}, such as {first}");
         }
         let unlabelled = |image| Case { image, label: None };
-        let cases = images.into_iter().map(unlabelled).collect();
+        let cases = once_each(images).into_iter().map(unlabelled).collect();
         let (training, validation) = set_aside(cases);
         Ok(DataList {
             training,
@@ -171,6 +171,21 @@ impl DataList {
             false => Ok(Vec::new()),
         }
     }
+}
+
+/// One of the images that lie there in several forms, `a.nii` beside `a.nii.gz`, lest one scan be two cases and stand in both
+/// splits; a warning counts the others.
+fn once_each(images: Vec<PathBuf>) -> Vec<PathBuf> {
+    let mut seen = HashSet::new();
+    let (kept, again): (Vec<_>, Vec<_>) = (images.into_iter())
+        .partition(|image| seen.insert(case_name(&image.to_string_lossy()).to_owned()));
+    if let [first, ..] = &again[..] {
+        let (count, first) = (again.len(), first.display());
+        log::warn!(
+            "scans that lie there in another form too are taken once: {count}, such as {first}"
+        );
+    }
+    kept
 }
 
 /// The first of these pairs of sub-folders that is there.

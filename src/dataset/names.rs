@@ -10,7 +10,7 @@ use super::paths::absolute;
 /// A name for each case: that of its image file, with as many of its folders before it as it takes to tell cases apart.
 /// The same image listed twice has the same name.
 pub fn case_names(cases: &[Case]) -> Vec<String> {
-    told_apart(cases.iter().map(|case| case.image.as_path()))
+    told_apart(cases.iter().map(|case| case.image.as_path()), str::to_owned)
 }
 
 /// A name for the label map of each case, made as [`case_names`] makes those of images; empty where there is none.
@@ -19,12 +19,14 @@ pub fn label_names(cases: &[Case]) -> Vec<String> {
         cases
             .iter()
             .map(|case| case.label.as_deref().unwrap_or(Path::new(""))),
+        str::to_owned,
     )
 }
 
 /// What the prediction of each case is called below the folder of all predictions: `case.nii.gz`, in as many of the
 /// folders of its image as it takes to tell cases apart, whatever the endings of their images. Neither the spelling of
-/// their paths nor the working folder matters; all cases of a list belong here, so that those of its splits differ.
+/// their paths nor the working folder matters; all cases of a list belong here, so that those of its splits differ. They
+/// also differ where a file system takes `a` and `A` for one name.
 pub fn prediction_names<'a>(cases: impl IntoIterator<Item = &'a Case>) -> Vec<PathBuf> {
     let named = |case: &Case| {
         let image = absolute(&case.image);
@@ -32,7 +34,7 @@ pub fn prediction_names<'a>(cases: impl IntoIterator<Item = &'a Case>) -> Vec<Pa
         image.with_file_name(name)
     };
     let named: Vec<PathBuf> = cases.into_iter().map(named).collect();
-    let names = told_apart(named.iter().map(PathBuf::as_path));
+    let names = told_apart(named.iter().map(PathBuf::as_path), str::to_lowercase);
     names.iter().map(|name| below(Path::new(name))).collect()
 }
 
@@ -44,7 +46,11 @@ fn below(path: &Path) -> PathBuf {
         .collect()
 }
 
-fn told_apart<'a>(paths: impl Iterator<Item = &'a Path>) -> Vec<String> {
+/// A name for each path; two are the same where `alike` makes the same of them.
+fn told_apart<'a>(
+    paths: impl Iterator<Item = &'a Path>,
+    alike: impl Fn(&str) -> String,
+) -> Vec<String> {
     let parts: Vec<Vec<String>> = paths.map(components).collect();
     let mut taken = vec![1; parts.len()];
     loop {
@@ -53,13 +59,13 @@ fn told_apart<'a>(paths: impl Iterator<Item = &'a Path>) -> Vec<String> {
             .zip(&taken)
             .map(|(p, n)| ending(p, *n))
             .collect();
-        let mut bearers: BTreeMap<&str, BTreeSet<&[String]>> = BTreeMap::new();
+        let mut bearers: BTreeMap<String, BTreeSet<&[String]>> = BTreeMap::new();
         for (name, parts) in names.iter().zip(&parts) {
-            bearers.entry(name).or_default().insert(parts);
+            bearers.entry(alike(name)).or_default().insert(parts);
         }
         let mut longer = false;
         for ((name, parts), taken) in names.iter().zip(&parts).zip(&mut taken) {
-            let shared = bearers.get(name.as_str()).is_some_and(|all| all.len() > 1);
+            let shared = bearers.get(&alike(name)).is_some_and(|all| all.len() > 1);
             if shared && *taken < parts.len() {
                 *taken += 1;
                 longer = true;
@@ -147,6 +153,11 @@ mod tests {
             ["hounsfield-p/ct.nii.gz", "hounsfield-q/ct.nii.gz"]
         );
         assert_eq!(names(&["..nii", "...nii"]), ["..nii.gz", "...nii.gz"]);
+        // On macOS and Windows these would be one file.
+        assert_eq!(
+            names(&["/d/p1/CT.nii", "/d/p2/ct.nii"]),
+            ["p1/CT.nii.gz", "p2/ct.nii.gz"]
+        );
     }
 
     #[test]

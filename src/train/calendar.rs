@@ -31,6 +31,15 @@ impl Calendar {
         step.saturating_sub(1) / self.per_epoch
     }
 
+    /// What random numbers of the validation after so many steps are keyed by: its epoch, or where validations are counted in
+    /// steps, of which an epoch may have several, the step.
+    pub(super) fn draw_of(&self, step: u64) -> u64 {
+        match self.validation_steps {
+            0 => self.epoch_of(step),
+            _ => step,
+        }
+    }
+
     /// Whether a validation belongs after so many steps: at the end and, as the settings say, after a number of steps
     /// or after the first epoch and every so many epochs from there.
     pub(super) fn validates_after(&self, step: u64) -> bool {
@@ -84,6 +93,22 @@ mod tests {
         let calendar = Calendar::new(&RunConfig::default(), 9, 3);
         let epochs = [1, 3, 4, 9].map(|step| calendar.epoch_of(step));
         assert_eq!(epochs, [0, 0, 1, 2]);
+    }
+
+    #[test]
+    fn no_two_validations_of_a_run_are_drawn_alike() {
+        for (steps, interval) in [(0, 1), (0, 2), (2, 1), (5, 1)] {
+            let run = RunConfig {
+                validation_steps: steps,
+                validation_interval: interval,
+                ..RunConfig::default()
+            };
+            let calendar = Calendar::new(&run, 30, 10);
+            let all = validations(steps, interval, 30, 10);
+            let mut draws: Vec<u64> = all.iter().map(|step| calendar.draw_of(*step)).collect();
+            draws.dedup();
+            assert_eq!(draws.len(), all.len(), "{steps} {interval}");
+        }
     }
 
     #[test]

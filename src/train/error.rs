@@ -6,10 +6,10 @@ use crate::infer::InferError;
 use crate::kernels::DeviceLost;
 use crate::metric::MetricError;
 use crate::nn::ConfigError;
-use crate::train::layout::{CHECKPOINTS, PREVIOUS};
+use crate::train::layout::{CHECKPOINTS, LAST, PREVIOUS};
 use crate::weights::WeightsError;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A run that cannot start, go on or be resumed.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +34,7 @@ pub enum TrainError {
     Metric(#[from] MetricError),
     /// The device failed, whatever it did last.
     #[error(
-        "the device failed: {0}; the last checkpoint is intact: continue with --resume, or, where its memory ran out, also with --device cpu, or begin a new run with --accumulation or smaller crops (--roi-size)"
+        "the device failed: {0}; the last checkpoint is intact: continue with --resume, or, where its memory ran out, also with --device cpu (not a run with --precision f16), or begin a new run with --accumulation or smaller crops (--roi-size)"
     )]
     Device(#[from] DeviceLost),
     /// Nothing to choose the best weights by.
@@ -85,10 +85,7 @@ pub enum TrainError {
         wanted: &'static str,
     },
     /// A checkpoint whose bytes are not what was written.
-    #[error(
-        "{}: {reason}; the checkpoint was cut short or edited: move its folder away to go on from {}/{}",
-        file.display(), CHECKPOINTS, PREVIOUS
-    )]
+    #[error("{}: {reason}; the checkpoint was cut short or edited: {}", file.display(), instead_of(file))]
     Damaged {
         /// The damaged file.
         file: PathBuf,
@@ -98,6 +95,16 @@ pub enum TrainError {
     /// An observer failed, such as the writer of the run's folder.
     #[error("{0}")]
     Observer(String),
+}
+
+/// What to do about a damaged file of a checkpoint.
+fn instead_of(file: &Path) -> String {
+    let folder = file.parent().unwrap_or(file);
+    let of_last = folder.file_name().is_some_and(|name| name == LAST);
+    match of_last && folder.with_file_name(PREVIOUS).exists() {
+        true => format!("move its folder away to go on from {CHECKPOINTS}/{PREVIOUS}"),
+        false => "take it from a copy, or begin a new run".to_owned(),
+    }
 }
 
 impl From<WeightsError> for TrainError {

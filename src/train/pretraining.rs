@@ -71,17 +71,18 @@ impl Pretraining {
     async fn reconstruction_error(
         &self,
         network: &Restorer,
-        epoch: u64,
+        draw: u64,
         device: &Device,
         go_on: &mut GoOn<'_>,
     ) -> Result<Option<f64>, TrainError> {
         let mut replicas = spread::holding(network, self.replicas.as_deref(), usize::MAX).await?;
         // One crop at a time, one on each replica: a validation needs no more memory than a step does.
         let at_once = replicas.map_or(1, |(_, count)| count);
-        let mut errors = Vec::new();
+        let (mut sum, mut count) = (0.0, 0_usize);
         let steps = self.validation.steps_per_epoch();
         for step in 0..steps {
-            let batch = self.validation.make(epoch, step)?;
+            let mut errors = Vec::new();
+            let batch = self.validation.make(draw, step)?;
             let (patch, voxels) = (batch.patch, batch.patch.iter().product::<usize>());
             let crops = (batch.view1.chunks(at_once * voxels))
                 .zip(batch.target.chunks(at_once * voxels))
@@ -110,10 +111,15 @@ impl Pretraining {
                     errors.push(mean_all((output - target).abs()));
                 }
             }
+            // Read a batch at a time: a browser would take in the work of the whole validation at once, and neither a stop nor
+            // what is said of how far it is would mean anything.
+            let errors = read_back_all(errors).await?;
+            count += errors.len();
+            for error in errors.iter().flatten() {
+                sum += f64::from(*error);
+            }
         }
-        let errors = read_back_all(errors).await?;
-        let sum: f64 = errors.iter().flatten().map(|error| f64::from(*error)).sum();
-        Ok(Some(sum / errors.len().max(1) as f64))
+        Ok(Some(sum / count.max(1) as f64))
     }
 }
 
@@ -176,19 +182,19 @@ impl Task for Pretraining {
     async fn validate(
         &self,
         network: &Restorer,
-        epoch: u64,
+        draw: u64,
         device: &Device,
         go_on: &mut GoOn<'_>,
     ) -> Result<Option<Validation>, TrainError> {
         let device = device.clone().inner();
         let error = self
-            .reconstruction_error(network, epoch, &device, go_on)
+            .reconstruction_error(network, draw, &device, go_on)
             .await?;
         let Some(score) = error else {
             return Ok(None);
         };
-        let batch = self.validation.make(epoch, 0)?;
-        let affine = *self.validation.first_volume(epoch, 0)?.affine();
+        let batch = self.validation.make(draw, 0)?;
+        let affine = *self.validation.first_volume(draw, 0)?.affine();
         Ok(Some(Validation {
             score,
             values: vec![("val/l1".to_owned(), score)],

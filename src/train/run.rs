@@ -251,7 +251,12 @@ impl<T: Task> Runner<T> {
         };
         let found = self
             .task
-            .validate(&network, epoch, &self.device, &mut go_on)
+            .validate(
+                &network,
+                self.calendar.draw_of(step),
+                &self.device,
+                &mut go_on,
+            )
             .await
             .map_err(|error| error.of_validation(step))?;
         told?;
@@ -309,6 +314,7 @@ impl<T: Task> Runner<T> {
             })?;
         }
         self.saved_at = Instant::now();
+        self.readings.restart_clock();
         Ok(())
     }
 }

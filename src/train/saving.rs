@@ -37,6 +37,9 @@ pub(super) async fn save_best<T: Task>(
     progress: Progress,
     network: &T::Network,
 ) -> Result<(), TrainError> {
+    // First what is handed on: a run that fails in between finds the validation of this step not yet the best, and does both.
+    let exported = task.export(network, progress.step).await?;
+    platform::write_atomic(&folder.join(T::EXPORT), &exported)?;
     let weights = weights::export(network).await?;
     let state = HostState::default();
     let mut target = AtomicFolder::create(&layout::best(folder))?;
@@ -44,8 +47,6 @@ pub(super) async fn save_best<T: Task>(
         target.file(name, bytes)
     })?;
     target.commit(None)?;
-    let exported = task.export(network, progress.step).await?;
-    platform::write_atomic(&folder.join(T::EXPORT), &exported)?;
     Ok(())
 }
 

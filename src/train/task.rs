@@ -94,15 +94,15 @@ pub trait Task {
         scale: Option<&Tensor<1>>,
     ) -> Result<StepOutput, TrainError>;
 
-    /// Validates, or gives `None` if `go_on` says to stop. `network` is outside the autodiff graph, and `device` the
-    /// plain one.
+    /// Validates, or gives `None` if `go_on` says to stop. What is random in it is keyed by `draw`, `network` is outside the
+    /// autodiff graph, and `device` the plain one.
     ///
     /// # Errors
     /// [`TrainError`] for a volume that cannot be read or a lost device.
     async fn validate(
         &self,
         network: &Self::Network,
-        epoch: u64,
+        draw: u64,
         device: &Device,
         go_on: &mut GoOn<'_>,
     ) -> Result<Option<Validation>, TrainError>;

@@ -168,27 +168,37 @@ fn header(
 
 /// The voxels as bytes, first axis fastest.
 fn stored(volume: &Volume, datatype: Datatype) -> Result<Vec<u8>, VolumeError> {
-    let mut data = vec![0_f32; volume.data().len()];
+    let values = volume.data();
     let [n0, n1, n2] = volume.shape();
-    voxels::turn(
-        bytemuck::cast_slice(volume.data()),
-        [n2, n1, n0],
-        &mut data,
-        f32::from_ne_bytes,
-    );
-    let mut out = Vec::with_capacity(data.len().saturating_mul(datatype.bytes()));
+    let mut out = Vec::with_capacity(values.len().saturating_mul(datatype.bytes()));
+    /// Turned as values of this type: copies in a wider one would be the most memory that a prediction takes.
+    macro_rules! turned {
+        ($type:ty, $value:expr) => {{
+            let mut turned = vec![<$type>::default(); values.len()];
+            let of = $value;
+            voxels::turn(
+                bytemuck::cast_slice(values),
+                [n2, n1, n0],
+                &mut turned,
+                |bytes| of(f32::from_ne_bytes(bytes)),
+            );
+            turned
+                .iter()
+                .for_each(|v| out.extend_from_slice(&v.to_le_bytes()));
+        }};
+    }
     macro_rules! integers {
-        ($type:ty) => {
-            for value in data {
-                // A cast saturates, and makes 0 of NaN: what it cannot hold does not come back.
+        ($type:ty) => {{
+            // A cast saturates, and makes 0 of NaN: what it cannot hold does not come back.
+            let lost = |value: &f32| {
                 let nearest = value.round_ties_even();
-                let integer = nearest as $type;
-                if f64::from(nearest) != integer as f64 {
-                    return Err(VolumeError::Range { value, datatype });
-                }
-                out.extend_from_slice(&integer.to_le_bytes());
+                f64::from(nearest) != (nearest as $type) as f64
+            };
+            if let Some(value) = values.iter().copied().find(lost) {
+                return Err(VolumeError::Range { value, datatype });
             }
-        };
+            turned!($type, |value: f32| value.round_ties_even() as $type)
+        }};
     }
     match datatype {
         Datatype::U8 => integers!(u8),
@@ -199,13 +209,8 @@ fn stored(volume: &Volume, datatype: Datatype) -> Result<Vec<u8>, VolumeError> {
         Datatype::I32 => integers!(i32),
         Datatype::U64 => integers!(u64),
         Datatype::I64 => integers!(i64),
-        Datatype::F32 => data
-            .iter()
-            .for_each(|v| out.extend_from_slice(&v.to_le_bytes())),
-        Datatype::F64 => {
-            data.iter()
-                .for_each(|v| out.extend_from_slice(&f64::from(*v).to_le_bytes()));
-        }
+        Datatype::F32 => turned!(f32, |value| value),
+        Datatype::F64 => turned!(f64, f64::from),
         Datatype::F128 => {
             let problem = "no program reads 128-bit floats alike; write F64".into();
             return Err(VolumeError::Unwritable { problem });

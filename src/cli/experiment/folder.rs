@@ -1,8 +1,9 @@
 //! The experiment's folder belongs to one plan.
 
 use crate::cli::resumed::differences;
+use crate::cli::run_folder::{lock, none_begun};
 use crate::config::ExperimentPlan;
-use crate::platform;
+use crate::platform::{self, FolderLock};
 use anyhow::{Context, bail};
 use std::path::Path;
 
@@ -11,8 +12,9 @@ const PLAN_FILE: &str = "plan.toml";
 /// Where its runs live.
 pub(super) const RUNS: &str = "runs";
 
-/// Makes the folder and copies the plan into it, or checks that it was made for the same plan.
-pub(super) fn claim(out: &Path, plan: &Path) -> anyhow::Result<()> {
+/// Makes the folder and copies the plan into it, or checks that it was made for the same plan. Where no run of the old plan
+/// has got anywhere, because it could not work say, the new one takes its place.
+pub(super) fn claim(out: &Path, plan: &Path) -> anyhow::Result<FolderLock> {
     let copy = out.join(PLAN_FILE);
     let text = read(plan)?;
     if !copy.exists() {
@@ -27,16 +29,22 @@ pub(super) fn claim(out: &Path, plan: &Path) -> anyhow::Result<()> {
         }
         std::fs::create_dir_all(out)
             .with_context(|| format!("cannot make the folder {}", out.display()))?;
+        let lock = lock(out)?;
         platform::write_atomic(&copy, text.as_bytes())?;
-        return Ok(());
+        return Ok(lock);
     }
+    let lock = lock(out)?;
     let parsed = |text: &str, place: &Path| {
         ExperimentPlan::from_toml(text, &place.display().to_string()).map_err(anyhow::Error::from)
     };
     let old = parsed(&read(&copy)?, &copy)?;
     let changes = differences(&old, &parsed(&text, plan)?)?;
     if changes.is_empty() {
-        return Ok(());
+        return Ok(lock);
+    }
+    if none_begun(&out.join(RUNS)) {
+        platform::write_atomic(&copy, text.as_bytes())?;
+        return Ok(lock);
     }
     let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
     bail!(
@@ -49,4 +57,38 @@ pub(super) fn claim(out: &Path, plan: &Path) -> anyhow::Result<()> {
 
 fn read(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAN: &str = "name = \"n\"\nsizes = [6]\narms = [\"random\"]\nseeds = [1, 2]\n[data]\nroot = \"d\"\n\
+        finetune = { 6 = \"f.json\" }\n[finetune]\npreset = \"small\"\n";
+
+    #[test]
+    fn a_plan_can_be_mended_until_a_run_of_it_has_got_somewhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let (plan, out) = (dir.path().join("plan.toml"), dir.path().join("out"));
+        let claimed = |text: &str| {
+            std::fs::write(&plan, text).unwrap();
+            claim(&out, &plan)
+                .map(drop)
+                .map_err(|error| error.to_string())
+        };
+        claimed(PLAN).unwrap();
+        let other = PLAN.replace("[1, 2]", "[1, 3]");
+        claimed(&other).unwrap();
+        assert_eq!(read(&out.join(PLAN_FILE)).unwrap(), other);
+        // Prepared scans are no result.
+        std::fs::create_dir_all(out.join(RUNS).join("cache")).unwrap();
+        claimed(PLAN).unwrap();
+        std::fs::create_dir_all(out.join(RUNS).join("006-random-seed1/checkpoints/last")).unwrap();
+        claimed(PLAN).unwrap();
+        let refused = claimed(&other).unwrap_err();
+        assert!(
+            refused.contains("differs from that of the experiment"),
+            "{refused}"
+        );
+    }
 }

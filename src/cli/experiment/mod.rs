@@ -9,7 +9,6 @@ mod trial;
 use crate::cli::args::DeviceArgs;
 use crate::cli::model::starting_weights;
 use crate::cli::output::{duration, print, say};
-use crate::cli::run_folder::lock;
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::training::ready_device;
 use crate::config::{Arm, ExperimentPlan, IntensityMode, PretrainConfig, PretrainPlan};
@@ -56,8 +55,7 @@ pub(super) fn run(args: &ExperimentArgs) -> anyhow::Result<ExitCode> {
         );
     }
     check_weights(args, &plan)?;
-    folder::claim(&args.out, &args.plan)?;
-    let _lock = lock(&args.out)?;
+    let _lock = folder::claim(&args.out, &args.plan)?;
     match go(args, &plan, &trials, seen, &control)? {
         Some(results) => {
             if args.json {
@@ -162,7 +160,7 @@ fn go(
         ended.push((trial.clone(), done));
         results::write_curves(&out, plan, &ended)?;
     }
-    let results = results::Results::new(plan, &selected.description, &before, &ended, seen)?;
+    let results = results::Results::new(plan, &before, &ended, seen)?;
     results.write(&out, &ended)?;
     say(&results.table().text());
     say(&format!(

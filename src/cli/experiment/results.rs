@@ -16,7 +16,7 @@ use anyhow::Context;
 use learning::panels;
 pub(super) use learning::write_curves;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// All numbers of an experiment.
@@ -76,7 +76,6 @@ struct Run {
 impl Results {
     pub(super) fn new(
         plan: &ExperimentPlan,
-        device: &str,
         before: &[(Option<u64>, Ended)],
         ended: &[(Trial, Ended)],
         seen_in_pretraining: Option<Vec<String>>,
@@ -99,6 +98,10 @@ impl Results {
             best_validation_l1: ended.finished.best_validation_l1,
             seconds: ended.finished.seconds,
         });
+        // The sittings of an experiment may have had different ones.
+        let all = before.iter().map(|(_, ended)| ended);
+        let all = all.chain(ended.iter().map(|(_, ended)| ended));
+        let devices: BTreeSet<&str> = all.map(|ended| ended.finished.device.as_str()).collect();
         let tests = ended.iter().filter_map(|(_, ended)| ended.test.as_ref());
         let classes = tests.map(|test| test.class_names.clone()).next();
         let mut optimizers = BTreeMap::new();
@@ -113,7 +116,7 @@ impl Results {
         Ok(Results {
             name: plan.name.clone(),
             version: env!("CARGO_PKG_VERSION"),
-            device: device.to_owned(),
+            device: devices.into_iter().collect::<Vec<_>>().join(" and "),
             sizes,
             left_out,
             seen_in_pretraining,

@@ -37,6 +37,7 @@ const TEST_FILE: &str = "test.json";
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Finished {
     complete: bool,
+    pub device: String,
     pub parameters: usize,
     pub steps: u64,
     pub best_step: u64,
@@ -68,7 +69,7 @@ pub(super) struct Runner<'a> {
     trials: usize,
     begun: usize,
     tuned: usize,
-    /// Seconds of the fine-tuning runs that ended.
+    /// Seconds of the fine-tuning runs that this sitting saw whole.
     seconds: Vec<f64>,
 }
 
@@ -149,11 +150,10 @@ impl<'a> Runner<'a> {
         let Some(test) = self.test(&folder, trial, plan)? else {
             return Ok(None);
         };
-        // Preparing and scoring count too.
-        self.seconds.push(match whole {
-            true => started.elapsed().as_secs_f64(),
-            false => finished.seconds,
-        });
+        // Preparing and scoring count too: of runs that ended in another sitting nobody knows how long these took.
+        if whole {
+            self.seconds.push(started.elapsed().as_secs_f64());
+        }
         let records = metrics::read(&folder.join(METRICS_FILE))?;
         Ok(Some(Ended {
             finished,

@@ -59,6 +59,12 @@ fn of_input(args: &PredictArgs, input: &Path) -> anyhow::Result<Vec<Job>> {
         }]);
     }
     refuse_picture(args, input, "folder")?;
+    // The next call would take them for images.
+    ensure!(
+        canonical(output) != canonical(input),
+        "--output is the folder of --input, where images would be overwritten, or label maps taken for images the next \
+         time: name another folder"
+    );
     let images = DataList::volumes_of(input)?;
     let case = |image| Case { image, label: None };
     let cases: Vec<Case> = images.into_iter().map(case).collect();
@@ -102,11 +108,13 @@ fn below<'a>(
     let names = prediction_names(cases.clone());
     let named: Vec<(&Path, &PathBuf)> =
         cases.map(|case| case.image.as_path()).zip(&names).collect();
-    let mut images: HashMap<&PathBuf, &Path> = HashMap::new();
+    // Some file systems take `a` and `A` for one name.
+    let alike = |name: &Path| name.to_string_lossy().to_lowercase();
+    let mut images: HashMap<String, &Path> = HashMap::new();
     let mut jobs = Vec::new();
     for &(image, name) in named.get(asked).unwrap_or_default() {
         // It may be listed twice, for more weight.
-        if images.insert(name, image).is_none() {
+        if images.insert(alike(name), image).is_none() {
             jobs.push(Job {
                 image: image.to_owned(),
                 output: output.join(name),
@@ -115,7 +123,7 @@ fn below<'a>(
         }
     }
     for (image, name) in named {
-        if let Some(other) = images.get(name) {
+        if let Some(other) = images.get(&alike(name)) {
             ensure!(
                 absolute(other) == absolute(image),
                 "{} and {} would both become {}: rename one",

@@ -70,6 +70,11 @@ fn refused(place: &str, reason: String) -> SettingsError {
 fn pretrain(file: &mut File, place: &str) -> Result<PretrainPlan, SettingsError> {
     let bad = |reason: &str| refused(place, reason.to_owned());
     let mut table = std::mem::take(&mut file.pretrain);
+    if table.contains_key("weights") && table.len() > 1 {
+        return Err(bad(
+            "[pretrain] holds weights and settings: with weights nothing is pre-trained",
+        ));
+    }
     let per_seed = match table.remove("per_seed") {
         None => false,
         Some(toml::Value::Boolean(value)) => value,
@@ -83,12 +88,7 @@ fn pretrain(file: &mut File, place: &str) -> Result<PretrainPlan, SettingsError>
             config: Box::new(settings(table, place, "pretrain")?),
             per_seed,
         }),
-        Some(toml::Value::String(path)) if table.is_empty() => {
-            Ok(PretrainPlan::Weights(PathBuf::from(path)))
-        }
-        Some(toml::Value::String(_)) => Err(bad(
-            "[pretrain] holds weights and settings: with weights nothing is pre-trained",
-        )),
+        Some(toml::Value::String(path)) => Ok(PretrainPlan::Weights(PathBuf::from(path))),
         Some(_) => Err(bad("pretrain.weights is not a path in quotes")),
     }
 }
@@ -192,6 +192,15 @@ pub(super) mod tests {
             text.starts_with("plan.toml") && text.contains(part) && !text.contains('\n'),
             "{text}"
         );
+    }
+
+    #[test]
+    fn given_weights_leave_nothing_else_to_say_of_pre_training() {
+        for more in ["per_seed = true", "preset = \"small\""] {
+            let own = format!("[pretrain]\nweights = \"w.safetensors\"\n{more}\n");
+            let plan = PLAN.replace("[pretrain]\npreset = \"small\"\n", &own);
+            assert_refused(&plan, "holds weights and settings");
+        }
     }
 
     #[test]

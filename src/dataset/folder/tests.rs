@@ -278,3 +278,16 @@ fn a_folder_without_pairs_and_one_of_several_channels_are_refused() -> Outcome {
     assert!(cases.starts_with("accepted"), "{cases}");
     Ok(())
 }
+
+#[test]
+fn a_scan_that_lies_there_packed_and_unpacked_is_one_case() -> Outcome {
+    let dir = folder(&[
+        "a.nii", "a.nii.gz", "b.hdr", "b.img", "b.nii.gz", "c.nii.gz",
+    ])?;
+    let list = DataList::from_folder(dir.path())?;
+    let mut found = names(&list.training);
+    found.extend(names(&list.validation));
+    found.sort();
+    assert_eq!(found, ["a.nii", "b.hdr", "c.nii.gz"]);
+    Ok(())
+}

@@ -196,8 +196,15 @@ fn predictions_of_nnu_net_are_found_without_the_channel_of_their_images() {
     list(&[first.clone(), case("imagesTr/scan_004_0000.nii.gz")]);
     let missing = ["maps/scan_004_0000.nii.gz: no such file"];
     refused(folder.path(), &words(call, &[]), 1, &missing);
-    list(&[first, case("scan_003.nii.gz")]);
+    list(&[first.clone(), case("scan_003.nii.gz")]);
     refused(folder.path(), &words(call, &[]), 1, &["two cases"]);
+    // Two readers of one scan.
+    std::fs::copy(&label, at("second.nii.gz")).unwrap();
+    let mut second = first.clone();
+    second["label"] = "second.nii.gz".into();
+    list(&[first, second]);
+    let found = run(folder.path(), &words(call, &[])).succeeded().json();
+    assert_eq!(found["cases"].as_array().unwrap().len(), 2);
 }
 
 #[test]

@@ -114,4 +114,11 @@ fn an_image_is_not_taken_for_its_own_label_map() {
     scans(folder.path(), &["a"]);
     let call = words(PREDICT, &["--input", "images", "--output", "images"]);
     refused(folder.path(), &call, FAILED, &["overwritten"]);
+    // Nothing would be overwritten here, and the next call would find two images of one name.
+    let scan = volume::read(&folder.path().join("images/a.nii.gz")).unwrap();
+    std::fs::create_dir(folder.path().join("plain")).unwrap();
+    let plain = folder.path().join("plain/a.nii");
+    volume::write(&plain, &scan, volume::Datatype::F32).unwrap();
+    let call = words(PREDICT, &["--input", "plain", "--output", "./plain"]);
+    refused(folder.path(), &call, FAILED, &["--output", "overwritten"]);
 }

@@ -47,7 +47,7 @@ fn case(name: &str, dice: Option<f64>) -> CaseScore {
 
 fn ended(scores: Vec<CaseScore>) -> Ended {
     let finished = json!({
-        "complete": true, "parameters": 1, "steps": 4, "best_step": 2, "seconds": 1.0, "training_volumes": 6,
+        "complete": true, "device": "cpu", "parameters": 1, "steps": 4, "best_step": 2, "seconds": 1.0, "training_volumes": 6,
     });
     let classes = ["background", "one", "two"].map(str::to_owned).to_vec();
     Ended {
@@ -88,8 +88,9 @@ fn close(found: f64, expected: f64) -> bool {
 #[test]
 fn every_arm_has_the_scores_of_its_own_runs_and_is_compared_with_the_first() {
     let plan = ExperimentPlan::from_toml(PLAN, "plan.toml").unwrap();
-    let results = Results::new(&plan, "cpu", &[], &runs(), None).unwrap();
+    let results = Results::new(&plan, &[], &runs(), None).unwrap();
     assert_eq!(results.left_out, ["empty"]);
+    assert_eq!(results.device, "cpu");
     let sizes: Vec<usize> = results.sizes.iter().map(|s| s.training_cases).collect();
     assert_eq!(sizes, [6, 12]);
     for size in &results.sizes {
@@ -113,9 +114,18 @@ fn every_arm_has_the_scores_of_its_own_runs_and_is_compared_with_the_first() {
 }
 
 #[test]
+fn all_devices_of_an_experiment_are_told() {
+    let plan = ExperimentPlan::from_toml(PLAN, "plan.toml").unwrap();
+    let mut runs = runs();
+    runs[3].1.finished.device = "a GPU".to_owned();
+    let results = Results::new(&plan, &[], &runs, None).unwrap();
+    assert_eq!(results.device, "a GPU and cpu");
+}
+
+#[test]
 fn every_run_is_listed_with_the_scores_of_its_cases() {
     let plan = ExperimentPlan::from_toml(PLAN, "plan.toml").unwrap();
-    let results = Results::new(&plan, "cpu", &[], &runs(), None).unwrap();
+    let results = Results::new(&plan, &[], &runs(), None).unwrap();
     assert_eq!(results.runs.len(), 12);
     for run in &results.runs {
         let gain = GAINS.into_iter().find(|(arm, _)| *arm == run.arm).unwrap();
@@ -139,7 +149,7 @@ fn tables_and_curves_are_in_percent_and_the_numbers_behind_them_are_not() {
         ended.curve = vec![(2.0, 0.25)];
         ended.finished.best_validation_dice = Some(0.25);
     }
-    let results = Results::new(&plan, "cpu", &[], &runs, None).unwrap();
+    let results = Results::new(&plan, &[], &runs, None).unwrap();
     let text = results.markdown();
     assert!(
         text.contains("| 6 | random | 1 | 4 | 2 | 25.00 | 31.00 |"),
