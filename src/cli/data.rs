@@ -23,9 +23,9 @@ pub(super) fn data_list(data: &DataConfig, labels: bool) -> anyhow::Result<Optio
         if data.data_root.is_some() {
             bail!("--data-root is given without --datalist: name the split file or folder too");
         }
-        if data.limit.is_some() {
-            bail!(
-                "--limit is given without --datalist: --phantoms says how many phantoms are made"
+        if data.limit.and_then(NonZeroUsize::new).is_some() {
+            log::warn!(
+                "--limit counts the volumes of a --datalist: --phantoms says how many phantoms are made"
             );
         }
         return Ok(None);

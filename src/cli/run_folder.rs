@@ -220,23 +220,33 @@ pub(super) fn reopen<C: StageConfig>(folder: &Path) -> anyhow::Result<(FolderLoc
         Checkpoint::<C>::latest(folder)?;
     }
     let lock = lock(folder)?;
-    // What a killed process left half written; nobody else writes here now.
     for name in names(folder).unwrap_or_default() {
-        if platform::is_temporary(&name) {
-            let _ = std::fs::remove_file(folder.join(name));
+        let file = folder.join(&name);
+        if platform::is_temporary(&name) && is_old(&file) {
+            let _ = std::fs::remove_file(file);
         }
     }
     Ok((lock, Checkpoint::latest(folder)?))
 }
 
-/// Whether no run in this folder of runs has got anywhere: none has a checkpoint or a summary.
+/// Whether a file in the making was left so by a process that was killed: another program may be writing a prediction here.
+fn is_old(file: &Path) -> bool {
+    let modified = file.metadata().and_then(|file| file.modified()).ok();
+    let age = modified.and_then(|modified| modified.elapsed().ok());
+    age.is_some_and(|age| age.as_secs() > 3600)
+}
+
+/// Whether no run in this folder of runs has got anywhere: none has a checkpoint or a summary. False where that cannot be
+/// seen.
 pub(super) fn none_begun(runs: &Path) -> bool {
-    let runs = names(runs)
-        .unwrap_or_default()
-        .into_iter()
-        .map(|name| runs.join(name));
-    runs.into_iter()
-        .all(|run| nothing_saved(&run) && !run.join(SUMMARY_FILE).exists())
+    let begun = |name| {
+        let run = runs.join(name);
+        !nothing_saved(&run) || run.join(SUMMARY_FILE).exists()
+    };
+    match names(runs) {
+        Ok(names) => !names.into_iter().any(begun),
+        Err(_) => !runs.exists(),
+    }
 }
 
 /// Whether a run leaves files or folders of this name before its first checkpoint.

@@ -59,9 +59,11 @@ fn told_apart<'a>(
             .zip(&taken)
             .map(|(p, n)| ending(p, *n))
             .collect();
-        let mut bearers: BTreeMap<String, BTreeSet<&[String]>> = BTreeMap::new();
+        // Paths that are alike as a whole no folder tells apart.
+        let mut bearers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (name, parts) in names.iter().zip(&parts) {
-            bearers.entry(alike(name)).or_default().insert(parts);
+            let whole = alike(&ending(parts, parts.len()));
+            bearers.entry(alike(name)).or_default().insert(whole);
         }
         let mut longer = false;
         for ((name, parts), taken) in names.iter().zip(&parts).zip(&mut taken) {
@@ -157,6 +159,11 @@ mod tests {
         assert_eq!(
             names(&["/d/p1/CT.nii", "/d/p2/ct.nii"]),
             ["p1/CT.nii.gz", "p2/ct.nii.gz"]
+        );
+        // Where these are two files they stay two.
+        assert_eq!(
+            names(&["/d/Scan.nii", "/d/scan.nii"]),
+            ["Scan.nii.gz", "scan.nii.gz"]
         );
     }
 

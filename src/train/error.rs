@@ -6,6 +6,7 @@ use crate::infer::InferError;
 use crate::kernels::DeviceLost;
 use crate::metric::MetricError;
 use crate::nn::ConfigError;
+use crate::platform;
 use crate::train::layout::{CHECKPOINTS, LAST, PREVIOUS};
 use crate::weights::WeightsError;
 use std::io;
@@ -101,7 +102,7 @@ pub enum TrainError {
 fn instead_of(file: &Path) -> String {
     let folder = file.parent().unwrap_or(file);
     let of_last = folder.file_name().is_some_and(|name| name == LAST);
-    match of_last && folder.with_file_name(PREVIOUS).exists() {
+    match of_last && platform::exists(&folder.with_file_name(PREVIOUS)) {
         true => format!("move its folder away to go on from {CHECKPOINTS}/{PREVIOUS}"),
         false => "take it from a copy, or begin a new run".to_owned(),
     }

@@ -41,7 +41,7 @@ pub(super) struct Readings {
     /// Whether that follows the time a step takes.
     adapts: bool,
     pending: Vec<Pending>,
-    /// When the last reading or validation ended.
+    /// When the last reading, validation or checkpoint ended.
     since: Instant,
 }
 

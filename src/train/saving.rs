@@ -37,7 +37,8 @@ pub(super) async fn save_best<T: Task>(
     progress: Progress,
     network: &T::Network,
 ) -> Result<(), TrainError> {
-    // First what is handed on: a run that fails in between finds the validation of this step not yet the best, and does both.
+    // First what is handed on: a run that fails in between finds the validation of this step not yet the best, and does both,
+    // unless its device gives another score then that is no longer better.
     let exported = task.export(network, progress.step).await?;
     platform::write_atomic(&folder.join(T::EXPORT), &exported)?;
     let weights = weights::export(network).await?;

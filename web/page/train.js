@@ -67,7 +67,6 @@ export class Training {
   // A new run begins: nothing that is shown is of it.
   #renew() {
     this.deaths.begin();
-    this.kept = null;
     $("train-progress").value = 0;
     for (const curves of [this.loss, this.score]) curves.clear();
   }
@@ -131,9 +130,10 @@ export class Training {
     return lost;
   }
 
-  // The worker lays out a new run.
+  // The worker lays out a new run: what was kept is gone.
   begun() {
     this.#begun = true;
+    this.kept = null;
   }
 
   // An earlier run's numbers, for its curves.

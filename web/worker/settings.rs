@@ -221,7 +221,7 @@ pub(crate) fn listed(bytes: &[u8], name: &str) -> Result<DataList, String> {
 
 /// What `dataset.json` says of all images in the folder it lies in.
 pub(crate) struct Described {
-    /// With a slash at its end; empty where the file came without its folder.
+    /// With a slash at its end; empty where the file came without its folder, as its scans did then.
     pub(crate) folder: String,
     /// Without cases.
     pub(crate) list: DataList,
@@ -232,7 +232,10 @@ impl Described {
     pub(crate) fn has_all(&self, cases: &Cases, images: &[usize]) -> bool {
         images.iter().all(|index| {
             let image = cases.images.get(*index);
-            let inside = image.is_some_and(|image| image.name.starts_with(&self.folder));
+            let inside = image.is_some_and(|image| match self.folder.is_empty() {
+                true => !image.name.contains('/'),
+                false => image.name.starts_with(&self.folder),
+            });
             inside && cases.phantom(*index).is_none()
         })
     }

@@ -3,7 +3,7 @@
 use crate::cli::resumed::differences;
 use crate::cli::run_folder::{lock, none_begun};
 use crate::config::ExperimentPlan;
-use crate::platform::{self, FolderLock};
+use crate::platform::{self, FolderLock, LOCK_FILE};
 use anyhow::{Context, bail};
 use std::path::Path;
 
@@ -33,6 +33,8 @@ pub(super) fn claim(out: &Path, plan: &Path) -> anyhow::Result<FolderLock> {
         platform::write_atomic(&copy, text.as_bytes())?;
         return Ok(lock);
     }
+    // A plan beside a lock's file is a copy of an experiment's; another may be the user's own.
+    let ours = out.join(LOCK_FILE).exists();
     let lock = lock(out)?;
     let parsed = |text: &str, place: &Path| {
         ExperimentPlan::from_toml(text, &place.display().to_string()).map_err(anyhow::Error::from)
@@ -42,7 +44,7 @@ pub(super) fn claim(out: &Path, plan: &Path) -> anyhow::Result<FolderLock> {
     if changes.is_empty() {
         return Ok(lock);
     }
-    if none_begun(&out.join(RUNS)) {
+    if ours && none_begun(&out.join(RUNS)) {
         platform::write_atomic(&copy, text.as_bytes())?;
         return Ok(lock);
     }
@@ -90,5 +92,15 @@ mod tests {
             refused.contains("differs from that of the experiment"),
             "{refused}"
         );
+    }
+
+    #[test]
+    fn a_plan_that_no_experiment_put_there_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let (own, plan) = (dir.path().join(PLAN_FILE), dir.path().join("short.toml"));
+        std::fs::write(&own, PLAN).unwrap();
+        std::fs::write(&plan, PLAN.replace("[1, 2]", "[1]")).unwrap();
+        assert!(claim(dir.path(), &plan).is_err());
+        assert_eq!(read(&own).unwrap(), PLAN);
     }
 }

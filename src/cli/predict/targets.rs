@@ -108,13 +108,11 @@ fn below<'a>(
     let names = prediction_names(cases.clone());
     let named: Vec<(&Path, &PathBuf)> =
         cases.map(|case| case.image.as_path()).zip(&names).collect();
-    // Some file systems take `a` and `A` for one name.
-    let alike = |name: &Path| name.to_string_lossy().to_lowercase();
-    let mut images: HashMap<String, &Path> = HashMap::new();
+    let mut images: HashMap<&PathBuf, &Path> = HashMap::new();
     let mut jobs = Vec::new();
     for &(image, name) in named.get(asked).unwrap_or_default() {
         // It may be listed twice, for more weight.
-        if images.insert(alike(name), image).is_none() {
+        if images.insert(name, image).is_none() {
             jobs.push(Job {
                 image: image.to_owned(),
                 output: output.join(name),
@@ -123,7 +121,7 @@ fn below<'a>(
         }
     }
     for (image, name) in named {
-        if let Some(other) = images.get(&alike(name)) {
+        if let Some(other) = images.get(name) {
             ensure!(
                 absolute(other) == absolute(image),
                 "{} and {} would both become {}: rename one",

@@ -70,14 +70,16 @@ fn refused(place: &str, reason: String) -> SettingsError {
 fn pretrain(file: &mut File, place: &str) -> Result<PretrainPlan, SettingsError> {
     let bad = |reason: &str| refused(place, reason.to_owned());
     let mut table = std::mem::take(&mut file.pretrain);
-    if table.contains_key("weights") && table.len() > 1 {
-        return Err(bad(
-            "[pretrain] holds weights and settings: with weights nothing is pre-trained",
-        ));
-    }
     let per_seed = match table.remove("per_seed") {
         None => false,
-        Some(toml::Value::Boolean(value)) => value,
+        Some(toml::Value::Boolean(value)) => {
+            if value && table.contains_key("weights") {
+                log::warn!(
+                    "{place}: per_seed of [pretrain] does nothing beside weights, which all seeds share"
+                );
+            }
+            value
+        }
         Some(_) => return Err(bad("pretrain.per_seed is neither true nor false")),
     };
     match table.remove("weights") {
@@ -88,7 +90,12 @@ fn pretrain(file: &mut File, place: &str) -> Result<PretrainPlan, SettingsError>
             config: Box::new(settings(table, place, "pretrain")?),
             per_seed,
         }),
-        Some(toml::Value::String(path)) => Ok(PretrainPlan::Weights(PathBuf::from(path))),
+        Some(toml::Value::String(path)) if table.is_empty() => {
+            Ok(PretrainPlan::Weights(PathBuf::from(path)))
+        }
+        Some(toml::Value::String(_)) => Err(bad(
+            "[pretrain] holds weights and settings: with weights nothing is pre-trained",
+        )),
         Some(_) => Err(bad("pretrain.weights is not a path in quotes")),
     }
 }
@@ -192,15 +199,6 @@ pub(super) mod tests {
             text.starts_with("plan.toml") && text.contains(part) && !text.contains('\n'),
             "{text}"
         );
-    }
-
-    #[test]
-    fn given_weights_leave_nothing_else_to_say_of_pre_training() {
-        for more in ["per_seed = true", "preset = \"small\""] {
-            let own = format!("[pretrain]\nweights = \"w.safetensors\"\n{more}\n");
-            let plan = PLAN.replace("[pretrain]\npreset = \"small\"\n", &own);
-            assert_refused(&plan, "holds weights and settings");
-        }
     }
 
     #[test]

@@ -63,7 +63,8 @@ impl DataList {
     pub fn parse_description(text: &[u8], name: &str) -> Result<Option<DataList>, DatasetError> {
         let value = json(text, name)?;
         let lists = ["training", "validation", "test"];
-        if lists.iter().any(|key| value.get(key).is_some()) {
+        let listed = lists.iter().any(|key| value.get(key).is_some());
+        if listed || !unknown_lists(&value).is_empty() {
             return Ok(None);
         }
         let Description { classes, modality } = Description::of(&value, name)?;
@@ -235,6 +236,7 @@ mod tests {
         assert_eq!(found.all().count(), 0);
         for of_lists in [
             r#"{"training": ["a.nii"], "labels": {"0": "b"}}"#,
+            r#"{"train": ["a.nii"], "labels": {"0": "b"}}"#,
             "{}",
             r#"{"name": "x"}"#,
         ] {

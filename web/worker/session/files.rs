@@ -77,8 +77,8 @@ impl Session {
         }))
     }
 
-    /// Takes a list of cases, or what `dataset.json` says of the folder it lies in; gives the names of the classes and what
-    /// is to be said of it.
+    /// Takes a list of cases, or what `dataset.json` says of the folder it lies in, each in the place of the other: the last
+    /// one counts. Gives the names of the classes and what is to be said of it.
     fn take_list(&self, bytes: &[u8], name: &str) -> Result<(Vec<String>, Vec<String>), String> {
         let described =
             DataList::parse_description(bytes, name).map_err(|error| error.to_string())?;
@@ -86,11 +86,13 @@ impl Session {
             let folder = name.rfind('/').map_or("", |end| &name[..=end]).to_owned();
             let classes = list.classes.clone();
             self.described.replace(Some(Described { folder, list }));
+            self.list.replace(None);
             return Ok((classes, Vec::new()));
         }
         let list = settings::listed(bytes, name)?;
         let told = (list.classes.clone(), list_doubts(&list));
         self.list.replace(Some(list));
+        self.described.replace(None);
         Ok(told)
     }
 

@@ -6,6 +6,7 @@ use crate::pool;
 use crate::segment::segment;
 use crate::settings::listed;
 use hounsfield::config::StageConfig;
+use hounsfield::dataset::DataList;
 use hounsfield::device::{give_back, is_cpu};
 use hounsfield::platform::Instant;
 use serde_json::json;
@@ -41,7 +42,7 @@ impl Session {
             Weights::Model(mut model) => {
                 model.modality = modality;
                 // Names of another number of classes are those of another network.
-                let named = list.and_then(|list| listed(&list, "the list of cases").ok());
+                let named = list.and_then(|list| names_in(&list));
                 if let Some(named) = named.filter(|n| n.classes.len() == model.classes.len()) {
                     model.classes = named.classes;
                     model.modality = named.modality;
@@ -94,4 +95,11 @@ impl Session {
         self.segmentation.replace(Some(found));
         Ok((answer, vec![labels]))
     }
+}
+
+/// What a list of cases, or a `dataset.json` without any, says of classes and modality; none where it cannot be read.
+fn names_in(list: &[u8]) -> Option<DataList> {
+    let name = "the list of cases";
+    let described = DataList::parse_description(list, name).ok().flatten();
+    described.or_else(|| listed(list, name).ok())
 }

@@ -103,10 +103,11 @@ impl Session {
     /// saved as often as one of the page's own, for a page is closed more easily than a program.
     fn settings_of<C: StageConfig>(&self, checkpoint: &Checkpoint<C>) -> Result<C, Failure> {
         let mut config = checkpoint.manifest.config.clone();
+        check_precision(&self.selected()?, config.run().precision).map_err(words)?;
+        // What goes back to the native program with the run is what it came with.
+        training::write_config(&config)?;
         let run = config.run_mut();
         run.checkpoint_minutes = run.checkpoint_minutes.min(settings::AUTOSAVE);
-        check_precision(&self.selected()?, config.run().precision).map_err(words)?;
-        training::write_config(&config)?;
         Ok(config)
     }
 
