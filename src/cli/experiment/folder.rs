@@ -4,7 +4,7 @@ use crate::cli::resumed::differences;
 use crate::cli::run_folder::{lock, none_begun};
 use crate::config::ExperimentPlan;
 use crate::platform::{self, FolderLock, LOCK_FILE};
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use std::path::Path;
 
 /// The copy of the plan in the experiment's folder.
@@ -33,28 +33,33 @@ pub(super) fn claim(out: &Path, plan: &Path) -> anyhow::Result<FolderLock> {
         platform::write_atomic(&copy, text.as_bytes())?;
         return Ok(lock);
     }
-    // A plan beside a lock's file is a copy of an experiment's; another may be the user's own.
-    let ours = out.join(LOCK_FILE).exists();
-    let lock = lock(out)?;
     let parsed = |text: &str, place: &Path| {
         ExperimentPlan::from_toml(text, &place.display().to_string()).map_err(anyhow::Error::from)
     };
     let old = parsed(&read(&copy)?, &copy)?;
     let changes = differences(&old, &parsed(&text, plan)?)?;
-    if changes.is_empty() {
-        return Ok(lock);
+    let refused = || {
+        let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
+        anyhow!(
+            "the plan in {} differs from that of the experiment in {}: {}; choose another --out, or leave the plan as it was",
+            plan.display(),
+            out.display(),
+            changes.join(", ")
+        )
+    };
+    // A plan beside a lock's file is the copy of an experiment's; another may be the user's own, and no lock may stay that
+    // would make it one.
+    if !changes.is_empty() && !out.join(LOCK_FILE).exists() {
+        return Err(refused());
     }
-    if ours && none_begun(&out.join(RUNS)) {
+    let lock = lock(out)?;
+    if !changes.is_empty() {
+        if !none_begun(&out.join(RUNS)) {
+            return Err(refused());
+        }
         platform::write_atomic(&copy, text.as_bytes())?;
-        return Ok(lock);
     }
-    let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
-    bail!(
-        "the plan in {} differs from that of the experiment in {}: {}; choose another --out, or leave the plan as it was",
-        plan.display(),
-        out.display(),
-        changes.join(", ")
-    );
+    Ok(lock)
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
@@ -100,7 +105,9 @@ mod tests {
         let (own, plan) = (dir.path().join(PLAN_FILE), dir.path().join("short.toml"));
         std::fs::write(&own, PLAN).unwrap();
         std::fs::write(&plan, PLAN.replace("[1, 2]", "[1]")).unwrap();
-        assert!(claim(dir.path(), &plan).is_err());
-        assert_eq!(read(&own).unwrap(), PLAN);
+        for _ in 0..2 {
+            assert!(claim(dir.path(), &plan).is_err());
+            assert_eq!(read(&own).unwrap(), PLAN);
+        }
     }
 }
