@@ -8,7 +8,7 @@ use burn::tensor::DType;
 use mixed::mixed;
 
 /// The most scores in one tensor: half of the 128 MiB that every adapter can bind.
-const MOST_SCORES: usize = 16 << 20;
+pub(crate) const MOST_SCORES: usize = 16 << 20;
 
 /// `softmax(q k^T / sqrt(width)) v` for `[batch, heads, tokens, width]`, differentiable. Heads go together as far as
 /// their scores fit; where those of a single head do not, its queries go in parts.

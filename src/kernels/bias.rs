@@ -1,6 +1,6 @@
 //! A bias whose gradient is summed in stages.
 
-use crate::kernels::{gpu, is_cpu};
+use crate::kernels::{flex, gpu};
 use burn::Tensor;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -8,13 +8,13 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{
-    Autodiff, AutodiffBackend, Backend, Dispatch, TensorMetadata, backend_extension,
+    Autodiff, AutodiffBackend, Backend, Dispatch, Flex, TensorMetadata, backend_extension,
 };
 use burn::tensor::{DType, Shape};
 use burn_cubecl::CubeBackend;
 
-/// A bias of `[rows, features]`, f32, on a GPU's backend.
-#[backend_extension(Autodiff, Cube, Fusion: cfg(feature = "fusion"))]
+/// A bias of `[rows, features]`, f32.
+#[backend_extension(Autodiff, Cube, Flex, Fusion: cfg(feature = "fusion"))]
 pub trait BiasBackend: Backend {
     /// `x + bias`.
     #[fusion(default)]
@@ -31,6 +31,12 @@ pub trait BiasBackend: Backend {
 impl BiasBackend for CubeBackend {
     fn sum_rows(x: FloatTensor<Self>) -> FloatTensor<Self> {
         gpu::column_sums(x)
+    }
+}
+
+impl BiasBackend for Flex {
+    fn sum_rows(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        flex::sum_rows(&x)
     }
 }
 
@@ -70,10 +76,10 @@ impl<B: BiasBackend, C: CheckpointStrategy> BiasBackend for Autodiff<B, C> {
 
 /// `x + bias` for `[rows, features]` and `[features]`, f32; differentiable once.
 ///
-/// The gradient of a broadcast bias is a sum over all rows. In one go, burn 0.22's reduction on the WGSL path gives wrong
-/// sums over long axes without an error; on GPUs it is summed in stages here.
+/// The gradient of a broadcast bias is a sum over all rows. burn 0.22's reduction gives wrong sums over long axes without
+/// an error: on the WGSL path, and on the CPU, where one f32 takes millions of small numbers. Here it is summed in stages.
 pub fn add_bias(x: Tensor<2>, bias: Tensor<1>) -> Tensor<2> {
-    if is_cpu(&x.device()) || x.dtype() != DType::F32 {
+    if x.dtype() != DType::F32 {
         let features = bias.dims()[0];
         return x + bias.reshape([1, features]);
     }

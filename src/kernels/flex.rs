@@ -121,6 +121,42 @@ pub(super) fn conv3d_weight_gradient(
     tensor(weight, [out, input, kernel, kernel, kernel], x)
 }
 
+/// See [`crate::kernels::BiasBackend::sum_rows`].
+pub(super) fn sum_rows(x: &FlexTensor) -> FlexTensor {
+    let plain_x = plain(x);
+    let [_, features] = matrix(x);
+    tensor(cpu::sum_rows(floats(&plain_x), features), [features], x)
+}
+
+/// See [`crate::kernels::LayerNormBackend::row_layer_norm`].
+pub(super) fn layer_norm(x: &FlexTensor, weight: &FlexTensor, bias: &FlexTensor) -> FlexTensor {
+    let [plain_x, weight, bias] = [x, weight, bias].map(plain);
+    let y = cpu::layer_norm(floats(&plain_x), floats(&weight), floats(&bias));
+    tensor(y, matrix(x), x)
+}
+
+/// Gradients of input, weight and bias.
+pub(super) fn layer_norm_backward(
+    x: &FlexTensor,
+    weight: &FlexTensor,
+    grad: &FlexTensor,
+) -> (FlexTensor, FlexTensor, FlexTensor) {
+    let features = [x.shape()[1]];
+    let inputs = [x, weight, grad].map(plain);
+    let [plain_x, plain_weight, grad] = inputs.each_ref().map(floats);
+    let [of_x, of_weight, of_bias] = cpu::layer_norm_backward(plain_x, plain_weight, grad);
+    (
+        tensor(of_x, matrix(x), x),
+        tensor(of_weight, features, weight),
+        tensor(of_bias, features, weight),
+    )
+}
+
+/// Rows and columns.
+fn matrix(x: &FlexTensor) -> [usize; 2] {
+    [x.shape()[0], x.shape()[1]]
+}
+
 /// See [`crate::kernels::attention`]; none for tensors of another type than f32.
 pub(super) fn attention(inputs: [&FlexTensor; 3]) -> Option<FlexTensor> {
     let inputs = all_f32(inputs)?;

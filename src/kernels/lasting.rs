@@ -4,6 +4,7 @@
 //! What is dropped waits for another tensor of the same size, or for [`give_back`].
 
 use crate::kernels::is_cpu;
+use crate::platform::MAY_WAIT;
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 
@@ -28,9 +29,8 @@ pub fn give_back(device: &Device) {
     if is_cpu(device) {
         return;
     }
-    // What fused operations dropped is not known to be so before they have run. A browser has no fusion, and may not wait.
-    #[cfg(not(target_family = "wasm"))]
-    if let Err(error) = device.sync() {
+    // What fused operations dropped is not known to be so before they have run. A browser has no fusion.
+    if MAY_WAIT && let Err(error) = device.sync() {
         log::debug!("no memory is given back: {error}");
         return;
     }

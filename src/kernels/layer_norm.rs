@@ -1,7 +1,7 @@
-//! Layer normalisation (Ba, Kiros and Hinton, 2016) with a gradient of its own on GPUs, where burn's is a chain of
-//! reductions and elementwise passes.
+//! Layer normalisation (Ba, Kiros and Hinton, 2016) with a gradient of its own, where burn's is a chain of reductions and
+//! elementwise passes.
 
-use crate::kernels::{NORM_EPSILON, gpu, is_cpu};
+use crate::kernels::{NORM_EPSILON, flex, gpu};
 use burn::Tensor;
 use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -11,12 +11,12 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 #[cfg(feature = "fusion")]
 use burn::backend::fusion::custom::TensorSpec;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, AutodiffBackend, Backend, Dispatch, backend_extension};
+use burn::backend::{Autodiff, AutodiffBackend, Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::DType;
 use burn_cubecl::CubeBackend;
 
-/// Layer norm of `[rows, features]`, f32, on a GPU's backend.
-#[backend_extension(Autodiff, Cube, Fusion: cfg(feature = "fusion"))]
+/// Layer norm of `[rows, features]`, f32.
+#[backend_extension(Autodiff, Cube, Flex, Fusion: cfg(feature = "fusion"))]
 pub trait LayerNormBackend: Backend {
     /// `(x - mean) / sqrt(variance + 1e-5) * weight + bias` with the statistics of each row.
     #[fusion(dtype = { let _ = (weight, bias); x }, shape = { let _ = (weight, bias); x.clone() })]
@@ -59,6 +59,24 @@ impl LayerNormBackend for CubeBackend {
         grad: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         gpu::layer_norm_backward(x, weight, grad)
+    }
+}
+
+impl LayerNormBackend for Flex {
+    fn row_layer_norm(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        flex::layer_norm(&x, &weight, &bias)
+    }
+
+    fn row_layer_norm_backward(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        flex::layer_norm_backward(&x, &weight, &grad)
     }
 }
 
@@ -126,7 +144,7 @@ impl<B: LayerNormBackend, C: CheckpointStrategy> LayerNormBackend for Autodiff<B
 /// Layer norm of `[rows, features]`, f32: biased variance, epsilon 1e-5, then `weight` and `bias` `[features]`.
 /// Differentiable once.
 pub fn layer_norm(x: Tensor<2>, weight: Tensor<1>, bias: Tensor<1>) -> Tensor<2> {
-    if is_cpu(&x.device()) || x.dtype() != DType::F32 {
+    if x.dtype() != DType::F32 {
         return burn::tensor::module::layer_norm(x, weight, Some(bias), NORM_EPSILON);
     }
     Tensor::from_dispatch(<Dispatch as LayerNormBackend>::row_layer_norm(

@@ -24,6 +24,7 @@ mod residual_unit;
 mod softmax;
 mod update;
 
+pub(crate) use attention::MOST_SCORES;
 pub use attention::attention;
 pub(crate) use behind::behind;
 pub use bias::{BiasBackend, add_bias};

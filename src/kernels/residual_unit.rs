@@ -30,7 +30,7 @@ pub(crate) trait ResidualUnitBackend: Conv3dBackend + InstanceNormBackend {
         slope: f32,
     ) -> FloatTensor<Self> {
         let inputs = Inputs { a: x, b: None };
-        forward::<Self>(&inputs, &[conv1, conv2, conv3], slope).y
+        output::<Self>(&inputs, &[conv1, conv2, conv3], slope)
     }
 
     /// The unit of `a` and `b` concatenated along the channels.
@@ -44,7 +44,7 @@ pub(crate) trait ResidualUnitBackend: Conv3dBackend + InstanceNormBackend {
         slope: f32,
     ) -> FloatTensor<Self> {
         let inputs = Inputs { a, b: Some(b) };
-        forward::<Self>(&inputs, &[conv1, conv2, conv3], slope).y
+        output::<Self>(&inputs, &[conv1, conv2, conv3], slope)
     }
 
     /// `leaky_relu(norm(x) + norm(shortcut))`, each by its own statistics.
@@ -138,19 +138,51 @@ fn forward<B: ResidualUnitBackend>(
     [conv1, conv2, conv3]: &[FloatTensor<B>; 3],
     slope: f32,
 ) -> Forward<FloatTensor<B>> {
-    let hidden = convolve::<B>(x, conv1);
-    let stats1 = B::instance_norm_stats(hidden.clone());
-    let hidden = B::instance_norm_apply(hidden, stats1.clone(), slope);
+    let (hidden, stats1) = hidden::<B>(x, conv1, slope);
     let y = B::same_conv3d(hidden.clone(), conv2.clone());
-    let stats2 = B::instance_norm_stats(y.clone());
-    let shortcut = convolve::<B>(x, conv3);
-    let stats3 = B::instance_norm_stats(shortcut.clone());
-    let y = B::add_norms(y, stats2.clone(), shortcut, stats3.clone(), slope);
+    let (y, [stats2, stats3]) = joined::<B>(x, y, conv3, slope);
     Forward {
         hidden,
         stats: [stats1, stats2, stats3],
         y,
     }
+}
+
+/// The same where no backward pass comes: the hidden activation goes as soon as it is convolved.
+fn output<B: ResidualUnitBackend>(
+    x: &Inputs<FloatTensor<B>>,
+    [conv1, conv2, conv3]: &[FloatTensor<B>; 3],
+    slope: f32,
+) -> FloatTensor<B> {
+    let (hidden, _) = hidden::<B>(x, conv1, slope);
+    let y = B::same_conv3d(hidden, conv2.clone());
+    joined::<B>(x, y, conv3, slope).0
+}
+
+/// The hidden activation, and the statistics of what it was normalised from.
+fn hidden<B: ResidualUnitBackend>(
+    x: &Inputs<FloatTensor<B>>,
+    conv1: &FloatTensor<B>,
+    slope: f32,
+) -> (FloatTensor<B>, FloatTensor<B>) {
+    let hidden = convolve::<B>(x, conv1);
+    let stats = B::instance_norm_stats(hidden.clone());
+    let hidden = B::instance_norm_apply(hidden, stats.clone(), slope);
+    (hidden, stats)
+}
+
+/// The unit's output from the second convolution's, and the statistics of that and of the shortcut.
+fn joined<B: ResidualUnitBackend>(
+    x: &Inputs<FloatTensor<B>>,
+    y: FloatTensor<B>,
+    conv3: &FloatTensor<B>,
+    slope: f32,
+) -> (FloatTensor<B>, [FloatTensor<B>; 2]) {
+    let stats = B::instance_norm_stats(y.clone());
+    let shortcut = convolve::<B>(x, conv3);
+    let shortcut_stats = B::instance_norm_stats(shortcut.clone());
+    let y = B::add_norms(y, stats.clone(), shortcut, shortcut_stats.clone(), slope);
+    (y, [stats, shortcut_stats])
 }
 
 /// The weights of a residual unit, in PyTorch's layout.

@@ -39,5 +39,5 @@ pub use native::{
 };
 
 pub use parallel::{each_chunk, map_tasks, spread_product, threads, zip_chunks};
-pub use turn::yield_now;
+pub use turn::{MAY_WAIT, yield_now};
 pub use web_time::{Instant, SystemTime};

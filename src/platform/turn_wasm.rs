@@ -6,6 +6,9 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_time::{Duration, Instant};
 
+/// Whether the thread may wait for a device: a page's program has no other that could answer it.
+pub const MAY_WAIT: bool = false;
+
 /// Longest turn. A timer costs some 4 ms, and people notice 100 ms.
 const TURN: Duration = Duration::from_millis(40);
 

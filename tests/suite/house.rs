@@ -1,10 +1,13 @@
-//! The rules every file of the repository keeps: format, lints, the browser target, links, sizes, paths.
+//! The rules every file of the repository keeps: format, lints, the browser target, sizes, paths; links, rooms and
+//! targets below.
 
+mod links;
 mod rooms;
+mod targets;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -66,59 +69,6 @@ fn read(file: &Path) -> Vec<u8> {
         .unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
-/// Where the links and pictures of a Markdown text point, Markdown's and HTML's, without those inside code.
-fn link_targets(markdown: &str) -> Vec<String> {
-    let mut targets = Vec::new();
-    let mut fenced = false;
-    for line in markdown.lines() {
-        if line.trim_start().starts_with("```") {
-            fenced = !fenced;
-        }
-        if fenced {
-            continue;
-        }
-        let prose: String = line.split('`').step_by(2).collect::<Vec<_>>().join("`");
-        for (opening, closing) in [("](", ')'), ("src=\"", '"'), ("href=\"", '"')] {
-            targets.extend(prose.split(opening).skip(1).filter_map(|rest| {
-                let target = rest.split(closing).next()?;
-                // A title may follow the target.
-                target.split_whitespace().next().map(str::to_owned)
-            }));
-        }
-        // [label]: target
-        if let Some((_, target)) = prose
-            .strip_prefix('[')
-            .and_then(|rest| rest.split_once("]: "))
-        {
-            targets.push(target.trim().to_owned());
-        }
-    }
-    targets
-}
-
-/// The file or folder of the repository that a relative link in `page` names; none for a way out of the repository.
-fn resolve(page: &Path, target: &str) -> Option<PathBuf> {
-    let path = target.split('#').next().unwrap_or_default();
-    let mut resolved = page.parent().map(PathBuf::from).unwrap_or_default();
-    for component in Path::new(path).components() {
-        match component {
-            Component::Normal(name) => resolved.push(name),
-            Component::CurDir => {}
-            Component::ParentDir => {
-                if !resolved.pop() {
-                    return None;
-                }
-            }
-            Component::RootDir | Component::Prefix(_) => return None,
-        }
-    }
-    Some(resolved)
-}
-
-fn is_relative(target: &str) -> bool {
-    !(target.starts_with('#') || target.contains("://") || target.starts_with("mailto:"))
-}
-
 #[test]
 fn these_tests_were_built_from_this_checkout() {
     // Cargo takes the build of another checkout in the same target folder for this one's when its files are newer.
@@ -155,39 +105,6 @@ fn no_lint_fires_in_the_browser() {
         "--no-default-features",
         "--features=web",
     ]);
-}
-
-#[test]
-fn every_relative_link_points_to_a_file_of_the_repository() {
-    let files = files();
-    let mut broken = Vec::new();
-    for page in files
-        .iter()
-        .filter(|file| file.extension() == Some("md".as_ref()))
-    {
-        let text = String::from_utf8(read(page)).expect("Markdown is UTF-8");
-        for target in link_targets(&text).iter().filter(|t| is_relative(t)) {
-            let found = resolve(page, target)
-                .is_some_and(|path| files.iter().any(|file| file.starts_with(&path)));
-            if !found {
-                broken.push(format!("{}: {target}", page.display()));
-            }
-        }
-    }
-    assert!(broken.is_empty(), "broken links:\n{}", broken.join("\n"));
-}
-
-#[test]
-fn links_are_found_in_every_form() {
-    let page = "[a](a.md#part) ![b](b/c.png \"title\") `[code](no.md)`\n<img src=\"d.png\">\n```\n[e](no.md)\n```\n[f]: f.md";
-    assert_eq!(
-        link_targets(page),
-        ["a.md#part", "b/c.png", "d.png", "f.md"]
-    );
-    let from = Path::new("docs/page.md");
-    assert_eq!(resolve(from, "a.md#part"), Some("docs/a.md".into()));
-    assert_eq!(resolve(from, "../src/"), Some("src".into()));
-    assert_eq!(resolve(from, "../../shared"), None);
 }
 
 #[test]

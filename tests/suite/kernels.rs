@@ -221,9 +221,18 @@ fn softmax_and_its_gradient_are_exact_on_software_vulkan() {
     softmax_is_exact(&software_vulkan());
 }
 
-/// Every operation against a double-precision reference, forward and backward.
-fn suite_holds(device: &Device, extent: Extent) {
-    all_hold(&pollster::block_on(kernel_suite(device, extent)).unwrap());
+/// Every operation against a double-precision reference, forward and backward, up to UNETR's own shapes.
+fn suite_holds(device: &Device) {
+    let results = pollster::block_on(kernel_suite(device, Extent::Full)).unwrap();
+    all_hold(&results);
+    // A suite that lost its cases holds too. There are some 310, and a few more on adapters.
+    assert!(results.len() >= 300, "{} comparisons", results.len());
+    for operation in ["convolution", "instance norm"] {
+        let of = |result: &&SuiteResult| result.name.starts_with(operation);
+        let largest = |result: &SuiteResult| result.name.contains("96, 96, 96");
+        let found = results.iter().filter(of).any(largest);
+        assert!(found, "{operation} is not compared at 96 x 96 x 96");
+    }
 }
 
 fn all_hold(results: &[SuiteResult]) {
@@ -243,12 +252,12 @@ fn all_hold(results: &[SuiteResult]) {
 
 #[test]
 fn every_operation_is_right_up_to_the_sizes_of_the_tutorial_on_the_cpu() {
-    suite_holds(&cpu(), Extent::Full);
+    suite_holds(&cpu());
 }
 
 #[test]
 fn every_operation_is_right_up_to_the_sizes_of_the_tutorial_on_software_vulkan() {
-    suite_holds(&software_vulkan(), Extent::Full);
+    suite_holds(&software_vulkan());
 }
 
 /// Convolutions, norms, residual units, patch expansions, perceptrons and attention, which half precision computes in f16.

@@ -113,8 +113,7 @@ fn chunk_sums(logits: &[f32], labels: &[f32], classes: usize) -> Vec<f64> {
             }
         }
         for (lane, label) in labels.iter().enumerate() {
-            // A label beyond the classes counts nowhere.
-            let label = *label as usize;
+            let label = class_of(*label);
             if let Some(p) = block.p.get(label) {
                 out[label] += f64::from(p[lane]);
                 out[2 * classes + label] += 1.0;
@@ -161,6 +160,16 @@ pub(in crate::kernels) fn gradient(
     out
 }
 
+/// The class of a label. One that is no class counts nowhere, as on GPUs.
+#[inline(always)]
+fn class_of(label: f32) -> usize {
+    let class = label as usize;
+    match class as f32 == label {
+        true => class,
+        false => usize::MAX,
+    }
+}
+
 /// `p_c (s_c - sum_k p_k s_k) + e (p_c - g_c)`, with s the slope of the sums by the probability.
 #[inline(always)]
 fn block_gradient(out: &mut [f32], block: &Block, labels: &[f32], grad: &[f32]) {
@@ -174,7 +183,7 @@ fn block_gradient(out: &mut [f32], block: &Block, labels: &[f32], grad: &[f32]) 
         }
     }
     for (lane, (out, label)) in out.chunks_mut(classes).zip(labels).enumerate() {
-        let label = *label as usize;
+        let label = class_of(*label);
         let known = block.p.get(label).map_or(0.0, |p| p[lane]);
         let bonus = overlap.get(label).copied().unwrap_or(0.0);
         let mean = mean[lane] + known * bonus;
@@ -184,5 +193,31 @@ fn block_gradient(out: &mut [f32], block: &Block, labels: &[f32], grad: &[f32]) 
         if let Some(out) = out.get_mut(label) {
             *out += known * bonus - entropy;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_that_is_no_class_counts_nowhere() {
+        let classes = 3;
+        let labels = [0.0, 2.0, 3.0, -1.0, 1.5, f32::NAN];
+        let logits: Vec<f32> = (0..labels.len() * classes)
+            .map(|n| (n % 5) as f32)
+            .collect();
+        let sums = sums(&logits, &labels, 1, classes);
+        // Voxels of each class.
+        assert_eq!(sums[2 * classes..3 * classes], [1.0, 0.0, 1.0]);
+        // By the entropy alone: what is no class has no logit that should grow.
+        let mut grad = vec![0.0; 3 * classes + 1];
+        grad[3 * classes] = 1.0;
+        let slopes = gradient(&logits, &labels, &grad, 1, classes);
+        let grows: Vec<bool> = slopes
+            .chunks(classes)
+            .map(|slopes| slopes.iter().any(|slope| *slope < 0.0))
+            .collect();
+        assert_eq!(grows, [true, true, false, false, false, false]);
     }
 }

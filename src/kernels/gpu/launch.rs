@@ -15,9 +15,10 @@ const AXIS: usize = 65_535;
 pub(crate) enum Machine {
     /// A GPU.
     Gpu,
-    /// A processor playing a GPU with eight threads or more in step: lavapipe.
+    /// A processor playing a GPU with eight threads in step: lavapipe.
     Processor,
-    /// One with four threads in step: SwiftShader, whose compiler takes minutes and gigabytes for large blocks.
+    /// One with four threads in step, or a number that cannot be: SwiftShader, whose compiler takes minutes and gigabytes
+    /// for large blocks.
     NarrowProcessor,
 }
 
@@ -34,9 +35,8 @@ impl Machine {
     fn told(card: bool, threads_in_step: u32) -> Self {
         match threads_in_step {
             _ if card => Self::Gpu,
-            ..8 => Self::NarrowProcessor,
             8..16 => Self::Processor,
-            _ => Self::Gpu,
+            _ => Self::NarrowProcessor,
         }
     }
 
@@ -108,7 +108,9 @@ mod tests {
         for threads in [4, 8, 16, 32] {
             assert_eq!(Machine::told(true, threads), Machine::Gpu, "{threads}");
         }
-        assert_eq!(Machine::told(false, 4), Machine::NarrowProcessor);
+        for threads in [4, 128] {
+            assert_eq!(Machine::told(false, threads), Machine::NarrowProcessor);
+        }
         assert_eq!(Machine::told(false, 8), Machine::Processor);
     }
 }

@@ -27,7 +27,8 @@ const PARTIAL_BYTES: usize = 64 << 20;
 /// Whether [`matmul`] is the better choice for a tensor's device and type: not where a processor plays the GPU and
 /// barriers are dear, nor for f16 where burn's kernels reach matrix units.
 pub(crate) fn prefers_own_matmul(tensor: &CubeTensor) -> bool {
-    let half = cfg!(feature = "spirv") && tensor.dtype != DType::F32;
+    let units = &tensor.client.properties().features.matmul.cmma;
+    let half = cfg!(feature = "spirv") && tensor.dtype != DType::F32 && !units.is_empty();
     !Machine::of(tensor).is_processor() && !half
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The order of the steps is chosen so that each tensor goes as soon as it can.
 
-use super::{Forward, Inputs, ResidualUnitBackend, convolve, forward};
+use super::{Forward, Inputs, ResidualUnitBackend, convolve, forward, output};
 use crate::kernels::conv3d::weight_gradient;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -126,13 +126,13 @@ where
     ResidualUnit: Backward<B, PARENTS, State = State<FloatTensor<B>>>,
 {
     let prepared = Backward::<B, PARENTS>::prepare::<C>(ResidualUnit, nodes);
-    let forward = forward::<B>(&inputs, &weights, slope);
     match prepared.compute_bound().stateful() {
         OpsKind::Tracked(prep) => {
+            let forward = forward::<B>(&inputs, &weights, slope);
             let state = State::of(inputs, weights, &forward, slope);
             prep.finish(state, forward.y)
         }
-        OpsKind::UnTracked(prep) => prep.finish(forward.y),
+        OpsKind::UnTracked(prep) => prep.finish(output::<B>(&inputs, &weights, slope)),
     }
 }
 

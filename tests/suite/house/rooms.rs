@@ -16,7 +16,7 @@ fn rooms() -> Vec<String> {
 }
 
 /// What the program has of a source file: not the tests at its end, and no comments.
-fn program(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn program(text: &str) -> impl Iterator<Item = &str> {
     let mark = "#[cfg(test)]\n";
     let opens_tests = |at: usize| {
         let next = text[at + mark.len()..].lines().next().unwrap_or_default();
