@@ -98,7 +98,8 @@ impl AugmentSettings {
         ] {
             in_range(setting, value, most)?;
         }
-        if !(self.shift_offset.is_finite() && self.shift_offset >= 0.0) {
+        // Added in f32.
+        if !(0.0..f64::from(f32::MAX)).contains(&self.shift_offset) {
             return Err(AugmentError::InvalidOffset {
                 offset: self.shift_offset,
             });

@@ -133,7 +133,13 @@ impl ExperimentPlan {
         for list in lists.chain(&mut self.data.pretrain) {
             *list = root.join(&*list);
         }
-        if let Some(PretrainPlan::Weights(path)) = &mut self.pretrain {
+        let pretrain = match &mut self.pretrain {
+            Some(PretrainPlan::Weights(path)) => Some(path),
+            Some(PretrainPlan::Run { config, .. }) => config.data.cache_dir.as_mut(),
+            None => None,
+        };
+        let finetune = &mut self.finetune.data.cache_dir;
+        for path in pretrain.into_iter().chain(finetune) {
             *path = plan.join(&*path);
         }
         self.data.root = root;
@@ -156,6 +162,17 @@ mod tests {
             there.data.pretrain.as_deref(),
             Some(Path::new("/data/p.json"))
         );
+        // The folders of prepared scans, too.
+        let cache = |section: &str| format!("[{section}.data]\ncache_dir = \"{section}\"\n");
+        let text = format!("{PLAN}{}{}", cache("pretrain"), cache("finetune"));
+        let plan = ExperimentPlan::from_toml(&text, "plan.toml").unwrap();
+        let plan = plan.located(Path::new("/plans"), Some(Path::new("/data")));
+        let Some(PretrainPlan::Run { config, .. }) = plan.pretrain else {
+            panic!("a run of pre-training is planned");
+        };
+        let folders = [config.data.cache_dir, plan.finetune.data.cache_dir];
+        let expected = ["pretrain", "finetune"].map(|name| Some(Path::new("/plans").join(name)));
+        assert_eq!(folders, expected);
     }
 
     #[test]

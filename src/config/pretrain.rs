@@ -116,7 +116,7 @@ impl PretrainConfig {
     }
 
     /// Crops that pass the network at once, each as one view or as two.
-    fn crops_at_once(&self) -> usize {
+    pub fn crops_at_once(&self) -> usize {
         crops_of_part(self.sampling.crops_per_step(), self.sampling.accumulation)
     }
 

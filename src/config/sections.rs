@@ -28,7 +28,7 @@ pub struct DataConfig {
     /// Phantoms to make for training when there is no datalist; a quarter as many more for validation
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub phantoms: usize,
-    /// Prepared volumes also kept in memory, in MiB; copies of all of them lie in the cache folder
+    /// Prepared volumes also kept in memory, in MiB; copies of all but those of files that just changed lie in the cache folder
     #[cfg_attr(feature = "cli", arg(long, value_name = "MIB"))]
     pub cache_memory: u64,
     /// Folder for prepared volumes [default: cache/ beside the run's folder]

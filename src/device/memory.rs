@@ -1,5 +1,6 @@
 //! What a training step will need, before it is tried.
 
+use crate::kernels::MOST_SCORES;
 use crate::nn::{Architecture, RestorerConfig, SegmenterConfig, ViTAutoEncoder, VitConfig};
 use serde::Serialize;
 
@@ -13,7 +14,7 @@ const COPIES: u64 = 4;
 const TOKEN_WIDTHS: u64 = 8;
 /// In widths of the perceptron: what goes into GELU.
 const MLP_WIDTHS: u64 = 1;
-/// Of a pair of tokens and a head, in the one block whose turn it is: softmax and two gradients.
+/// Of a pair of tokens and a head, of those whose turn it is: softmax and two gradients.
 const PAIR: u64 = 3;
 /// Of a voxel: the input, its patches, the reconstruction, its coarse stages and the loss.
 const VOXEL: u64 = 8;
@@ -76,16 +77,21 @@ fn auto_encoder(config: &VitConfig, views: u64, averaged: bool) -> MemoryEstimat
     let (mlp, heads) = (number(config.mlp_dim), number(config.heads));
     let voxels: u64 = config.image_size.iter().map(|n| number(*n)).product();
     let block = tokens * (TOKEN_WIDTHS * hidden + MLP_WIDTHS * mlp);
-    let in_turn = PAIR * heads * tokens * tokens;
-    let sample = number(config.layers) * block + in_turn + VOXEL * voxels;
+    let scores = [views, heads, tokens, tokens]
+        .into_iter()
+        .fold(1, u64::saturating_mul)
+        .min(number(MOST_SCORES));
+    let sample = number(config.layers) * block + VOXEL * voxels;
     MemoryEstimate {
         state: state(number(ViTAutoEncoder::parameters(config)), averaged),
-        activations: views.saturating_mul(sample).saturating_mul(F32),
+        activations: (views.saturating_mul(sample))
+            .saturating_add(PAIR * scores)
+            .saturating_mul(F32),
         largest_tensor: [
             views * voxels,
             views * tokens * mlp,
             views * tokens * 3 * hidden,
-            views * heads * tokens * tokens,
+            scores,
             hidden * mlp,
         ]
         .into_iter()
@@ -110,7 +116,7 @@ pub fn estimate_finetuning(
     let number = |value: usize| value as u64;
     // A U-Net's way down is the decoder's like; it has no transformer.
     let (base, ways) = match architecture {
-        Architecture::Unetr => (auto_encoder(&config.vit, 1, averaged), 1),
+        Architecture::Unetr => (auto_encoder(&config.vit, windows, averaged), 1),
         Architecture::Unet => (MemoryEstimate::default(), 2),
     };
     let voxels: u64 = config.vit.image_size.iter().map(|n| number(*n)).product();
@@ -127,7 +133,7 @@ pub fn estimate_finetuning(
     }
     MemoryEstimate {
         state: base.state + state(weights, averaged),
-        activations: windows.saturating_mul(base.activations + decoder * F32),
+        activations: (base.activations).saturating_add(windows.saturating_mul(decoder * F32)),
         largest_tensor: (windows * voxels * features.max(classes) * F32).max(base.largest_tensor),
     }
 }
@@ -171,6 +177,23 @@ mod tests {
         let parts = config.memory();
         assert_eq!(2 * parts.activations, whole.activations);
         assert_eq!(4 * parts.state, 5 * whole.state);
+    }
+
+    #[test]
+    fn scores_of_attention_are_counted_for_those_that_stand_at_once() {
+        let sizes = |patch_size| VitConfig {
+            image_size: [96; 3],
+            patch_size,
+            hidden_size: 192,
+            mlp_dim: 768,
+            layers: 12,
+            heads: 6,
+        };
+        // 24^3 tokens: all their scores would take 4.3 GiB.
+        let fine = auto_encoder(&sizes(4), 1, false);
+        assert!(fine.largest_tensor <= 64 << 20, "{fine:?}");
+        let coarse = [1, 2].map(|views| auto_encoder(&sizes(16), views, false).activations);
+        assert_eq!(2 * coarse[0], coarse[1]);
     }
 
     #[test]

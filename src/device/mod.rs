@@ -24,6 +24,10 @@ pub use wasm::select;
 use crate::nn::Precision;
 use burn::tensor::{DType, Device};
 
+/// Kernels a submission on the page and on a GPU that is part of a processor. Windows resets a GPU that works at one for 2 s,
+/// and by what kernels of a training step cost, 64 may take such a one that long; so this is far below, and not tuned.
+const BATCH: usize = 16;
+
 /// A device with the words to call it by.
 #[derive(Debug, Clone)]
 pub struct Selected {

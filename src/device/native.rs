@@ -1,7 +1,7 @@
 //! Adapters of the native program.
 
 use crate::device::self_test::self_test;
-use crate::device::{Api, DeviceChoice, DeviceError, PassedOver, Selected};
+use crate::device::{Api, BATCH, DeviceChoice, DeviceError, PassedOver, Selected};
 use burn::backend::{WgpuBackend, WgpuDevice, WgpuDeviceKind};
 use burn::tensor::wgpu::{WgpuInitError, wgpu};
 use burn::tensor::{Device, DeviceKind};
@@ -168,7 +168,7 @@ pub async fn select_telling(
     }
 }
 
-/// The first GPU of each kind and interface, the fastest kind first: a laptop may list the one on its processor first.
+/// The GPUs, the fastest kind first and each interface's in its order: a laptop may list the one on its processor first.
 fn candidates(found: &[Adapter]) -> impl Iterator<Item = &Adapter> {
     [
         AdapterKind::Discrete,
@@ -176,11 +176,7 @@ fn candidates(found: &[Adapter]) -> impl Iterator<Item = &Adapter> {
         AdapterKind::Integrated,
     ]
     .into_iter()
-    .flat_map(move |kind| {
-        found
-            .iter()
-            .filter(move |adapter| adapter.kind == kind && adapter.rank == 0)
-    })
+    .flat_map(move |kind| found.iter().filter(move |adapter| adapter.kind == kind))
 }
 
 /// The first adapter that `ready` makes a device of, and those before it.
@@ -267,10 +263,11 @@ fn open(adapter: &Adapter) -> Result<Selected, DeviceError> {
         AdapterKind::Software => (DeviceKind::Cpu, WgpuDeviceKind::Cpu),
         AdapterKind::Other => (DeviceKind::DefaultDevice, WgpuDeviceKind::DefaultDevice),
     };
-    let opened = Device::wgpu_options()
-        .device_kind(kind)
-        .graphics_api(api)
-        .init();
+    let mut options = Device::wgpu_options().device_kind(kind).graphics_api(api);
+    if adapter.kind == AdapterKind::Integrated {
+        options = options.tasks_max(BATCH);
+    }
+    let opened = options.init();
     let device = match opened {
         Ok(device) => device,
         // Opened before in this process.

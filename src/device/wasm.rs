@@ -1,12 +1,8 @@
 //! The device of a web page.
 
-use crate::device::{DeviceChoice, DeviceError, Selected};
+use crate::device::{BATCH, DeviceChoice, DeviceError, Selected};
 use burn::tensor::Device;
 use burn::tensor::wgpu::{MemoryConfiguration, WgpuBackend, wgpu};
-
-/// Kernels a submission. Windows resets a GPU that works at one for 2 s, and by what kernels of a training step cost, 64
-/// may take one that is part of a processor that long; so this is far below, and not tuned.
-const BATCH: usize = 16;
 
 /// The CPU in WebAssembly, or WebGPU: for `auto` where a real GPU is behind it, for any interface that is named in any
 /// case.

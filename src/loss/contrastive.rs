@@ -16,8 +16,8 @@ const EXCLUDED: f64 = -1e9;
 /// compared with all others by cosine similarity over `temperature`; the other view of the same sample is the
 /// positive, and the row itself is left out.
 ///
-/// Written as one Gram matrix and a log-sum-exp: no tensor larger than the input, and finite at any temperature from 1e-6
-/// (the original overflows below 0.0113).
+/// Written as one Gram matrix and a log-sum-exp: no tensor larger than the input while a plane of a crop has as many
+/// voxels as there are rows, and finite at any temperature from 1e-6 (the original overflows below 0.0113).
 pub fn contrastive(views: Tensor<5>, temperature: f64) -> Tensor<1> {
     let rows = views.dims()[0];
     let device = views.device();
@@ -36,10 +36,15 @@ pub fn contrastive(views: Tensor<5>, temperature: f64) -> Tensor<1> {
     (log_sum - positives).mean()
 }
 
-/// Products of all pairs of rows, `[rows, rows]`; the long axis in short runs, then a sum over the runs.
+/// Products of all pairs of rows, `[rows, rows]`; the long axis in short runs, then a sum over the runs. Each run makes
+/// `rows * rows` numbers of `rows` times its length: more rows take longer ones.
 fn gram(views: Tensor<5>) -> Tensor<2> {
     let [rows, depth, height, width, channels] = views.dims();
-    let run = width * channels;
+    let row = width * channels;
+    let (height, run) = match rows > row {
+        true => (1, height * row),
+        false => (height, row),
+    };
     let runs = views.reshape([rows, depth * height, run]).swap_dims(0, 1); // [depth * height, rows, run]
     matmul_transposed(runs.clone(), runs)
         .reshape([depth, height, rows * rows])

@@ -38,7 +38,8 @@ impl SurfaceDistances {
             return Err(MetricError::Tolerance { tolerance });
         }
         let all = self.prediction.len() + self.reference.len();
-        let near = |distance: &&f32| **distance <= tolerance as f32;
+        // The distance to a class that is not there is infinite, and so may be a tolerance in single precision.
+        let near = |distance: &&f32| distance.is_finite() && **distance <= tolerance as f32;
         let correct = self.prediction.iter().chain(&self.reference).filter(near);
         Ok((all > 0).then(|| correct.count() as f64 / all as f64))
     }

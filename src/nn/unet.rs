@@ -33,7 +33,8 @@ pub struct Unet {
 }
 
 impl Unet {
-    /// A network of zeros; [`crate::weights`] fills it. Of the transformer only the patch size counts.
+    /// A network of zeros; [`crate::weights`] fills it. Of the transformer's sizes only the patch counts; the others have to
+    /// make one all the same.
     ///
     /// # Errors
     /// [`ConfigError`] for sizes that make no network.

@@ -70,6 +70,12 @@ pub struct Manifest<C> {
     pub checksum: String,
 }
 
+/// The part of a manifest that tells whether this program can read the rest.
+#[derive(Deserialize)]
+struct Format {
+    version: u32,
+}
+
 /// A checkpoint in host memory.
 #[derive(Debug, PartialEq)]
 pub struct Checkpoint<C> {
@@ -85,14 +91,23 @@ impl<C: StageConfig> Manifest<C> {
     /// Reads the manifest of a checkpoint's folder and checks it.
     ///
     /// # Errors
-    /// [`TrainError::Damaged`] for one that is not what was written, [`TrainError::OtherStage`] for one of another
-    /// command, [`TrainError::File`] where it cannot be read.
+    /// [`TrainError::Newer`] for one of a later program, [`TrainError::Damaged`] for one that is not what was written,
+    /// [`TrainError::OtherStage`] for one of another command, [`TrainError::File`] where it cannot be read.
     pub fn read(folder: &Path) -> Result<Self, TrainError> {
         let damaged = |reason: String| TrainError::Damaged {
             file: folder.join(MANIFEST),
             reason,
         };
         let bytes = platform::read(&folder.join(MANIFEST))?;
+        // Before anything that a later format may have changed.
+        let format = serde_json::from_slice::<Format>(&bytes);
+        if let Some(format) = format.ok().filter(|format| format.version > VERSION) {
+            return Err(TrainError::Newer {
+                file: folder.join(MANIFEST),
+                version: format.version,
+                known: VERSION,
+            });
+        }
         let not_ours = |e| damaged(format!("not a manifest of this program ({e})"));
         let stage: String = layout::stage_of(&bytes).map_err(not_ours)?;
         if stage != C::STAGE {
@@ -103,12 +118,6 @@ impl<C: StageConfig> Manifest<C> {
             });
         }
         let manifest: Manifest<C> = serde_json::from_slice(&bytes).map_err(not_ours)?;
-        if manifest.version != VERSION {
-            let version = manifest.version;
-            return Err(damaged(format!(
-                "format {version}, this program reads {VERSION}"
-            )));
-        }
         if checksum_of(&bytes, &manifest.checksum) != manifest.checksum {
             return Err(damaged("does not match its checksum".to_owned()));
         }

@@ -85,6 +85,19 @@ pub enum TrainError {
         /// The command that reads it.
         wanted: &'static str,
     },
+    /// A checkpoint that only a later program can read.
+    #[error(
+        "{}: a newer version of this program wrote the checkpoint, in format {version} where this one reads {known}: update hounsfield",
+        file.display()
+    )]
+    Newer {
+        /// What the checkpoint says of itself.
+        file: PathBuf,
+        /// Its format.
+        version: u32,
+        /// The newest format that is read.
+        known: u32,
+    },
     /// A checkpoint whose bytes are not what was written.
     #[error("{}: {reason}; the checkpoint was cut short or edited: {}", file.display(), instead_of(file))]
     Damaged {
@@ -145,6 +158,29 @@ impl TrainError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::PretrainConfig;
+    use crate::train::Manifest;
+    use crate::train::layout::MANIFEST;
+
+    #[test]
+    fn a_checkpoint_of_a_later_program_is_told_from_a_damaged_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = |manifest: &str| {
+            std::fs::write(folder.path().join(MANIFEST), manifest).unwrap();
+            Manifest::<PretrainConfig>::read(folder.path()).unwrap_err()
+        };
+        // Whatever else has changed in it.
+        for later in [
+            r#"{"version": 2}"#,
+            r#"{"version": 2, "stage": ["pretrain"], "config": 7}"#,
+        ] {
+            let error = refused(later);
+            assert!(matches!(error, TrainError::Newer { .. }), "{error}");
+            assert!(error.to_string().contains("update"), "{error}");
+        }
+        let error = refused(r#"{"version": 1, "stage": "pretrain"}"#);
+        assert!(matches!(error, TrainError::Damaged { .. }), "{error}");
+    }
 
     #[test]
     fn a_lost_device_is_told_wherever_it_was_met() {

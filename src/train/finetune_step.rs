@@ -9,28 +9,28 @@ use burn::Tensor;
 use burn::tensor::Device;
 use std::ops::Range;
 
-/// Forward and backward of a batch on the tracked device, in `accumulation` parts. The losses are those of
+/// Forward and backward of a batch on the tracked device, in parts of `crops_at_once`. The losses are those of
 /// [`crate::train::Task::loss_names`]; `scale` is `[1]`.
 pub fn finetune_step(
     network: &Segmenter,
     batch: &LabelledBatch,
-    accumulation: usize,
+    crops_at_once: usize,
     device: &Device,
     scale: Option<&Tensor<1>>,
 ) -> StepOutput {
-    finetune_parts(batch, accumulation, device, scale).run(network)
+    finetune_parts(batch, crops_at_once, device, scale).run(network)
 }
 
 /// The step in its parts.
 pub(super) fn finetune_parts<'a>(
     batch: &'a LabelledBatch,
-    accumulation: usize,
+    crops_at_once: usize,
     device: &'a Device,
     scale: Option<&'a Tensor<1>>,
 ) -> Parts<'a, impl Work<Network = Segmenter> + 'a> {
     Parts {
         work: Segmentation(batch),
-        accumulation,
+        crops_at_once,
         device,
         scale,
     }

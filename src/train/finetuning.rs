@@ -152,8 +152,7 @@ impl Task for Finetuning {
         device: &Device,
         scale: Option<&Tensor<1>>,
     ) -> Result<StepOutput, TrainError> {
-        let accumulation = self.config.crops.accumulation;
-        let parts = finetune_parts(batch, accumulation, device, scale);
+        let parts = finetune_parts(batch, self.config.crops_at_once(), device, scale);
         parts.run_anywhere(network, self.replicas.as_deref()).await
     }
 

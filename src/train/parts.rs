@@ -1,6 +1,5 @@
 //! A step in parts, to save memory.
 
-use crate::config::crops_of_part;
 use crate::optim::{GradientMap, accumulate};
 use crate::train::StepOutput;
 use crate::train::scale::scaled;
@@ -49,8 +48,9 @@ pub(super) trait Work {
 pub(super) struct Parts<'a, W> {
     /// What is computed.
     pub work: W,
-    /// Parts they are sent in; 0 counts as 1.
-    pub accumulation: usize,
+    /// Crops of a part; 0 counts as 1. It is that of a full step also in an epoch's last, shorter one, so that
+    /// crops there have as many to be contrasted with.
+    pub crops_at_once: usize,
     /// The tracked device.
     pub device: &'a Device,
     /// Factor of the loss in half precision, `[1]`.
@@ -73,13 +73,13 @@ impl<W: Work> Parts<'_, W> {
 
     /// Samples that pass the network together.
     pub(super) fn samples_at_once(&self) -> usize {
-        crops_of_part(self.work.crops(), self.accumulation) * self.work.samples_of_crop()
+        self.crops_at_once.min(self.work.crops()) * self.work.samples_of_crop()
     }
 
     /// The crops of each part.
     pub(super) fn crops(&self) -> impl Iterator<Item = Range<usize>> {
         let all = self.work.crops();
-        let part = crops_of_part(all, self.accumulation);
+        let part = self.crops_at_once.max(1);
         (0..all)
             .step_by(part)
             .map(move |start| start..all.min(start + part))

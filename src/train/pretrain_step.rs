@@ -10,8 +10,8 @@ use burn::Tensor;
 use burn::tensor::Device;
 use std::ops::Range;
 
-/// Forward and backward of a batch on the tracked device, in `accumulation` parts. The losses are those of
-/// [`crate::train::Task::loss_names`]; `scale` is `[1]`.
+/// Forward and backward of a batch on the tracked device, in parts of [`PretrainConfig::crops_at_once`]. The losses are
+/// those of [`crate::train::Task::loss_names`]; `scale` is `[1]`.
 ///
 /// Both views of a part pass the network as one batch: samples do not see each other, so this equals the
 /// original's two passes.
@@ -34,7 +34,7 @@ pub(super) fn pretrain_parts<'a>(
 ) -> Parts<'a, impl Work<Network = Restorer> + 'a> {
     Parts {
         work: Restoring { batch, config },
-        accumulation: config.sampling.accumulation,
+        crops_at_once: config.crops_at_once(),
         device,
         scale,
     }

@@ -69,7 +69,7 @@ pub async fn train<T: Task>(
     // A step that was skipped last is no reason to lose those before it.
     runner.save(Verdict::Doubtful, observer).await?;
     if complete {
-        runner.skips.check(&runner.progress)?;
+        (runner.skips).check(&runner.progress, runner.progress.step)?;
     }
     observer.event(&Event::Ended {
         step: runner.progress.step,
@@ -220,12 +220,12 @@ impl<T: Task> Runner<T> {
         let Some(reading) = self.readings.read(self.task.loss_names()).await? else {
             return Ok(());
         };
-        SkipLimits::count(&mut self.progress, &reading.losses);
+        let broken = self.skips.count(&mut self.progress, &reading.losses);
         observer.event(&Event::Steps {
             losses: &reading.losses,
             crops_per_second: reading.crops_per_second,
         })?;
-        self.skips.check(&self.progress)
+        broken
     }
 
     async fn validate_if_due(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {

@@ -6,7 +6,7 @@ use crate::metric::{Overlaps, mean_of_running_means, mean_of_some};
 use crate::train::{GoOn, Picture, TrainError, Validation};
 use crate::transform::Labelled;
 
-/// Segments and scores all cases, or gives none when `go_on` says to stop. The score is the mean over the cases of the mean Dice of
+/// Segments and scores all cases on the voxels that were scanned, or gives none when `go_on` says to stop. The score is the mean over the cases of the mean Dice of
 /// their foreground classes. `network` is outside the autodiff graph.
 ///
 /// # Errors
@@ -33,7 +33,8 @@ pub(super) async fn validate_segmentation(
             Err(error) => return Err(error.into()),
         };
         let mut overlaps = Overlaps::new(network.classes())?;
-        overlaps.add(&prediction, &case.label)?;
+        let scanned = |labels| (case.geometry.without_padding(labels)).map_err(InferError::from);
+        overlaps.add(&scanned(&prediction)?, &scanned(&case.label)?)?;
         let dice = overlaps.dice();
         foreground.push(mean_of_some(dice.iter().skip(1).copied()));
         whole.push(mean_of_some(dice));

@@ -37,13 +37,37 @@ impl SkipLimits {
     }
 
     /// Counts the skipped ones among steps that were read back, given in order.
-    pub(super) fn count(progress: &mut Progress, steps: &[StepLosses]) {
+    ///
+    /// # Errors
+    /// [`TrainError::NotFinite`] where so many of them were skipped in a row that the run ends, also if a good one followed.
+    pub(super) fn count(
+        &self,
+        progress: &mut Progress,
+        steps: &[StepLosses],
+    ) -> Result<(), TrainError> {
+        let mut held = Ok(());
         for step in steps {
             progress.skipped += u64::from(step.skipped);
             progress.skipped_in_a_row = match step.skipped {
                 true => progress.skipped_in_a_row + 1,
                 false => 0,
             };
+            held = held.and_then(|()| self.check(progress, step.step));
+        }
+        held
+    }
+
+    /// Ends a run that only skips, at `step`.
+    ///
+    /// # Errors
+    /// [`TrainError::NotFinite`] where it is [broken](Self::broken).
+    pub(super) fn check(&self, progress: &Progress, step: u64) -> Result<(), TrainError> {
+        match self.broken(progress) {
+            true => Err(TrainError::NotFinite {
+                count: progress.skipped_in_a_row,
+                step,
+            }),
+            false => Ok(()),
         }
     }
 
@@ -64,20 +88,6 @@ impl SkipLimits {
     /// Whether so many steps were skipped in a row that the run ends.
     fn broken(&self, progress: &Progress) -> bool {
         progress.skipped_in_a_row >= self.fatal
-    }
-
-    /// Ends a run that only skips.
-    ///
-    /// # Errors
-    /// [`TrainError::NotFinite`] where it is [broken](Self::broken).
-    pub(super) fn check(&self, progress: &Progress) -> Result<(), TrainError> {
-        match self.broken(progress) {
-            true => Err(TrainError::NotFinite {
-                count: progress.skipped_in_a_row,
-                step: progress.step,
-            }),
-            false => Ok(()),
-        }
     }
 }
 
@@ -102,23 +112,27 @@ mod tests {
         }
     }
 
-    #[test]
-    fn skipped_steps_are_counted_and_a_good_one_ends_a_row() {
-        let step = |(step, skipped): (u64, bool)| StepLosses {
+    /// A step that was read back.
+    fn step((step, skipped): (u64, bool)) -> StepLosses {
+        StepLosses {
             step,
             epoch: 0,
             losses: Vec::new(),
             gradient_norm: if skipped { f32::NAN } else { 1.0 },
             learning_rate: 0.1,
             skipped,
-        };
+        }
+    }
+
+    #[test]
+    fn skipped_steps_are_counted_and_a_good_one_ends_a_row() {
         let mut progress = after(2);
-        SkipLimits::count(
-            &mut progress,
-            &[(8, true), (9, false), (10, true)].map(step),
-        );
+        let skips = skips(4, Precision::F32);
+        let steps = [(8, true), (9, false), (10, true)].map(step);
+        skips.count(&mut progress, &steps).unwrap();
         assert_eq!((progress.skipped, progress.skipped_in_a_row), (2, 1));
-        SkipLimits::count(&mut progress, &[(11, true)].map(step));
+        let steps = [(11, true)].map(step);
+        skips.count(&mut progress, &steps).unwrap();
         assert_eq!((progress.skipped, progress.skipped_in_a_row), (3, 2));
     }
 
@@ -160,9 +174,13 @@ mod tests {
     #[test]
     fn a_broken_run_says_how_many_steps_were_skipped_and_where() {
         let skips = skips(3, Precision::F32);
-        assert!(skips.check(&after(2)).is_ok());
-        let text = skips.check(&after(3)).unwrap_err().to_string();
-        let told = "the gradients were not finite for 3 steps in a row, last at step 7: ";
-        assert!(text.starts_with(told), "{text}");
+        // A good step in the same reading does not hide them.
+        for last in [None, Some((8, false)), Some((8, true))] {
+            let steps = [(5, true), (6, true), (7, true)].into_iter().chain(last);
+            let steps: Vec<StepLosses> = steps.map(step).collect();
+            let text = skips.count(&mut after(0), &steps).unwrap_err().to_string();
+            let told = "the gradients were not finite for 3 steps in a row, last at step 7: ";
+            assert!(text.starts_with(told), "{text}");
+        }
     }
 }

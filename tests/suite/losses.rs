@@ -48,6 +48,15 @@ fn the_contrastive_loss_equals_the_original_on_software_vulkan() {
     closed_cases_hold(&software_vulkan());
 }
 
+#[test]
+fn samples_that_outnumber_the_voxels_of_a_line_are_contrasted_as_others() {
+    let flat = closed_case(&cpu());
+    let deep = flat.clone().reshape([6, 1, 3, 2, 1]);
+    let value = |views| -> f32 { contrastive(views, 0.5).into_scalar() };
+    let (found, expected) = (value(deep), value(flat));
+    assert!((found - expected).abs() < 1e-6, "{found}, not {expected}");
+}
+
 /// At the smallest temperature only the most similar row of another sample counts.
 fn the_smallest_temperature_is_borne(device: &Device) {
     let temperature = 1e-6;

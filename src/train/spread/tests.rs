@@ -143,6 +143,8 @@ fn fine_tuning() -> Finetuning {
 /// In so many parts.
 fn parted(accumulation: usize) -> Finetuning {
     let mut config = config();
+    config.crops.batch_volumes = 5;
+    config.crops.samples_per_volume = 1;
     config.crops.accumulation = accumulation;
     Finetuning::new(config, cases(), cases(), Values::new()).unwrap()
 }

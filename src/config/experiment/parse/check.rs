@@ -7,6 +7,9 @@ use crate::nn::{Restoration, VitConfig};
 use std::collections::BTreeSet;
 use std::fmt;
 
+/// More resamples tell nothing more, and their values are kept in memory.
+const MOST_RESAMPLES: usize = 10_000_000;
+
 /// Sizes, arms and seeds are there, each once, with the files of the sizes; scoring and bootstrap can work.
 pub(super) fn check_lists(file: &File) -> Result<(), String> {
     fn check<T: Ord + fmt::Debug>(name: &str, values: &[T]) -> Result<(), String> {
@@ -37,9 +40,10 @@ pub(super) fn check_lists(file: &File) -> Result<(), String> {
     let Bootstrap {
         resamples, level, ..
     } = file.bootstrap;
-    if resamples == 0 || !(level > 0.0 && level < 1.0) {
+    let usable = (1..=MOST_RESAMPLES).contains(&resamples) && level > 0.0 && level < 1.0;
+    if !usable {
         return Err(format!(
-            "bootstrap has {resamples} resamples and level {level}: give 1 or more, and a level between 0 and 1"
+            "bootstrap has {resamples} resamples and level {level}: give 1 to {MOST_RESAMPLES}, and a level between 0 and 1"
         ));
     }
     Ok(())
