@@ -1,12 +1,14 @@
-//! Prepared volumes, computed once: all of them kept in a folder, and in memory too up to a budget.
+//! Prepared volumes, computed once: kept in a folder, and in memory too up to a budget.
 //!
 //! What the folder holds is found by content: the key of an entry is a hash of the source files'
 //! bytes, of the settings and of the format, so a changed file or setting is not answered with an old
 //! volume. (A file that kept both its size and its time stamp counts as unchanged.) Every entry carries
-//! a hash of itself; one that is damaged is computed again.
+//! a hash of itself; one that is damaged is computed again. What is doubtful about an image stands in its entry and is said
+//! again by every run that finds it there.
 
 mod body;
 mod disk;
+mod doubts;
 mod entry;
 mod error;
 mod index;
@@ -21,7 +23,9 @@ use std::sync::{Arc, Mutex, Weak};
 use self::disk::{Disk, Place};
 use self::entry::{Entry, Key};
 use self::lock::lock;
-use crate::volume::Volume;
+use crate::volume::{Volume, warn_of};
+
+pub use self::doubts::WithDoubts;
 
 /// What a [`Cache`] can keep: [`Volume`] for pre-training,
 /// [`Labelled`](crate::transform::Labelled) for fine-tuning.
@@ -56,6 +60,8 @@ struct Slot<T> {
     /// Finds it in the folder without a look at its files, which may be out of reach by then, or changed: then a volume
     /// that fits into memory and one that does not would differ.
     key: Option<Key>,
+    /// Whether what is doubtful about the image has been said.
+    doubts_said: bool,
 }
 
 impl<T> Default for Slot<T> {
@@ -64,6 +70,7 @@ impl<T> Default for Slot<T> {
             kept: None,
             seen: Weak::new(),
             key: None,
+            doubts_said: false,
         }
     }
 }
@@ -100,7 +107,8 @@ impl<T: Cached> Cache<T> {
         }
     }
 
-    /// The volume that `build` makes from `sources`, from the cache where it is known.
+    /// The volume that `build` makes from `sources`, from the cache where it is known. The first of `sources` is the
+    /// image: what is doubtful about it is said when the volume is first got.
     ///
     /// `settings` stands for everything else the result depends on, and for the version of the code
     /// that computes it. Threads that ask for the same volume at the same time build it once. While
@@ -112,7 +120,7 @@ impl<T: Cached> Cache<T> {
         &self,
         sources: &[&Path],
         settings: &str,
-        build: impl FnOnce() -> Result<T, E>,
+        build: impl FnOnce() -> Result<WithDoubts<T>, E>,
     ) -> Result<Arc<T>, E> {
         let slot = self.slot(sources, settings);
         let mut slot = lock(&slot);
@@ -120,7 +128,7 @@ impl<T: Cached> Cache<T> {
             self.counts.memory.fetch_add(1, Ordering::Relaxed);
             return Ok(volume);
         }
-        let volume = Arc::new(self.load_or_build(&mut slot.key, sources, settings, build)?);
+        let volume = Arc::new(self.load_or_build(&mut slot, sources, settings, build)?);
         slot.seen = Arc::downgrade(&volume);
         slot.kept = self.reserve(&volume).then(|| Arc::clone(&volume));
         Ok(volume)
@@ -148,33 +156,42 @@ impl<T: Cached> Cache<T> {
 
     fn load_or_build<E>(
         &self,
-        known: &mut Option<Key>,
+        slot: &mut Slot<T>,
         sources: &[&Path],
         settings: &str,
-        build: impl FnOnce() -> Result<T, E>,
+        build: impl FnOnce() -> Result<WithDoubts<T>, E>,
     ) -> Result<T, E> {
-        let load = |place: &Place<'_>| {
-            let volume = place.load::<T>()?;
+        let said = &mut slot.doubts_said;
+        let mut say = |doubts: &[String]| {
+            if let (Some(image), false) = (sources.first(), *said) {
+                warn_of(image, doubts);
+            }
+            *said = true;
+        };
+        let mut load = |place: &Place<'_>| {
+            let WithDoubts { item, doubts } = place.load::<WithDoubts<T>>()?;
             self.counts.disk.fetch_add(1, Ordering::Relaxed);
-            Some(volume)
+            say(&doubts);
+            Some(item)
         };
         let disk = self.disk.as_ref();
-        if let Some((disk, key)) = disk.zip(*known)
+        if let Some((disk, key)) = disk.zip(slot.key)
             && let Some(volume) = load(&disk.at(key, Vec::new()))
         {
             return Ok(volume);
         }
         let place = disk.and_then(|disk| disk.place(sources, settings));
-        *known = place.as_ref().map(Place::key);
+        slot.key = place.as_ref().map(Place::key);
         if let Some(volume) = place.as_ref().and_then(load) {
             return Ok(volume);
         }
-        let volume = build()?;
+        let built = build()?;
+        say(&built.doubts);
         self.counts.built.fetch_add(1, Ordering::Relaxed);
         if let Some(place) = place {
-            place.store(&volume);
+            place.store(&built);
         }
-        Ok(volume)
+        Ok(built.item)
     }
 
     /// Takes the volume's bytes from the budget; false where they do not fit.

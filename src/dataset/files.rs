@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::pairing::names_labels;
-use super::{Cache, Cached, Case, DatasetError, VolumeSource, case_names};
+use super::{Cache, Cached, Case, DatasetError, VolumeSource, WithDoubts, case_names};
 use crate::transform::{FinetuneTransform, Intensity, Labelled, PretrainTransform, TransformError};
 use crate::volume::{self, Volume};
 
@@ -17,7 +17,7 @@ pub trait Preparation: Send + Sync {
     /// What a case becomes.
     type Item: Cached;
 
-    /// The files the result depends on.
+    /// The files the result depends on, the image first.
     ///
     /// # Errors
     /// [`DatasetError::NoLabel`] for a case that lacks one.
@@ -26,11 +26,11 @@ pub trait Preparation: Send + Sync {
     /// Everything besides the files that the result depends on.
     fn settings(&self) -> String;
 
-    /// Reads and prepares a case, without any cache.
+    /// Reads and prepares a case, without any cache, and says what is doubtful about its image.
     ///
     /// # Errors
     /// A file that cannot be read or prepared; the message names it.
-    fn prepare(&self, case: &Case) -> Result<Self::Item, DatasetError>;
+    fn prepare(&self, case: &Case) -> Result<WithDoubts<Self::Item>, DatasetError>;
 }
 
 /// The cases of a data list, prepared for one of the stages.
@@ -98,8 +98,10 @@ impl Preparation for PretrainTransform {
         format!("pretrain {RECIPE} spacing {spacing:?} {intensity} patch {patch:?}")
     }
 
-    fn prepare(&self, case: &Case) -> Result<Volume, DatasetError> {
-        prepare_file(&case.image, self)
+    fn prepare(&self, case: &Case) -> Result<WithDoubts<Volume>, DatasetError> {
+        let (image, doubts) = read_image(&case.image)?;
+        let item = applied(self, &case.image, &image)?;
+        Ok(WithDoubts { item, doubts })
     }
 }
 
@@ -125,17 +127,18 @@ impl Preparation for FinetuneTransform {
         )
     }
 
-    fn prepare(&self, case: &Case) -> Result<Labelled, DatasetError> {
+    fn prepare(&self, case: &Case) -> Result<WithDoubts<Labelled>, DatasetError> {
         let label_path = label_of(case)?;
-        let image = read_image(&case.image)?;
+        let (image, doubts) = read_image(&case.image)?;
         let label = volume::read(label_path)?;
-        self.labelled(image, &label).map_err(|source| {
+        let item = self.labelled(image, &label).map_err(|source| {
             let path = match source {
                 TransformError::Label(_) => label_path,
                 _ => &case.image,
             };
             transform_error(path, source)
-        })
+        })?;
+        Ok(WithDoubts { item, doubts })
     }
 }
 
@@ -144,28 +147,36 @@ impl Preparation for FinetuneTransform {
 /// # Errors
 /// A file that cannot be read, is a label map by its values and its name, or has no foreground; the message names it.
 pub fn prepare_file(path: &Path, transform: &PretrainTransform) -> Result<Volume, DatasetError> {
-    let volume = read_image(path)?;
-    let prepared = transform.apply(&volume);
+    let (image, doubts) = read_image(path)?;
+    volume::warn_of(path, &doubts);
+    applied(transform, path, &image)
+}
+
+fn applied(
+    transform: &PretrainTransform,
+    path: &Path,
+    image: &Volume,
+) -> Result<Volume, DatasetError> {
+    let prepared = transform.apply(image);
     prepared.map_err(|source| transform_error(path, source))
 }
 
-fn read_image(path: &Path) -> Result<Volume, DatasetError> {
+/// An image, and what is to be said of it.
+fn read_image(path: &Path) -> Result<(Volume, Vec<String>), DatasetError> {
     let image = volume::read_image(path)?;
-    volume::warn_of_doubts(path, &image);
+    let mut doubts = image.doubts();
     let volume = image.volume;
-    let Some(largest) = volume::looks_like_labels(&volume) else {
-        return Ok(volume);
-    };
-    if in_label_place(path) {
-        let path = path.to_path_buf();
-        return Err(DatasetError::LabelMap { path, largest });
+    if let Some(largest) = volume::looks_like_labels(&volume) {
+        if in_label_place(path) {
+            let path = path.to_path_buf();
+            return Err(DatasetError::LabelMap { path, largest });
+        }
+        // An image of few whole numbers, a percent map say, looks the same.
+        doubts.push(format!(
+            "its voxels are whole numbers from 0 to {largest} only; if it is a label map, list the image it belongs to"
+        ));
     }
-    // An image of few whole numbers, a percent map say, looks the same.
-    log::warn!(
-        "{} has whole numbers from 0 to {largest} only: if it is a label map, list the image it belongs to",
-        path.display()
-    );
-    Ok(volume)
+    Ok((volume, doubts))
 }
 
 /// Whether a file or its folder is called like label maps.
@@ -221,6 +232,8 @@ mod tests {
             assert!(refused, "{labels}");
         }
         // A percent map, say.
-        assert_eq!(read("imagesTr/fat_fraction.nii").unwrap(), few);
+        let (read, doubts) = read("imagesTr/fat_fraction.nii").unwrap();
+        assert_eq!(read, few);
+        assert!(doubts[0].contains("from 0 to 13 only"), "{doubts:?}");
     }
 }

@@ -35,7 +35,7 @@ mod source;
 
 pub use batch::{BatchSettings, Batches, TrainingBatch};
 #[cfg(not(target_family = "wasm"))]
-pub use cache::{Cache, CacheCounts, Cached};
+pub use cache::{Cache, CacheCounts, Cached, WithDoubts};
 pub use classes::{ClassNotice, class_names, class_notices, says_more_than_number};
 pub use error::{DatasetError, ProblemReport, WorkerPanic};
 #[cfg(not(target_family = "wasm"))]
@@ -45,7 +45,7 @@ pub use folder::LabelledFolder;
 pub use labelled::{LabelledBatch, LabelledBatches, LabelledSettings};
 pub use list::{Case, DataList, LIST_FILE};
 pub use loader::{Prefetch, warm_up};
-pub use names::{case_names, label_names, prediction_names};
+pub use names::{case_names, image_names, label_names, prediction_names};
 #[cfg(not(target_family = "wasm"))]
 pub use native::check_cases;
 pub use notices::Notice;

@@ -7,13 +7,32 @@ use super::Case;
 use super::pairing::case_name;
 use super::paths::absolute;
 
-/// A name for each case: that of its image file, with as many of its folders before it as it takes to tell cases apart.
-/// The same image listed twice has the same name.
+/// A name for each case: that of its image, and where an image is listed with several label maps, as by several readers,
+/// that of its label map behind it. Only the same image with the same label map has the same name again.
 pub fn case_names(cases: &[Case]) -> Vec<String> {
+    let (images, labels) = (image_names(cases), label_names(cases));
+    let mut readings: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (image, label) in images.iter().zip(&labels) {
+        readings.entry(image).or_default().insert(label);
+    }
+    let named = |(image, label): (&String, &String)| {
+        let labels = readings.get(image.as_str());
+        let several = labels.is_some_and(|labels| labels.len() > 1);
+        match several && !label.is_empty() {
+            true => format!("{image} ({label})"),
+            false => image.clone(),
+        }
+    };
+    images.iter().zip(&labels).map(named).collect()
+}
+
+/// A name for the image of each case: that of its file, with as many of its folders before it as it takes to tell images
+/// apart.
+pub fn image_names(cases: &[Case]) -> Vec<String> {
     told_apart(cases.iter().map(|case| case.image.as_path()), str::to_owned)
 }
 
-/// A name for the label map of each case, made as [`case_names`] makes those of images; empty where there is none.
+/// A name for the label map of each case, made as [`image_names`] makes those of images; empty where there is none.
 pub fn label_names(cases: &[Case]) -> Vec<String> {
     told_apart(
         cases
@@ -118,6 +137,34 @@ mod tests {
         assert_eq!(names(&["/d/a.nii", "/d/a.nii"]), ["a.nii", "a.nii"]);
         assert_eq!(names(&["ct.nii", "p/ct.nii"]), ["ct.nii", "p/ct.nii"]);
         assert!(names(&[]).is_empty());
+    }
+
+    #[test]
+    fn an_image_with_label_maps_of_several_readers_is_a_case_for_each() {
+        let case = |(image, label): &(&str, &str)| Case {
+            image: Path::new(image).to_path_buf(),
+            label: (!label.is_empty()).then(|| Path::new(label).to_path_buf()),
+        };
+        let cases: Vec<Case> = [
+            ("/d/a.nii", "/r1/a.nii"),
+            ("/d/b.nii", "/r1/b.nii"),
+            ("/d/a.nii", "/r2/a.nii"),
+            ("/d/a.nii", ""),
+            ("/d/b.nii", "/r1/b.nii"),
+        ]
+        .iter()
+        .map(case)
+        .collect();
+        let expected = [
+            "a.nii (r1/a.nii)",
+            "b.nii",
+            "a.nii (r2/a.nii)",
+            "a.nii",
+            "b.nii",
+        ];
+        assert_eq!(case_names(&cases), expected);
+        let images = ["a.nii", "b.nii", "a.nii", "a.nii", "b.nii"];
+        assert_eq!(image_names(&cases), images);
     }
 
     #[test]

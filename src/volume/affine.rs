@@ -14,7 +14,8 @@ pub(super) fn spacing(affine: &Affine) -> [f64; 3] {
 }
 
 impl Header {
-    /// The affine as nibabel chooses it and MONAI repairs it (specification 2.1, items 2 and 3).
+    /// The affine as nibabel chooses it and MONAI repairs it (specification 2.1, items 2 and 3), but for an sform that
+    /// cannot be used beside a qform.
     ///
     /// # Errors
     /// If the chosen form is not finite or squeezes the volume flat.
@@ -26,7 +27,7 @@ impl Header {
         let qform = self.qform();
         let chosen = if self.sform_code != 0 {
             match qform {
-                Some(qform) if self.prefers(&qform) => self.stored(&qform),
+                Some(qform) if self.replaces_sform(&qform) => self.stored(&qform),
                 _ => self.sform(),
             }
         } else if self.qform_code != 0 {
@@ -40,7 +41,8 @@ impl Header {
 
     /// Why [`Self::affine`] is a guess, where the header has no form that gives it.
     pub(super) fn guess(&self) -> Option<&'static str> {
-        let replaced = self.qform().is_some_and(|qform| self.prefers(&qform));
+        let qform = self.qform();
+        let replaced = qform.is_some_and(|qform| self.replaces_sform(&qform));
         match (self.sform_code, self.qform_code) {
             (1.., _) if !replaced => None,
             (0, 0) => Some("its header has neither an sform nor a qform"),
@@ -105,6 +107,12 @@ impl Header {
             affine[(axis, 3)] = -0.5 * (self.shape[axis] - 1) as f64 * scale;
         }
         affine
+    }
+
+    /// Whether the qform stands in for the sform: by MONAI's repair, and for an sform that places nothing. Zeros seem to
+    /// agree with voxels of 1 mm, so that the repair leaves them.
+    fn replaces_sform(&self, qform: &Affine) -> bool {
+        self.prefers(qform) || (self.qform_code != 0 && check(&self.sform()).is_err())
     }
 
     /// MONAI's repair: the qform wins over an sform that contradicts `pixdim` where the qform does not.
@@ -211,5 +219,30 @@ impl Qform {
             quaternion: [q.i * sign, q.j * sign, q.k * sign],
             complete: (nearest - directions).abs().max() < RTOL,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::volume::{Affine, Datatype, Volume, VolumeError, encode_nifti, read_nifti};
+
+    #[test]
+    fn a_qform_stands_in_for_an_sform_of_zeros() {
+        let mut affine = Affine::identity();
+        affine[(0, 3)] = 7.0;
+        let volume = Volume::new([2, 1, 1], vec![1.0, 2.0], affine).unwrap();
+        let mut bytes = encode_nifti(&volume, Datatype::F32, false).unwrap();
+        bytes[280..328].fill(0);
+        for axes in [3, 5] {
+            bytes[40] = axes;
+            let found = read_nifti(&bytes, "a.nii").unwrap();
+            let error = (found.volume.affine() - affine).abs().max();
+            assert!(error < 1e-6, "{axes} axes: {error}");
+            assert!(found.doubts().is_empty(), "{axes} axes");
+        }
+        // A qform without a code is none.
+        bytes[252] = 0;
+        let error = read_nifti(&bytes, "a.nii").unwrap_err();
+        assert!(matches!(error, VolumeError::Geometry { .. }), "{error}");
     }
 }

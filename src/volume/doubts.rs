@@ -73,7 +73,12 @@ fn direction(affine: &Affine, axis: usize) -> &'static str {
 
 /// Says in a warning each what is doubtful about an image from a file.
 pub fn warn_of_doubts(file: &Path, image: &NiftiImage) {
-    for doubt in image.doubts() {
+    warn_of(file, &image.doubts());
+}
+
+/// Says each of these doubts about an image in a warning, with the name of its file.
+pub fn warn_of(file: &Path, doubts: &[String]) {
+    for doubt in doubts {
         log::warn!("{}: {doubt}", file.display());
     }
 }

@@ -42,7 +42,7 @@ impl<R: BufRead> Read for Stream<R> {
 
 /// One gzip member after the other, each checked against its checksum.
 ///
-/// Whatever follows the last member and is not another one is ignored, as `gzip` itself does: tapes and
+/// Whatever follows the last member and does not begin like another one is ignored, as `gzip` itself does: tapes and
 /// some writers pad with zeros.
 pub(super) struct Members<R: BufRead> {
     current: Option<GzDecoder<R>>,
@@ -55,14 +55,28 @@ impl<R: BufRead> Read for Members<R> {
             if count > 0 || buffer.is_empty() {
                 return Ok(count);
             }
-            let Some(mut rest) = self.current.take().map(GzDecoder::into_inner) else {
+            let Some(rest) = self.current.take().map(GzDecoder::into_inner) else {
                 break;
             };
-            if rest.fill_buf()?.starts_with(&MAGIC[..1]) {
-                self.current = Some(GzDecoder::new(rest));
-            }
+            self.current = next_member(rest)?;
         }
         Ok(0)
+    }
+}
+
+/// The member that begins here, if one does.
+fn next_member<R: BufRead>(rest: R) -> io::Result<Option<GzDecoder<R>>> {
+    use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    let mut member = GzDecoder::new(rest);
+    if member.header().is_some() {
+        return Ok(Some(member));
+    }
+    match member.read(&mut [0]) {
+        // The disk's.
+        Err(error) if !matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof) => {
+            Err(error)
+        }
+        _ => Ok(None),
     }
 }
 
@@ -106,6 +120,16 @@ mod tests {
     fn members_follow_each_other_and_padding_is_ignored() {
         let file = [gzip(b"one "), gzip(b""), gzip(b"two"), vec![0; 512]].concat();
         assert_eq!(inflate(&file).unwrap(), b"one two");
+        // Bytes that begin like a member, by one, two or three.
+        for rest in [
+            &b"\x1f"[..],
+            b"\x1f and more of it",
+            b"\x1f\x8b",
+            b"\x1f\x8b\x07 and more of it",
+        ] {
+            let file = [&gzip(b"one"), rest].concat();
+            assert_eq!(inflate(&file).unwrap(), b"one", "{rest:?}");
+        }
         assert_eq!(inflate(b"plain").unwrap(), b"plain");
         assert_eq!(inflate(b"").unwrap(), b"");
     }

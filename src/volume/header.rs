@@ -164,9 +164,11 @@ mod tests {
     }
 
     #[test]
-    fn trailing_axes_of_one_are_dropped() {
+    fn trailing_axes_of_one_or_none_are_dropped() {
         let header = with_i16(&[(40, 5), (48, 1), (50, 1)]).unwrap();
         assert_eq!((header.axes, header.shape), (5, [2, 3, 4]));
+        let header = with_i16(&[(40, 4), (48, 0)]).unwrap();
+        assert_eq!((header.axes, header.shape), (4, [2, 3, 4]));
     }
 
     #[test]
@@ -181,6 +183,8 @@ mod tests {
             "a.nii: 2D image of 2x3; Hounsfield reads 3D volumes: stack the slices into one volume first"
         );
         assert!(message(&[(44, -3)]).contains("dim[2] is -3"));
+        assert!(message(&[(46, 0)]).contains("dim[3] is 0"));
+        assert!(message(&[(40, 4), (48, -1)]).contains("dim[4] is -1"));
         assert!(message(&[(40, 0)]).contains("dim[0] is not 1 to 7"));
     }
 

@@ -30,7 +30,7 @@ mod write;
 
 pub(crate) use axes::reverse_axes;
 pub use datatype::Datatype;
-pub use doubts::warn_of_doubts;
+pub use doubts::{warn_of, warn_of_doubts};
 pub use error::VolumeError;
 pub use header::{Header, Scaling};
 pub use labels::looks_like_labels;

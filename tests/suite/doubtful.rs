@@ -4,7 +4,9 @@ use crate::command::{
     FAILED, SMALL_NETWORK, folder, refused, run, texture, words, write_list, write_volume,
 };
 use hounsfield::volume::{Affine, Datatype, Volume, write};
+use std::fs::File;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 /// Writes 20 x 20 x 20 voxels of 4 mm as floating-point numbers.
 fn write_floats(path: &Path, value: impl Fn(usize) -> f32) {
@@ -34,6 +36,54 @@ fn voxels_that_are_not_finite_are_counted_before_training() {
         .count();
     assert_eq!(counted, 1, "{}", done.told());
     assert!(!done.stderr.contains("whole.nii:"), "{}", done.told());
+}
+
+/// Dates a file an hour back: of one that has just changed no prepared copy is kept.
+fn age(path: &Path) {
+    let file = File::options().write(true).open(path).unwrap();
+    let then = SystemTime::now() - Duration::from_secs(3600);
+    file.set_modified(then).unwrap();
+}
+
+#[test]
+fn every_run_says_once_what_is_doubtful_about_a_scan_also_of_its_prepared_copy() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    write_floats(&at("holes.nii"), |index| match index {
+        0..5 => f32::NAN,
+        _ => f32::from(texture(0)(index)),
+    });
+    write_volume(&at("lost.nii"), texture(1));
+    let mut bytes = std::fs::read(at("lost.nii")).unwrap();
+    // Without the code of its sform it has no form at all.
+    bytes[254] = 0;
+    std::fs::write(at("lost.nii"), bytes).unwrap();
+    for name in ["holes.nii", "lost.nii"] {
+        age(&at(name));
+    }
+    let list = write_list(folder.path(), &["holes.nii", "lost.nii"]);
+    let call = "--max-steps 2 --intensity range --cache-memory 0 --datalist";
+    let call = words(SMALL_NETWORK, &words(call, &[list]));
+    for out in ["first", "second"] {
+        let call = [&call[..], &["--out", out]].concat();
+        let done = run(folder.path(), &call).succeeded();
+        for told in [
+            "holes.nii: 5 of its 8000 voxels",
+            "lost.nii: its header has neither",
+        ] {
+            assert_eq!(done.stderr.matches(told).count(), 1, "{}", done.told());
+        }
+        // The second run prepares nothing.
+        let copies = std::fs::read_dir(at("cache")).unwrap().flatten();
+        let copies = copies.filter(|copy| copy.path().extension() == Some("huvol".as_ref()));
+        assert_eq!(copies.count(), 2, "{out}");
+    }
+    // Without copies a scan is prepared anew in each epoch.
+    std::fs::write(at("full"), "no folder").unwrap();
+    let call = [&call[..], &["--out", "third", "--cache-dir", "full"]].concat();
+    let done = run(folder.path(), &call).succeeded();
+    let told = done.stderr.matches("holes.nii: 5 of its 8000 voxels");
+    assert_eq!(told.count(), 1, "{}", done.told());
 }
 
 #[test]

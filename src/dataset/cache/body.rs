@@ -30,11 +30,12 @@ impl<'a> BodyWriter<'a> {
         self.out.write_all(bytes)
     }
 
+    pub(super) fn size(&mut self, size: usize) -> io::Result<()> {
+        self.put(&u64::try_from(size).map_err(io::Error::other)?.to_le_bytes())
+    }
+
     pub(super) fn sizes(&mut self, sizes: [usize; 3]) -> io::Result<()> {
-        for n in sizes {
-            self.put(&u64::try_from(n).map_err(io::Error::other)?.to_le_bytes())?;
-        }
-        Ok(())
+        sizes.into_iter().try_for_each(|size| self.size(size))
     }
 
     pub(super) fn affine(&mut self, affine: &Affine) -> io::Result<()> {
@@ -107,13 +108,13 @@ impl<'a> BodyReader<'a> {
         Ok(bytes)
     }
 
+    pub(super) fn size(&mut self) -> Result<usize, EntryError> {
+        let stored = u64::from_le_bytes(self.take()?);
+        usize::try_from(stored).map_err(|_| self.wrong_length())
+    }
+
     pub(super) fn sizes(&mut self) -> Result<[usize; 3], EntryError> {
-        let mut sizes = [0; 3];
-        for n in &mut sizes {
-            let stored = u64::from_le_bytes(self.take()?);
-            *n = usize::try_from(stored).map_err(|_| self.wrong_length())?;
-        }
-        Ok(sizes)
+        Ok([self.size()?, self.size()?, self.size()?])
     }
 
     pub(super) fn affine(&mut self) -> Result<Affine, EntryError> {

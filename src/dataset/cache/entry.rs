@@ -4,6 +4,7 @@
 //! magic     8 bytes  "HUVOLUME" for a volume
 //! version   u32      FORMAT_VERSION
 //! key      32 bytes  the key the entry was stored under
+//! doubts             see `doubts.rs`
 //! body
 //! hash     32 bytes  blake3 of everything before it
 //! ```
@@ -22,7 +23,7 @@ use super::error::EntryError;
 use crate::volume::Volume;
 
 /// Raise it when the layout changes: it is part of every key, so old entries are then not found.
-pub(super) const FORMAT_VERSION: u32 = 1;
+pub(super) const FORMAT_VERSION: u32 = 2;
 const HASH: usize = 32;
 
 /// The key of an entry, a blake3 hash.

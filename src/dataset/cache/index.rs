@@ -16,7 +16,7 @@ use super::lock::lock;
 use crate::platform::AppendFile;
 
 /// A file changed this recently, in nanoseconds, may change again without its time stamp showing it.
-const SETTLED: i64 = 2_000_000_000;
+const SETTLED: u64 = 2_000_000_000;
 
 /// Size and time of a file: if both are as before, so is its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,9 +55,9 @@ impl Stamp {
         })
     }
 
+    /// A date in the future, from a clock that was wrong, shows a change as well as one as far back.
     fn settled(&self) -> bool {
-        let age = since_1970(SystemTime::now()).saturating_sub(self.modified);
-        age >= SETTLED
+        since_1970(SystemTime::now()).abs_diff(self.modified) >= SETTLED
     }
 }
 

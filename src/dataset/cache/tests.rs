@@ -14,8 +14,10 @@ use crate::volume::{Affine, VolumeError};
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 /// A volume of eight voxels, 32 bytes.
-fn volume(value: f32) -> Result<Volume, VolumeError> {
-    Volume::new([2; 3], vec![value; 8], Affine::identity())
+fn volume(value: f32) -> Result<WithDoubts<Volume>, VolumeError> {
+    let item = Volume::new([2; 3], vec![value; 8], Affine::identity())?;
+    let doubts = Vec::new();
+    Ok(WithDoubts { item, doubts })
 }
 
 /// A folder with a cache folder and source files in it.
@@ -261,6 +263,23 @@ fn files_dated_before_1970_are_kept_too() -> Outcome {
         cache.get(&[&source], "s", || volume(2.0))?;
         assert_eq!(cache.counts(), counts(0, 1, 0), "{name}");
     }
+    Ok(())
+}
+
+#[test]
+fn files_dated_in_the_future_are_kept_too() -> Outcome {
+    let fixture = Fixture::new()?;
+    let source = fixture.source("a", "content", HOUR)?;
+    let file = File::options().write(true).open(&source)?;
+    file.set_modified(SystemTime::now() + 24 * HOUR)?;
+    fixture.cache(0).get(&[&source], "s", || volume(1.0))?;
+    let cache = fixture.cache(0);
+    cache.get(&[&source], "s", || volume(2.0))?;
+    assert_eq!(cache.counts(), counts(0, 1, 0));
+    // Changed since.
+    fixture.source("a", "CONTENT", HOUR)?;
+    let again = fixture.cache(0).get(&[&source], "s", || volume(3.0))?;
+    assert_eq!(again.data(), [3.0; 8]);
     Ok(())
 }
 

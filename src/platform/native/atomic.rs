@@ -27,8 +27,9 @@ pub struct AtomicFile {
 }
 
 impl AtomicFile {
-    /// Starts a file that will replace or create `path`. A symbolic link is followed, so that it
-    /// keeps pointing at the new content; an existing file hands on its permissions.
+    /// Starts a file that will replace or create `path`. A symbolic link is followed, also to a file
+    /// that does not exist yet, so that it keeps pointing at the new content; an existing file hands on
+    /// its permissions.
     ///
     /// # Errors
     /// When `path` is a folder or a device, its folder does not exist, or the folder cannot be
@@ -47,7 +48,7 @@ impl AtomicFile {
                 );
                 return Err(with_path("write", path)(error));
             }
-            Err(_) => (path.to_owned(), None),
+            Err(_) => (followed(path), None),
         };
         let (file, temporary) = create_beside(&target).map_err(with_path("write", path))?;
         let atomic = AtomicFile {
@@ -128,6 +129,20 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
 pub fn is_temporary(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     name.starts_with(TEMPORARY) && name.ends_with(".tmp")
+}
+
+/// Where a path leads through symbolic links, whether there is a file or not; the path itself where they go round.
+fn followed(path: &Path) -> PathBuf {
+    // As many as Linux follows.
+    const MAX_LINKS: usize = 40;
+    let mut at = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        match fs::read_link(&at) {
+            Ok(target) => at = folder_of(&at).join(target),
+            Err(_) => return at,
+        }
+    }
+    path.to_owned()
 }
 
 /// A new empty file in the folder of `target` under a name nobody else uses.
@@ -272,10 +287,12 @@ mod tests {
     fn a_link_keeps_pointing_at_the_content() -> Outcome {
         let folder = tempfile::tempdir()?;
         let (file, link) = (folder.path().join("file"), folder.path().join("link"));
-        fs::write(&file, b"old")?;
         std::os::unix::fs::symlink("file", &link)?;
-        write_atomic(&link, b"new")?;
-        assert_eq!(fs::read(&file)?, b"new");
+        // Whether there is a file already or not.
+        for content in [b"old", b"new"] {
+            write_atomic(&link, content)?;
+            assert_eq!(fs::read(&file)?, content);
+        }
         assert!(fs::symlink_metadata(&link)?.is_symlink());
         Ok(())
     }

@@ -19,8 +19,12 @@ pub(super) fn check_unit(name: &str, units: u8) -> Result<(), VolumeError> {
     })
 }
 
-/// The first three sizes, if the others are 1.
+/// The first three sizes, if the others are 1. As in the standard's own library, 0 stands for 1 there.
 pub(super) fn three_dimensional(name: &str, dim: &[i64]) -> Result<[usize; 3], VolumeError> {
+    let mut dim = dim.to_vec();
+    for size in dim.iter_mut().skip(3).filter(|size| **size == 0) {
+        *size = 1;
+    }
     if let Some((n, size)) = dim.iter().enumerate().find(|(_, size)| **size < 1) {
         let problem = format!("dim[{}] is {size}", n + 1);
         return Err(VolumeError::Header {
@@ -29,7 +33,7 @@ pub(super) fn three_dimensional(name: &str, dim: &[i64]) -> Result<[usize; 3], V
         });
     }
     let axes = 1 + dim.iter().rposition(|&n| n > 1).unwrap_or(0);
-    match *dim {
+    match dim[..] {
         [a, b, c, ..] if axes <= 3 => {
             let size = |n: i64| {
                 usize::try_from(n).map_err(|_| VolumeError::TooLarge {
@@ -42,7 +46,7 @@ pub(super) fn three_dimensional(name: &str, dim: &[i64]) -> Result<[usize; 3], V
         _ => Err(VolumeError::Dimensions {
             name: name.into(),
             axes: axes.max(dim.len().min(3)),
-            shape: times(dim),
+            shape: times(&dim),
             advice: match (axes, dim.get(3)) {
                 (4, Some(frames)) => format!("extract one of its {frames} frames first"),
                 (5.., _) => "extract one component first".into(),

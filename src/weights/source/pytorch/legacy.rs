@@ -7,7 +7,7 @@ use crate::weights::source::{Contents, ReadError};
 use std::collections::BTreeMap;
 
 /// The first pickle in protocol 2: the number 0x1950a86a20f9469cfc6c.
-const MAGIC: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
+pub(super) const MAGIC: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
 
 /// Whether a file begins as files before PyTorch 1.6 do.
 pub(in crate::weights::source) fn is_legacy(file: &[u8]) -> bool {
@@ -25,8 +25,7 @@ pub(in crate::weights::source) fn read_legacy(file: &[u8]) -> Result<Contents<'_
         rest = rest.get(pickle.length..).unwrap_or_default();
         Ok::<_, ReadError>(pickle)
     };
-    let (_magic, _version, system, saved, keys) = (next()?, next()?, next()?, next()?, next()?);
-    let big_endian = is_big_endian(&system);
+    let (_magic, _version, _system, saved, keys) = (next()?, next()?, next()?, next()?, next()?);
     let Node::List(keys_in_order) = keys.nodes.get(keys.root) else {
         return Err(ReadError::damaged("its list of storages is missing"));
     };
@@ -43,32 +42,19 @@ pub(in crate::weights::source) fn read_legacy(file: &[u8]) -> Result<Contents<'_
         let key = keys.nodes.text(*id).unwrap_or_default();
         let cut = || ReadError::Damaged(format!("it ends within storage {}", key.escape_debug()));
         let (count, after) = rest.split_first_chunk::<8>().ok_or_else(cut)?;
-        let count = match big_endian {
-            true => u64::from_be_bytes(*count),
-            false => u64::from_le_bytes(*count),
-        };
         let size = sizes.get(key).copied().ok_or_else(cut)?;
-        let length = usize::try_from(count)
-            .ok()
-            .and_then(|n| n.checked_mul(size));
-        let (bytes, after) = length
-            .and_then(|n| after.split_at_checked(n))
+        let split = |count: u64| {
+            let length = usize::try_from(count).ok()?.checked_mul(size)?;
+            after.split_at_checked(length)
+        };
+        // Old versions wrote the count, and it alone, in the machine's own byte order.
+        let (bytes, after) = split(u64::from_le_bytes(*count))
+            .or_else(|| split(u64::from_be_bytes(*count)))
             .ok_or_else(cut)?;
         storages.insert(key, bytes);
         rest = after;
     }
-    contents(&found, big_endian, |storage| {
+    contents(&found, false, |storage| {
         Ok(storages.get(storage.key).copied())
-    })
-}
-
-/// Whether the machine that wrote the file has the other byte order.
-fn is_big_endian(system: &Pickle<'_>) -> bool {
-    let Node::Dict(entries) = system.nodes.get(system.root) else {
-        return false;
-    };
-    entries.iter().any(|(key, value)| {
-        system.nodes.text(*key) == Some("little_endian")
-            && matches!(system.nodes.get(*value), Node::Int(0))
     })
 }

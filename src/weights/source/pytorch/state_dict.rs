@@ -35,13 +35,14 @@ pub(super) struct StateDict<'p, 'a> {
 /// Finds the state dictionary of a pickle.
 ///
 /// # Errors
-/// [`ReadError::Empty`] where there is none or more than one; [`ReadError::Damaged`] for a name that comes twice.
+/// [`ReadError::Empty`] where there is none or more than one; [`ReadError::Damaged`] for a name that comes twice or could
+/// write to the terminal.
 pub(super) fn find<'p, 'a>(pickle: &'p Pickle<'a>) -> Result<StateDict<'p, 'a>, ReadError> {
     let mut wrappers = Vec::new();
     let mut ignored = Vec::new();
     let root =
         entries(pickle, pickle.root).ok_or_else(|| ReadError::Empty("no dictionary".to_owned()))?;
-    let mut dict = distinct(root)?;
+    let mut dict = checked(root)?;
     while let Some((name, inner)) = wrapped(pickle, &dict)? {
         if wrappers.len() == MAX_WRAPPERS {
             let nested = format!("more than {MAX_WRAPPERS} dictionaries within each other");
@@ -53,17 +54,11 @@ pub(super) fn find<'p, 'a>(pickle: &'p Pickle<'a>) -> Result<StateDict<'p, 'a>, 
                 .filter(|other| *other != name),
         );
         wrappers.push(name);
-        dict = distinct(inner)?;
+        dict = checked(inner)?;
     }
 
     let mut tensors = Vec::new();
     for (name, id) in dict {
-        if name.chars().any(char::is_control) {
-            let name = name.escape_debug();
-            return Err(ReadError::damaged(format!(
-                "a name with control characters, {name}"
-            )));
-        }
         match pickle.nodes.get(id) {
             Node::Tensor(tensor) if tensors.len() < MAX_TENSORS => tensors.push((name, &**tensor)),
             Node::Tensor(_) => {
@@ -93,17 +88,25 @@ fn entries<'a>(pickle: &Pickle<'a>, id: Id) -> Option<Vec<(&'a str, Id)>> {
     Some(entries.iter().filter_map(text).collect())
 }
 
-/// The entries, each of another name, as in every dictionary of Python: a short file could name one long name often.
-fn distinct(dict: Entries<'_>) -> Result<Entries<'_>, ReadError> {
+/// The entries, with names that can be printed, and each with another, as in every dictionary of Python: a short file
+/// could name one long name often.
+fn checked(dict: Entries<'_>) -> Result<Entries<'_>, ReadError> {
     let mut names = BTreeSet::new();
-    let mut all = dict.iter().map(|(name, _)| *name);
-    match all.find(|name| !names.insert(*name)) {
-        Some(name) => Err(ReadError::damaged(format!(
-            "two entries named {} in a dictionary",
-            name.escape_debug()
-        ))),
-        None => Ok(dict),
+    for (name, _) in &dict {
+        if name.chars().any(char::is_control) {
+            let name = name.escape_debug();
+            return Err(ReadError::damaged(format!(
+                "a name with control characters, {name}"
+            )));
+        }
+        if !names.insert(*name) {
+            return Err(ReadError::damaged(format!(
+                "two entries named {} in a dictionary",
+                name.escape_debug()
+            )));
+        }
     }
+    Ok(dict)
 }
 
 fn has_tensors(pickle: &Pickle<'_>, dict: &[(&str, Id)]) -> bool {
@@ -111,22 +114,39 @@ fn has_tensors(pickle: &Pickle<'_>, dict: &[(&str, Id)]) -> bool {
     dict.iter().any(is_tensor)
 }
 
+/// Whether a dictionary has tensors, or one within it has.
+fn leads_to_tensors(pickle: &Pickle<'_>, id: Id) -> bool {
+    // Dictionaries may lie within themselves: each is looked through once.
+    let mut seen = BTreeSet::from([id]);
+    let mut level = vec![id];
+    for _ in 0..MAX_WRAPPERS {
+        let mut next = Vec::new();
+        for dict in level.iter().filter_map(|id| entries(pickle, *id)) {
+            if has_tensors(pickle, &dict) {
+                return true;
+            }
+            next.extend(dict.iter().map(|(_, id)| *id).filter(|id| seen.insert(*id)));
+        }
+        level = next;
+    }
+    false
+}
+
 type Entries<'a> = Vec<(&'a str, Id)>;
 
-/// The dictionary to look into instead of this one: one with a known name, or the only one with tensors where
-/// this one has none.
+/// The dictionary to look into instead of this one: one with a known name that leads to tensors, which the settings of a
+/// `model` do not; or the only one with tensors where this one has none.
 fn wrapped<'a>(
     pickle: &Pickle<'a>,
     dict: &Entries<'a>,
 ) -> Result<Option<(&'a str, Entries<'a>)>, ReadError> {
-    for wrapper in WRAPPERS {
-        let inner = dict
-            .iter()
-            .find(|(name, _)| *name == wrapper)
-            .and_then(|(name, id)| Some((*name, entries(pickle, *id)?)));
-        if let Some(found) = inner.filter(|(_, inner)| !inner.is_empty()) {
-            return Ok(Some(found));
-        }
+    let mut known = WRAPPERS
+        .iter()
+        .filter_map(|wrapper| dict.iter().find(|(name, _)| name == wrapper))
+        .copied();
+    let sure = known.find(|(_, id)| leads_to_tensors(pickle, *id));
+    if let Some((name, inner)) = sure.and_then(|(name, id)| Some((name, entries(pickle, id)?))) {
+        return Ok(Some((name, inner)));
     }
     if has_tensors(pickle, dict) {
         return Ok(None);
@@ -139,7 +159,9 @@ fn wrapped<'a>(
         .filter(|(_, id)| *known.entry(*id).or_insert_with(|| of_tensors(*id)));
     match (candidates.next(), candidates.next()) {
         (Some((first, _)), Some((second, _))) => Err(ReadError::Empty(format!(
-            "several dictionaries of tensors, {first} and {second} among them"
+            "several dictionaries of tensors, {} and {} among them",
+            first.escape_debug(),
+            second.escape_debug()
         ))),
         (found, _) => Ok(found.and_then(|(name, id)| Some((*name, entries(pickle, *id)?)))),
     }

@@ -192,6 +192,12 @@ fn read_entry(file: &[u8], at: usize) -> Result<(&str, Entry<'_>, usize), ReadEr
     let name = file.get(at + MIN_ENTRY..name_end).ok_or_else(cut)?;
     let name =
         str::from_utf8(name).map_err(|_| ReadError::damaged("a zip entry's name is not UTF-8"))?;
+    if name.chars().any(char::is_control) {
+        let name = name.escape_debug();
+        return Err(ReadError::damaged(format!(
+            "a zip entry's name with control characters, {name}"
+        )));
+    }
     let extra_bytes = file.get(name_end..name_end + extra).ok_or_else(cut)?;
     let changed = match (flags & 1, method) {
         (0, 0) => None,

@@ -22,6 +22,21 @@ fn position_embeddings_that_fit_are_kept_where_nothing_tells_their_grid() {
 }
 
 #[test]
+fn a_grid_from_settings_beside_weights_counts_only_where_it_can_be_theirs() {
+    let bytes = encode(&vit("encoder.vit.", 8), None).unwrap();
+    let file = WeightsFile::open(&bytes).unwrap();
+    for (beside, counts) in [
+        (Some([4, 2, 1]), true),
+        (Some([3, 3, 2]), false),
+        (Some([usize::MAX; 3]), false),
+        (None, true),
+    ] {
+        let found = PatchGrids::guessed(beside, [2; 3], &file);
+        assert_eq!(found.from, beside.filter(|_| counts));
+    }
+}
+
+#[test]
 fn an_encoder_of_another_grid_of_as_many_patches_starts_nothing_unless_it_may_be_interpolated() {
     let start = |from, resize| {
         let to = [4, 2, 1];
