@@ -2,7 +2,7 @@
 
 use crate::cli::run_folder::{CASES_FILE, beside};
 use crate::config::Learned;
-use crate::dataset::{DataList, case_names, label_names};
+use crate::dataset::{DataList, image_names, label_names};
 use crate::platform;
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
@@ -33,8 +33,8 @@ struct LabelNames {
 impl CaseNames {
     fn of(list: &DataList, labelled: bool) -> Self {
         CaseNames {
-            training: case_names(&list.training),
-            validation: case_names(&list.validation),
+            training: image_names(&list.training),
+            validation: image_names(&list.validation),
             labels: labelled.then(|| LabelNames {
                 training: label_names(&list.training),
                 validation: label_names(&list.validation),

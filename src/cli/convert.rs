@@ -1,7 +1,7 @@
 //! `convert`: one weights file to another.
 
 use crate::cli::inputs::Inputs;
-use crate::cli::output::print;
+use crate::cli::output::{path_as_shown, print};
 use crate::cli::weights_path::starting_file;
 use crate::config::parse::triple;
 use crate::platform;
@@ -42,7 +42,9 @@ pub(super) struct ConvertArgs {
 
 #[derive(Serialize)]
 struct Report<'a> {
+    #[serde(serialize_with = "path_as_shown")]
     input: &'a Path,
+    #[serde(serialize_with = "path_as_shown")]
     output: &'a Path,
     bytes: usize,
     #[serde(flatten)]

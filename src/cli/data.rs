@@ -1,5 +1,6 @@
 //! The volumes of a run: listed, checked and prepared before training starts.
 
+use crate::cli::counting::Counting;
 use crate::cli::output::say;
 use crate::config::{DataConfig, FinetuneConfig, IntensityMode, PretrainConfig, may_be_hu};
 use crate::dataset::phantom::{self, PhantomCase, PhantomSpec, RunSeeds, abdomen};
@@ -11,7 +12,6 @@ use crate::train::Control;
 use crate::transform::Labelled;
 use crate::volume::{self, Volume};
 use anyhow::{Context, bail};
-use indicatif::ProgressBar;
 use rayon::prelude::*;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -218,13 +218,11 @@ fn prepare<T>(
     threads: usize,
     control: &Control,
 ) -> anyhow::Result<()> {
-    let bar =
-        ProgressBar::new(source.len() as u64).with_message(format!("preparing {what} volumes"));
+    let counting = Counting::new(&format!("preparing {what} volumes"), source.len());
     warm_up(source, threads, |done, _| {
-        bar.set_position(done as u64);
+        counting.reach(done);
         control.flow()
     })?;
-    bar.finish_and_clear();
     Ok(())
 }
 

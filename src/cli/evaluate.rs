@@ -120,8 +120,12 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
         Predictions::Files(_) => args.model.classes.unwrap_or(list.classes.len()),
     };
     ensure!(
+        classes > 1 || args.model.classes.is_none(),
+        "--classes is {classes}, and the background is one of them: give at least 2"
+    );
+    ensure!(
         classes > 1,
-        "the split file names no classes (its key \"labels\"): give --classes, background included"
+        "the split file names fewer than two classes (its key \"labels\"): give --classes, background included"
     );
     let control = Control::default();
     stop_on_interrupt(&control, "stopping with the scores there are")?;

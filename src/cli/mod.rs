@@ -1,11 +1,13 @@
 //! The commands of the native program.
 
 mod args;
+mod bar;
 mod bench;
 mod cases;
 mod classes;
 mod commands;
 mod convert;
+mod counting;
 mod data;
 mod doctor;
 mod evaluate;
@@ -40,8 +42,9 @@ use std::process::ExitCode;
 /// Reads the arguments, runs the command, and turns an error into one line on standard error and exit code 1;
 /// wrong usage is code 2, a run stopped by Ctrl-C is code 130.
 pub fn main() -> ExitCode {
-    let parsed = with_negative_numbers(Cli::command())
-        .try_get_matches()
+    let mut command = with_negative_numbers(Cli::command());
+    let parsed = command
+        .try_get_matches_from_mut(std::env::args_os())
         .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     let (cli, matches) = match parsed {
         Ok(parsed) => parsed,
@@ -49,7 +52,13 @@ pub fn main() -> ExitCode {
     };
     output::init_log(cli.verbose);
     match run(&cli, &matches) {
-        Ok(code) => code,
+        Ok(code) => {
+            // Some are refused instead, with the reason.
+            for flag in settings::idle_flags(&command, &matches) {
+                log::warn!("--{flag} does nothing here: leave it out");
+            }
+            code
+        }
         Err(error) => {
             // Downstream closed the pipe: nothing is left to say.
             if !output::is_broken_pipe(&error) {

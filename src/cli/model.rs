@@ -36,7 +36,7 @@ fn crops_of(settings: &toml::Table) -> Option<&toml::Value> {
 }
 
 /// Grids of patches for resized position embeddings. The settings beside the weights tell the grid they know.
-fn grids(settings: Option<&toml::Table>, vit: &VitConfig) -> PatchGrids {
+fn grids(settings: Option<&toml::Table>, vit: &VitConfig, weights: &WeightsFile<'_>) -> PatchGrids {
     let from = settings.and_then(|settings| {
         let roi = crops_of(settings)?.get("roi_size")?;
         let patch = settings.get("network")?.get("patch_size")?.as_integer()?;
@@ -47,10 +47,7 @@ fn grids(settings: Option<&toml::Table>, vit: &VitConfig) -> PatchGrids {
             .collect();
         <[usize; 3]>::try_from(sizes).ok()
     });
-    PatchGrids {
-        from,
-        to: vit.grid(),
-    }
+    PatchGrids::guessed(from, vit.grid(), weights)
 }
 
 /// Warns where an encoder is to see intensities of another scale than it learned from.
@@ -75,15 +72,16 @@ pub(super) fn starting_weights(
     if let Some(settings) = &settings {
         compare_intensities(settings, path, config);
     }
-    let grids = grids(settings.as_ref(), &config.unetr().vit);
+    let bytes = read_weights(&file)?;
+    let opened = open_weights(&bytes, &file)?;
+    let grids = grids(settings.as_ref(), &config.unetr().vit, &opened);
     let options = TransferOptions::starting(grids, config.start.resize_positions)
         .with_context(|| unusable(&file))?;
     let options = TransferOptions {
         allow_partial: config.start.allow_partial,
         ..options
     };
-    let bytes = read_weights(&file)?;
-    let (values, report) = take(&bytes, &file, &parameters_of(config)?, &options)?;
+    let (values, report) = take(&opened, &file, &parameters_of(config)?, &options)?;
     let decoder = report.random_decoder();
     if decoder > 0 {
         log::warn!(
@@ -107,15 +105,17 @@ fn read_weights(file: &Path) -> anyhow::Result<Vec<u8>> {
     platform::read(file).with_context(|| format!("cannot read {}", file.display()))
 }
 
+fn open_weights<'a>(bytes: &'a [u8], file: &Path) -> anyhow::Result<WeightsFile<'a>> {
+    WeightsFile::open(bytes).with_context(|| format!("cannot read weights from {}", file.display()))
+}
+
 fn take(
-    bytes: &[u8],
+    opened: &WeightsFile<'_>,
     file: &Path,
     parameters: &[weights::ParameterInfo],
     options: &TransferOptions,
 ) -> anyhow::Result<(Values, TransferReport)> {
-    let opened = WeightsFile::open(bytes)
-        .with_context(|| format!("cannot read weights from {}", file.display()))?;
-    transfer(&opened, parameters, options).with_context(|| unusable(file))
+    transfer(opened, parameters, options).with_context(|| unusable(file))
 }
 
 fn unusable(file: &Path) -> String {
@@ -211,7 +211,9 @@ pub(super) fn model(path: &Path, given: &ModelSettings, device: &Device) -> anyh
     };
     let network = Segmenter::zeros(&config.segmenter(), device)?;
     let parameters = weights::describe(&network);
-    let (values, report) = take(&read_weights(&file)?, &file, &parameters, &options)?;
+    let bytes = read_weights(&file)?;
+    let opened = open_weights(&bytes, &file)?;
+    let (values, report) = take(&opened, &file, &parameters, &options)?;
     Ok(Model {
         network: weights::fill(network, &values)?,
         config,

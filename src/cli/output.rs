@@ -1,8 +1,11 @@
 //! Where messages go.
 
+use crate::cli::bar::above_bar;
 use crate::platform::AtomicFile;
 use anyhow::{Context, ensure};
+use env_logger::Target;
 use log::LevelFilter;
+use serde::Serializer;
 use std::io::{self, Write};
 use std::path::{MAIN_SEPARATOR, Path};
 
@@ -12,13 +15,28 @@ pub(super) fn init_log(verbose: u8) {
     builder
         .filter_level(LevelFilter::Error)
         .format_target(false)
-        .format_timestamp(None);
+        .format_timestamp(None)
+        .target(Target::Pipe(Box::new(Log)));
     match verbose {
         0 => builder.filter_module("hounsfield", LevelFilter::Warn),
         1 => builder.filter_module("hounsfield", LevelFilter::Info),
         _ => builder.filter_level(LevelFilter::Debug),
     };
     builder.init();
+}
+
+/// Standard error for the log.
+struct Log;
+
+impl Write for Log {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        above_bar(|| io::stderr().write_all(text))?;
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 /// Writes a line to standard output, which may be closed or full.
@@ -29,7 +47,7 @@ pub(super) fn print(text: &str) -> anyhow::Result<()> {
 /// Writes a line to standard error. Where nobody reads there any more, as after a terminal was closed, it is lost:
 /// that must not end a run.
 pub(super) fn say(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = above_bar(|| writeln!(io::stderr().lock(), "{text}"));
 }
 
 /// An error with its causes in one line. A cause whose words are there already is not said twice, and one that begins
@@ -71,6 +89,14 @@ pub(super) fn check_picture(file: &Path) -> anyhow::Result<()> {
 /// is left beside it.
 pub(super) fn try_writing(file: &Path) -> io::Result<()> {
     AtomicFile::create(file).map(drop)
+}
+
+/// A path in JSON as it is shown: one that is not UTF-8 is an error there otherwise.
+pub(super) fn path_as_shown<S: Serializer>(
+    path: &impl AsRef<Path>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.as_ref().display())
 }
 
 /// A duration as people say it: `8 s`, `3 min 20 s`, `2 h 15 min`.
@@ -143,6 +169,25 @@ mod tests {
         }
         assert_eq!(std::fs::read(at("old")).unwrap(), b"kept");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_that_is_not_utf8_is_no_error_in_json() {
+        use serde::Serialize;
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt;
+        #[derive(Serialize)]
+        struct Report<'a> {
+            #[serde(serialize_with = "path_as_shown")]
+            file: &'a Path,
+        }
+        let json = |name: &[u8]| {
+            let file = Path::new(OsStr::from_bytes(name));
+            serde_json::to_string(&Report { file }).unwrap()
+        };
+        assert_eq!(json(b"a b.nii"), r#"{"file":"a b.nii"}"#);
+        assert_eq!(json(b"M\xfcller.nii"), "{\"file\":\"M\u{fffd}ller.nii\"}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod targets;
 
 use crate::cli::args::{DeviceArgs, ModelSettings};
 use crate::cli::classes::classes_of;
+use crate::cli::counting::Counting;
 use crate::cli::model::{Predictor, model};
 use crate::cli::output::{count, duration, is_broken_pipe, print, say};
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
@@ -28,7 +29,6 @@ use all::all;
 use anyhow::bail;
 use clap::Args;
 use grid::OutputGrid;
-use indicatif::ProgressBar;
 use picture::{displayed, draw};
 use probabilities::write_probabilities;
 use report::{CaseReport, Report, Skipped, Structure};
@@ -240,15 +240,16 @@ fn segmented(
     keep: Option<&mut Probabilities>,
     control: &Control,
 ) -> anyhow::Result<(Vec<u8>, usize)> {
-    let bar = ProgressBar::new(0).with_message("windows");
+    // How many there are is known at the first.
+    let mut counting: Option<Counting> = None;
     let mut count = 0;
     let labels = predictor.labels(prepared, grid, keep, |done, all| {
-        bar.set_length(all as u64);
-        bar.set_position(done as u64);
+        counting
+            .get_or_insert_with(|| Counting::new("windows", all))
+            .reach(done);
         count = all;
         control.flow()
     })?;
-    bar.finish_and_clear();
     Ok((labels, count))
 }
 

@@ -1,21 +1,20 @@
 //! What a person sees while a run goes: a bar in a terminal, plain lines elsewhere.
 
+use crate::cli::bar::Bar;
 use crate::cli::output::{count, duration, say};
 use crate::platform::Instant;
 use crate::train::{Estimate, Event, Observer, StepLosses, Stopwatch, TrainError};
-use indicatif::{ProgressBar, ProgressStyle};
-use std::io::IsTerminal;
 
 /// Seconds between plain lines.
-const LINE_INTERVAL: f64 = 10.0;
+pub(super) const LINE_INTERVAL: f64 = 10.0;
 /// Seconds of a validation that is worth a line when it begins.
 const LONG: f64 = 5.0;
 
 /// Shows a run on standard error.
 #[derive(Debug)]
 pub(super) struct Progress {
-    /// None where standard error is no terminal.
-    bar: Option<ProgressBar>,
+    /// While the run goes on, where standard error can show one.
+    bar: Option<Bar>,
     total: u64,
     stopwatch: Stopwatch,
     line_at: Option<Instant>,
@@ -54,7 +53,7 @@ impl Progress {
     pub(super) fn new() -> Self {
         Progress {
             job: None,
-            bar: std::io::stderr().is_terminal().then(|| ProgressBar::new(0)),
+            bar: None,
             total: 0,
             stopwatch: Stopwatch::default(),
             line_at: None,
@@ -63,16 +62,9 @@ impl Progress {
         }
     }
 
-    fn say(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.println(text),
-            None => say(text),
-        }
-    }
-
     fn steps(&mut self, losses: &[StepLosses]) {
         for step in losses.iter().filter(|step| step.skipped) {
-            self.say(&format!(
+            say(&format!(
                 "step {}: the gradients are not finite, skipped",
                 step.step
             ));
@@ -93,8 +85,8 @@ impl Progress {
         let (label, left) = (self.label(), self.left());
         match &self.bar {
             Some(bar) => {
-                bar.set_position(last.step);
-                bar.set_message(format!("{label}{text}, {left}"));
+                bar.reach(last.step);
+                bar.message(format!("{label}{text}, {left}"));
             }
             None => {
                 let due = self
@@ -127,7 +119,7 @@ impl Progress {
         match (&self.bar, share) {
             (Some(bar), share) => {
                 let percent = 100.0 * share.unwrap_or(0.0);
-                bar.set_message(format!("{text}, {percent:.0} %, {}", self.left()));
+                bar.message(format!("{text}, {percent:.0} %, {}", self.left()));
             }
             // Where it takes no time, the line of its end is enough.
             (None, None) if self.stopwatch.validation().is_none_or(|s| s >= LONG) => say(&text),
@@ -196,17 +188,13 @@ impl Observer for Progress {
                 self.epochs = total_steps.div_ceil(*steps_per_epoch);
                 let (size, epochs) = (weights(*parameters), count(self.epochs, "epoch"));
                 let steps = count(*steps_per_epoch, "step");
-                self.say(&format!("{size}, {epochs} of {steps}"));
+                say(&format!("{size}, {epochs} of {steps}"));
                 if *step > 0 {
-                    self.say(&format!("going on after step {step}"));
+                    say(&format!("going on after step {step}"));
                 }
+                self.bar = Bar::show(*total_steps, "{wide_bar} {pos}/{len}\n{msg}");
                 if let Some(bar) = &self.bar {
-                    bar.set_length(*total_steps);
-                    bar.set_position(*step);
-                    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len}\n{msg}")
-                    {
-                        bar.set_style(style);
-                    }
+                    bar.reach(*step);
                 }
             }
             Event::Steps {
@@ -229,18 +217,14 @@ impl Observer for Progress {
                 let mark = if *best { ", the best so far" } else { "" };
                 let name = found.values.first().map_or("score", |(name, _)| name);
                 let name = spoken(name.trim_start_matches("val/"));
-                self.say(&format!(
+                say(&format!(
                     "validation after epoch {} (step {step}): {name} {:.4}{mark}",
                     epoch + 1,
                     found.score
                 ));
             }
             Event::Saved { step } => log::info!("checkpoint at step {step}"),
-            Event::Ended { .. } => {
-                if let Some(bar) = &self.bar {
-                    bar.finish_and_clear();
-                }
-            }
+            Event::Ended { .. } => self.bar = None,
         }
         Ok(())
     }

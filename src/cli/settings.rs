@@ -36,6 +36,18 @@ pub(super) fn unless_shown(arg: clap::Arg, shown: &[&str]) -> clap::Arg {
     arg.hide(hidden)
 }
 
+/// The flags on the command line that do nothing for its command, by their names: those that its help leaves out.
+pub(super) fn idle_flags<'a>(command: &'a clap::Command, flags: &ArgMatches) -> Vec<&'a str> {
+    if let Some((name, flags)) = flags.subcommand() {
+        let command = command.find_subcommand(name);
+        return command.map_or_else(Vec::new, |command| idle_flags(command, flags));
+    }
+    let hidden = command.get_arguments().filter(|arg| arg.is_hide_set());
+    let given = hidden
+        .filter(|arg| flags.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine));
+    given.filter_map(clap::Arg::get_long).collect()
+}
+
 /// Says in the help of each setting what it is where its flag is not given.
 fn with_defaults<C: StageConfig>(command: clap::Command) -> clap::Command {
     let presets: Vec<(&str, toml::Table)> = Preset::ALL

@@ -2,7 +2,7 @@
 //! three times as large and averaged down, which smooths the edges.
 
 use super::ReportError;
-use super::image::{Colour, RgbImage};
+use super::image::{Colour, MAX_PIXELS, RgbImage};
 use plotters::backend::{BitMapBackend, DrawingBackend, RGBPixel};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontStyle, IntoFont, RGBColor, ShapeStyle, TextStyle, register_font};
@@ -14,7 +14,7 @@ const SCALE: usize = 3;
 /// adds to places.
 const FAR: f64 = 1e5;
 /// The name under which the embedded font is registered.
-const FONT: &str = "hounsfield";
+pub(super) const FONT: &str = "hounsfield";
 
 type Backend<'a> = BitMapBackend<'a, RGBPixel>;
 type Point = (f64, f64);
@@ -51,10 +51,12 @@ pub(super) fn paint(
     background: Colour,
     draw: impl FnOnce(&Canvas<'_>) -> Result<(), ReportError>,
 ) -> Result<RgbImage, ReportError> {
-    register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT)
-        .map_err(|_| failed("the embedded font cannot be read"))?;
+    register()?;
+    if !fits(width, height) {
+        return Err(ReportError::PictureSize { width, height });
+    }
     let mut image = RgbImage::new(width, height, background)?;
-    let (wide, high) = (width.saturating_mul(SCALE), height.saturating_mul(SCALE));
+    let (wide, high) = (width * SCALE, height * SCALE);
     let mut large = RgbImage::new(wide, high, background)?;
     let size = (wide as u32, high as u32);
     let backend = Backend::with_buffer_and_format(large.pixels_mut(), size).map_err(failed)?;
@@ -68,9 +70,15 @@ pub(super) fn paint(
 }
 
 /// Whether a picture is small enough for [`paint`].
-#[cfg(test)]
 pub(super) fn fits(width: usize, height: usize) -> bool {
-    width * height * SCALE * SCALE <= super::image::MAX_PIXELS
+    let pixels = width.saturating_mul(height);
+    pixels.saturating_mul(SCALE * SCALE) <= MAX_PIXELS
+}
+
+/// Gives the embedded font its name.
+pub(super) fn register() -> Result<(), ReportError> {
+    register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT)
+        .map_err(|_| failed("the embedded font cannot be read"))
 }
 
 impl Canvas<'_> {

@@ -18,25 +18,28 @@ pub struct PretrainingSeries<'a> {
     pub total: &'a [(f64, f64)],
     /// Reconstruction error on the validation volumes.
     pub validation_l1: &'a [(f64, f64)],
-    /// Contrastive loss.
+    /// Contrastive loss; empty where there is none.
     pub contrastive: &'a [(f64, f64)],
     /// Reconstruction error on the training volumes.
     pub reconstruction_l1: &'a [(f64, f64)],
 }
 
-/// The four panels of `curves.png` for pre-training, for [`draw`].
+/// The panels of `curves.png` for pre-training, for [`draw`]: four, or three where no step had a contrastive loss.
 pub fn pretraining(run: &PretrainingSeries<'_>) -> Vec<Panel> {
     let panel = |title, points, best| Panel::single(title, run.x_label, points, best);
-    vec![
+    let mut panels = vec![
         panel("Training loss, total", run.total, None),
         panel("Validation L1", run.validation_l1, Some(Best::Lowest)),
-        panel("Training loss, contrastive", run.contrastive, None),
-        panel(
-            "Training loss, reconstruction L1",
-            run.reconstruction_l1,
-            None,
-        ),
-    ]
+    ];
+    if !run.contrastive.is_empty() || run.total.is_empty() {
+        panels.push(panel("Training loss, contrastive", run.contrastive, None));
+    }
+    panels.push(panel(
+        "Training loss, reconstruction L1",
+        run.reconstruction_l1,
+        None,
+    ));
+    panels
 }
 
 /// Height of the title above the panels: four panels and the title make 1600 x 1200.
@@ -125,6 +128,40 @@ mod tests {
         };
         let image = draw("Pre-training", &pretraining(&run))?;
         assert_eq!((image.width(), image.height()), (1600, 1200));
+        Ok(())
+    }
+
+    #[test]
+    fn a_run_without_a_contrastive_loss_has_no_panel_for_it() {
+        let points = [(1.0, 0.5), (2.0, 0.25)];
+        let titles = |total, contrastive| -> Vec<String> {
+            let run = PretrainingSeries {
+                x_label: "step",
+                total,
+                validation_l1: &[],
+                contrastive,
+                reconstruction_l1: total,
+            };
+            let panels = pretraining(&run).into_iter();
+            panels.map(|panel| panel.title).collect()
+        };
+        let without = titles(&points, &[]);
+        assert_eq!(without.len(), 3);
+        assert!(without.iter().all(|title| !title.contains("contrastive")));
+        // Before the first step nobody knows.
+        for (total, contrastive) in [(&points[..], &points[..]), (&[][..], &[][..])] {
+            assert_eq!(titles(total, contrastive).len(), 4);
+        }
+    }
+
+    #[test]
+    fn values_of_which_none_is_finite_are_not_yet_to_come() -> Outcome {
+        let middle = |points: &[(f64, f64)]| -> Result<Vec<_>, ReportError> {
+            let image = draw("", &[Panel::single("", "", points, None)])?;
+            let pixels = (280..400).flat_map(|y| (250..600).map(move |x| (x, y)));
+            Ok(pixels.map(|(x, y)| image.get(x, y)).collect())
+        };
+        assert!(middle(&[])? != middle(&[(1.0, f64::NAN)])?);
         Ok(())
     }
 

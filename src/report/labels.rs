@@ -2,9 +2,11 @@
 
 use super::ReportError;
 use super::canvas::{Anchor, Font, paint};
+use super::glyphs::Glyphs;
 use super::image::{Colour, RgbImage};
 use super::montage::{BACKGROUND, Montage, label_colour};
 use super::picture::picture_montage;
+use super::thinned::thinned;
 use crate::train::Picture;
 
 const NAME: Font = Font {
@@ -26,6 +28,8 @@ const GAP: f64 = 8.0;
 const SLICES: usize = 6;
 /// Least length of a slice's longer side in pixels.
 const CELL: usize = 192;
+/// Of how many voxels of a row or column one is drawn, where all make too large a picture: the first that does not.
+const STEPS: [usize; 5] = [2, 4, 8, 16, 32];
 
 /// What is written around a montage.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,8 +41,12 @@ pub struct Caption {
 }
 
 impl Caption {
-    /// The name of the case and the structures that occur in it. `classes` are their names by label, as far as known.
-    pub fn of(picture: &Picture, classes: &[String]) -> Caption {
+    /// The name of the case and the structures that occur in it. `classes` are their names by label, as far as known;
+    /// a name with letters that the font lacks says less than the label's number.
+    ///
+    /// # Errors
+    /// When the font cannot be read.
+    pub fn of(picture: &Picture, classes: &[String]) -> Result<Caption, ReportError> {
         let Picture::Segmentation {
             name,
             labels,
@@ -46,34 +54,56 @@ impl Caption {
             ..
         } = picture
         else {
-            return Caption::default();
+            return Ok(Caption::default());
         };
+        let glyphs = Glyphs::new()?;
+        let drawn = |letter: &char| glyphs.has(*letter);
         let mut there = [false; 256];
         for label in labels.iter().chain(prediction) {
             there[usize::from(*label)] = true;
         }
         let line = |label: u8| {
-            let known = classes.get(usize::from(label)).cloned();
-            let name = known.unwrap_or_else(|| format!("class {label}"));
+            let known = classes.get(usize::from(label));
+            let known = known.filter(|name| name.chars().all(|letter| drawn(&letter)));
+            let name = known.map_or_else(|| format!("class {label}"), Clone::clone);
             Some((label_colour(label)?, name))
         };
-        Caption {
-            title: name.clone(),
+        Ok(Caption {
+            title: name.chars().filter(drawn).collect(),
             legend: (0..=u8::MAX)
                 .filter(|label| there[usize::from(*label)])
                 .filter_map(line)
                 .collect(),
-        }
+        })
     }
 }
 
-/// A case to look at as axial slices, with their names and those of its structures, which `classes` has by label.
+/// A case to look at as axial slices, with their names and those of its structures, which `classes` has by label. Of
+/// slices of very many voxels not all are drawn.
 ///
 /// # Errors
-/// When the voxels do not fill the picture's shape, the picture would be too large or the drawing library fails.
+/// When the voxels do not fill the picture's shape, the picture would be too large all the same or the drawing library
+/// fails.
 pub fn labelled_picture(picture: &Picture, classes: &[String]) -> Result<RgbImage, ReportError> {
-    let montage = picture_montage(picture, SLICES, CELL)?;
-    labelled(&montage, &Caption::of(picture, classes))
+    let caption = Caption::of(picture, classes)?;
+    small_enough(picture, |picture| {
+        labelled(&picture_montage(picture, SLICES, CELL)?, &caption)
+    })
+}
+
+/// What `draw` makes of a picture, or of as many of its voxels as do not make too large a one.
+fn small_enough(
+    picture: &Picture,
+    draw: impl Fn(&Picture) -> Result<RgbImage, ReportError>,
+) -> Result<RgbImage, ReportError> {
+    let mut drawn = draw(picture);
+    for step in STEPS {
+        if !matches!(drawn, Err(ReportError::PictureSize { .. })) {
+            break;
+        }
+        drawn = draw(&thinned(picture, step));
+    }
+    drawn
 }
 
 /// Puts a montage into a frame with the names of its rows, the numbers of its slices and a caption. Text grows with the

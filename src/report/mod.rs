@@ -39,6 +39,8 @@ pub mod curves;
 #[cfg(feature = "cli")]
 mod fitting;
 #[cfg(feature = "cli")]
+mod glyphs;
+#[cfg(feature = "cli")]
 pub mod labels;
 #[cfg(feature = "cli")]
 pub mod learning;
@@ -52,6 +54,8 @@ mod plot;
 mod smooth;
 #[cfg(feature = "cli")]
 mod style;
+#[cfg(feature = "cli")]
+mod thinned;
 
 /// What can go wrong while a report is written or read.
 #[derive(Debug, thiserror::Error)]
@@ -117,9 +121,7 @@ pub enum ReportError {
         shape: [usize; 3],
     },
     /// A picture with too many pixels.
-    #[error(
-        "a picture of {width} x {height} pixels is too large; show fewer rows or slices, or smaller ones"
-    )]
+    #[error("a picture of {width} x {height} pixels is too large")]
     PictureSize {
         /// Width in pixels.
         width: usize,

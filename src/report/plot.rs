@@ -94,7 +94,12 @@ pub(super) fn draw_panel(
             (plot.left + plot.right) / 2.0,
             (plot.top + plot.bottom) / 2.0,
         );
-        canvas.text(centre, Anchor::Middle, NOTE, "no values yet")?;
+        let some = panel.series.iter().any(|series| !series.points.is_empty());
+        let why = match some {
+            true => "no finite values",
+            false => "no values yet",
+        };
+        canvas.text(centre, Anchor::Middle, NOTE, why)?;
     }
     for (index, series) in panel.series.iter().enumerate() {
         draw_series(canvas, &plot, series, colour(index))?;

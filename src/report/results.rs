@@ -117,7 +117,7 @@ pub(super) fn bracketed(interval: &Interval) -> String {
 }
 
 /// The confidence level of the intervals, as `95 %`.
-pub(super) fn level(size: &SizeResult) -> String {
+pub fn level(size: &SizeResult) -> String {
     format!("{} %", short(100.0 * size.bootstrap.level))
 }
 
@@ -168,6 +168,13 @@ pub(super) mod tests {
         assert!(lines[1].contains(" %,\"+"), "{text}");
         assert_eq!(lines.len(), 4);
         assert_eq!(table(&[]).text(), "training cases  test cases\n");
+    }
+
+    #[test]
+    fn a_level_is_told_without_what_the_conversion_to_percent_adds() {
+        let mut size = made_up(2).remove(0);
+        size.bootstrap.level = 0.683;
+        assert_eq!(level(&size), "68.3 %");
     }
 
     #[test]

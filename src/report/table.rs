@@ -111,7 +111,8 @@ impl Table {
     pub fn markdown(&self) -> String {
         let mut text = String::new();
         for (index, line) in self.shown().iter().enumerate() {
-            let fields: Vec<_> = line.iter().map(|f| f.replace('|', "\\|")).collect();
+            let escaped = |field: &String| field.replace('\\', "\\\\").replace('|', "\\|");
+            let fields: Vec<_> = line.iter().map(escaped).collect();
             let _ = writeln!(text, "| {} |", fields.join(" | "));
             if index == 0 {
                 let sides = (0..self.header.len()).map(|column| match self.is_words(column) {
@@ -137,13 +138,17 @@ impl Table {
             .collect()
     }
 
-    /// The header and the rows as they are shown.
+    /// The header and the rows as they are shown, each field in one line.
     fn shown(&self) -> Vec<Vec<String>> {
         let rows = self
             .rows
             .iter()
             .map(|row| row.iter().map(Cell::shown).collect());
-        std::iter::once(self.header.clone()).chain(rows).collect()
+        let lines = std::iter::once(self.header.clone()).chain(rows);
+        let in_one_line = |field: String| field.replace(['\r', '\n'], " ");
+        lines
+            .map(|fields: Vec<String>| fields.into_iter().map(in_one_line).collect())
+            .collect()
     }
 
     fn widths(&self, lines: &[Vec<String>]) -> Vec<usize> {
@@ -210,6 +215,18 @@ spleen,12,0.123456
 ä|b,100,1
 ";
         assert_eq!(table().csv(), expected);
+    }
+
+    #[test]
+    fn a_name_of_any_letters_stays_in_its_field() {
+        let mut table = Table::new(&["a\nb", "n"]);
+        table.push(vec!["c\r\nd\\|e".into(), 1.into()]);
+        assert_eq!(table.text(), "a b      n\nc  d\\|e  1\n");
+        let text = table.markdown();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[0], "| a b | n |");
+        assert_eq!(lines[2], r"| c  d\\\|e | 1 |");
+        assert_eq!(table.csv(), "\"a\nb\",n\n\"c\r\nd\\|e\",1\n");
     }
 
     #[test]

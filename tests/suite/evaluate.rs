@@ -116,3 +116,20 @@ fn test_images_of_a_folder_without_label_maps_are_the_reason_for_an_empty_list()
     ];
     refused(folder.path(), &call, FAILED, &parts);
 }
+
+#[test]
+fn an_image_that_two_readers_labelled_is_two_cases_that_their_names_tell_apart() {
+    let folder = folder();
+    let at = folder.path();
+    three_cases(at);
+    std::fs::copy(at.join("label.nii.gz"), at.join("second.nii.gz")).unwrap();
+    let case = |label: &str| serde_json::json!({ "image": "a.nii.gz", "label": label });
+    let list = serde_json::json!({ "test": [case("label.nii.gz"), case("second.nii.gz")] });
+    std::fs::write(at.join("list.json"), list.to_string()).unwrap();
+    let done = run(at, &words(CALL, &[])).succeeded();
+    let csv = std::fs::read_to_string(at.join("scores.csv")).unwrap();
+    for name in ["a.nii.gz (label.nii.gz)", "a.nii.gz (second.nii.gz)"] {
+        assert!(done.stdout.contains(name), "{name}{}", done.told());
+        assert_eq!(csv.matches(&format!("\n{name},1,")).count(), 1, "{csv}");
+    }
+}

@@ -114,3 +114,18 @@ fn axes_that_lean_are_told_once_with_the_first_case() {
     let done = evaluate(folder.path()).succeeded();
     assert!(!done.stderr.contains("right angles"), "{}", done.told());
 }
+
+#[test]
+fn too_few_classes_are_told_as_those_of_the_flag_or_of_the_list() {
+    let plain = Affine::identity();
+    let folder = pair((0.0, plain), (0.0, plain));
+    let at = folder.path();
+    let call = "evaluate --datalist list.json --predictions maps";
+    for classes in ["0", "1"] {
+        let given = format!("--classes is {classes}");
+        let parts = [given.as_str(), "at least 2"];
+        refused(at, &words(call, &["--classes", classes]), FAILED, &parts);
+    }
+    let parts = ["names fewer than two classes", "give --classes"];
+    refused(at, &words(call, &[]), FAILED, &parts);
+}

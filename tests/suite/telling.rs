@@ -270,3 +270,28 @@ fn the_help_of_a_setting_has_one_default_and_no_value_that_is_always_refused() {
         assert_eq!(offers_random, command == "pretrain", "{help}");
     }
 }
+
+#[test]
+fn a_flag_that_does_nothing_for_its_command_is_told() {
+    let folder = folder();
+    write_volume(&folder.path().join("a.nii"), texture(0));
+    let call = "preview --input a.nii --spacing 4 --intensity-min -50 --patch-size 8 --roi-size 16 --epochs 7 --seed 3";
+    let done = run(folder.path(), &words(call, &[])).succeeded();
+    let told = |flag: &str| done.stderr.contains(&format!("--{flag} does nothing here"));
+    assert!(told("epochs"), "{}", done.told());
+    for flag in ["input", "spacing", "seed"] {
+        assert!(!told(flag), "{flag}{}", done.told());
+    }
+}
+
+#[test]
+fn the_data_path_is_measured_with_the_intensities_of_the_lists_modality() {
+    let folder = folder();
+    let at = folder.path();
+    write_volume(&at.join("a.nii"), texture(0));
+    let list = serde_json::json!({ "training": ["a.nii"], "modality": { "0": "MRI" } });
+    std::fs::write(at.join("list.json"), list.to_string()).unwrap();
+    let call = "bench data --datalist list.json --preset small --spacing 4 --patch-size 8 --roi-size 16 --json";
+    let done = run(at, &words(call, &[])).succeeded();
+    assert!(done.stderr.contains("own percentiles"), "{}", done.told());
+}

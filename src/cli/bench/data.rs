@@ -2,7 +2,7 @@
 
 use crate::augment::views;
 use crate::cli::bench::args::BenchDataArgs;
-use crate::cli::data::data_list;
+use crate::cli::data::{data_list, settle_intensity};
 use crate::cli::output::{count, print};
 use crate::cli::settings::layered;
 use crate::config::{Preset, PretrainConfig};
@@ -26,9 +26,11 @@ struct DataResult {
 
 /// Read, prepare and draw the views of every training volume once, on all cores and without a cache.
 pub(super) fn run(args: &BenchDataArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
-    let (config, _): (PretrainConfig, _) = layered(&args.source, flags, Some(Preset::Tutorial))?;
+    let (mut config, _): (PretrainConfig, _) =
+        layered(&args.source, flags, Some(Preset::Tutorial))?;
     let list =
         data_list(&config.data, false)?.context("bench data measures files: give --datalist")?;
+    settle_intensity(&mut config.sampling.intensity, Some(&list))?;
     let transform = config.transform();
     let samples = config.sampling.samples_per_volume as u64;
     // 0 is all cores.

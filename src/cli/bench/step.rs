@@ -4,7 +4,7 @@ use crate::cli::bench::args::{BenchStage, BenchStepArgs};
 use crate::cli::bench::clock::{median, read, wait};
 use crate::cli::bench::footprint::{Dispatches, Footprint};
 use crate::cli::output::{bytes, print};
-use crate::config::{FinetuneConfig, Preset, PretrainConfig, StageConfig};
+use crate::config::{FinetuneConfig, Preset, PretrainConfig, StageConfig, crops_of_part};
 use crate::dataset::{LabelledBatch, TrainingBatch};
 use crate::device;
 use crate::optim::{GradientMap, gain};
@@ -94,6 +94,8 @@ pub(super) fn run(args: &BenchStepArgs) -> anyhow::Result<ExitCode> {
             let batch = views(args.crops, config.sampling.roi_size);
             let mut config = config;
             config.run.precision = args.precision;
+            config.sampling.batch_volumes = args.crops;
+            config.sampling.samples_per_volume = 1;
             config.sampling.accumulation = args.accumulation;
             let roi = config.sampling.roi_size;
             measure::<Pretraining>(args, &config, &selected, roi, |network, device, scale| {
@@ -106,9 +108,9 @@ pub(super) fn run(args: &BenchStepArgs) -> anyhow::Result<ExitCode> {
             let roi = config.crops.roi_size;
             let classes = config.unetr().classes;
             let batch = labelled(args.crops, roi, classes);
-            let parts = args.accumulation;
+            let at_once = crops_of_part(args.crops, args.accumulation);
             measure::<Finetuning>(args, &config, &selected, roi, |network, device, scale| {
-                finetune_step(network, &batch, parts, device, scale)
+                finetune_step(network, &batch, at_once, device, scale)
             })?
         }
     };

@@ -1,15 +1,15 @@
 //! Cases scored one after the other.
 
+use crate::cli::counting::Counting;
 use crate::cli::model::Predictor;
 use crate::cli::suits::other_scale;
 use crate::cli::windows::Grid;
 use crate::dataset::{Case, case_name, case_names, without_channel};
 use crate::metric::{CaseScore, LabelPair, SurfaceOptions, score};
 use crate::train::Control;
-use crate::transform::{LabelError, Labelled, Prepared, TransformError, check_labels};
+use crate::transform::{LabelError, Labelled, Prepared, TransformError, check_labels, crop};
 use crate::volume::{self, Volume};
 use anyhow::{Context, anyhow};
-use indicatif::ProgressBar;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -130,7 +130,7 @@ pub(in crate::cli) fn scored(
     mut score: impl FnMut(&Case, &str) -> anyhow::Result<CaseScore>,
     mut failed: impl FnMut(&str, anyhow::Error) -> anyhow::Result<ControlFlow<()>>,
 ) -> anyhow::Result<Vec<CaseScore>> {
-    let bar = ProgressBar::new(cases.len() as u64).with_message("scoring");
+    let bar = Counting::new("scoring", cases.len());
     let mut scores = Vec::new();
     for (case, name) in cases.iter().zip(case_names(cases)) {
         if control.stopped() {
@@ -141,14 +141,13 @@ pub(in crate::cli) fn scored(
             Err(_) if control.stopped() => break,
             Err(error) => {
                 let error = error.context(case.image.display().to_string());
-                if bar.suspend(|| failed(&name, error))?.is_break() {
+                if failed(&name, error)?.is_break() {
                     break;
                 }
             }
         }
-        bar.inc(1);
+        bar.one_more();
     }
-    bar.finish_and_clear();
     Ok(scores)
 }
 
@@ -222,7 +221,10 @@ fn predicted(
                     other => other.into(),
                 })?;
             let prepared = Prepared { image, geometry };
-            Ok(Pair::new(labels(&prepared)?, reference, &prepared.image))
+            let found = geometry.without_padding(&labels(&prepared)?)?;
+            let reference = geometry.without_padding(&reference)?;
+            let scanned = crop(&prepared.image, geometry.inside)?;
+            Ok(Pair::new(found, reference, &scanned))
         }
     }
 }

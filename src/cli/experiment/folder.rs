@@ -9,11 +9,13 @@ use std::path::Path;
 
 /// The copy of the plan in the experiment's folder.
 const PLAN_FILE: &str = "plan.toml";
+/// The section of a plan that no run depends on: how intervals are estimated.
+const BOOTSTRAP: &str = "bootstrap.";
 /// Where its runs live.
 pub(super) const RUNS: &str = "runs";
 
-/// Makes the folder and copies the plan into it, or checks that it was made for the same plan. Where no run of the old plan
-/// has got anywhere, because it could not work say, the new one takes its place.
+/// Makes the folder and copies the plan into it, or checks that it was made for the same plan. A plan of the same runs takes
+/// the place of the old one, and so does another where no run of the old one has got anywhere, because it could not work say.
 pub(super) fn claim(out: &Path, plan: &Path) -> anyhow::Result<FolderLock> {
     let copy = out.join(PLAN_FILE);
     let text = read(plan)?;
@@ -54,7 +56,8 @@ pub(super) fn claim(out: &Path, plan: &Path) -> anyhow::Result<FolderLock> {
     }
     let lock = lock(out)?;
     if !changes.is_empty() {
-        if !none_begun(&out.join(RUNS)) {
+        let same_runs = changes.iter().all(|c| c.name.starts_with(BOOTSTRAP));
+        if !same_runs && !none_begun(&out.join(RUNS)) {
             return Err(refused());
         }
         platform::write_atomic(&copy, text.as_bytes())?;
@@ -97,6 +100,11 @@ mod tests {
             refused.contains("differs from that of the experiment"),
             "{refused}"
         );
+        // What changes no run can be mended still.
+        let finer = format!("{PLAN}[bootstrap]\nresamples = 20000\n");
+        claimed(&finer).unwrap();
+        assert_eq!(read(&out.join(PLAN_FILE)).unwrap(), finer);
+        assert!(claimed(&finer.replace("[1, 2]", "[1, 3]")).is_err());
     }
 
     #[test]

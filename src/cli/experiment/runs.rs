@@ -17,7 +17,7 @@ use crate::cli::run_folder::{SUMMARY_FILE, reopen};
 use crate::cli::training::{Place, Training, carry_out};
 use crate::cli::windows::Grid;
 use crate::config::{ExperimentPlan, PretrainConfig, StageConfig};
-use crate::dataset::{Case, case_names, class_names};
+use crate::dataset::{Case, case_names, class_names, image_names};
 use crate::device::{Selected, give_back};
 use crate::infer::SlidingWindow;
 use crate::metric::SurfaceOptions;
@@ -221,15 +221,20 @@ impl<'a> Runner<'a> {
         let file = folder.join(TEST_FILE);
         let list = trial.data_list(&plan.data.root)?;
         if let Ok(text) = std::fs::read_to_string(&file) {
-            let found: Evaluation = serde_json::from_str(&text)
+            let mut found: Evaluation = serde_json::from_str(&text)
                 .with_context(|| format!("{} does not hold scores", file.display()))?;
-            let scored = found.cases.iter().map(|case| &case.case);
+            let names = case_names(&list.test);
+            let scored = || found.cases.iter().map(|case| &case.case);
+            // Older programs named a case by its image alone.
             ensure!(
-                scored.eq(&case_names(&list.test)),
+                scored().eq(&names) || scored().eq(&image_names(&list.test)),
                 "the scores in {} are of other test cases than {} lists now: put the list back, or choose another --out",
                 file.display(),
                 trial.list.display()
             );
+            for (case, name) in found.cases.iter_mut().zip(names) {
+                case.case = name;
+            }
             return Ok(Some(found));
         }
         let model = model(folder, &ModelSettings::default(), &self.selected.device)?;

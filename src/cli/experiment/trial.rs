@@ -4,7 +4,7 @@ use crate::cli::cases::{learned_from, named};
 use crate::cli::data::listed;
 use crate::cli::inputs::canonical;
 use crate::config::{Arm, ExperimentPlan, FinetuneConfig, PretrainPlan};
-use crate::dataset::{DataList, case_names, check_cases};
+use crate::dataset::{DataList, check_cases, image_names};
 use crate::nn::Architecture;
 use anyhow::{Context, ensure};
 use std::collections::BTreeSet;
@@ -137,7 +137,7 @@ pub(super) fn seen_before(
     };
     let mut found = BTreeSet::new();
     for list in lists {
-        let names = case_names(&list.test).into_iter().zip(&list.test);
+        let names = image_names(&list.test).into_iter().zip(&list.test);
         let names = names.filter(|(_, case)| seen.contains(&canonical(&case.image)));
         found.extend(names.map(|(name, _)| name));
     }

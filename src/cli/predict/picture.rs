@@ -3,14 +3,17 @@
 use super::grid::OutputGrid;
 use crate::config::FinetuneConfig;
 use crate::platform;
+use crate::report::ReportError;
 use crate::report::labels::labelled_picture;
 use crate::train::Picture;
 use crate::transform::{Intensity, IntensityWindow, own_window, scale_intensity};
 use crate::volume::Volume;
 use anyhow::ensure;
+use std::io::ErrorKind;
 use std::path::Path;
 
-/// Draws an image from 0 to 1 with the labels over it, both on `grid`, with the names of the case and of the classes.
+/// Draws an image from 0 to 1 with the labels over it, both on `grid`, with the names of the case and of the classes. One
+/// that cannot be drawn is said, and is no error: the labels are written, and their volumes yet to be printed.
 pub(super) fn draw(
     path: &Path,
     grid: &OutputGrid,
@@ -29,7 +32,18 @@ pub(super) fn draw(
         labels: Vec::new(),
         prediction: labels,
     };
-    let image = labelled_picture(&picture, classes)?;
+    let image = match labelled_picture(&picture, classes) {
+        Ok(image) => image,
+        Err(error @ ReportError::PictureSize { .. }) => {
+            log::warn!("{} is left out: {error}", path.display());
+            // One of another scan would pass for this one's.
+            return match std::fs::remove_file(path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+                _ => Ok(()),
+            };
+        }
+        Err(error) => return Err(error.into()),
+    };
     platform::write_atomic(path, &image.encode_png()?)?;
     Ok(())
 }
@@ -69,6 +83,23 @@ mod tests {
         config.crops.intensity = intensity;
         let scan = Volume::new([scan.len(), 1, 1], scan, Affine::identity()).unwrap();
         displayed(&scan, &config)
+    }
+
+    #[test]
+    fn a_picture_that_is_too_large_is_left_out_and_no_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("picture.png");
+        // A slice of one voxel by two million.
+        let voxels = 2_000_000;
+        let scan = Volume::new([1, voxels, 1], vec![0.5; voxels], Affine::identity()).unwrap();
+        let grid = OutputGrid::of_model(&scan);
+        let shown = (scan.into_data(), vec![0; voxels]);
+        // That of another scan, which would pass for this one's.
+        std::fs::write(&file, "old").unwrap();
+        for _ in 0..2 {
+            draw(&file, &grid, shown.clone(), ("scan", &[][..])).unwrap();
+            assert!(!file.exists());
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What `predict --json` prints.
 
+use crate::cli::output::path_as_shown;
 use crate::cli::predict::targets::Job;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 #[derive(Serialize)]
 pub(super) struct Report {
     pub(super) device: String,
+    #[serde(serialize_with = "path_as_shown")]
     pub(super) weights: PathBuf,
     pub(super) cases: Vec<CaseReport>,
     pub(super) failed: Vec<Failure>,
@@ -17,7 +19,9 @@ pub(super) struct Report {
 /// One image.
 #[derive(Serialize)]
 pub(super) struct CaseReport {
+    #[serde(serialize_with = "path_as_shown")]
     pub(super) input: PathBuf,
+    #[serde(serialize_with = "path_as_shown")]
     pub(super) output: PathBuf,
     pub(super) windows: usize,
     pub(super) seconds: f64,
@@ -38,6 +42,7 @@ pub(super) struct Structure {
 /// An image that could not be segmented.
 #[derive(Serialize)]
 pub(super) struct Failure {
+    #[serde(serialize_with = "path_as_shown")]
     pub(super) input: PathBuf,
     pub(super) error: String,
 }
@@ -45,7 +50,9 @@ pub(super) struct Failure {
 /// An image whose label map was there already.
 #[derive(Serialize)]
 pub(super) struct Skipped {
+    #[serde(serialize_with = "path_as_shown")]
     input: PathBuf,
+    #[serde(serialize_with = "path_as_shown")]
     output: PathBuf,
 }
 

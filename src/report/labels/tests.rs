@@ -40,7 +40,7 @@ fn segmentation(labels: Vec<u8>) -> Picture {
 #[test]
 fn structures_that_occur_are_named_and_others_are_not() {
     let classes = ["background", "liver", "spleen"].map(str::to_owned);
-    let caption = |labels| Caption::of(&segmentation(labels), &classes);
+    let caption = |labels| Caption::of(&segmentation(labels), &classes).unwrap();
     let names = |caption: Caption| -> Vec<String> {
         caption.legend.into_iter().map(|(_, name)| name).collect()
     };
@@ -124,4 +124,66 @@ fn text_grows_with_the_slices() -> Result<(), ReportError> {
     let (small, large) = (tall(CELL)?, tall(3 * CELL)?);
     assert!(small > 10 && large > 2 * small, "{small} {large}");
     Ok(())
+}
+
+#[test]
+fn a_name_that_the_font_lacks_is_told_by_its_number() {
+    let picture = |case: &str| {
+        let mut picture = segmentation(Vec::new());
+        if let Picture::Segmentation { name, .. } = &mut picture {
+            *name = case.to_owned();
+        }
+        picture
+    };
+    let classes = ["background", "肝臓", "Milz", "Ösophagus"].map(str::to_owned);
+    // The second with an accent of its own, as macOS writes names of files.
+    for (case, title) in [
+        ("Müller 7", "Müller 7"),
+        ("Mu\u{308}ller 7", "Muller 7"),
+        ("患者7", "7"),
+    ] {
+        let caption = Caption::of(&picture(case), &classes).unwrap();
+        assert_eq!(caption.title, title);
+        let names: Vec<&str> = caption
+            .legend
+            .iter()
+            .map(|(_, name)| name.as_str())
+            .collect();
+        assert_eq!(names, ["class 1", "Ösophagus"]);
+    }
+}
+
+#[test]
+fn slices_of_very_many_voxels_are_drawn_with_fewer() -> Result<(), ReportError> {
+    let large = |width: usize| Picture::Segmentation {
+        name: String::new(),
+        shape: [width, 1, 2],
+        affine: Affine::identity(),
+        image: vec![0.5; 2 * width],
+        labels: Vec::new(),
+        prediction: vec![0; 2 * width],
+    };
+    let drawn = |width: usize| {
+        small_enough(&large(width), |picture| match picture {
+            Picture::Segmentation { shape, .. } if shape[0] <= 40 => {
+                RgbImage::new(shape[0], 1, BACKGROUND)
+            }
+            _ => Err(ReportError::PictureSize { width, height: 1 }),
+        })
+    };
+    assert_eq!(drawn(40)?.width(), 40);
+    assert_eq!(drawn(41)?.width(), 21);
+    assert_eq!(drawn(40 * 32)?.width(), 40);
+    assert!(matches!(
+        drawn(40 * 32 + 1),
+        Err(ReportError::PictureSize { .. })
+    ));
+    Ok(())
+}
+
+#[test]
+fn a_picture_that_is_too_large_is_told_with_its_own_size() {
+    let found = paint(6_000, 6_000, BACKGROUND, |_| Ok(()));
+    let expected = "a picture of 6000 x 6000 pixels is too large";
+    assert_eq!(found.unwrap_err().to_string(), expected);
 }

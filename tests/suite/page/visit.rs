@@ -37,7 +37,7 @@ pub(super) fn visit(query: &str, device: &str) {
     assert_segments_on_all_processors(&seen, device);
     assert_trains_on_all_processors(&seen, device);
     assert_volumes_are_saved(&seen);
-    assert_answers_while_training(&seen);
+    assert_answers_while_training(&seen, device);
     assert_nothing_else_begins_beside_a_training(&seen);
     assert_paused_soon(&seen);
     assert_other_intensities_are_noticed(&seen);
@@ -169,9 +169,12 @@ fn assert_volumes_are_saved(seen: &Value) {
     assert_eq!(volumes.lines().count(), 14, "{volumes}");
 }
 
-fn assert_answers_while_training(seen: &Value) {
+/// The time counts only in the visit that has the machine to itself: nextest gives it to the one on the processor
+/// (`.config/nextest.toml`), `cargo test` to none.
+fn assert_answers_while_training(seen: &Value, device: &str) {
     let milliseconds = seen["latency"].as_f64().unwrap();
-    assert!(milliseconds < 100.0, "{milliseconds}");
+    let alone = device == "Processor" && std::env::var_os("NEXTEST").is_some();
+    assert!(!alone || milliseconds < 100.0, "{milliseconds}");
 }
 
 fn assert_nothing_else_begins_beside_a_training(seen: &Value) {

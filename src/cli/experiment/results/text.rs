@@ -51,12 +51,10 @@ impl Results {
     }
 
     pub(super) fn markdown(&self) -> String {
-        let level = self
-            .sizes
-            .first()
-            .map_or(95.0, |s| 100.0 * s.bootstrap.level);
+        let level = self.sizes.first().map(results::level);
+        let level = level.unwrap_or_default();
         let mut text = format!(
-            "# {}\n\nEvery Dice here and in the pictures is in percent; results.csv and results.json have them from 0 to 1. Foreground Dice of the test cases: the mean, ± the deviation over seeds; differences are paired over cases, after averaging over seeds, with their {level} % bootstrap interval over cases, which says nothing of other seeds, and the one over seeds and cases, which does (too narrow for few seeds). Each run was scored once, with the weights that were the best on the validation cases. Validation Dice is on the network's grid with training's windows, test Dice on the scans' own voxels, so the two are no measure of overfitting. \"Missed\" counts structures of the test cases that were not found at all: Dice counts them as 0, HD95 leaves them out. Surface Dice is the share of both surfaces that lie no further apart than the plan's tolerance. The last columns are Dice by class.\n\n{}\n![Results](results.png)\n\n## Runs\n\n{}\n![Validation Dice](curves.png)\n",
+            "# {}\n\nEvery Dice here and in the pictures is in percent; results.csv and results.json have them from 0 to 1. Foreground Dice of the test cases: the mean, ± the deviation over seeds; differences are paired over cases, after averaging over seeds, with their {level} bootstrap interval over cases, which says nothing of other seeds, and the one over seeds and cases, which does (too narrow for few seeds). Each run was scored once, with the weights that were the best on the validation cases. Validation Dice is on the network's grid with training's windows, test Dice on the scans' own voxels, so the two are no measure of overfitting. \"Missed\" counts structures of the test cases that were not found at all: Dice counts them as 0, HD95 leaves them out. Surface Dice is the share of both surfaces that lie no further apart than the plan's tolerance. The last columns are Dice by class.\n\n{}\n![Results](results.png)\n\n## Runs\n\n{}\n![Validation Dice](curves.png)\n",
             self.name,
             self.table().markdown(),
             self.by_run().markdown(),
