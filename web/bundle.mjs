@@ -1,18 +1,19 @@
 // Puts the page's JavaScript, styles and network into the folder that Trunk fills. Fetches the npm packages of the
-// lock file where they are missing.
+// lock file where others or none are installed.
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { installed } from "./installed.mjs";
 import { slim } from "./slim.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = process.env.TRUNK_STAGING_DIR ?? process.argv[2];
 if (!out) throw new Error("usage: node web/bundle.mjs FOLDER");
 
-if (!existsSync(join(here, "node_modules/esbuild"))) {
+if (!installed()) {
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
   execFileSync(npm, ["ci", "--ignore-scripts"], { cwd: here, stdio: "inherit", shell: process.platform === "win32" });
 }

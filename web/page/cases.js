@@ -19,15 +19,22 @@ export class Cases {
   // The label map that the user gave to an image, or none, by their names: a worker that is started anew is told again.
   #paired = new Map();
 
-  // `pair(image, label)` corrects a pair; `changed()` is told when uses change.
-  constructor(pair, changed) {
-    this.pair = pair;
-    this.changed = changed;
+  // `pair(image, label)` corrects a pair; `changed()` is told when uses change; `holds()` tells whether files were opened,
+  // lists and label maps too.
+  constructor(pair, changed, holds) {
+    Object.assign(this, { pair, changed, holds });
   }
 
   // A new list says anew what is used for what.
   forgetChoices() {
     this.#chosen.clear();
+  }
+
+  // All scans were closed: what was said of them goes with them.
+  forget() {
+    this.#chosen.clear();
+    this.#paired.clear();
+    this.names = [];
   }
 
   // `uses`: what a list of cases has an image for, where one was dropped; `named`: whether that, or what describes its
@@ -38,6 +45,8 @@ export class Cases {
     this.listed = uses;
     this.named = named;
     $("segment-all").hidden = this.own().length < 2;
+    // Scans of a run that was brought back were opened in an earlier visit.
+    $("close-scans").hidden = !this.holds() && !this.own().length;
     this.#drawSelect();
     this.#drawPairs();
     this.drawChoice();

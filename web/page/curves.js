@@ -96,6 +96,18 @@ export class Curves {
   }
 }
 
+// The records of a run's numbers, one a line.
+export function records(lines) {
+  return lines.split("\n").flatMap((line) => {
+    try {
+      return [JSON.parse(line)];
+    } catch {
+      // A crash may have cut the last line.
+      return [];
+    }
+  });
+}
+
 // Three to six round numbers around a range.
 function nice(low, high) {
   const span = Math.max(high - low, Math.abs(high) * 1e-3, 1e-6);

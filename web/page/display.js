@@ -5,7 +5,7 @@ import { $, duration, element, enable } from "./dom.js";
 import { clear, refuse } from "./refused.js";
 import { WINDOWS } from "./viewer.js";
 import { save } from "./files.js";
-import { zip } from "./zip.js";
+import { distinct, zip } from "./zip.js";
 import * as legend from "./legend.js";
 
 const FULL_RANGE = [-1024, 3071];
@@ -130,7 +130,12 @@ export class Display {
   // Segments the scan that is shown.
   async segment() {
     $("segment-result").textContent = "";
-    await this.#working(() => this.#segment(this.#cases.shown));
+    try {
+      await this.#working(() => this.#segment(this.#cases.shown));
+    } catch (error) {
+      if (!this.#stopping || error.dead || error.device) throw error;
+      $("segment-result").textContent = "Stopped before the scan was segmented.";
+    }
   }
 
   // Segments every scan that was opened, and saves what `fetch(file)` gives of each as one archive, also where it is stopped
@@ -158,7 +163,7 @@ export class Display {
         }
       } finally {
         this.unsaved = false;
-        this.#archive = made.length ? zip(made.flat()) : null;
+        this.#archive = made.length ? zip(distinct(made.flat())) : null;
         $("segment-save").hidden = !this.#archive;
         this.saveAll();
         const where = this.#archive ? ` Their label maps and volumes are in ${ARCHIVE}: see that the browser saved it.` : "";
@@ -185,11 +190,16 @@ export class Display {
       $("segment-stop").hidden = $("segment-progress").hidden = !on;
     };
     this.#stopping = false;
+    const pressed = document.activeElement?.closest("#segment, #segment-all");
     busy(true);
+    // The focus goes to the button that can be pressed now, and back.
+    if (pressed) $("segment-stop").focus();
     try {
       await task();
     } finally {
+      const back = document.activeElement === $("segment-stop");
       busy(false);
+      if (back) (pressed ?? $("segment")).focus();
       $("segment-progress").value = 0;
     }
   }
@@ -247,6 +257,7 @@ export class Display {
 
   // No segmentation is at hand.
   forget() {
+    for (const file of [...MADE, ...SCORES]) enable(file, false);
     this.#predicted = this.#checked = this.#scored = null;
   }
 }

@@ -1,6 +1,9 @@
 // Files that come by drop or dialogue, and files that go.
 
-// All files of a drop, those of folders too, each with its path.
+// The worker holds a file in memory that WebAssembly counts in 31 bits.
+export const TOO_LARGE = 2 ** 31;
+
+// All files of a drop, those of folders too, each with its path; in the place of one that cannot be read stands the reason.
 export async function dropped(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
   if (!entries.length) return [...transfer.files].map((file) => ({ path: file.name, file }));
@@ -10,17 +13,21 @@ export async function dropped(transfer) {
 }
 
 async function walk(entry, found) {
-  if (entry.isFile) {
-    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
-    found.push({ path: entry.fullPath.replace(/^\//, ""), file });
-    return;
-  }
-  const reader = entry.createReader();
-  // A reader gives a hundred entries at a time.
-  for (;;) {
-    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (!some.length) return;
-    for (const child of some) await walk(child, found);
+  const path = entry.fullPath.replace(/^\//, "");
+  try {
+    if (entry.isFile) {
+      found.push({ path, file: await new Promise((resolve, reject) => entry.file(resolve, reject)) });
+      return;
+    }
+    const reader = entry.createReader();
+    // A reader gives a hundred entries at a time.
+    for (;;) {
+      const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+      if (!some.length) return;
+      for (const child of some) await walk(child, found);
+    }
+  } catch (error) {
+    found.push({ path, why: `the browser cannot read it: ${error.message}` });
   }
 }
 
@@ -38,12 +45,22 @@ const SPARE = /^checkpoints\/previous\/|(^|\/)events\.out\.tfevents\.[^/]*$|\.pn
 const TWICE = /(^|\/)checkpoints\/last\/|\.zip$/i;
 
 const AFTER = "not read, for a run came with it: open it by itself";
+// What the page calls the archive of a run, as ARCHIVE in web/worker/run_files.rs; a browser may put a number behind it.
+const NAMED = /(^|\/)hounsfield-run[^/]*\.zip$/i;
+const BESIDE = "not read, for scans or lists came with it: open an archive of a run by itself";
 const ALONE = "settings are of use with their weights only: open both together";
 
 // What a set of files is: a run with the network it ended in, or weights with their settings; cases; and what is left
 // over, with the reason. Hidden files are left out.
 export function sorted(files) {
-  const visible = files.filter(({ path }) => !path.split("/").some((part) => part.startsWith(".")));
+  const shown = files.filter(({ path }) => !path.split("/").some((part) => part.startsWith(".")));
+  const unread = shown.filter(({ why }) => why);
+  const { left, ...found } = taken(shown.filter(({ why }) => !why));
+  return { ...found, left: [...unread, ...left] };
+}
+
+// The same of files that can be read.
+function taken(visible) {
   const ends = (...endings) => visible.filter(({ path }) => endings.some((e) => path.toLowerCase().endsWith(e)));
   const scans = ends(".nii", ".nii.gz");
   const others = visible.filter((file) => !scans.includes(file));
@@ -58,15 +75,16 @@ export function sorted(files) {
     const [settings] = made("config.toml");
     return { run, weights: made("model.safetensors", "encoder.safetensors"), settings, cases: scans, left: besides(folder) };
   }
-  const archive = ends(".zip");
-  if (archive.length) {
-    const run = archive.slice(0, 1);
-    return { run, weights: [], cases: scans, left: besides(run) };
-  }
+  const archives = ends(".zip");
+  const alone = !scans.length && !ends(".json").length;
+  // Among scans and lists it is told by its name: an archive of other things may lie there.
+  const archive = archives.find(({ path }) => NAMED.test(path)) ?? (alone ? archives[0] : null);
+  if (archive) return { run: [archive], weights: [], cases: scans, left: besides([archive]) };
   const weights = ends(".safetensors", ".pt", ".pth", ".ckpt", ".bin");
   const [settings] = ends(".toml");
-  const rest = visible.filter((file) => !weights.includes(file) && file !== settings);
-  const left = settings && !weights.length ? [{ path: settings.path, why: ALONE }] : [];
+  const rest = visible.filter((file) => !weights.includes(file) && !archives.includes(file) && file !== settings);
+  const left = archives.map(({ path }) => ({ path, why: BESIDE }));
+  if (settings && !weights.length) left.push({ path: settings.path, why: ALONE });
   return { weights, settings, cases: rest, left };
 }
 

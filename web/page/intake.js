@@ -1,13 +1,16 @@
 // Files that the user opens: scans with their label maps and lists, weights, a run. What was taken in is remembered for a
 // worker that is started anew.
 
-import { occupied } from "./busy.js";
+import { occupied, occupy } from "./busy.js";
 import { $, bytes } from "./dom.js";
 import * as files from "./files.js";
 import { clear, refuse } from "./refused.js";
 
 // Bytes of files that the worker can hold: WebAssembly addresses 4 GB, and prepared scans and networks need the rest.
 const MOST = 2.5 * 2 ** 30;
+const LARGE = `a page can hold no file of ${bytes(files.TOO_LARGE)} or more: use the native program`;
+const isLarge = ({ file }) => file.size >= files.TOO_LARGE;
+const WITHOUT = "not read, for the run that came with it is not";
 
 const isList = ({ path }) => path.toLowerCase().endsWith(".json");
 // What a run calls its list of cases.
@@ -26,13 +29,14 @@ export class Intake {
   // The file that the worker reads.
   #reading = null;
 
-  // `mayReplace()` asks whether a run may take the place of another; `atHand(found)` shows the one that did.
-  constructor(client, cases, display, networks, { mayReplace, atHand }) {
+  // `mayReplace()` asks whether a run may take the place of another; `atHand(found)` shows the one that did; `closed()` is
+  // told when the worker let go of all scans.
+  constructor(client, cases, display, networks, { mayReplace, atHand, closed }) {
     this.#client = client;
     this.#cases = cases;
     this.#display = display;
     this.#networks = networks;
-    Object.assign(this, { mayReplace, atHand });
+    Object.assign(this, { mayReplace, atHand, closed });
   }
 
   // A worker is started: files wait for this promise.
@@ -42,7 +46,16 @@ export class Intake {
 
   // Takes in whatever was dropped or chosen.
   take(list) {
-    this.#taking = this.#taking.catch(() => {}).then(() => this.#started()).then(() => this.#take(files.sorted(list)));
+    return this.#next(() => this.#take(files.sorted(list)));
+  }
+
+  // Lets go of all scans, label maps and lists.
+  close() {
+    return this.#next(() => this.#close());
+  }
+
+  #next(task) {
+    this.#taking = this.#taking.catch(() => {}).then(() => this.#started()).then(task);
     return this.#taking;
   }
 
@@ -59,12 +72,13 @@ export class Intake {
 
   async #take({ run, weights, settings, cases: scans, left }) {
     clear();
-    if (run && occupied()) return refuse(run[0].path, `not read: ${occupied()}`);
-    if (run && this.#held() + files.needed(run) > MOST) {
-      return refuse(run[0].path, `not read: a run of this size needs ${bytes(files.needed(run))}, and the page holds files of ${bytes(MOST)} together at most: go on with it in the native program`);
-    }
-    if (run && !this.mayReplace()) return;
+    const refused = run && this.#refusal(run);
+    if (refused) refuse(...refused);
     for (const { path, why } of left) refuse(path, why);
+    if (refused || (run && !this.mayReplace())) {
+      for (const { path } of scans) refuse(path, WITHOUT);
+      return;
+    }
     try {
       const list = (run ?? []).find(isDataset) ?? scans.find(isDataset) ?? scans.find(isList);
       for (const weight of weights) await this.#use(weight, settings, list);
@@ -81,8 +95,21 @@ export class Intake {
     }
   }
 
+  // Which file of a run that cannot be read is to be named, and why it cannot.
+  #refusal(run) {
+    const [{ path }] = run;
+    if (occupied()) return [path, `not read: ${occupied()}`];
+    const large = run.find(isLarge);
+    if (large) return [large.path, `nothing of this run is read, for ${LARGE}`];
+    const needed = files.needed(run);
+    if (this.#held() + needed <= MOST) return null;
+    const remedy = needed > MOST ? "go on with it in the native program" : "press Close all scans first";
+    return [path, `not read: a run of this size needs ${bytes(needed)}, and the page holds files of ${bytes(MOST)} together at most: ${remedy}`];
+  }
+
   // `list` may name the classes of the weights.
   async #use(weight, settings, list) {
+    if (isLarge(weight)) return refuse(weight.path, LARGE);
     this.#reading = weight.path;
     try {
       await this.#networks.use(weight, settings, list);
@@ -91,6 +118,19 @@ export class Intake {
       refuse(weight.path, error.message);
     }
     this.#reading = null;
+  }
+
+  async #close() {
+    if (occupied()) throw new Error(occupied());
+    occupy("closing", "Scans are being closed: wait a moment.");
+    try {
+      await this.#client.call("close_scans");
+      this.#opened = [];
+      clear();
+      await this.closed();
+    } finally {
+      occupy("closing", "");
+    }
   }
 
   async #load(run) {
@@ -131,6 +171,11 @@ export class Intake {
     }
   }
 
+  // Whether the worker has files that were opened here.
+  get holds() {
+    return this.#opened.length > 0;
+  }
+
   // Bytes of the files that the worker has.
   #held() {
     return this.#opened.reduce((sum, { file }) => sum + file.size, 0);
@@ -139,8 +184,9 @@ export class Intake {
   // Gives one file to the worker; the answer is the name it has there, where another file has its own.
   async #give(scan, again) {
     const { path, file } = scan;
+    if (isLarge(scan)) return this.#leave(scan, LARGE);
     if (!again && this.#held() + file.size > MOST) {
-      return this.#leave(scan, `the page holds files of ${bytes(MOST)} together at most: open fewer, or use the native program`);
+      return this.#leave(scan, `the page holds files of ${bytes(MOST)} together at most: press Close all scans, open fewer, or use the native program`);
     }
     let data;
     try {

@@ -1,14 +1,18 @@
 // The training that the browser keeps: offered, brought back, removed.
 
 import { say } from "./banner.js";
-import { occupied } from "./busy.js";
-import { described } from "./offer.js";
+import { occupied, occupy } from "./busy.js";
+import { $ } from "./dom.js";
+import { described, hold } from "./offer.js";
+import { announce } from "./train_state.js";
 import { ifNobodyTrains } from "./training_lock.js";
 
 export class Kept {
   #client;
   #training;
   #atHand;
+  // Whether it is being brought back.
+  #reading = false;
 
   // `atHand(found)` shows a run; `attempt(task)` is a task of the user's that tells what goes wrong.
   constructor(client, training, { atHand, attempt }) {
@@ -42,17 +46,41 @@ export class Kept {
   }
 
   async #restore() {
+    // Pressed twice.
+    if (this.#reading) return;
     if (occupied()) throw new Error(occupied());
-    const found = await this.bringBack();
-    if (!found.missing.length) await this.#training.goOn();
+    this.#reads(true);
+    announce("Reading the kept training…");
+    let found;
+    try {
+      found = await this.bringBack();
+    } catch (error) {
+      announce("");
+      throw error;
+    } finally {
+      this.#reads(false);
+    }
+    if (found.missing.length) $("continue").focus();
+    else await this.#training.goOn();
+  }
+
+  #reads(on) {
+    this.#reading = on;
+    occupy("restore", on ? "The kept training is being read: wait a moment." : "");
+    hold(on);
   }
 
   async #forget() {
     if (occupied()) throw new Error(occupied());
-    const run = await this.find();
-    if (run && !confirm(`Remove the ${described(run)}, from this browser? It cannot be brought back.`)) return;
-    const left = await this.#training.forget();
-    say(`Removed: the browser keeps no training of this page.${left ? " What is paused can go on, but is not kept." : ""}`);
+    occupy("forget", "The kept training is being removed: wait a moment.");
+    try {
+      const run = await this.find();
+      if (run && !confirm(`Remove the ${described(run)}, from this browser? It cannot be brought back.`)) return;
+      const left = await this.#training.forget(run);
+      say(`Removed: the browser keeps no training of this page.${left ? " What is paused can go on, but is not kept." : ""}`);
+    } finally {
+      occupy("forget", "");
+    }
   }
 
   // Removes the scans of a training that came to no copy it could go on from; not while another tab may be at its first

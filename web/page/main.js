@@ -23,14 +23,14 @@ const deaths = new Deaths();
 // bundle.mjs puts in the version of the worker's program.
 const client = new Client(onEvent, (why) => restart.after(why), VERSION);
 const viewer = new Viewer($("canvas"), { onPlace: showPlace, onMove: tellPlace, onPicture: showPicture });
-const cases = new Cases((image, label) => attempt(() => pair(image, label))(), () => form.plan());
+const cases = new Cases((image, label) => attempt(() => pair(image, label))(), () => form.plan(), () => intake.holds);
 const display = new Display(client, viewer, cases);
 const phantoms = new Phantoms(client, cases, display);
 const form = new SettingsForm(client, cases, () => training.running);
 const networks = new Networks(client, () => form.plan());
 const preview = (...check) => display.preview(...check);
-const training = new Training(client, form, { done: trained, preview, failed, offerKept: (run) => kept.offer(run), deaths });
-const intake = new Intake(client, cases, display, networks, { mayReplace: () => training.mayReplace(), atHand });
+const training = new Training(client, form, { done: trained, preview, failed, offerKept: (run) => kept.offer(run), holds: (file) => networks.holds(file), deaths });
+const intake = new Intake(client, cases, display, networks, { mayReplace: () => training.mayReplace(), atHand, closed });
 const kept = new Kept(client, training, { atHand, attempt });
 const restart = new Restart(deaths, training, kept, networks, intake, reopen);
 
@@ -70,6 +70,7 @@ async function pair(image, label) {
 
 // A run is at hand, from this browser's storage or from files.
 async function atHand(found) {
+  networks.startsFrom(false);
   await display.list(found);
   training.recall(found.stage, found.metrics);
   enable("run");
@@ -91,6 +92,8 @@ function onEvent(event, buffers) {
     if (event.what === "segmenting") Object.assign($("segment-progress"), { max: event.of, value: event.done });
     else if (event.what === "preparing") {
       training.begun();
+      // The worker gave up the run that took the place of another network.
+      if (training.anew === "pretrain") networks.startsFrom(false);
       $("train-state").textContent = `Preparing scan ${event.done + 1} of ${event.of}…`;
     }
   } else if (event.kind === "notice") {
@@ -99,6 +102,7 @@ function onEvent(event, buffers) {
     const older = training.kept;
     const what = older === null ? "This training is not kept for another visit" : `The newest state of this training is not kept, only that of step ${older}`;
     say(`${what}: ${event.why}`, "saving");
+    training.event(event, buffers);
   } else if (event.kind === "scans_not_saved") {
     say(`The scans of this training are not kept, so open them again on the next visit: ${event.why}`);
   } else {
@@ -106,6 +110,14 @@ function onEvent(event, buffers) {
     if (event.kind === "autosaved") unsay("saving");
     training.event(event, buffers);
   }
+}
+
+// The worker was told to let go of all scans.
+async function closed() {
+  cases.forget();
+  display.forget();
+  await phantoms.begin();
+  await phantoms.again();
 }
 
 // A new worker that knows what the old one was given.
@@ -147,7 +159,7 @@ function wire() {
   $("segment-all").addEventListener("click", attempt(() => display.segmentAll(made)));
   $("segment-save").addEventListener("click", () => display.saveAll());
   // The browser asks before what is not saved yet is lost.
-  addEventListener("beforeunload", (event) => display.unsaved && event.preventDefault());
+  addEventListener("beforeunload", (event) => (display.unsaved || training.endangered) && event.preventDefault());
   $("segment-stop").addEventListener("click", () => display.stop());
   $("more-phantoms").addEventListener("click", attempt(() => phantoms.more()));
   for (const [button, input] of [["choose-files", "files"], ["choose-folder", "folder"]]) {
@@ -159,6 +171,11 @@ function wire() {
       await intake.take(list);
     }));
   }
+  $("close-scans").addEventListener("click", attempt(async () => {
+    await intake.close();
+    // The button that was pressed is gone.
+    $("choose-files").focus();
+  }));
   // Before the viewer, which keeps what is dropped on it from the page.
   const capture = true;
   addEventListener("dragover", (event) => {
@@ -173,7 +190,11 @@ function wire() {
     attempt(async () => intake.take(await list))();
   }, { capture });
   for (const button of document.querySelectorAll("[data-file]")) {
-    button.addEventListener("click", attempt(async () => files.save(...(await made(button.dataset.file)))));
+    button.addEventListener("click", attempt(async () => {
+      const { file } = button.dataset;
+      files.save(...(await made(file)));
+      if (file === "run" || networks.holds(file)) training.saved(file);
+    }));
   }
   $("picture").addEventListener("click", async () => files.save("hounsfield.png", await viewer.picture()));
   $("forget").addEventListener("click", kept.forget);
@@ -197,6 +218,7 @@ async function start() {
     await viewer.begin();
     await open();
     await phantoms.begin();
+    occupy("start", "The network that comes with the page is still being fetched: wait a moment.");
     await networks.useBundled(phantoms.organs);
     await kept.offer(await kept.find());
   } finally {

@@ -37,6 +37,7 @@ export class Networks {
       if (!response.ok) throw new Error(`${name} is missing beside the page`);
       return response;
     };
+    this.#say("model", "Fetching the network that comes with the page…");
     try {
       const [weights, settings] = await Promise.all([get("model.safetensors"), get("config.toml")]);
       await this.#use("phantom organs", await weights.arrayBuffer(), { settings: await settings.text(), classes: names });
@@ -75,6 +76,11 @@ export class Networks {
     this.tell(answer);
   }
 
+  // Whether a file of this kind is of what was taught here.
+  holds(file) {
+    return this.#taught.has({ weights: "model", encoder: "encoder" }[file]);
+  }
+
   // What went with the worker that held it, said once; `run` is the training that the browser keeps, where there is one,
   // and `goesOn` whether it goes on by itself.
   lost(run, goesOn = false) {
@@ -88,9 +94,10 @@ export class Networks {
     return lines.join("");
   }
 
-  // Says which network or encoder the worker has now.
-  tell({ model, encoder }) {
+  // Says which network or encoder the worker has now; `before`, a new training starts from the network before that.
+  tell({ model, encoder, before = false }) {
     if (encoder) {
+      enable("encoder");
       $("start").querySelector("[value=encoder]").disabled = false;
       $("start").value = "encoder";
       this.#say("encoder", `A pre-trained encoder (${encoder}) is ready to start from.`);
@@ -99,12 +106,18 @@ export class Networks {
       this.#say("model", `Network: ${model.name}, ${(model.parameters / 1e6).toFixed(2)} million weights, finds ${model.classes.length} structures.`);
       $("model").title = model.report;
       this.#offer();
+      this.startsFrom(before);
       $("mirror").disabled = !model.mirror;
       $("mirror").checked &&= model.mirror;
       $("mirror").parentElement.title = model.mirror ? "" : "This network was trained without flips: it does not know mirrored anatomy";
       for (const file of ["weights", "settings"]) enable(file);
     }
     this.#changed();
+  }
+
+  // Whether a new training starts from the network before the one in use.
+  startsFrom(before) {
+    $("start").querySelector("[value=model]").textContent = before ? "the network in use before this training" : "the network in use";
   }
 
   // For a worker that is started anew. A file may be gone from the disk meanwhile.

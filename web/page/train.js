@@ -2,20 +2,12 @@
 
 import { say } from "./banner.js";
 import { occupy } from "./busy.js";
-import { $, duration } from "./dom.js";
-import { Curves } from "./curves.js";
+import { $, enable } from "./dom.js";
+import { Curves, records } from "./curves.js";
+import { announce, checked, checking, ended, stepped } from "./train_state.js";
 import { TrainingLock } from "./training_lock.js";
 import * as offer from "./offer.js";
 
-// Tells how the training stands, screen readers too; they are spared the line of every step.
-function announce(state) {
-  $("train-state").textContent = $("announced").textContent = state;
-}
-
-// How long it still takes, by the worker's estimate.
-const left = (estimate) => `${duration(estimate.left)} left${estimate.with_validation ? "" : " without checks"}`;
-
-const GO_ON = "There is a training to go on with.";
 // The worker's words (web/worker/training.rs).
 const UNBEGUN = "stopped before the first step";
 
@@ -31,21 +23,26 @@ export class Training {
   #unfinished = false;
   // What an earlier visit left and is offered, in words; false for nothing.
   #offered = false;
-  // Whether the worker gave up the run before for this one.
+  // Whether the run at hand came to something here that the user did not save.
+  #unsaved = false;
+  // The stage of a run that begins, null for one that goes on; whether the worker gave up the run before for it, and whether
+  // it has a checkpoint since.
+  anew = null;
   #begun = false;
+  #written = false;
   #client;
   #form;
   #lock = new TrainingLock();
   #stage = "finetune";
   #total = 0;
-  #step = 0;
 
   // `form` has the settings. `done(answer)` takes over what a run left; `preview(event, buffers)` shows a check;
-  // `failed(error)` a failure; `offerKept(run)` offers a run that the browser keeps; `deaths` counts those of the worker.
-  constructor(client, form, { done, preview, failed, offerKept, deaths }) {
+  // `failed(error)` a failure; `offerKept(run)` offers a run that the browser keeps; `holds(file)` tells whether such weights
+  // taught here are in use; `deaths` counts those of the worker.
+  constructor(client, form, { done, preview, failed, offerKept, holds, deaths }) {
     this.#client = client;
     this.#form = form;
-    Object.assign(this, { done, preview, failed, offerKept, deaths });
+    Object.assign(this, { done, preview, failed, offerKept, holds, deaths });
     this.loss = new Curves($("loss-curve"), "Training loss", { total: "--curve-1" });
     this.score = new Curves($("score-curve"), "Dice of the check", { score: "--curve-3" });
     const presses = { train: () => this.#begin(), pause: () => this.#halt(), continue: () => this.goOn() };
@@ -58,7 +55,7 @@ export class Training {
   }
 
   async #begin() {
-    if (!this.mayReplace()) return;
+    if (!this.mayReplace(this.#form.stage)) return;
     // Browsers may clear what was not asked to stay.
     navigator.storage?.persist?.();
     await this.#run("train", this.#form.request());
@@ -71,10 +68,27 @@ export class Training {
     for (const curves of [this.loss, this.score]) curves.clear();
   }
 
-  // Whether another run may take the place of one that is not done, or was left by an earlier visit.
-  mayReplace() {
-    const kept = this.#unfinished ? GO_ON : this.#offered;
-    return !kept || confirm(`${kept} Start another one and remove it?`);
+  // Whether another run, which begins with this stage or comes from elsewhere, may take the place of one that is not done or
+  // not saved, or was left by an earlier visit.
+  mayReplace(stage = null) {
+    // A network is not replaced by a pre-training, nor an encoder by a fine-tuning.
+    const stays = stage !== null && stage !== this.#stage && this.holds(this.#weights);
+    return offer.mayReplace({ unfinished: this.#unfinished, unsaved: this.#unsaved, stays, offered: this.#offered });
+  }
+
+  // The file that the run at hand comes to.
+  get #weights() {
+    return this.#stage === "pretrain" ? "encoder" : "weights";
+  }
+
+  // The user saved a file of this kind: the run, or the weights that it came to.
+  saved(file) {
+    if (file === "run" || (file === this.#weights && !this.#unfinished)) this.#unsaved = false;
+  }
+
+  // Whether steps are lost with the page: the browser keeps none of them.
+  get endangered() {
+    return this.kept === null && (this.running || this.#unsaved);
   }
 
   // Asks before a kept run is removed that the user was not asked about: another tab may have left it since, and after a
@@ -107,7 +121,7 @@ export class Training {
   // A run that can be gone on with is at hand, from the browser's storage, whose newest copy is of `when`, or from elsewhere.
   atHand({ step, total_steps, stored = false, when = null }) {
     $("resume").hidden = true;
-    this.#offered = false;
+    this.#offered = this.#unsaved = false;
     this.#unfinished = true;
     this.deaths.from(step);
     this.kept = stored ? step : null;
@@ -122,7 +136,7 @@ export class Training {
   // Nothing is at hand: the worker is a new one. Tells whether a run waited there that the browser does not keep.
   reset() {
     const lost = this.#unfinished && !this.running && this.kept === null;
-    this.running = this.halting = this.#unfinished = false;
+    this.running = this.halting = this.#unfinished = this.#unsaved = false;
     this.#known = null;
     $("train-state").textContent = "";
     this.#lock.leave();
@@ -130,8 +144,10 @@ export class Training {
     return lost;
   }
 
-  // The worker lays out a new run: what was kept is gone.
+  // The worker prepares scans. For a new run it gave up what was kept.
   begun() {
+    this.#written = false;
+    if (!this.anew) return;
     this.#begun = true;
     this.kept = null;
   }
@@ -140,14 +156,7 @@ export class Training {
   recall(stage, metrics) {
     this.#titles(stage);
     for (const curves of [this.loss, this.score]) curves.clear();
-    for (const line of metrics.split("\n").filter(Boolean)) {
-      let record;
-      try {
-        record = JSON.parse(line);
-      } catch {
-        // A crash may have cut the last line.
-        continue;
-      }
+    for (const record of records(metrics)) {
       this.loss.add("total", record.step, record["train/total"]);
       this.score.add("score", record.step, record["val/dice"] ?? record["val/l1"]);
     }
@@ -162,8 +171,8 @@ export class Training {
   async #run(kind, fields) {
     if (this.running) return;
     this.running = true;
-    this.#begun = false;
-    this.halting = false;
+    this.anew = kind === "train" ? fields.stage : null;
+    this.#begun = this.halting = false;
     $("resume").hidden = true;
     this.#buttons();
     $("curves").hidden = false;
@@ -176,17 +185,21 @@ export class Training {
       if (kind === "train") this.#renew();
       const answer = await this.#client.call(kind, fields);
       this.running = this.#offered = false;
-      const { step, total_steps, best, complete } = answer;
-      const score = best === null ? "" : this.#stage === "pretrain" ? ` Lowest error ${best.toFixed(4)}.` : ` Best Dice ${best.toFixed(3)}.`;
-      const state = complete ? "Done" : this.halting ? "Paused" : "Stopped";
-      announce(`${state} after step ${step} of ${total_steps}.${score}`);
-      this.#unfinished = !complete;
-      if (complete) this.#lock.leave();
+      announce(ended(answer, this.#stage, this.halting));
+      this.#unsaved = true;
+      this.#unfinished = !answer.complete;
+      if (answer.complete) this.#lock.leave();
       this.#buttons();
       this.done(answer);
     } catch (error) {
       this.running = false;
-      if (kind === "train" && this.#begun) this.#unfinished = this.#offered = false;
+      if (this.#begun) {
+        const left = this.#written && !error.dead;
+        // Without its device it goes on in another worker, from what the browser keeps.
+        this.#unfinished = this.#unsaved = left && !error.device;
+        this.#offered = false;
+        for (const file of ["run", "metrics"]) enable(file, left);
+      }
       if (!this.#unfinished) this.#lock.leave();
       $("resume").hidden = !this.#offered;
       const unbegun = error.message === UNBEGUN;
@@ -230,19 +243,23 @@ export class Training {
       case "steps":
         for (const { step, losses } of event.steps) this.loss.add("total", step, losses[0][1]);
         this.#advance(event.steps.at(-1).step);
-        this.#tell(event.steps.at(-1), event.estimate);
+        this.#tell(stepped(event.steps.at(-1), event.estimate, this.#total));
         break;
       case "validating":
-        this.#checking(event);
+        this.#tell(checking(event, this.#total));
         break;
       case "validated": {
         const [, score] = event.values[0];
         this.score.add("score", event.step, score);
         this.preview(event, buffers);
-        this.#checked(event, score);
+        this.#tell(checked(event, score, this.#stage, this.#total));
         break;
       }
+      case "not_saved":
+        this.#written = true;
+        break;
       case "autosaved":
+        this.#written = true;
         $("train-state").dataset.saved = event.step;
         this.deaths.saved(event.step);
         this.kept = event.step;
@@ -252,43 +269,27 @@ export class Training {
   }
 
   #advance(step) {
-    this.#step = step;
     $("train-progress").max = this.#total;
     $("train-progress").value = step;
   }
 
-  #tell({ losses }, estimate) {
-    if (this.halting) return;
-    // A loss that is no number comes as null: the step was skipped.
-    const loss = losses[0][1]?.toFixed(3) ?? "not a number, step skipped";
-    const each = estimate.step < 1 ? `${Math.round(estimate.step * 1000)} ms` : `${estimate.step.toFixed(1)} s`;
-    $("train-state").textContent = `Step ${this.#step} of ${this.#total}, loss ${loss}, ${each} a step, ${left(estimate)}`;
-  }
-
-  // A check may take longer than many steps.
-  #checking({ step, volumes, share, estimate }) {
-    if (this.halting) return;
-    const scans = volumes === 1 ? "1 scan" : `${volumes} scans`;
-    $("train-state").textContent = `Checking with ${scans} after step ${step} of ${this.#total}: ${Math.round(100 * share)} %, ${left(estimate)}`;
-  }
-
-  #checked({ step, best }, score) {
-    if (this.halting) return;
-    const found = this.#stage === "pretrain" ? `error ${score.toFixed(4)}` : `Dice ${score.toFixed(3)}`;
-    $("train-state").textContent = `Checked after step ${step} of ${this.#total}: ${found}${best ? ", the best so far" : ""}`;
+  #tell(state) {
+    if (!this.halting) $("train-state").textContent = state;
   }
 
   // Offers to go on with what an earlier visit left.
   offer(run, restore, forget) {
     this.#known = run.when;
-    this.#offered = offer.finished(run) ? "A finished training is kept in this browser." : GO_ON;
+    this.#offered = offer.told(run);
     offer.draw(run, restore, forget);
   }
 
-  // Removes what this visit or an earlier one left. Tells whether there is still a run to go on with, which is not kept.
-  async forget() {
-    await this.#lock.take();
-    await this.#client.call("forget");
+  // Removes what this visit or an earlier one left, `run`, where there is any. Tells whether there is still a run to go on
+  // with, which is not kept.
+  async forget(run) {
+    await this.alone(() => this.#client.call("forget"));
+    // What is paused can still be saved; what is done was given up.
+    if (run && this.kept !== null) this.#unsaved &&= this.#unfinished;
     this.kept = null;
     if (!this.#unfinished) this.#lock.leave();
     this.#offered = false;

@@ -71,7 +71,8 @@ export class Viewer {
     const heard = (event) => {
       event.stopPropagation();
       const move = event.type === "keydown" && MOVES[event.key];
-      if (!move) return;
+      // With one of these a key is the browser's.
+      if (!move || event.altKey || event.ctrlKey || event.metaKey) return;
       event.preventDefault();
       // What was never drawn has no crosshair.
       if (this.#nv.volumeObject3D) this.#nv.moveCrosshairInVox(...move);

@@ -38,6 +38,17 @@ function stamp(when) {
   return [[2, time], [2, date]];
 }
 
+// The same files with names that differ even where capital letters are as small ones: later ones get a number.
+export function distinct(files) {
+  const taken = new Set();
+  return files.map(([name, buffer]) => {
+    let own = name;
+    for (let number = 2; taken.has(own.toLowerCase()); number++) own = `${number}_${name}`;
+    taken.add(own.toLowerCase());
+    return [own, buffer];
+  });
+}
+
 // The archive of `[name, bytes]`, `bytes` an ArrayBuffer.
 export function zip(files, when = new Date()) {
   const parts = [];

@@ -6,21 +6,21 @@ import { join } from "node:path";
 import { open, tell, text } from "./browser.mjs";
 import { KEEP_DEVICES, losesDevice } from "./device.mjs";
 import { losesGraphics, paintsStructures, worksWithLess } from "./graphics.mjs";
-import { describesFolder, leavesNothing, namesNetwork, obeysLists, segmentsAll } from "./lists.mjs";
+import { closesScans, describesFolder, leavesNothing, namesNetwork, obeysLists, reopensScans, segmentsAll } from "./lists.mjs";
 import { pictures } from "./pictures.mjs";
 import { pretrains } from "./pretraining.mjs";
 import { refusesFiles } from "./refusals.mjs";
-import { segmentsPhantom, unpairs } from "./segmenting.mjs";
+import { segmentsPhantom, stopsSegmenting, unpairs } from "./segmenting.mjs";
 import { forgets, resumesPhantom } from "./stored.mjs";
-import { continuesNative, stopsEarly, trainsWithPause } from "./training.mjs";
+import { continuesNative, failsInside, stopsEarly, trainsWithPause } from "./training.mjs";
 
 // What happens in each story, one after the other.
 const STORIES = {
-  visit: [segmentsPhantom, unpairs, refusesFiles, trainsWithPause],
+  visit: [stopsSegmenting, segmentsPhantom, unpairs, refusesFiles, trainsWithPause],
   native: [continuesNative],
   pretrain: [pretrains],
   phantom: [resumesPhantom],
-  lists: [obeysLists, forgets, stopsEarly, leavesNothing, describesFolder, namesNetwork, segmentsAll],
+  lists: [obeysLists, forgets, stopsEarly, failsInside, leavesNothing, describesFolder, namesNetwork, segmentsAll, closesScans, reopensScans],
   loss: [losesDevice],
   graphics: [losesGraphics, paintsStructures, worksWithLess],
   pictures: [pictures],

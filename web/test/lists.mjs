@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { computing, download, drop, ready, says, text } from "./browser.mjs";
 import { hippocampusFile } from "./scans.mjs";
 import { setTiny } from "./tiny.mjs";
+import { pauses } from "./training.mjs";
 
 // A label map with nothing in it.
 function emptied(from, to) {
@@ -154,6 +155,47 @@ export async function segmentsAll({ page, folder, data, results }) {
   await download(page, "#segment-save", folder);
 }
 
+// Closed scans are gone from page and worker, so that the same file is a new one; phantoms stay.
+export async function closesScans({ page, folder, data }) {
+  const phantoms = page.locator("#case option", { hasText: "phantom" });
+  const before = await phantoms.count();
+  await page.click("#close-scans");
+  await page.waitForFunction((count) => document.querySelectorAll("#case option").length === count, before);
+  if ((await phantoms.count()) !== before) throw new Error("a scan is left");
+  if (await page.isVisible("#close-scans")) throw new Error("there is nothing left to close");
+  if (await page.isEnabled("[data-file=labels]")) throw new Error("the segmentation of a closed scan can be saved");
+  // A list can be closed too where there is nothing else.
+  await drop(page, [{ name: "names.json", path: join(folder, "names.json") }]);
+  await page.click("#close-scans");
+  await page.waitForSelector("#close-scans", { state: "hidden" });
+  await drop(page, [{ name: "p024/mr.nii.gz", path: hippocampusFile(data, "images", "024") }]);
+  await says(page, "case", /mr.nii.gz/);
+  await page.click("#segment");
+  await says(page, "segment-result", /Segmented in/);
+}
+
+// A paused training finds its scans again after all were closed: what its list calls an image is one, though its values are
+// few and whole.
+export async function reopensScans(given) {
+  const { page, folder, data } = given;
+  const [image, label] = ["percent.nii.gz", "percent_seg.nii.gz"];
+  const scans = [image, label].map((name) => ({ name, path: hippocampusFile(data, "labels", "024") }));
+  const list = { name: "percent.json", path: join(folder, "percent.json") };
+  writeFileSync(list.path, JSON.stringify({ labels: { 0: "background", 1: "front", 2: "back" }, training: [{ image, label }] }));
+  await drop(page, [...scans, list]);
+  await says(page, "estimate", /Learns from 1 and checks with the same/);
+  await setTiny(page, 150);
+  await page.click("#train");
+  await says(page, "train-state", /Step \d+ of 150/);
+  await pauses(given);
+  await page.click("#close-scans");
+  await page.waitForSelector("#close-scans", { state: "hidden" });
+  await drop(page, scans);
+  await says(page, "case", /percent.nii.gz · \S+ · labelled/);
+  await page.click("#continue");
+  await says(page, "train-state", /Done after step 150/);
+}
+
 // What a list says made the scans counts more than their values, and what of a list is seldom meant is told. `list` comes
 // in the place of the other one then.
 async function obeysModality(page, folder, cases, list) {
@@ -225,8 +267,8 @@ export async function obeysLists({ page, folder, data, results }) {
   // The viewer's own keys do nothing.
   const place = await text(page, "place");
   await page.focus("#canvas");
-  for (const key of ["h", "j", "k", "l", "m", "v"]) await page.keyboard.press(key);
-  if ((await text(page, "place")) !== place) throw new Error("a key of the viewer's moved the crosshair");
+  for (const key of ["h", "j", "k", "l", "m", "v", "Control+ArrowUp"]) await page.keyboard.press(key);
+  if ((await text(page, "place")) !== place) throw new Error("a key of the viewer's or of the browser's moved the crosshair");
   await page.keyboard.press("ArrowUp");
   results.moved = await says(page, "moved", / mm/);
 }

@@ -5,8 +5,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { runInNewContext } from "node:vm";
 import { Deaths } from "../page/deaths.js";
-import { needed, sorted } from "../page/files.js";
+import { dropped, needed, sorted } from "../page/files.js";
 import { CHECKS, proposed } from "../page/uses.js";
+import { distinct } from "../page/zip.js";
 import "./pool.mjs";
 
 const MINUTE = 60_000;
@@ -64,6 +65,34 @@ test("of a run's folder only what it goes on with is read", () => {
 test("what is in memory twice while a run is read counts twice", () => {
   assert.equal(needed(files(["run/checkpoints/last/weights.safetensors", 100], ["run/checkpoints/best/weights.safetensors", 10])), 210);
   assert.equal(needed(files(["hounsfield-run.zip", 100])), 200);
+});
+
+test("an archive is a run where it comes without scans and lists, or is called as the page calls one", () => {
+  const run = sorted(files(["hounsfield-run.zip"], ["notes.txt"]));
+  assert.deepEqual([paths(run.run), paths(run.left)], [["hounsfield-run.zip"], ["notes.txt"]]);
+  for (const other of ["a/scan.nii.gz", "a/dataset.json"]) {
+    const { run, cases, left } = sorted(files(["a/papers.zip"], [other], ["a/model.safetensors"]));
+    assert.deepEqual([run, paths(cases), paths(left)], [undefined, [other], ["a/papers.zip"]]);
+  }
+  const both = sorted(files(["a/papers.zip"], ["a/hounsfield-run (1).zip"], ["a/scan.nii.gz"], ["a/dataset.json"]));
+  assert.deepEqual(paths(both.run), ["a/hounsfield-run (1).zip"]);
+  assert.deepEqual([paths(both.cases), paths(both.left)], [["a/scan.nii.gz"], ["a/papers.zip", "a/dataset.json"]]);
+});
+
+test("what cannot be read of a dropped folder is named, and the rest is taken", async () => {
+  const gone = (_, refused) => refused(new Error("it is gone"));
+  const file = (fullPath, file = (take) => take({ size: 1 })) => ({ isFile: true, fullPath, file });
+  const folder = (fullPath, ...lists) => ({ fullPath, createReader: () => ({ readEntries: (take, refuse) => (lists.length ? take(lists.shift()) : gone(take, refuse)) }) });
+  const entry = folder("/a", [file("/a/1.nii"), file("/a/2.nii", gone)], [folder("/a/b"), file("/a/.hidden", gone)], [file("/a/3.nii")], []);
+  const { cases, left } = sorted(await dropped({ items: [{ webkitGetAsEntry: () => entry }] }));
+  assert.deepEqual(paths(cases), ["a/1.nii", "a/3.nii"]);
+  assert.deepEqual(left, ["a/2.nii", "a/b"].map((path) => ({ path, why: "the browser cannot read it: it is gone" })));
+});
+
+test("files of an archive have names of their own, however a file system takes capital letters", () => {
+  const named = (...names) => distinct(names.map((name) => [name, null])).map(([name]) => name);
+  assert.deepEqual(named("ct.csv", "CT.csv", "mr.csv", "ct.csv"), ["ct.csv", "2_CT.csv", "mr.csv", "3_ct.csv"]);
+  assert.deepEqual(named("2_ct.csv", "ct.csv", "ct.csv"), ["2_ct.csv", "ct.csv", "3_ct.csv"]);
 });
 
 // What is proposed for scans of these names, all of them usable, where a list says this of each.

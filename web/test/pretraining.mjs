@@ -1,9 +1,10 @@
 // Pre-training and the fine-tuning after it, and what the form makes of settings that do not fit.
 
 import { join } from "node:path";
-import { drop, follow, says, set } from "./browser.mjs";
+import { download, drop, follow, says, set } from "./browser.mjs";
 import { hippocampus } from "./scans.mjs";
 import { TINY_ENCODER, setTiny } from "./tiny.mjs";
+import { pauses, startsAsked } from "./training.mjs";
 
 async function prepareTiny({ page, data }, steps) {
   await drop(page, hippocampus(data, "024", "052"));
@@ -30,6 +31,35 @@ async function shrinksCrops({ page, data, results }) {
   await set(page, "spacing", 1);
 }
 
+// The run of an encoder that is not saved is not removed without a question, which says that the encoder stays in use; gives
+// the encoder's file.
+async function savesEncoder({ page, folder }) {
+  const asked = await startsAsked(page, true);
+  if (!/^You have not saved .*: it stays in use, .* remove its run\?$/.test(asked)) throw new Error(`asked: ${asked}`);
+  return download(page, "[data-file=encoder]", folder);
+}
+
+// A pre-training takes the place of a paused fine-tuning: the next one starts from the network in use again.
+async function startsFromUsed(given) {
+  const { page } = given;
+  const said = "the network in use";
+  await set(page, "steps", 150);
+  await says(page, "all-settings", /max_steps = 150\n/);
+  const asked = await startsAsked(page);
+  if (!/came to\. Start another one and remove it\?$/.test(asked)) throw new Error(`asked: ${asked}`);
+  await says(page, "train-state", /Step \d+ of 150/);
+  await pauses(given);
+  await says(page, "start", new RegExp(`${said} before this training`));
+  await page.check("input[name=stage][value=pretrain]");
+  for (const [id, value] of [["toml", TINY_ENCODER], ["crop", 16], ["crops", 1], ["steps", 2], ["interval", 2]]) await set(page, id, value);
+  await says(page, "all-settings", /contrastive_weight/);
+  await says(page, "all-settings", /max_steps = 2\n/);
+  await startsAsked(page);
+  await says(page, "train-state", /Done after step 2 of 2/);
+  const option = await page.locator("#start option[value=model]").textContent();
+  if (option !== said) throw new Error(`starts from: ${option}`);
+}
+
 // Pre-trains on scans without labels, then fine-tunes from what it learnt.
 export async function pretrains(given) {
   const { page, folder, results } = given;
@@ -48,21 +78,25 @@ export async function pretrains(given) {
   await page.check("input[name=stage][value=finetune]");
   await prepareTiny(given, 4);
   await page.selectOption("#start", "encoder");
+  const encoder = await savesEncoder(given);
   await page.click("#train");
   results.finetuned = await says(page, "train-state", /Done after step 4 of 4/);
+  await drop(page, [{ name: "saved.safetensors", path: encoder }]);
+  await says(page, "model", /A pre-trained encoder \(saved.safetensors\) is ready/);
 
   // An encoder of the native program and of another size, with its settings.
   await drop(page, ["encoder.safetensors", "config.toml"].map((name) => ({ name, path: join(folder, "native", name) })));
   results.encoder = await says(page, "model", /A pre-trained encoder \(encoder.safetensors\) is ready/);
   await set(page, "toml", "");
   results.sizes = await says(page, "all-settings", /hidden_size = 24\n/);
-  await page.click("#train");
+  await startsAsked(page);
   results.of_another_size = await says(page, "train-state", /Done after step 4 of 4/);
 
   // On larger crops its position embeddings are interpolated, and that is told.
   await set(page, "crop", "16, 16, 32");
   await says(page, "all-settings", /roi_size = \[\s*16,\s*16,\s*32/);
-  await page.click("#train");
+  await startsAsked(page);
   results.resized = await says(page, "banner", /2x2x2 to 2x2x4 patches/);
   await says(page, "train-state", /Done after step 4 of 4/);
+  await startsFromUsed(given);
 }

@@ -1,6 +1,18 @@
 // The phantom that the page begins with: segmented, and without its label map.
 
-import { download, says } from "./browser.mjs";
+import { download, says, text } from "./browser.mjs";
+
+// Stopped with the keyboard, a segmentation is said to be so, which is no error; the focus goes to Stop and back.
+export async function stopsSegmenting({ page }) {
+  const focused = (id) => page.waitForFunction((id) => document.activeElement.id === id, id);
+  await page.focus("#segment");
+  await page.keyboard.press("Enter");
+  await focused("segment-stop");
+  await page.keyboard.press("Enter");
+  await says(page, "segment-result", /^Stopped before the scan was segmented/);
+  await focused("segment");
+  if (await page.isVisible("#banner")) throw new Error(await text(page, "banner"));
+}
 
 export async function segmentsPhantom({ page, folder, results }) {
   results.mirror = await page.isEnabled("#mirror");

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { computing, download, drop, ready, says, set, text } from "./browser.mjs";
 import { TINY, setTiny } from "./tiny.mjs";
-import { pauses } from "./training.mjs";
+import { pauses, startsAsked } from "./training.mjs";
 
 // The complete copies of a run in the browser's private storage, the newest first: the folder and the step of each, and
 // the place of its largest file.
@@ -41,7 +41,7 @@ async function survivesAccidents(given) {
   const seen = {};
   // Of the training before.
   await page.evaluate(() => delete document.getElementById("train-state").dataset.saved);
-  await page.click("#train");
+  await startsAsked(page);
   await page.waitForFunction(() => Number(document.getElementById("train-state").dataset.saved) > 0, null, { polling: 20 });
   await page.reload();
   await ready(page);
@@ -136,6 +136,8 @@ export async function resumesPhantom(given) {
   await page.click("#train");
   await says(page, "train-state", /Done after step 150/);
   results.undisturbed = await losses(given);
+  // Saved, it may go without a question.
+  await download(page, "[data-file=run]", folder);
   await asksOfOthers(page);
   page.once("dialog", (dialog) => dialog.accept());
   await page.click("#train");
@@ -194,7 +196,16 @@ export async function forgets(given) {
   await page.click("#continue");
   await says(page, "train-state", /Done after step 150/);
   await page.waitForFunction(() => document.getElementById("loss-curve").getAttribute("aria-label").endsWith("at step 150"));
+  // The browser asks before it is lost, also where there was nothing more to be removed.
+  await page.click("#forget");
+  await says(page, "banner", /Removed/);
+  let asked = "nothing";
+  page.once("dialog", (dialog) => {
+    asked = dialog.type();
+    dialog.accept();
+  });
   await page.reload();
   await ready(page);
+  if (asked !== "beforeunload") throw new Error(`asked: ${asked}`);
   results.offered = await page.isVisible("#resume");
 }

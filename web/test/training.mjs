@@ -33,12 +33,35 @@ export async function pauses({ page, results }) {
   results.paused = { before, after: Number(paused.match(/step (\d+)/)[1]) };
 }
 
+// Presses Start where it asks; gives the question, which is answered with yes unless `no`.
+export async function startsAsked(page, no = false) {
+  let asked = "nothing";
+  page.once("dialog", (dialog) => {
+    asked = dialog.message();
+    return no ? dialog.dismiss() : dialog.accept();
+  });
+  await page.click("#train");
+  return asked;
+}
+
+// Begun anew after a pause, a training starts from the network that it started from, not from where it had come to: the
+// losses from here on are held to those of the native program.
+async function beginsAnew(given) {
+  const { page } = given;
+  await pauses(given);
+  await says(page, "start", /the network in use before this training/);
+  await startsAsked(page);
+  await says(page, "train-state", /Step [2-9] of 20/);
+}
+
 // Beside a training nothing else begins, and a run that comes meanwhile is refused without a question.
 async function trainsAlone({ page, folder, results }) {
   results.offered = await page.isEnabled("#segment");
   results.hindered = await page.getAttribute("#segment", "title");
-  await drop(page, [{ name: "run/checkpoints/last/manifest.json", path: join(folder, "weights.pth") }]);
+  const path = join(folder, "weights.pth");
+  await drop(page, ["run/checkpoints/last/manifest.json", "scan.nii.gz"].map((name) => ({ name, path })));
   await says(page, "refused", /manifest.json: not read: A training goes on/);
+  await says(page, "refused", /scan.nii.gz: not read, for the run that came with it is not/);
 }
 
 export async function trainsWithPause(given) {
@@ -49,6 +72,7 @@ export async function trainsWithPause(given) {
   results.replicas = await computing(page).evaluate(() => self.workerPool.replicas());
   results.latency = await latency(page, 3);
   await trainsAlone(given);
+  await beginsAnew(given);
   await pauses(given);
   results.half = await download(page, "[data-file=run]", folder);
   results.computing = watched.requests.slice(loaded);
@@ -89,6 +113,28 @@ export async function continuesNative({ page, folder, data, results }) {
   await page.click("#continue");
   results.done = await says(page, "train-state", /Done after step 20 of 20/);
   await download(page, "[data-file=metrics]", folder);
+}
+
+// A training that fails in its midst can go on from its last checkpoint, and is not removed without a question.
+export async function failsInside({ page }) {
+  const fails = () => says(page, "banner", /gradients were not finite/);
+  const accept = (dialog) => dialog.accept();
+  await setTiny(page, 150);
+  await set(page, "rate", 1e30);
+  await says(page, "all-settings", /learning_rate = 1(e\+?30|0{30}\.0)\n/);
+  await page.click("#train");
+  await fails();
+  if (!(await page.isEnabled("[data-file=run]"))) throw new Error("the run of a training that failed cannot be saved");
+  const asked = await startsAsked(page, true);
+  if (!/^There is a training to go on with/.test(asked)) throw new Error(`asked: ${asked}`);
+  await page.click("#continue");
+  await fails();
+  page.on("dialog", accept);
+  await page.click("#forget");
+  await says(page, "banner", /Removed/);
+  await page.reload();
+  await ready(page);
+  page.off("dialog", accept);
 }
 
 // Stopped while its scans are prepared, a training is said to be so, which is no error.

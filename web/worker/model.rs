@@ -36,6 +36,14 @@ pub(crate) struct Encoder {
     pub(crate) config: Option<FinetuneConfig>,
 }
 
+/// Weights that a training starts from, with the settings of their network.
+#[derive(Clone)]
+pub(crate) struct Origin {
+    pub(crate) name: String,
+    pub(crate) bytes: Rc<Vec<u8>>,
+    pub(crate) config: FinetuneConfig,
+}
+
 /// Settings of fine-tuning that carry on those of a pre-training.
 pub(crate) fn after(pretraining: PretrainConfig) -> Result<FinetuneConfig, String> {
     let PretrainConfig {
@@ -178,6 +186,15 @@ impl Model {
             None => "; drop the config.toml of the run together with the weights",
         };
         Err(format!("{name}: {why}{help}"))
+    }
+
+    /// What a training takes of it.
+    pub(crate) fn origin(&self) -> Origin {
+        Origin {
+            name: self.name.clone(),
+            bytes: Rc::clone(&self.bytes),
+            config: self.config.clone(),
+        }
     }
 
     /// What it learned from, as far as is known.

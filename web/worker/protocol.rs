@@ -31,6 +31,8 @@ pub(crate) enum Request {
     AddFiles { names: Vec<String> },
     /// Find label maps for images that have none; the answer lists all cases.
     PairNew,
+    /// Let go of all images, label maps and lists, phantoms too.
+    CloseScans,
     /// Correct a pairing.
     Pair { image: usize, label: Option<usize> },
     /// An image and its label map, to be shown.
@@ -115,7 +117,7 @@ pub(crate) enum Stage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Start {
-    /// The network at hand.
+    /// The network at hand, or where an unfinished run took its place the one before.
     Model,
     /// The encoder that pre-training left.
     Encoder,
@@ -136,6 +138,8 @@ pub(crate) enum Download {
     Weights,
     /// Its settings.
     Settings,
+    /// Weights of the encoder to start from.
+    Encoder,
     /// The whole run, to be gone on with here or natively.
     Run,
     /// The run's numbers.

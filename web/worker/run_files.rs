@@ -138,7 +138,8 @@ pub(crate) fn place() -> Result<Place, String> {
     let none = "there is no run to go on with";
     let newest = layout::newest(Path::new(RUN)).ok_or(none)?;
     let manifest = platform::read(&newest.join(layout::MANIFEST)).map_err(|_| none)?;
-    match layout::stage_of::<Stage>(&manifest).map_err(|_| none)? {
+    let unreadable = |e| format!("{} of the run cannot be read: {e}", layout::MANIFEST);
+    match layout::stage_of::<Stage>(&manifest).map_err(unreadable)? {
         Stage::Finetune => of::<FinetuneConfig>(Stage::Finetune, |c| c.unetr().classes),
         Stage::Pretrain => of::<PretrainConfig>(Stage::Pretrain, |_| 0),
     }

@@ -10,7 +10,7 @@ mod runs;
 use crate::autosave::Autosave;
 use crate::cases::Cases;
 use crate::host::{console_error, on_message, received, send, tell};
-use crate::model::{Encoder, Model, organs};
+use crate::model::{Encoder, Model, Origin, organs};
 use crate::pool;
 use crate::protocol::{Call, Event, Request, TrainRequest};
 use crate::replica::Replicated;
@@ -35,6 +35,9 @@ struct Session {
     device: RefCell<Option<Selected>>,
     cases: RefCell<Cases>,
     model: RefCell<Option<Rc<Model>>>,
+    /// The network that the unfinished run at hand took the place of: a new run starts from it, not from where that one
+    /// came to.
+    before: RefCell<Option<Origin>>,
     /// The copy of the network that the worker trains whose own worker this one is.
     replica: RefCell<Option<Replicated>>,
     /// What pre-training left.
@@ -135,6 +138,10 @@ impl Session {
             }
             Request::AddFiles { names } => self.add_files(names, buffers),
             Request::PairNew => self.pair_new(),
+            Request::CloseScans => {
+                let (_busy, _) = self.claim()?;
+                self.close_scans()
+            }
             Request::Pair { image, label } => {
                 self.cases.borrow_mut().choose(image, label);
                 self.listing(json!({}))

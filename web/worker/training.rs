@@ -3,7 +3,7 @@
 use crate::autosave::Autosave;
 use crate::cases::Cases;
 use crate::host::tell;
-use crate::model::{self, Encoder, Model};
+use crate::model::{self, Encoder, Origin};
 use crate::protocol::{Event, Start, TrainRequest};
 use crate::replicas::PooledReplicas;
 use crate::run_folder::RUN;
@@ -196,7 +196,7 @@ fn in_case(name: &str, source: hounsfield::transform::TransformError) -> String 
 /// Values fine-tuning starts from, and what is to be said of them.
 pub(crate) fn starting(
     start: Start,
-    model: Option<&Model>,
+    model: Option<&Origin>,
     encoder: Option<&Encoder>,
     config: &FinetuneConfig,
 ) -> Result<(Values, Option<String>), String> {

@@ -7,7 +7,7 @@ use crate::run_folder::RUN;
 use hounsfield::config::StageConfig;
 use hounsfield::platform;
 use hounsfield::report::metrics::METRICS_FILE;
-use hounsfield::train::{Finetuning, Task, layout};
+use hounsfield::train::{Finetuning, Pretraining, Task, layout};
 use serde_json::json;
 use std::path::Path;
 
@@ -55,6 +55,12 @@ impl Session {
                 )
             }
             Download::Weights => (Finetuning::EXPORT.to_owned(), network()?.bytes.to_vec()),
+            Download::Encoder => {
+                let encoder = self.encoder.borrow();
+                let encoder = encoder.as_ref();
+                let found = encoder.ok_or_else(|| words("there is no pre-trained encoder yet"))?;
+                (Pretraining::EXPORT.to_owned(), found.bytes.to_vec())
+            }
             Download::Settings => {
                 let text = network()?.config.to_toml().map_err(words)?;
                 (layout::CONFIG_FILE.to_owned(), text.into_bytes())

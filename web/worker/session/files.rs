@@ -128,6 +128,17 @@ impl Session {
         self.listing(json!({}))
     }
 
+    /// Lets go of all cases and of what was made of them. A run at hand looks for its own by their names when it goes on.
+    pub(super) fn close_scans(&self) -> Answer {
+        self.cases.replace(Cases::default());
+        self.list.replace(None);
+        self.described.replace(None);
+        self.segmentation.replace(None);
+        // What is known of it are numbers of cases that are gone; without them its list says what files are.
+        self.run.replace(None);
+        plain(json!({}))
+    }
+
     /// Names and colours of the labels an image shows.
     pub(super) fn legend_of(&self, cases: &Cases, image: usize) -> Vec<ClassLine> {
         let classes = cases.classes(&[image]);

@@ -1,7 +1,7 @@
 //! The network at hand: taken over, and what it makes of windows and scans.
 
 use super::{Answer, Session, plain, words};
-use crate::model::{Model, Weights};
+use crate::model::{Model, Origin, Weights};
 use crate::pool;
 use crate::segment::segment;
 use crate::settings::listed;
@@ -52,6 +52,7 @@ impl Session {
                     pool::load(&model, &settings);
                 }
                 self.model.replace(Some(Rc::from(model)));
+                self.before.replace(None);
                 give_back(&selected.device);
                 plain(json!({ "model": line, "settings": settings }))
             }
@@ -63,6 +64,12 @@ impl Session {
                 plain(json!({ "encoder": name, "settings": settings }))
             }
         }
+    }
+
+    /// The network that a new run starts from: the one in use, or where an unfinished run left that the one before.
+    pub(super) fn origin(&self) -> Option<Origin> {
+        let before = self.before.borrow().clone();
+        before.or_else(|| self.model.borrow().as_ref().map(|model| model.origin()))
     }
 
     /// The logits of one window, for the worker whose pool this one belongs to.

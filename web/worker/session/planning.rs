@@ -20,14 +20,13 @@ const RUN_FILES: u64 = 4;
 impl Session {
     /// Settings of the network that a request starts from or resembles.
     fn known(&self, request: &TrainRequest) -> Option<FinetuneConfig> {
-        let (model, encoder) = (self.model.borrow(), self.encoder.borrow());
-        let model = model.as_ref().map(|model| &model.config);
-        let encoder = encoder.as_ref().and_then(|encoder| encoder.config.as_ref());
-        let known = match request.start {
+        let model = self.origin().map(|origin| origin.config);
+        let encoder = self.encoder.borrow();
+        let encoder = encoder.as_ref().and_then(|encoder| encoder.config.clone());
+        match request.start {
             Start::Encoder => encoder.or(model),
             Start::Model | Start::Scratch => model,
-        };
-        known.cloned()
+        }
     }
 
     /// Checked settings of a stage: `make` is the stage's function of [`settings`].

@@ -48,10 +48,10 @@ impl Session {
             Stage::Finetune => {
                 let config = self.config(&request, settings::finetuning)?;
                 let names = class_names(&request, &cases, config.unetr().classes);
-                let (model, encoder) = (self.model.borrow().clone(), self.encoder.borrow().clone());
+                let (model, encoder) = (self.origin(), self.encoder.borrow().clone());
                 let start = request.start;
                 let (values, notice) =
-                    training::starting(start, model.as_deref(), encoder.as_ref(), &config)?;
+                    training::starting(start, model.as_ref(), encoder.as_ref(), &config)?;
                 if let Some(text) = notice {
                     tell(&Event::Notice { text }, Vec::new());
                 }
@@ -69,6 +69,8 @@ impl Session {
                 let config = self.config(&request, settings::pretraining)?;
                 let modality = self.modality_of(&request, &cases);
                 training::lay_out(&config, &request, &cases, &[], modality)?;
+                // The run that took its place is gone.
+                self.before.replace(None);
                 self.keep_data(&request, &cases).await;
                 let ended = workshop.pretrain(&request, config, None).await;
                 self.finish(&request, tidied(ended).await)
@@ -176,8 +178,11 @@ impl Session {
                     let name = Finetuning::EXPORT.to_owned();
                     let classes = request.classes.clone();
                     let modality = run_files::list().ok().and_then(|list| list.modality);
+                    let before = self.origin().filter(|_| !summary.complete);
                     let (found, _) =
                         self.use_model(name, settings, classes, modality, vec![bytes])?;
+                    answer["before"] = json!(before.is_some());
+                    self.before.replace(before);
                     answer["model"] = found["model"].clone();
                 }
             }
@@ -203,6 +208,8 @@ impl Session {
     /// What is known of the run at hand, which is at this place.
     pub(super) fn run_at_hand(&self, place: &Place) -> Answer {
         self.run.replace(None);
+        // The run that took its place is not at hand any more.
+        self.before.replace(None);
         let found = run_files::cases_of(place, &mut self.cases.borrow_mut());
         let missing = found.as_ref().err().cloned().unwrap_or_default();
         self.run.replace(found.ok());
@@ -235,21 +242,25 @@ impl Session {
             }
             self.cases.borrow_mut().pair_new();
         }
+        let mut why = "no complete copy of a run is left in the browser's storage".to_owned();
         for (damaged, stored) in storage::runs().await.into_iter().enumerate() {
-            if storage::load(&stored, Path::new(RUN)).await.is_some()
-                && let Ok(place) = run_files::place()
-            {
-                self.brought.set(false);
-                self.autosave.keep(true);
-                // Another tab may have stored it since this one asked.
-                self.autosave.after(stored.number);
-                let (mut found, buffers) = self.run_at_hand(&place)?;
-                found["damaged"] = json!(damaged > 0);
-                return Ok((found, buffers));
+            if storage::load(&stored, Path::new(RUN)).await.is_none() {
+                continue;
+            }
+            match run_files::place() {
+                Ok(place) => {
+                    self.brought.set(false);
+                    self.autosave.keep(true);
+                    // Another tab may have stored it since this one asked.
+                    self.autosave.after(stored.number);
+                    let (mut found, buffers) = self.run_at_hand(&place)?;
+                    found["damaged"] = json!(damaged > 0);
+                    return Ok((found, buffers));
+                }
+                // Complete, but damaged, or of a version that wrote other files.
+                Err(reason) => why = format!("the kept training cannot be read: {reason}"),
             }
         }
-        Err(words(
-            "no complete copy of a run is left in the browser's storage",
-        ))
+        Err(words(why))
     }
 }
