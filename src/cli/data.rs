@@ -2,6 +2,7 @@
 
 use crate::cli::counting::Counting;
 use crate::cli::output::say;
+use crate::config::suits::no_hu;
 use crate::config::{DataConfig, FinetuneConfig, IntensityMode, PretrainConfig, may_be_hu};
 use crate::dataset::phantom::{self, PhantomCase, PhantomSpec, RunSeeds, abdomen};
 use crate::dataset::{
@@ -75,10 +76,19 @@ fn labelled_folder(folder: &Path) -> anyhow::Result<DataList> {
             log::warn!("{what}: {}, such as {}", paths.len(), first.display());
         }
     }
+    let namesakes = found.list.namesakes();
+    if let [first, ..] = &namesakes[..] {
+        log::warn!(
+            "test images have the names of others for training or validation: {}, such as {}: check whether they are \
+             the same cases, for scores on those would be too good",
+            namesakes.len(),
+            first.display()
+        );
+    }
     Ok(found.list)
 }
 
-/// Settles what `auto` means by the list's modality. Where the list names none and the first image is not in HU, a
+/// Settles what `auto` means by the list's modality. Where that is CT or nothing and the first image is not in HU, a
 /// warning tells what to do: the window of CT makes little of other images.
 pub(super) fn settle_intensity(
     mode: &mut IntensityMode,
@@ -99,10 +109,26 @@ pub(super) fn settle_intensity(
         ));
     }
     let first = list.and_then(|list| list.training.first());
-    let Some(first) = first.filter(|_| guessed && modality.is_none()) else {
+    let Some(first) = first.filter(|_| guessed && *mode == IntensityMode::Range) else {
         return Ok(());
     };
-    warn_of_other_scale(&first.image)
+    match modality {
+        None => warn_of_other_scale(&first.image)?,
+        Some(modality) => warn_of_no_ct(&first.image, modality),
+    }
+    Ok(())
+}
+
+/// Warns where an image that a list calls CT is not in HU. One that cannot be read is named with all others later.
+fn warn_of_no_ct(image: &Path, modality: &str) {
+    let lowest = volume::read(image).ok().and_then(|volume| volume.lowest());
+    if let Some(why) = lowest.and_then(no_hu) {
+        log::warn!(
+            "the list says that its images are {modality}, but {} {why}: if it is MR, write \"MRI\" in the list or \
+             give --intensity percentile",
+            image.display()
+        );
+    }
 }
 
 /// Warns where an image whose modality nobody names is not in HU.
@@ -258,28 +284,4 @@ fn phantom_sources<T: Send + Sync + 'static>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn prepared_copies_lie_beside_a_run_however_its_folder_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = folder.path().canonicalize().unwrap();
-        std::fs::create_dir_all(at.join("run/checkpoints")).unwrap();
-        for name in ["run", "run/", "run/.", "run/checkpoints/.."] {
-            let found = cache_beside(&at.join(name)).unwrap();
-            assert_eq!(found, at.join("cache"), "{name}");
-        }
-        assert!(cache_beside(&at.join("absent")).is_err());
-    }
-
-    #[test]
-    fn a_split_file_of_regions_is_good_enough_for_images() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("split.json");
-        let text = r#"{"labels": {"background": 0, "whole": [1, 2]}, "training": ["a.nii"]}"#;
-        std::fs::write(&file, text).unwrap();
-        assert!(listed(&file, None, true).is_err());
-        assert_eq!(listed(&file, None, false).unwrap().training.len(), 1);
-    }
-}
+mod tests;

@@ -12,6 +12,7 @@ use crate::cli::summary::{RunSummary, Scores, scores};
 use crate::cli::training::{self, Prepared, Training};
 use crate::config::FinetuneConfig;
 use crate::dataset::{DataList, DatasetError};
+use crate::nn::Architecture;
 use crate::report::curves::{Best, Panel};
 use crate::report::json::write_json;
 use crate::report::metrics::Record;
@@ -107,6 +108,12 @@ impl Training for Finetune {
             say(&loaded.report.to_string());
             write_json(&folder.join(LOADED_FILE), &loaded)?;
             start = values;
+        } else if fresh {
+            let other = match config.decoder.architecture {
+                Architecture::Unetr => "; --pretrained RUN starts from a pre-trained encoder",
+                Architecture::Unet => "",
+            };
+            say(&format!("starts from random weights{other}"));
         }
         let classes = named_classes(list.as_ref().map(|list| &list.classes[..]), &config);
         let origin = list

@@ -97,7 +97,15 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
         .map(str::trim)
         .take_while(|line| !line.is_empty())
         .collect();
-    output::say(&format!("{}; see --help", first.join(" ")));
+    // Such as "tip: a similar argument exists: '--max-steps'".
+    let tip = text
+        .lines()
+        .map(str::trim)
+        .find(|line| line.starts_with("tip: a similar"));
+    let tip = tip.map_or_else(String::new, |tip| {
+        format!("; {}", tip.trim_start_matches("tip: "))
+    });
+    output::say(&format!("{}{tip}; see --help", first.join(" ")));
     ExitCode::from(2)
 }
 

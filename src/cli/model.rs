@@ -19,7 +19,7 @@ use crate::transform::Prepared;
 use crate::weights::{
     self, Need, PatchGrids, TransferOptions, TransferReport, Values, WeightsFile, transfer,
 };
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -194,6 +194,10 @@ pub(super) fn model(path: &Path, given: &ModelSettings, device: &Device) -> anyh
         (None, Some(file)) => settings(file)?,
         (None, None) if trained.exists() => settings(&trained)?,
         (None, None) if !path.exists() => bail!("{}: no such file or folder", path.display()),
+        (None, None) if path.is_dir() => bail!(
+            "{} is no run's folder, for it holds no {CONFIG_FILE}: name one, or a file of weights with --preset or --config",
+            path.display()
+        ),
         (None, None) => bail!(
             "{} has no {CONFIG_FILE} beside it: give --preset or --config for the network's sizes",
             path.display()
@@ -229,6 +233,13 @@ fn read(file: &Path) -> anyhow::Result<String> {
 
 fn settings(file: &Path) -> anyhow::Result<FinetuneConfig> {
     let place = file.display().to_string();
-    FinetuneConfig::from_toml(&read(file)?, &place)
+    let text = read(file)?;
+    let pretraining = toml::from_str::<toml::Table>(&text)
+        .is_ok_and(|settings| settings.contains_key("sampling"));
+    ensure!(
+        !pretraining,
+        "{place} is of a pre-training, whose encoder segments nothing yet: fine-tune from it first, with hounsfield finetune --pretrained"
+    );
+    FinetuneConfig::from_toml(&text, &place)
         .with_context(|| format!("{place} does not hold the settings of a fine-tuning run"))
 }

@@ -31,7 +31,7 @@ use clap::Args;
 use grid::OutputGrid;
 use picture::{displayed, draw};
 use probabilities::write_probabilities;
-use report::{CaseReport, Report, Skipped, Structure};
+use report::{CaseReport, Report, Skipped, Structure, in_words};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use targets::{Job, check, check_probabilities, is_done, jobs};
@@ -44,7 +44,7 @@ pub(super) struct PredictArgs {
     weights: PathBuf,
     #[command(flatten)]
     model: ModelSettings,
-    /// Image, or a folder of images (label maps that lie in it are segmented too)
+    /// Image, or a folder of images (label maps that lie beside their images are left out)
     #[arg(long, value_name = "PATH")]
     input: Option<PathBuf>,
     /// Split file (JSON, Medical Segmentation Decathlon layout) whose images are segmented, with or without label maps; or a folder of images and label maps
@@ -128,7 +128,15 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         // Whose settings are given has no names.
         false => class_names(&[], config.unetr().classes),
     };
-    let work = |job: &Job| one(args, &predictor, &names, job, &control);
+    let mut begun = 0;
+    let work = |job: &Job| {
+        begun += 1;
+        let what = match jobs.len() {
+            1 => "windows".to_owned(),
+            scans => format!("scan {begun} of {scans}, windows"),
+        };
+        one(args, &predictor, &names, job, &what, &control)
+    };
     let outcome = all(&jobs, alone, |job| is_done(args, job), work)?;
     let report = Report {
         device: selected.description,
@@ -161,12 +169,13 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Predicts one image and writes what was asked for.
+/// Predicts one image and writes what was asked for. `what` is counted, in words.
 fn one(
     args: &PredictArgs,
     predictor: &Predictor,
     names: &[String],
     job: &Job,
+    what: &str,
     control: &Control,
 ) -> anyhow::Result<CaseReport> {
     let started = Instant::now();
@@ -189,7 +198,8 @@ fn one(
         Some(_) => Some(Probabilities::new(prepared.image.data().len(), classes)?),
         None => None,
     };
-    let (mut labels, windows) = segmented(predictor, &prepared, args.grid, kept.as_mut(), control)?;
+    let keep = kept.as_mut();
+    let (mut labels, windows) = segmented(predictor, &prepared, args.grid, keep, what, control)?;
     if args.largest_component {
         keep_largest(&mut labels, &grid);
     }
@@ -208,19 +218,22 @@ fn one(
         name: name.clone(),
         ml: *ml,
     });
-    let structures = structures.collect();
+    let structures: Vec<Structure> = structures.collect();
+    let mut wrote = output.display().to_string();
     if let Some(picture) = &args.picture {
         let image = shown.unwrap_or_else(|| prepared.image.data().to_vec());
         let name = input.to_string_lossy();
-        draw(picture, &grid, (image, labels), (case_name(&name), names))?;
+        if draw(picture, &grid, (image, labels), (case_name(&name), names))? {
+            wrote = format!("{wrote} and {}", picture.display());
+        }
     }
     let seconds = started.elapsed().as_secs_f64();
     say(&format!(
-        "{}: {} in {}, wrote {}",
+        "{}: {} in {}, wrote {wrote}: {}",
         input.display(),
         count(windows, "window"),
         duration(seconds),
-        output.display()
+        in_words(&structures)
     ));
     Ok(CaseReport {
         input: input.to_owned(),
@@ -232,12 +245,14 @@ fn one(
     })
 }
 
-/// Labels on `grid`, and how many windows they took. `keep` takes the classes' probabilities on the prepared grid.
+/// Labels on `grid`, and how many windows they took. `keep` takes the classes' probabilities on the prepared grid;
+/// `what` is counted, in words.
 fn segmented(
     predictor: &Predictor,
     prepared: &Prepared,
     grid: Grid,
     keep: Option<&mut Probabilities>,
+    what: &str,
     control: &Control,
 ) -> anyhow::Result<(Vec<u8>, usize)> {
     // How many there are is known at the first.
@@ -245,7 +260,7 @@ fn segmented(
     let mut count = 0;
     let labels = predictor.labels(prepared, grid, keep, |done, all| {
         counting
-            .get_or_insert_with(|| Counting::new("windows", all))
+            .get_or_insert_with(|| Counting::new(what, all))
             .reach(done);
         count = all;
         control.flow()

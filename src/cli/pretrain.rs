@@ -2,12 +2,12 @@
 
 use crate::cli::args::RunArgs;
 use crate::cli::data::{data_list, image_sources, settle_intensity};
-use crate::cli::output::say;
+use crate::cli::output::{quoted, say};
 use crate::cli::recorder::StageReport;
 use crate::cli::settings::Settings;
 use crate::cli::summary::{RunSummary, Scores, scores};
 use crate::cli::training::{self, Prepared, Training};
-use crate::config::PretrainConfig;
+use crate::config::{Preset, PretrainConfig};
 use crate::dataset::DataList;
 use crate::report::curves::{PretrainingSeries, pretraining};
 use crate::report::metrics::Record;
@@ -118,6 +118,16 @@ impl Training for Pretrain {
                 "look at {0}/reconstruction.png and {0}/curves.png; the encoder is {0}/{1}",
                 report.folder,
                 Pretraining::EXPORT
+            ));
+            let data = match report.preset.parse::<Preset>() {
+                Ok(Preset::Quickstart) => String::new(),
+                Ok(preset) => format!("--preset {} --datalist LABELLED ", preset.name()),
+                // Of a run from the page, say.
+                Err(_) => "--datalist LABELLED ".to_owned(),
+            };
+            say(&format!(
+                "fine-tune from it with: hounsfield finetune {data}--pretrained {}",
+                quoted(&report.folder)
             ));
         }
     }

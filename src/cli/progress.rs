@@ -189,7 +189,9 @@ impl Observer for Progress {
                 let (size, epochs) = (weights(*parameters), count(self.epochs, "epoch"));
                 let steps = count(*steps_per_epoch, "step");
                 say(&format!("{size}, {epochs} of {steps}"));
-                if *step > 0 {
+                if step >= total_steps {
+                    say(&format!("all {total_steps} steps are done already"));
+                } else if *step > 0 {
                     say(&format!("going on after step {step}"));
                 }
                 self.bar = Bar::show(*total_steps, "{wide_bar} {pos}/{len}\n{msg}");
@@ -222,6 +224,10 @@ impl Observer for Progress {
                     epoch + 1,
                     found.score
                 ));
+                if let Some(bar) = &self.bar {
+                    let state = format!("{}validated after step {step}", self.label());
+                    bar.message(format!("{state}, {}", self.left()));
+                }
             }
             Event::Saved { step } => log::info!("checkpoint at step {step}"),
             Event::Ended { .. } => self.bar = None,

@@ -19,7 +19,7 @@ use crate::report::json::write_json;
 use crate::report::metrics::{self, METRICS_FILE, Record};
 use crate::train::{Checkpoint, Control, Event, Observer, Outcome, Run, Task, TrainError, train};
 use clap::{ArgMatches, Args};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// A command that trains.
@@ -261,7 +261,8 @@ fn summary_of<C: Training>(
         crops_per_second: crops_per_second(records),
         best_step: ended.progress.best_step,
         scores: C::scores(records, ended),
-        folder: folder.display().to_string(),
+        // Without a slash at its end.
+        folder: (folder.components().collect::<PathBuf>().display()).to_string(),
         weights: handed_on(C::WEIGHTS, &folder.join(C::Task::EXPORT)),
     }
 }

@@ -39,12 +39,9 @@ impl FinetuneConfig {
     /// like it, or the other way round, to follow the scan's name.
     pub fn scale_notice(&self, lowest: Option<f32>, learned: &Learned) -> Option<String> {
         let lowest = lowest?;
-        if !may_be_hu(lowest) {
-            return self.takes_hu().then(|| {
-                format!(
-                    "has no value below {LOWEST_OF_OTHER_SCALES}, so it does not look like CT in HU, which the network \
-                     learned from: its labels may mean nothing"
-                )
+        if let Some(why) = no_hu(lowest) {
+            return (self.takes_hu()).then(|| {
+                format!("{why}, which the network learned from: its labels may mean nothing")
             });
         }
         let modality = (learned.modality.as_ref()).filter(|name| is_other_than_ct(name))?;
@@ -82,6 +79,13 @@ impl FinetuneConfig {
     fn takes_hu(&self) -> bool {
         matches!(self.transform().intensity, Intensity::Range(window) if window.min < 0.0)
     }
+}
+
+/// What is to be said of a scan with this lowest value where it does not look like CT in HU, to follow the scan's name.
+pub(crate) fn no_hu(lowest: f32) -> Option<String> {
+    (!may_be_hu(lowest)).then(|| {
+        format!("has no value below {LOWEST_OF_OTHER_SCALES}, so it does not look like CT in HU")
+    })
 }
 
 fn other_classes(list: &[String], learned: &[String], classes: usize) -> Option<Difference> {

@@ -96,6 +96,15 @@ pub enum DatasetError {
         /// The folder.
         folder: PathBuf,
     },
+    /// A folder holds DICOM files, and nothing that can be used.
+    #[error(
+        "{} holds DICOM files, not NIfTI; convert the series with dcm2niix, and name the folder that it writes to",
+        .folder.display()
+    )]
+    DicomFolder {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// A folder holds no image together with its label map.
     #[error(
         "{} holds no image with its label map ({images} images, {labels} label maps; other sub-folders are not \

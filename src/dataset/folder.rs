@@ -10,8 +10,10 @@ use serde_json::Value;
 use super::description::{Description, json, modality};
 use super::pairing::{case_name, names_labels};
 use super::{Case, DataList, DatasetError, LIST_FILE};
+use nothing::{no_pairs, no_volumes};
 use pairs::{Pairs, name, part_labels};
 
+mod nothing;
 mod pairs;
 #[cfg(test)]
 mod tests;
@@ -37,16 +39,15 @@ pub struct LabelledFolder {
 }
 
 impl DataList {
-    /// Every `.nii`, `.nii.gz`, `.hdr` and `.hdr.gz` file of a folder, sorted by name, label maps among them. Hidden
-    /// files and sub-folders are left out; a warning counts the latter.
+    /// Every `.nii`, `.nii.gz`, `.hdr` and `.hdr.gz` file of a folder, sorted by name, but for label maps, by their names,
+    /// whose images are there too. Hidden files and sub-folders are left out; warnings count the latter and label maps.
     ///
     /// # Errors
     /// The folder cannot be read, or holds no volume.
-    pub fn volumes_of(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
+    pub fn images_of(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
         let found = volumes(folder)?;
         if found.is_empty() {
-            let folder = folder.to_path_buf();
-            return Err(DatasetError::NoVolumes { folder });
+            return Err(no_volumes(folder));
         }
         let folders = passed_over(&[folder.to_path_buf()])?;
         if let [first, ..] = &folders[..] {
@@ -55,11 +56,15 @@ impl DataList {
                 "sub-folders are not looked into: {count}, such as {first}; a split file can name the scans in them"
             );
         }
-        Ok(found)
+        let (images, labels) = part_labels(found);
+        if let [first, ..] = &labels[..] {
+            let (count, first) = (labels.len(), first.display());
+            log::warn!("label maps beside their images are left out: {count}, such as {first}");
+        }
+        Ok(images)
     }
 
-    /// Takes every volume of a folder (see [`DataList::volumes_of`]) as an unlabelled case, but for label maps, by
-    /// their names, whose images are there too; a warning counts those.
+    /// Takes every image of a folder (see [`DataList::images_of`]) as an unlabelled case.
     ///
     /// About a tenth of the cases, at least one where there are two, is set aside for validation. Which
     /// ones depends on the file names alone, so the split is the same on every machine; it knows
@@ -70,11 +75,7 @@ impl DataList {
     /// # Errors
     /// The folder cannot be read, or holds no volume; `dataset.json` is not readable.
     pub fn from_folder(folder: &Path) -> Result<DataList, DatasetError> {
-        let (images, labels) = part_labels(Self::volumes_of(folder)?);
-        if let [first, ..] = &labels[..] {
-            let (count, first) = (labels.len(), first.display());
-            log::warn!("label maps beside their images are left out: {count}, such as {first}");
-        }
+        let images = Self::images_of(folder)?;
         let unlabelled = |image| Case { image, label: None };
         let cases = once_each(images).into_iter().map(unlabelled).collect();
         let (training, validation) = set_aside(cases);
@@ -127,11 +128,7 @@ impl DataList {
         };
         let mut found = Pairs::of(images, labels)?;
         if found.cases.is_empty() {
-            return Err(DatasetError::NoPairs {
-                folder: folder.to_path_buf(),
-                images: found.unlabelled.len(),
-                labels: found.unused.len(),
-            });
+            return Err(no_pairs(folder, &found));
         }
         let for_test = layout(folder, &TEST);
         let test = match &for_test {

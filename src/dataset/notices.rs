@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::DataList;
 use super::list::unread;
+use super::{DataList, image_names};
 
 /// Something in a split file that is allowed but seldom meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +96,19 @@ impl DataList {
         }
         notices
     }
+
+    /// Images for the test that have the names of others for training or validation, as `imagesTs/a.nii` has that of
+    /// `imagesTr/a.nii`: they may be the same scans.
+    pub fn namesakes(&self) -> Vec<&Path> {
+        let seen = [self.training.as_slice(), self.validation.as_slice()].concat();
+        let names: HashSet<String> = image_names(&seen).into_iter().collect();
+        let seen: HashSet<&Path> = seen.iter().map(|case| case.image.as_path()).collect();
+        let test = self.test.iter().map(|case| case.image.as_path());
+        let same = image_names(&self.test).into_iter().zip(test);
+        same.filter(|(name, image)| names.contains(name) && !seen.contains(image))
+            .map(|(_, image)| image)
+            .collect()
+    }
 }
 
 #[cfg(test)]
@@ -131,6 +144,26 @@ mod tests {
                 shared(["validation", "test"], "c"),
             ]
         );
+        Ok(())
+    }
+
+    #[test]
+    fn test_images_with_names_of_others_are_told_where_names_tell_cases_apart()
+    -> Result<(), DatasetError> {
+        for (training, test, told) in [
+            (["Tr/a", "Tr/b"], ["Ts/a", "Ts/c"], 1),
+            (["Tr/a", "Tr/b"], ["Ts/c", "Ts/d"], 0),
+            // The same file is told of as such.
+            (["Tr/a", "Tr/b"], ["Tr/a", "Ts/c"], 0),
+            // A folder per patient.
+            (["p1/ct", "p2/ct"], ["p3/ct", "p4/ct"], 0),
+        ] {
+            let text = serde_json::json!({ "training": training, "test": test }).to_string();
+            let list = DataList::parse(text.as_bytes(), "split.json", Path::new("/data"))?;
+            let found = list.namesakes();
+            assert_eq!(found.len(), told, "{test:?}: {found:?}");
+            assert!(found.iter().all(|image| image.ends_with("Ts/a")));
+        }
         Ok(())
     }
 }

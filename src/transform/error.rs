@@ -143,7 +143,7 @@ pub enum LabelError {
     },
     /// A voxel holds a label of no class.
     #[error(
-        "the label map holds label {value} at voxel {voxel:?}, but there are {classes} classes, 0 to {}: set the number of classes or map the labels",
+        "the label map holds label {value} at voxel {voxel:?}, but there are {classes} classes, 0 to {}: add the missing ones to \"labels\" of the list, set the number of classes (--classes, background included) or map the labels",
         classes.saturating_sub(1)
     )]
     OutOfRange {

@@ -106,6 +106,29 @@ fn a_list_under_a_wrong_key_and_validation_on_training_cases_are_warned_of() {
 }
 
 #[test]
+fn a_list_that_calls_scans_ct_is_doubted_where_they_do_not_look_like_it() {
+    let folder = folder();
+    let list = serde_json::json!({ "training": ["a.nii"], "modality": { "0": "CT" } });
+    std::fs::write(folder.path().join("list.json"), list.to_string()).unwrap();
+    for (lift, warned) in [(0, false), (500, true)] {
+        write_volume(&folder.path().join("a.nii"), |index| {
+            texture(0)(index) + lift
+        });
+        let out = format!("run {lift}");
+        let call = words("--max-steps 1 --datalist list.json --out", &[&out]);
+        let call = words(SMALL_NETWORK, &call);
+        let done = run(folder.path(), &call).succeeded();
+        for part in [
+            "its images are CT, but ",
+            "a.nii has no value below -100",
+            "--intensity percentile",
+        ] {
+            assert_eq!(done.stderr.contains(part), warned, "{}", done.told());
+        }
+    }
+}
+
+#[test]
 fn an_absurd_voxel_is_told_of_and_training_goes_on_without_it() {
     let folder = folder();
     write_floats(&folder.path().join("absurd.nii"), |index| match index {

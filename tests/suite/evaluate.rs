@@ -133,3 +133,27 @@ fn an_image_that_two_readers_labelled_is_two_cases_that_their_names_tell_apart()
         assert_eq!(csv.matches(&format!("\n{name},1,")).count(), 1, "{csv}");
     }
 }
+
+#[test]
+fn test_images_of_a_folder_with_names_of_training_are_warned_of() {
+    let folder = folder();
+    let at = folder.path().join("decath");
+    let told = |name: &str| {
+        for kind in ["images", "labels"] {
+            for file in ["Tr/a", "Tr/b", name] {
+                let file = at.join(format!("{kind}{file}.nii.gz"));
+                std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+                std::fs::write(file, b"").unwrap();
+            }
+        }
+        // There are no predictions, which matters later.
+        let call = words("evaluate --datalist decath --predictions absent", &[]);
+        run(folder.path(), &call).stderr
+    };
+    let warning = "have the names of others for training or validation";
+    let other = told("Ts/c");
+    assert!(!other.contains(warning), "{other}");
+    let same = told("Ts/a");
+    let expected = format!("{warning}: 1, such as decath/imagesTs/a.nii.gz");
+    assert!(same.contains(&expected), "{same}");
+}

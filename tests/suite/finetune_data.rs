@@ -296,6 +296,10 @@ fn labels_that_do_not_fit_are_refused_by_name() -> Outcome {
         own,
         Err(TransformError::Label(LabelError::OutOfRange { .. }))
     ));
+    let told = own.err().map(|error| error.to_string()).unwrap_or_default();
+    for part in ["\"labels\" of the list", "--classes"] {
+        assert!(told.contains(part), "{told}");
+    }
     Ok(())
 }
 

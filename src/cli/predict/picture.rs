@@ -13,13 +13,14 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 /// Draws an image from 0 to 1 with the labels over it, both on `grid`, with the names of the case and of the classes. One
-/// that cannot be drawn is said, and is no error: the labels are written, and their volumes yet to be printed.
+/// that cannot be drawn is said, and is no error: the labels are written, and their volumes yet to be printed. Gives
+/// whether it is drawn.
 pub(super) fn draw(
     path: &Path,
     grid: &OutputGrid,
     (image, labels): (Vec<f32>, Vec<u8>),
     (name, classes): (&str, &[String]),
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
     ensure!(
         labels.len() == image.len(),
         "the picture and the labels have different grids"
@@ -39,13 +40,13 @@ pub(super) fn draw(
             // One of another scan would pass for this one's.
             return match std::fs::remove_file(path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
-                _ => Ok(()),
+                _ => Ok(false),
             };
         }
         Err(error) => return Err(error.into()),
     };
     platform::write_atomic(path, &image.encode_png()?)?;
-    Ok(())
+    Ok(true)
 }
 
 /// Input values from 0 to 1: by the window of the settings, else by the scan's own, since single bright voxels of MR would
@@ -97,8 +98,8 @@ mod tests {
         // That of another scan, which would pass for this one's.
         std::fs::write(&file, "old").unwrap();
         for _ in 0..2 {
-            draw(&file, &grid, shown.clone(), ("scan", &[][..])).unwrap();
-            assert!(!file.exists());
+            let drawn = draw(&file, &grid, shown.clone(), ("scan", &[][..])).unwrap();
+            assert!(!drawn && !file.exists());
         }
     }
 

@@ -5,6 +5,9 @@ use crate::cli::predict::targets::Job;
 use serde::Serialize;
 use std::path::PathBuf;
 
+/// How many structures a line of text names.
+const NAMED: usize = 6;
+
 #[derive(Serialize)]
 pub(super) struct Report {
     pub(super) device: String,
@@ -39,6 +42,28 @@ pub(super) struct Structure {
     pub(super) ml: f64,
 }
 
+/// What was found, in words, the largest first.
+pub(super) fn in_words(structures: &[Structure]) -> String {
+    let mut found: Vec<_> = structures.iter().filter(|one| one.ml > 0.0).collect();
+    if found.is_empty() {
+        return "no structure found".to_owned();
+    }
+    found.sort_by(|a, b| b.ml.total_cmp(&a.ml));
+    let named = found.iter().take(NAMED);
+    let named: Vec<String> = named
+        .map(|one| match one.ml {
+            ..0.1 => format!("{} under 0.1 mL", one.name),
+            ..10.0 => format!("{} {:.1} mL", one.name, one.ml),
+            _ => format!("{} {:.0} mL", one.name, one.ml),
+        })
+        .collect();
+    let named = named.join(", ");
+    match found.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}
+
 /// An image that could not be segmented.
 #[derive(Serialize)]
 pub(super) struct Failure {
@@ -62,5 +87,32 @@ impl From<Job> for Skipped {
             input: job.image,
             output: job.output,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(ml: &[f64]) -> String {
+        let structure = |(index, ml): (usize, &f64)| Structure {
+            label: index + 1,
+            name: format!("class {}", index + 1),
+            ml: *ml,
+        };
+        let all: Vec<Structure> = ml.iter().enumerate().map(structure).collect();
+        in_words(&all)
+    }
+
+    #[test]
+    fn the_largest_structures_are_told_and_others_counted() {
+        assert_eq!(told(&[0.0, 0.0]), "no structure found");
+        assert_eq!(
+            told(&[2.34, 0.0, 1510.4, 0.02]),
+            "class 3 1510 mL, class 1 2.3 mL, class 4 under 0.1 mL"
+        );
+        let many = told(&[10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0]);
+        assert!(many.starts_with("class 8 80 mL, "), "{many}");
+        assert!(many.ends_with("class 3 30 mL and 2 more"), "{many}");
     }
 }

@@ -65,7 +65,7 @@ fn of_input(args: &PredictArgs, input: &Path) -> anyhow::Result<Vec<Job>> {
         "--output is the folder of --input, where images would be overwritten, or label maps taken for images the next \
          time: name another folder"
     );
-    let images = DataList::volumes_of(input)?;
+    let images = DataList::images_of(input)?;
     let case = |image| Case { image, label: None };
     let cases: Vec<Case> = images.into_iter().map(case).collect();
     below(output, cases.iter(), 0..cases.len())

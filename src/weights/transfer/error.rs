@@ -93,7 +93,7 @@ pub enum TransferError {
     },
     /// Position embeddings of another number of patches.
     #[error(
-        "the position embeddings are for {found} patches and the network has {expected}: choose the patch size and crop the weights were made with, or let fine-tuning or convert interpolate them (resize_positions)"
+        "the position embeddings are for {found} patches and the network has {expected}: choose the patch size and crop the weights were made with, or let fine-tuning or convert interpolate them (--resize-positions)"
     )]
     Positions {
         /// Patches in the file.
@@ -103,7 +103,7 @@ pub enum TransferError {
     },
     /// Weights that are known to be of another grid of patches.
     #[error(
-        "the weights were trained on {found} patches and this network has {expected}: give both the same roi_size and patch_size, or have the position embeddings interpolated (resize_positions)"
+        "the weights were trained on {found} patches and this network has {expected}: give both the same --preset, or --roi-size and --patch-size; where nothing else differs, --resize-positions interpolates the position embeddings"
     )]
     OtherGrid {
         /// Patches on each axis that the weights were trained on.

@@ -28,6 +28,25 @@ fn a_folder_without_volumes_is_refused_as_a_data_list() {
 }
 
 #[test]
+fn a_folder_of_dicom_files_is_told_from_one_without_volumes() {
+    let folder = folder();
+    let series = folder.path().join("series");
+    std::fs::create_dir(&series).unwrap();
+    std::fs::write(series.join("a.txt"), "short").unwrap();
+    let mut dicom = vec![0_u8; 128];
+    dicom.extend(b"DICM");
+    std::fs::write(series.join("b.dcm"), dicom).unwrap();
+    let parts = ["series holds DICOM files", "dcm2niix"];
+    let data = ["--datalist", "series", "--out", "run"];
+    refused(folder.path(), &words(SMALL_NETWORK, &data), FAILED, &parts);
+    let predict = "predict --weights absent --output maps --device cpu";
+    for from in ["--input", "--datalist"] {
+        let call = words(predict, &[from, "series"]);
+        refused(folder.path(), &call, FAILED, &parts);
+    }
+}
+
+#[test]
 fn an_empty_list_is_refused() {
     let folder = folder();
     let list = write_list(folder.path(), &[]);

@@ -65,6 +65,26 @@ fn probabilities_that_cannot_be_written_or_would_be_a_label_map_are_refused() {
 }
 
 #[test]
+fn what_was_found_and_every_file_is_told_without_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    finetuned(at, "--out run --max-steps 1");
+    let input = data("hippocampus/images/hippocampus_003.nii.gz");
+    let input = input.display().to_string();
+    let call =
+        "predict --weights run --output out.nii.gz --picture out.png --device cpu --overlap 0";
+    let done = run(at, &words(call, &["--input", &input])).succeeded();
+    let line = done.stderr.lines().find(|line| line.contains(", wrote "));
+    let (_, told) = line.unwrap().split_once(", wrote ").unwrap();
+    let found = told.strip_prefix("out.nii.gz and out.png: ").unwrap();
+    assert!(
+        found == "no structure found" || found.contains(" mL"),
+        "{}",
+        done.told()
+    );
+}
+
+#[test]
 fn a_table_that_cannot_be_written_is_refused_before_the_weights_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();

@@ -48,8 +48,13 @@ fn a_folder_is_segmented_whole_and_a_broken_file_does_not_stop_the_others() {
     for name in ["a", "b", "c", "d"] {
         std::fs::copy(&source, images.join(format!("{name}.nii.gz"))).unwrap();
     }
+    let labels = data("hippocampus/labels/hippocampus_003.nii.gz");
+    std::fs::copy(&labels, images.join("a_seg.nii.gz")).unwrap();
     let call = "predict --weights run --input images --output maps --device cpu --overlap 0";
-    run(folder.path(), &words(call, &[])).succeeded();
+    let done = run(folder.path(), &words(call, &[])).succeeded();
+    let told = "are left out: 1, such as images/a_seg.nii.gz";
+    assert!(done.stderr.contains(told), "{}", done.told());
+    assert!(!folder.path().join("maps/a_seg.nii.gz").exists());
     for name in ["a", "b", "c", "d"] {
         let map = folder.path().join(format!("maps/{name}.nii.gz"));
         assert!(map.exists(), "{name}");
