@@ -173,6 +173,7 @@ impl<M: Named> ModuleMapper for Update<'_, M> {
         let shape = weight.dims();
         let count = shape.iter().product::<usize>();
         let tracked = weight.is_require_grad();
+        let strategy = weight.gradient_checkpointing_strategy();
         let weight = weight.inner().reshape([count]);
         let update = if is_cpu(&weight.device()) {
             update_host
@@ -188,7 +189,11 @@ impl<M: Named> ModuleMapper for Update<'_, M> {
         };
         let (weight, moments) = update(weight, gradient, moments, self.factor, coefficients);
         self.moments.insert(name, moments);
-        let weight = Tensor::from_inner(weight.reshape(shape));
+        let mut weight = Tensor::from_inner(weight.reshape(shape));
+        // Else it could not meet what comes from the device: the two must agree on recomputation.
+        if let Some(strategy) = strategy {
+            weight = weight.with_gradient_checkpointing_strategy(strategy);
+        }
         let weight = if tracked {
             weight.require_grad()
         } else {

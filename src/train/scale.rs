@@ -43,7 +43,13 @@ impl LossScale {
 /// A loss times the scale, where there is one.
 pub(super) fn scaled(loss: Tensor<1>, scale: Option<&Tensor<1>>) -> Tensor<1> {
     match scale {
-        Some(scale) => loss * Tensor::from_inner(scale.clone()),
+        Some(scale) => {
+            let mut scale = Tensor::from_inner(scale.clone());
+            if let Some(strategy) = loss.gradient_checkpointing_strategy() {
+                scale = scale.with_gradient_checkpointing_strategy(strategy);
+            }
+            loss * scale
+        }
         None => loss,
     }
 }

@@ -157,3 +157,15 @@ fn on_the_way_to_the_best_weights_of_before_a_kill_no_worse_ones_replace_them() 
     );
     assert_eq!(std::fs::read(&export).unwrap(), b"the best");
 }
+
+#[test]
+fn activations_that_are_computed_again_change_no_weight() {
+    let weights = |recompute: bool| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = short(3);
+        config.run.recompute = recompute;
+        run_in(Some(folder.path()), &config, &Control::default()).unwrap();
+        std::fs::read(layout::last(folder.path()).join(layout::WEIGHTS)).unwrap()
+    };
+    assert!(weights(true) == weights(false), "the weights differ");
+}
