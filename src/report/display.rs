@@ -15,6 +15,9 @@ pub const BACKGROUND: Colour = [22, 24, 28];
 pub enum Slices {
     /// The middles of so many equal parts of the axis, padding at its ends left out; all slices when there are fewer.
     Even(usize),
+    /// So many that show every structure of the first row with labels, as far as they suffice; the rest fills the widest
+    /// gaps. As [`Self::Even`] without labels.
+    Structures(usize),
     /// These indices, from left to right.
     At(Vec<usize>),
 }

@@ -31,6 +31,9 @@ const CELL: usize = 192;
 /// Of how many voxels of a row or column one is drawn, where all make too large a picture: the first that does not.
 const STEPS: [usize; 5] = [2, 4, 8, 16, 32];
 
+/// What is said where no structure is.
+const NOTHING: &str = "nothing but background";
+
 /// What is written around a montage.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Caption {
@@ -68,8 +71,14 @@ impl Caption {
             let name = known.map_or_else(|| format!("class {label}"), Clone::clone);
             Some((label_colour(label)?, name))
         };
+        let name: String = name.chars().filter(drawn).collect();
+        let nothing = there.iter().skip(1).all(|there| !there);
         Ok(Caption {
-            title: name.chars().filter(drawn).collect(),
+            title: match (nothing, name.is_empty()) {
+                (true, true) => NOTHING.to_owned(),
+                (true, false) => format!("{name}: {NOTHING}"),
+                (false, _) => name,
+            },
             legend: (0..=u8::MAX)
                 .filter(|label| there[usize::from(*label)])
                 .filter_map(line)

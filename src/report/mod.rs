@@ -23,6 +23,7 @@ pub mod results;
 mod row;
 pub mod run_records;
 pub mod scores;
+mod showing;
 mod slice;
 pub mod table;
 pub mod tensorboard;

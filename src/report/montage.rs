@@ -3,6 +3,7 @@
 
 use super::ReportError;
 use super::image::RgbImage;
+use super::showing::showing;
 use super::slice::Plane;
 
 pub use super::display::{BACKGROUND, Display, Slices, Zoom};
@@ -35,14 +36,7 @@ pub fn montage(
     display: &Display,
 ) -> Result<Montage, ReportError> {
     let plane = Plane::new(shape, display)?;
-    let columns = match &display.slices {
-        Slices::Even(count) => {
-            let filled = plane.filled(rows.first().map_or(&[], |row| row.values));
-            let slices = evenly(filled.len(), *count);
-            slices.iter().map(|slice| filled.start + slice).collect()
-        }
-        Slices::At(indices) => indices.clone(),
-    };
+    let columns = columns(rows, &plane, &display.slices);
     if rows.is_empty() || columns.is_empty() || shape.contains(&0) {
         let (rows, slices) = (rows.len(), columns.len());
         return Err(ReportError::Empty {
@@ -87,6 +81,24 @@ pub fn montage(
         cell,
         gap: display.gap,
     })
+}
+
+/// The slices that are shown, from left to right.
+fn columns(rows: &[Row<'_>], plane: &Plane, slices: &Slices) -> Vec<usize> {
+    match slices {
+        Slices::At(indices) => indices.clone(),
+        Slices::Structures(count) | Slices::Even(count) => {
+            let filled = plane.filled(rows.first().map_or(&[], |row| row.values));
+            let mut labels = rows.iter().filter_map(|row| row.labels);
+            let labels = labels.find(|l| l.iter().any(|label| *label != 0));
+            match labels.filter(|_| matches!(slices, Slices::Structures(_))) {
+                Some(labels) => showing(labels, plane, &filled, *count),
+                None => (evenly(filled.len(), *count).into_iter())
+                    .map(|slice| filled.start + slice)
+                    .collect(),
+            }
+        }
+    }
 }
 
 /// The middles of `count` equal parts of `length`.

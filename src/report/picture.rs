@@ -2,7 +2,7 @@
 
 use super::ReportError;
 use super::display::UNIT;
-use super::montage::{Display, Montage, Row, montage};
+use super::montage::{Display, Montage, Row, Slices, montage};
 use crate::train::Picture;
 use crate::transform::{IntensityWindow, own_window};
 use crate::volume::{Affine, Volume};
@@ -53,6 +53,7 @@ pub fn picture_montage(
     };
     let display = Display {
         cell,
+        slices: Slices::Structures(slices),
         window: window(clean, shape, affine),
         ..Display::axial(affine, slices)
     };

@@ -72,16 +72,20 @@ impl Plane {
     /// The slices between the first and the last that hold any other value than the first voxel's: those without
     /// padding. All where there are none.
     pub(super) fn filled(&self, values: &[f32]) -> Range<usize> {
-        let (depth, stride) = (self.depth.max(1), self.strides[2].max(1));
         let padding = values.first().copied();
         let other = (values.iter().enumerate())
             .filter(|(_, value)| Some(**value) != padding)
-            .map(|(index, _)| index / stride % depth);
+            .map(|(index, _)| self.slice_of(index));
         let filled = other.fold(None, |found, slice| match found {
             None => Some((slice, slice)),
             Some((first, last)) => Some((slice.min(first), slice.max(last))),
         });
         filled.map_or(0..self.depth, |(first, last)| first..last + 1)
+    }
+
+    /// The slice that the voxel at this place of a row lies in.
+    pub(super) fn slice_of(&self, index: usize) -> usize {
+        index / self.strides[2].max(1) % self.depth.max(1)
     }
 
     /// One slice of one row, its voxels enlarged to `factors` pixels.

@@ -27,14 +27,25 @@ fn names_go_into_the_margin_and_the_slices_stay_as_they_are() -> Result<(), Repo
 }
 
 fn segmentation(labels: Vec<u8>) -> Picture {
+    predicted(labels, vec![0, 1, 1, 0, 0, 0, 3, 0])
+}
+
+fn predicted(labels: Vec<u8>, prediction: Vec<u8>) -> Picture {
     Picture::Segmentation {
         name: "scan 7".to_owned(),
         shape: [2; 3],
         affine: Affine::identity(),
         image: vec![0.0; 8],
         labels,
-        prediction: vec![0, 1, 1, 0, 0, 0, 3, 0],
+        prediction,
     }
+}
+
+#[test]
+fn a_picture_without_a_structure_says_so() {
+    let caption = Caption::of(&predicted(Vec::new(), vec![0; 8]), &[]).unwrap();
+    assert_eq!(caption.title, "scan 7: nothing but background");
+    assert!(caption.legend.is_empty());
 }
 
 #[test]
