@@ -14,7 +14,9 @@ pub enum AugmentError {
         patch: [usize; 3],
     },
     /// The patch has no voxels, or more than can be counted.
-    #[error("a patch of {patch:?} voxels is not usable: every axis needs at least one voxel")]
+    #[error(
+        "a patch of {patch:?} voxels is not usable: every axis needs at least one voxel, and all of them no more than can be counted"
+    )]
     InvalidPatch {
         /// Voxels per axis of the patch.
         patch: [usize; 3],

@@ -1,12 +1,16 @@
 //! `convert`: one weights file to another.
 
 use crate::cli::inputs::Inputs;
-use crate::cli::output::{path_as_shown, print};
+use crate::cli::output::{path_as_shown, print, quoted, say};
+use crate::cli::run_folder::beside;
+use crate::cli::trained::{card_of, grid_of, trained_with};
 use crate::cli::weights_path::starting_file;
 use crate::config::parse::triple;
 use crate::platform;
+use crate::train::layout::CONFIG_FILE;
 use crate::weights::{
-    ConvertOptions, ConvertReport, MonaiVersion, OutputFormat, PatchGrids, convert,
+    CardFate, ConvertOptions, ConvertReport, MonaiVersion, OutputFormat, PatchGrids, WeightsFile,
+    convert,
 };
 use anyhow::Context;
 use clap::Args;
@@ -25,8 +29,8 @@ pub(super) struct ConvertArgs {
     /// Interpolate the position embeddings to this many patches on each axis
     #[arg(long, value_name = "D,H,W", value_parser = patch_grid)]
     patch_grid: Option<[usize; 3]>,
-    /// Patches on each axis that the input was made for [default: those of --patch-grid where there are as many, else a
-    /// cube]
+    /// Patches on each axis that the input was made for [default: as its file or the settings beside it say, else those of
+    /// --patch-grid where there are as many, else a cube]
     #[arg(long, value_name = "D,H,W", value_parser = patch_grid, requires = "patch_grid")]
     source_grid: Option<[usize; 3]>,
     /// Add the tensors that this version of MONAI registers and never uses, so that it loads the file strictly
@@ -60,17 +64,23 @@ pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<ExitCode> {
     let mut inputs = Inputs::default();
     inputs.add([&input]);
     inputs.refuse_overwriting(&args.output)?;
-    let options = ConvertOptions {
-        positions: args.patch_grid.map(|to| PatchGrids {
-            from: args.source_grid,
+    let file = platform::read(&input)?;
+    let cannot = || format!("cannot convert {}", input.display());
+    let opened = WeightsFile::open(&file).with_context(cannot)?;
+    let trained = trained_with(&args.input, card_of(&opened, &input).as_ref());
+    let positions = args.patch_grid.map(|to| match args.source_grid {
+        Some(from) => PatchGrids {
+            from: Some(from),
             to,
-        }),
+        },
+        None => PatchGrids::guessed(trained.as_ref().and_then(grid_of), to, &opened),
+    });
+    let options = ConvertOptions {
+        positions,
         allow_partial: args.allow_partial,
         monai: args.monai,
     };
-    let file = platform::read(&input)?;
-    let (bytes, report) = convert(&file, format, &options)
-        .with_context(|| format!("cannot convert {}", input.display()))?;
+    let (bytes, report) = convert(&file, format, &options).with_context(cannot)?;
     platform::write_atomic(&args.output, &bytes)?;
     if let Some(notice) = report.strict_notice().filter(|_| args.monai.is_some()) {
         log::warn!("{notice}");
@@ -84,6 +94,20 @@ pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<ExitCode> {
     match args.json {
         true => print(&serde_json::to_string_pretty(&json)?)?,
         false => print(&format!("{report}\nwrote {output}"))?,
+    }
+    let config = beside(&args.input, CONFIG_FILE);
+    let stay = match report.settings {
+        CardFate::OtherFormat => true,
+        CardFate::Absent => args.input.is_dir(),
+        CardFate::Kept | CardFate::OtherGrid => false,
+    };
+    // Those of a pre-training, or of another grid, are of no use with these weights.
+    let usable = trained.is_some_and(|settings| settings.contains_key("crops"));
+    if stay && usable && report.resized.is_empty() && config.exists() {
+        say(&format!(
+            "the settings stay behind: name them with --config {} where these weights are used",
+            quoted(&config.display().to_string())
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -186,7 +186,14 @@ pub(super) fn labelled_sources(
             Ok(MemorySource::prepare_labelled(cases, &transform)?)
         })?,
     };
-    for notice in class_notices(sources.training.as_ref(), transform.classes, &classes)? {
+    let training: &dyn VolumeSource<Labelled> = sources.training.as_ref();
+    let counting = Counting::new("looking for labels in training volumes", training.len());
+    let progress = |done, _| {
+        counting.reach(done);
+        control.flow()
+    };
+    let named = (transform.classes, &classes[..]);
+    for notice in class_notices(training, config.data.threads(), named, progress)? {
         log::warn!("training: {notice}");
     }
     Ok(sources)

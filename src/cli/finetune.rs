@@ -6,11 +6,11 @@ use crate::cli::data::{data_list, labelled_sources, settle_intensity};
 use crate::cli::model::starting_weights;
 use crate::cli::output::{one_line, quoted, say};
 use crate::cli::recorder::StageReport;
-use crate::cli::run_folder::LOADED_FILE;
+use crate::cli::run_folder::{EXPERIMENT, LOADED_FILE, preset_of};
 use crate::cli::settings::Settings;
 use crate::cli::summary::{RunSummary, Scores, scores};
 use crate::cli::training::{self, Prepared, Training};
-use crate::config::FinetuneConfig;
+use crate::config::{FinetuneConfig, Learned};
 use crate::dataset::{DataList, DatasetError};
 use crate::nn::Architecture;
 use crate::report::curves::{Best, Panel};
@@ -109,13 +109,21 @@ impl Training for Finetune {
             write_json(&folder.join(LOADED_FILE), &loaded)?;
             start = values;
         } else if fresh {
+            // The plan of an experiment says which run starts from what.
+            let planned = preset_of(folder).is_some_and(|preset| preset == EXPERIMENT);
             let other = match config.decoder.architecture {
-                Architecture::Unetr => "; --pretrained RUN starts from a pre-trained encoder",
-                Architecture::Unet => "",
+                Architecture::Unetr if !planned => {
+                    "; --pretrained RUN starts from a pre-trained encoder"
+                }
+                _ => "",
             };
             say(&format!("starts from random weights{other}"));
         }
         let classes = named_classes(list.as_ref().map(|list| &list.classes[..]), &config);
+        let learned = Learned {
+            classes: classes.clone(),
+            modality: list.as_ref().and_then(|list| list.modality.clone()),
+        };
         let origin = list
             .as_ref()
             .and_then(|list| config.origin_of_classes(list));
@@ -125,7 +133,8 @@ impl Training for Finetune {
             training_volumes: sources.training.len(),
             validation_volumes: sources.validation.len(),
             classes,
-            task: Finetuning::new(config, sources.training, sources.validation, start)?,
+            task: Finetuning::new(config, sources.training, sources.validation, start)?
+                .with_learned(learned),
         })
     }
 

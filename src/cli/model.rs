@@ -1,52 +1,32 @@
 //! Networks and encoders from the weights that a user names.
 
 use crate::cli::args::ModelSettings;
-use crate::cli::cases::learned;
 use crate::cli::loaded::Loaded;
-use crate::cli::output::count;
-use crate::cli::run_folder::beside;
+use crate::cli::trained::{
+    card_of, compare_with_card, crops_of, grid_of, known_settings, learned_by, settings_of_file,
+    trained_with,
+};
 use crate::cli::weights_path::{starting_file, weights_file};
 use crate::cli::windows::Grid;
-use crate::config::{FinetuneConfig, IntensityMode, Learned, Preset, StageConfig};
+use crate::config::{FinetuneConfig, IntensityMode, Learned};
 use crate::infer::{
     DeviceNetwork, InferError, Probabilities, SlidingWindow, segment, segment_input,
 };
 use crate::nn::{Segmenter, VitConfig};
 use crate::platform;
-use crate::train::layout::CONFIG_FILE;
 use crate::train::{Finetuning, Task};
 use crate::transform::Prepared;
 use crate::weights::{
     self, Need, PatchGrids, TransferOptions, TransferReport, Values, WeightsFile, transfer,
 };
-use anyhow::{Context, bail, ensure};
+use anyhow::Context;
 use burn::tensor::Device;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-/// The settings that weights were trained with, of either stage, as far as they can be read.
-fn trained_with(path: &Path) -> Option<toml::Table> {
-    let text = std::fs::read_to_string(beside(path, CONFIG_FILE)).ok()?;
-    toml::from_str(&text).ok()
-}
-
-/// Those of how volumes become crops.
-fn crops_of(settings: &toml::Table) -> Option<&toml::Value> {
-    settings.get("sampling").or(settings.get("crops"))
-}
-
 /// Grids of patches for resized position embeddings. The settings beside the weights tell the grid they know.
 fn grids(settings: Option<&toml::Table>, vit: &VitConfig, weights: &WeightsFile<'_>) -> PatchGrids {
-    let from = settings.and_then(|settings| {
-        let roi = crops_of(settings)?.get("roi_size")?;
-        let patch = settings.get("network")?.get("patch_size")?.as_integer()?;
-        let sizes: Vec<usize> = roi
-            .as_array()?
-            .iter()
-            .filter_map(|n| usize::try_from(n.as_integer()?.checked_div(patch)?).ok())
-            .collect();
-        <[usize; 3]>::try_from(sizes).ok()
-    });
+    let from = settings.and_then(grid_of);
     PatchGrids::guessed(from, vit.grid(), weights)
 }
 
@@ -68,12 +48,12 @@ pub(super) fn starting_weights(
     config: &FinetuneConfig,
 ) -> anyhow::Result<(Values, Loaded)> {
     let file = starting_file(path)?;
-    let settings = trained_with(path);
+    let bytes = read_weights(&file)?;
+    let opened = open_weights(&bytes, &file)?;
+    let settings = trained_with(path, card_of(&opened, &file).as_ref());
     if let Some(settings) = &settings {
         compare_intensities(settings, path, config);
     }
-    let bytes = read_weights(&file)?;
-    let opened = open_weights(&bytes, &file)?;
     let grids = grids(settings.as_ref(), &config.unetr().vit, &opened);
     let options = TransferOptions::starting(grids, config.start.resize_positions)
         .with_context(|| unusable(&file))?;
@@ -82,13 +62,13 @@ pub(super) fn starting_weights(
         ..options
     };
     let (values, report) = take(&opened, &file, &parameters_of(config)?, &options)?;
-    let decoder = report.random_decoder();
-    if decoder > 0 {
-        log::warn!(
-            "{} of the decoder in {} left random, being of another size: give both the same --feature-size",
-            count(decoder, "tensor"),
-            path.display()
-        );
+    let [resized, _] = report.random_decoder();
+    for (index, notice) in report.random_decoder_notices().into_iter().enumerate() {
+        let advice = match index == 0 && resized > 0 {
+            true => "give both the same --feature-size",
+            false => "it is another kind of decoder",
+        };
+        log::warn!("{}: {notice}: {advice}", path.display());
     }
     Ok((values, Loaded::new(report, &bytes)))
 }
@@ -176,70 +156,35 @@ pub(super) const UNREACHED: &str = "not reached before the device failed";
 /// Why a case has no result that the work was stopped before.
 pub(super) const STOPPED: &str = "not reached before the stop";
 
-/// Loads a fine-tuned network: from a run's folder with its own settings, or from a file with those of a preset.
+/// Loads a fine-tuned network with its own settings, as its file or the folder of its run tells them, or with those of a
+/// preset.
 pub(super) fn model(path: &Path, given: &ModelSettings, device: &Device) -> anyhow::Result<Model> {
-    let trained = beside(path, CONFIG_FILE);
-    if trained.exists() && (given.preset.is_some() || given.config.is_some()) {
-        log::warn!(
-            "{} is not used: sizes and transforms are those of --preset and --config",
-            trained.display()
-        );
-    }
-    let mut config: FinetuneConfig = match (&given.preset, &given.config) {
-        (Some(name), None) => name.parse::<Preset>()?.settings()?,
-        (Some(name), Some(file)) => {
-            let base: FinetuneConfig = name.parse::<Preset>()?.settings()?;
-            base.overlaid(&read(file)?, &file.display().to_string())?
-        }
-        (None, Some(file)) => settings(file)?,
-        (None, None) if trained.exists() => settings(&trained)?,
-        (None, None) if !path.exists() => bail!("{}: no such file or folder", path.display()),
-        (None, None) if path.is_dir() => bail!(
-            "{} is no run's folder, for it holds no {CONFIG_FILE}: name one, or a file of weights with --preset or --config",
-            path.display()
-        ),
-        (None, None) => bail!(
-            "{} has no {CONFIG_FILE} beside it: give --preset or --config for the network's sizes",
-            path.display()
-        ),
+    let known = known_settings(path, given)?;
+    let file = weights_file(path, &[Finetuning::EXPORT])?;
+    let bytes = read_weights(&file)?;
+    let opened = open_weights(&bytes, &file)?;
+    let card = card_of(&opened, &file);
+    compare_with_card(path, given, card.as_ref());
+    let mut config = match known {
+        Some(config) => config,
+        None => settings_of_file(path, card.as_ref().map(|card| (card, opened.numbers())))?,
     };
     if given.classes.is_some() {
         config.decoder.classes = given.classes;
     }
     config.validate_for_prediction()?;
-    let file = weights_file(path, &[Finetuning::EXPORT])?;
     let options = TransferOptions {
         need: Need::All,
         allow_partial: false,
         positions: None,
     };
+    // Before any memory is asked for: the settings may be those of a stranger's file.
+    let (values, report) = take(&opened, &file, &parameters_of(&config)?, &options)?;
     let network = Segmenter::zeros(&config.segmenter(), device)?;
-    let parameters = weights::describe(&network);
-    let bytes = read_weights(&file)?;
-    let opened = open_weights(&bytes, &file)?;
-    let (values, report) = take(&opened, &file, &parameters, &options)?;
     Ok(Model {
         network: weights::fill(network, &values)?,
         config,
-        learned: learned(path),
+        learned: learned_by(path, card.as_ref()),
         report,
     })
-}
-
-fn read(file: &Path) -> anyhow::Result<String> {
-    std::fs::read_to_string(file)
-        .with_context(|| format!("cannot read the settings in {}", file.display()))
-}
-
-fn settings(file: &Path) -> anyhow::Result<FinetuneConfig> {
-    let place = file.display().to_string();
-    let text = read(file)?;
-    let pretraining = toml::from_str::<toml::Table>(&text)
-        .is_ok_and(|settings| settings.contains_key("sampling"));
-    ensure!(
-        !pretraining,
-        "{place} is of a pre-training, whose encoder segments nothing yet: fine-tune from it first, with hounsfield finetune --pretrained"
-    );
-    FinetuneConfig::from_toml(&text, &place)
-        .with_context(|| format!("{place} does not hold the settings of a fine-tuning run"))
 }

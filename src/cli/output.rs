@@ -8,6 +8,7 @@ use log::LevelFilter;
 use serde::Serializer;
 use std::io::{self, Write};
 use std::path::{MAIN_SEPARATOR, Path};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Logs to standard error: warnings, with `-v` the program's own messages, with `-vv` those of libraries.
 pub(super) fn init_log(verbose: u8) {
@@ -25,12 +26,50 @@ pub(super) fn init_log(verbose: u8) {
     builder.init();
 }
 
+/// What the log writes before a warning.
+const WARNING: &str = "[WARN ] ";
+
+/// Warnings that were said, or how they begin; none where all are said as often as they come.
+static SAID: Mutex<Option<Vec<String>>> = Mutex::new(None);
+
+fn said() -> MutexGuard<'static, Option<Vec<String>>> {
+    SAID.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Says no warning twice from now on: the runs of an experiment have most of theirs in common.
+pub(super) fn say_warnings_once() {
+    said().get_or_insert_default();
+}
+
+/// Counts warnings that begin so as said: they were, in other words.
+pub(super) fn take_for_said(beginning: &str) {
+    if let Some(all) = said().as_mut() {
+        all.push(format!("{WARNING}{beginning}"));
+    }
+}
+
+/// Whether a text of the log is to be written. A warning counts as said from then on.
+fn is_new(said: &mut Option<Vec<String>>, text: &str) -> bool {
+    let Some(all) = said.as_mut().filter(|_| text.starts_with(WARNING)) else {
+        return true;
+    };
+    let known = all.iter().any(|beginning| text.starts_with(beginning));
+    if !known {
+        all.push(text.to_owned());
+    }
+    !known
+}
+
 /// Standard error for the log.
 struct Log;
 
 impl Write for Log {
+    /// Takes a whole message, as the log hands it over.
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        above_bar(|| io::stderr().write_all(text))?;
+        let new = is_new(&mut said(), &String::from_utf8_lossy(text));
+        if new {
+            above_bar(|| io::stderr().write_all(text))?;
+        }
         Ok(text.len())
     }
 
@@ -153,6 +192,25 @@ mod tests {
         assert_eq!(of_file("a.nii: truncated"), "a.nii: truncated");
         assert_eq!(of_file("a.nii has no label"), "a.nii has no label");
         assert_eq!(of_file("a.nii.gz: truncated"), "a.nii: a.nii.gz: truncated");
+    }
+
+    #[test]
+    fn a_warning_is_said_once_where_that_is_wanted() {
+        let lines = [
+            "[WARN ] a\n",
+            "[WARN ] a\n",
+            "[WARN ] ab\n",
+            "[WARN ] known, and more\n",
+            "[INFO ] a\n",
+            "[INFO ] a\n",
+        ];
+        let mut said = None;
+        assert_eq!(lines.map(|line| is_new(&mut said, line)), [true; 6]);
+        said = Some(vec![format!("{WARNING}known")]);
+        assert_eq!(
+            lines.map(|line| is_new(&mut said, line)),
+            [true, false, true, false, true, true]
+        );
     }
 
     #[test]

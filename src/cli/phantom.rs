@@ -1,7 +1,8 @@
 //! `phantom`: synthetic cases as files.
 
 use crate::cli::output::{count, say};
-use crate::dataset::phantom::{ORGAN_NAMES, PhantomSpec, abdomen};
+use crate::config::{FinetuneConfig, Preset, PretrainConfig, RunConfig};
+use crate::dataset::phantom::{ORGAN_NAMES, PhantomSpec, RunSeeds, abdomen};
 use crate::dataset::{Case, DataList, LIST_FILE};
 use crate::platform;
 use crate::volume::{self, Datatype};
@@ -19,7 +20,7 @@ pub(super) struct PhantomArgs {
     /// How many cases
     #[arg(long, value_name = "N", default_value_t = 4)]
     cases: u64,
-    /// Seed of the first case; the others count on
+    /// Seed of the first case; the others count on. Trainings on phantoms count theirs from 123 on where they are given no --seed: with --small those are the same scans, else of the same patients
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// Make small cases of 4 mm voxels, as the quickstart trains on
@@ -51,6 +52,15 @@ pub(super) fn run(args: &PhantomArgs) -> anyhow::Result<ExitCode> {
     }
     for folder in FOLDERS {
         refuse_other_cases(&args.out.join(folder), args)?;
+    }
+    let seen = seen_in_training(args)?;
+    if let [first, ..] = &seen[..] {
+        log::warn!(
+            "patients that a training on phantoms sees too, unless it has a --seed of its own: {}, such as {}; its scores \
+             on them would be too good: give another --seed",
+            seen.len(),
+            file_name(*first)
+        );
     }
     for folder in FOLDERS {
         let path = args.out.join(folder);
@@ -104,6 +114,21 @@ fn file_name(seed: u64) -> String {
     format!("phantom_{seed:04}.nii.gz")
 }
 
+/// The seeds of a call that a training on as many phantoms as any preset has uses too, for training or validation, where
+/// its own seed is that of the presets.
+fn seen_in_training(args: &PhantomArgs) -> anyhow::Result<Vec<u64>> {
+    let mut most = 0;
+    for preset in Preset::ALL {
+        let before: PretrainConfig = preset.settings()?;
+        let after: FinetuneConfig = preset.settings()?;
+        most = most.max(before.data.phantoms).max(after.data.phantoms);
+    }
+    let seeds = RunSeeds::of(RunConfig::default().seed, most);
+    let seeds = seeds.training.into_iter().chain(seeds.validation);
+    let made = |seed: &u64| seed.wrapping_sub(args.seed) < args.cases;
+    Ok(seeds.filter(made).collect())
+}
+
 /// Refuses a folder with cases that this call does not write anew: the new list would leave them out.
 fn refuse_other_cases(folder: &Path, args: &PhantomArgs) -> anyhow::Result<()> {
     // Whatever else stands in the way is said where the folder is made.
@@ -131,4 +156,44 @@ fn is_written(name: &str, args: &PhantomArgs) -> bool {
         .and_then(|rest| rest.strip_suffix(".nii.gz"))
         .and_then(|seed| seed.parse::<u64>().ok());
     seed.is_some_and(|seed| seed.wrapping_sub(args.seed) < args.cases && file_name(seed) == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cases_of_patients_that_a_training_sees_by_default_are_found() {
+        let default = RunConfig::default().seed;
+        let validation = RunSeeds::of(default, 1).validation[0];
+        for (seed, cases, found) in [
+            (default, 4, 4),
+            (0, default, 0),
+            (0, default + 1, 1),
+            // As many as the quick start trains on.
+            (default + 23, 9, 1),
+            (default + 24, 2000, 0),
+            (validation, 1, 1),
+            (u64::MAX, 2 + default, 1),
+        ] {
+            let args = PhantomArgs {
+                out: PathBuf::new(),
+                cases,
+                seed,
+                small: true,
+            };
+            let seen = seen_in_training(&args).unwrap();
+            assert_eq!(seen.len(), found, "{cases} cases from {seed}: {seen:?}");
+        }
+    }
+
+    #[test]
+    fn the_help_of_the_seed_names_the_one_of_trainings() {
+        let command = PhantomArgs::augment_args(clap::Command::new("phantom"));
+        let mut arguments = command.get_arguments();
+        let seed = arguments.find(|argument| argument.get_id() == "seed");
+        let help = seed.and_then(|seed| seed.get_help()).unwrap().to_string();
+        let default = RunConfig::default().seed;
+        assert!(help.contains(&format!("from {default} on")), "{help}");
+    }
 }

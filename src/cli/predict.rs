@@ -1,6 +1,7 @@
 //! `predict`: images in, label maps out, on the images' own grid.
 
 mod all;
+mod case;
 mod grid;
 mod picture;
 mod probabilities;
@@ -9,29 +10,22 @@ mod targets;
 
 use crate::cli::args::{DeviceArgs, ModelSettings};
 use crate::cli::classes::classes_of;
-use crate::cli::counting::Counting;
 use crate::cli::model::{Predictor, model};
-use crate::cli::output::{count, duration, is_broken_pipe, print, say};
+use crate::cli::output::{count, is_broken_pipe, print, say};
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::split::Split;
-use crate::cli::suits::{compare_modality, other_scale};
+use crate::cli::suits::compare_modality;
+use crate::cli::trained::has_own_settings;
 use crate::cli::training::ready_device;
 use crate::cli::windows::{Grid, WindowArgs};
-use crate::dataset::{case_name, class_names};
-use crate::infer::{Connectivity, Probabilities, keep_largest_components};
-use crate::metric::volumes_ml;
+use crate::dataset::class_names;
 use crate::nn::Precision;
-use crate::platform::Instant;
 use crate::train::Control;
-use crate::transform::Prepared;
-use crate::volume::{self, Datatype, NiftiImage};
 use all::all;
 use anyhow::bail;
+use case::one;
 use clap::Args;
-use grid::OutputGrid;
-use picture::{displayed, draw};
-use probabilities::write_probabilities;
-use report::{CaseReport, Report, Skipped, Structure, in_words};
+use report::{Report, Skipped};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use targets::{Job, check, check_probabilities, is_done, jobs};
@@ -123,9 +117,9 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         device: selected.device,
     };
     let config = &predictor.model.config;
-    let names = match args.model.preset.is_none() && args.model.config.is_none() {
-        true => classes_of(&args.weights, config),
-        // Whose settings are given has no names.
+    let names = match has_own_settings(&args.weights, &args.model) {
+        true => classes_of(&args.weights, &predictor.model.learned, config),
+        // Names go with the network's own settings.
         false => class_names(&[], config.unetr().classes),
     };
     let mut begun = 0;
@@ -167,117 +161,4 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Predicts one image and writes what was asked for. `what` is counted, in words.
-fn one(
-    args: &PredictArgs,
-    predictor: &Predictor,
-    names: &[String],
-    job: &Job,
-    what: &str,
-    control: &Control,
-) -> anyhow::Result<CaseReport> {
-    let started = Instant::now();
-    let (input, output) = (job.image.as_path(), job.output.as_path());
-    let model = &predictor.model;
-    let classes = model.network.classes();
-    let image = volume::read_image(input)?;
-    volume::warn_of_doubts(input, &image);
-    let NiftiImage { header, volume } = image;
-    if let Some(why) = other_scale(input, &volume, model) {
-        log::warn!("{why}");
-    }
-    let on_input = matches!(args.grid, Grid::Input).then(|| OutputGrid::of_input(&volume, header));
-    // Made before preparing takes the voxels: a copy of them is wanted only here.
-    let wanted = args.picture.is_some() && on_input.is_some();
-    let shown = wanted.then(|| displayed(&volume, &model.config));
-    let prepared = model.config.transform().image(volume)?;
-    let grid = on_input.unwrap_or_else(|| OutputGrid::of_model(&prepared.image));
-    let mut kept = match args.probabilities {
-        Some(_) => Some(Probabilities::new(prepared.image.data().len(), classes)?),
-        None => None,
-    };
-    let keep = kept.as_mut();
-    let (mut labels, windows) = segmented(predictor, &prepared, args.grid, keep, what, control)?;
-    if args.largest_component {
-        keep_largest(&mut labels, &grid);
-    }
-    let values = labels.iter().map(|label| f32::from(*label)).collect();
-    grid.write(output, values, Datatype::U8)?;
-    if let (Some(folder), Some(kept)) = (&args.probabilities, &kept) {
-        write_probabilities(folder, &job.name, kept, &prepared, &grid)?;
-    }
-    let volumes_ml = volumes_ml(&labels, classes, grid.voxel_ml)?;
-    // In cubic millimetres: a voxel's volume is no round number.
-    let volumes_ml: Vec<f64> =
-        (volumes_ml.iter().map(|ml| (ml * 1000.0).round() / 1000.0)).collect();
-    let found = names.iter().zip(&volumes_ml).enumerate().skip(1);
-    let structures = found.map(|(label, (name, ml))| Structure {
-        label,
-        name: name.clone(),
-        ml: *ml,
-    });
-    let structures: Vec<Structure> = structures.collect();
-    let mut wrote = output.display().to_string();
-    if let Some(picture) = &args.picture {
-        let image = shown.unwrap_or_else(|| prepared.image.data().to_vec());
-        let name = input.to_string_lossy();
-        if draw(picture, &grid, (image, labels), (case_name(&name), names))? {
-            wrote = format!("{wrote} and {}", picture.display());
-        }
-    }
-    let seconds = started.elapsed().as_secs_f64();
-    say(&format!(
-        "{}: {} in {}, wrote {wrote}: {}",
-        input.display(),
-        count(windows, "window"),
-        duration(seconds),
-        in_words(&structures)
-    ));
-    Ok(CaseReport {
-        input: input.to_owned(),
-        output: output.to_owned(),
-        windows,
-        seconds,
-        volumes_ml,
-        structures,
-    })
-}
-
-/// Labels on `grid`, and how many windows they took. `keep` takes the classes' probabilities on the prepared grid;
-/// `what` is counted, in words.
-fn segmented(
-    predictor: &Predictor,
-    prepared: &Prepared,
-    grid: Grid,
-    keep: Option<&mut Probabilities>,
-    what: &str,
-    control: &Control,
-) -> anyhow::Result<(Vec<u8>, usize)> {
-    // How many there are is known at the first.
-    let mut counting: Option<Counting> = None;
-    let mut count = 0;
-    let labels = predictor.labels(prepared, grid, keep, |done, all| {
-        counting
-            .get_or_insert_with(|| Counting::new(what, all))
-            .reach(done);
-        count = all;
-        control.flow()
-    })?;
-    Ok((labels, count))
-}
-
-/// Leaves the largest connected component of each label, and says what is gone.
-fn keep_largest(labels: &mut [u8], grid: &OutputGrid) {
-    let cleaned = keep_largest_components(labels, grid.shape, Connectivity::default(), |_| true);
-    for removed in cleaned.iter().filter(|removed| removed.components > 0) {
-        say(&format!(
-            "label {}: {} removed, {} of {} voxels",
-            removed.label,
-            count(removed.components, "smaller component"),
-            removed.voxels,
-            removed.voxels + removed.kept
-        ));
-    }
 }

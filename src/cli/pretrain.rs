@@ -114,8 +114,15 @@ impl Training for Pretrain {
                 "validation L1: {first:.4} at first, {last:.4} at last, {}",
                 change(fall)
             ));
+            let best = value("best_validation_l1").filter(|best| *best < last);
+            let of_best = best.map_or_else(String::new, |best| {
+                format!(
+                    ", of step {}, which had the lowest: {best:.4}",
+                    report.best_step
+                )
+            });
             say(&format!(
-                "look at {0}/reconstruction.png and {0}/curves.png; the encoder is {0}/{1}",
+                "look at {0}/reconstruction.png and {0}/curves.png; the encoder is {0}/{1}{of_best}",
                 report.folder,
                 Pretraining::EXPORT
             ));

@@ -9,6 +9,7 @@ use crate::report::metrics::{self, METRICS_FILE, MetricsWriter, Record};
 use crate::report::run_records::{covered, of_step, of_validation};
 use crate::report::tensorboard::EventWriter;
 use crate::train::{Event, Observer, Picture, Progress, TrainError};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Step or epoch, and value.
@@ -29,6 +30,8 @@ pub(super) struct StageReport {
     pub panels: Panels,
 }
 
+const CURVES: &str = "curves.png";
+
 /// Observes a run and keeps its folder up to date.
 #[derive(Debug)]
 pub(super) struct Recorder {
@@ -39,8 +42,8 @@ pub(super) struct Recorder {
     stage: StageReport,
     /// Names of the classes by label, as far as known.
     classes: Vec<String>,
-    /// Whether it was said that a picture cannot be drawn.
-    undrawn: bool,
+    /// Pictures of which it was said that they are left out.
+    left_out: BTreeSet<String>,
 }
 
 impl Recorder {
@@ -66,7 +69,7 @@ impl Recorder {
             steps_per_epoch: 1,
             stage,
             classes,
-            undrawn: false,
+            left_out: BTreeSet::new(),
         })
     }
 
@@ -75,7 +78,21 @@ impl Recorder {
         self.events.scalars(record)
     }
 
-    fn curves(&self) -> Result<(), ReportError> {
+    /// Says once of a picture that it is left out, as when it cannot be drawn or another program holds its file: none is
+    /// worth a run.
+    fn leave_out(&mut self, name: &str, error: &ReportError) {
+        if self.left_out.insert(name.to_owned()) {
+            log::warn!("{name} is left out: {error}");
+        }
+    }
+
+    fn curves(&mut self) {
+        if let Err(error) = self.draw_curves() {
+            self.leave_out(CURVES, &error);
+        }
+    }
+
+    fn draw_curves(&self) -> Result<(), ReportError> {
         let records = metrics::read(&self.folder.join(METRICS_FILE))?;
         let scale = match self.stage.by_epoch {
             true => self.steps_per_epoch as f64,
@@ -88,23 +105,22 @@ impl Recorder {
                 .collect()
         };
         let image = curves::draw(self.stage.title, &(self.stage.panels)(&series))?;
-        self.write(&image, "curves.png")
+        self.write(&image, CURVES)
     }
 
-    /// Shows a case. One that cannot be drawn, such as a volume of very many voxels, is said once and ends no run.
+    /// Shows a case, where it can be drawn: a volume of very many voxels cannot.
     fn picture(&mut self, step: u64, picture: &Picture) -> Result<(), ReportError> {
-        let name = self.stage.picture;
+        let (name, file) = (self.stage.picture, format!("{}.png", self.stage.picture));
         let image = match labelled_picture(picture, &self.classes) {
             Ok(image) => image,
             Err(error) => {
-                if !self.undrawn {
-                    log::warn!("{name}.png is left out: {error}");
-                }
-                self.undrawn = true;
+                self.leave_out(&file, &error);
                 return Ok(());
             }
         };
-        self.write(&image, &format!("{name}.png"))?;
+        if let Err(error) = self.write(&image, &file) {
+            self.leave_out(&file, &error);
+        }
         self.events.image(step, name, &image)
     }
 
@@ -133,10 +149,10 @@ impl Recorder {
             } => {
                 self.record(&of_validation(*step, *epoch, found))?;
                 self.picture(*step, &found.picture)?;
-                self.curves()?;
+                self.curves();
             }
             Event::Validating { .. } | Event::PartlyValidated { .. } | Event::Saved { .. } => {}
-            Event::Ended { .. } => self.curves()?,
+            Event::Ended { .. } => self.curves(),
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use std::fmt;
 use std::path::Path;
 
 /// Settings that may change when a run goes on: they do not change what it computes.
-const FREE: [&str; 7] = [
+const FREE: [&str; 8] = [
     "data.cache_memory",
     "data.cache_dir",
     "data.workers",
@@ -18,7 +18,14 @@ const FREE: [&str; 7] = [
     "run.log_every",
     "run.checkpoint_minutes",
     "run.max_skipped",
+    // Memory for time; the bits are the same.
+    "run.recompute",
 ];
+
+/// Whether a setting, with its section, may change while a run is under way.
+pub(super) fn is_free(name: &str) -> bool {
+    FREE.contains(&name)
+}
 
 /// Paths that mean the same wherever the run is gone on with.
 pub(super) fn make_absolute(config: &mut impl StageConfig) -> anyhow::Result<()> {
@@ -74,7 +81,7 @@ pub(super) fn check_begun<C: StageConfig>(
     saved.unsettle();
     saved.settle();
     refuse(folder, differences(&saved, wanted)?, |name| {
-        FREE.contains(&name) || PLACES.contains(&name) || name == START
+        is_free(name) || PLACES.contains(&name) || name == START
     })
 }
 
@@ -84,7 +91,7 @@ fn check_unchanged<C: StageConfig>(folder: &Path, saved: &C, wanted: &C) -> anyh
     let listed = |config: &C| config.data().datalist.is_some();
     let moved = listed(saved) && listed(wanted);
     refuse(folder, differences(saved, wanted)?, |name| {
-        FREE.contains(&name) || (moved && PLACES.contains(&name))
+        is_free(name) || (moved && PLACES.contains(&name))
     })
 }
 

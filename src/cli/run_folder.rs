@@ -30,6 +30,12 @@ pub(super) const LOADED_FILE: &str = "loaded.json";
 pub(super) const SUMMARY_FILE: &str = "summary.json";
 /// Names of a run's cases.
 pub(super) const CASES_FILE: &str = "cases.json";
+/// What stands for the preset of a run that is part of an experiment.
+pub(super) const EXPERIMENT: &str = "experiment";
+/// The copy of the plan in the folder of an experiment.
+pub(super) const PLAN_FILE: &str = "plan.toml";
+/// Where the runs of an experiment live.
+pub(super) const RUNS: &str = "runs";
 
 /// A file of the run that weights are of: in its folder, or beside them where they are named as a file.
 pub(super) fn beside(weights: &Path, name: &str) -> PathBuf {
@@ -59,17 +65,23 @@ impl RunFolder {
         if path.exists() && !path.is_dir() {
             bail!("{} is a file: choose another --out", path.display());
         }
+        if path.join(PLAN_FILE).exists() && path.join(RUNS).exists() {
+            bail!(
+                "{} holds an experiment: choose another --out",
+                path.display()
+            );
+        }
         let was_there = path.exists();
         std::fs::create_dir_all(path)
             .with_context(|| format!("cannot make the run's folder {}", path.display()))?;
         // A run leaves its lock's file, and a summary at its end; settings alone may be a user's own, and then no lock
         // may stay that would make them a run's.
         let of_a_run = path.join(LOCK_FILE).exists();
-        if !of_a_run && begun(path) {
+        if !of_a_run && holds_run(path) {
             return Err(taken(path));
         }
         let lock = lock(path)?;
-        if begun(path) {
+        if holds_run(path) {
             let killed = of_a_run && !path.join(SUMMARY_FILE).exists();
             if !killed || !nothing_saved(path) {
                 return Err(taken(path));
@@ -141,7 +153,7 @@ impl Drop for RunFolder {
 }
 
 /// Whether a folder holds what a run begins with, or what is called so.
-fn begun(folder: &Path) -> bool {
+pub(super) fn holds_run(folder: &Path) -> bool {
     folder.join(CONFIG_FILE).exists() || folder.join(CHECKPOINTS).exists()
 }
 
@@ -236,12 +248,12 @@ fn is_old(file: &Path) -> bool {
     age.is_some_and(|age| age.as_secs() > 3600)
 }
 
-/// Whether no run in this folder of runs has got anywhere: none has a checkpoint or a summary. False where that cannot be
-/// seen.
-pub(super) fn none_begun(runs: &Path) -> bool {
-    let begun = |name| {
-        let run = runs.join(name);
-        !nothing_saved(&run) || run.join(SUMMARY_FILE).exists()
+/// Whether no run in this folder of runs whose name `counts` has got anywhere: none has a checkpoint or a summary. False
+/// where that cannot be seen.
+pub(super) fn none_begun(runs: &Path, counts: impl Fn(&str) -> bool) -> bool {
+    let begun = |name: OsString| {
+        let run = runs.join(&name);
+        counts(&name.to_string_lossy()) && (!nothing_saved(&run) || run.join(SUMMARY_FILE).exists())
     };
     match names(runs) {
         Ok(names) => !names.into_iter().any(begun),

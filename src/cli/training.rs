@@ -2,6 +2,7 @@
 
 use crate::cli::args::RunArgs;
 use crate::cli::cases::same_cases;
+use crate::cli::going_on::{after, unbegun};
 use crate::cli::output::{bytes, count, duration, print, quoted, say};
 use crate::cli::progress::Progress;
 use crate::cli::recorder::{All, Recorder, StageReport};
@@ -12,7 +13,7 @@ use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::summary::{RunSummary, Scores, crops_per_second, handed_on};
 use crate::config::StageConfig;
 use crate::dataset::DataList;
-use crate::device::{self, DeviceChoice, Selected};
+use crate::device::{self, DeviceChoice, Selected, is_cpu};
 use crate::nn::Precision;
 use crate::platform::FolderLock;
 use crate::report::json::write_json;
@@ -66,7 +67,10 @@ pub(super) struct Prepared<T> {
 
 pub(super) fn run<C: Training>(args: &RunArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
     let control = Control::default();
-    stop_on_interrupt(&control, "stopping after this step and saving")?;
+    stop_on_interrupt(
+        &control,
+        "stopping as soon as possible; what is trained is saved",
+    )?;
     match &args.resume {
         Some(folder) => {
             let (lock, checkpoint) = reopen::<C::Config>(folder)?;
@@ -111,6 +115,9 @@ pub(super) fn ready_device(choice: DeviceChoice, precision: Precision) -> anyhow
     pollster::block_on(selected.self_test())?;
     device::check_precision(&selected, precision)?;
     say(&format!("device: {}", selected.description));
+    if !selected.is_gpu && !is_cpu(&selected.device) {
+        log::warn!("that is the processor behind a GPU's interface, much slower than --device cpu");
+    }
     Ok(selected)
 }
 
@@ -132,7 +139,7 @@ fn start<C: Training>(
     let unbegun = unbegun(&place);
     let done = carry_out::<C>(
         (config, list),
-        preset,
+        (preset, false),
         place,
         &selected,
         &mut progress,
@@ -166,24 +173,11 @@ fn start<C: Training>(
     })
 }
 
-/// What is said of a run that was stopped while its volumes were prepared.
-fn unbegun<C: StageConfig>(place: &Place<'_, C>) -> String {
-    match place {
-        Place::New(_) => "stopped before the first step".to_owned(),
-        Place::Old(folder, _, checkpoint) => format!(
-            "stopped before the next step, so the run stands after step {}; go on with: hounsfield {} --resume {}",
-            checkpoint.manifest.progress.step,
-            C::STAGE,
-            quoted(&folder.display().to_string())
-        ),
-    }
-}
-
 /// Trains in the run's folder and leaves everything there that a run leaves; gives what came of it, or none when it
-/// was stopped while its volumes were prepared.
+/// was stopped while its volumes were prepared. One that is `planned` goes on by the command of its experiment.
 pub(super) fn carry_out<C: Training>(
     (config, list): (C::Config, Option<DataList>),
-    preset: &str,
+    (preset, planned): (&str, bool),
     place: Place<'_, C::Config>,
     selected: &Selected,
     progress: &mut dyn Observer,
@@ -224,12 +218,15 @@ pub(super) fn carry_out<C: Training>(
     };
     let mut observers = All(vec![&mut recorder, progress, &mut keeper]);
     let ended = pollster::block_on(train(run, &mut observers, control));
-    let ended = ended.inspect_err(|_| {
+    let ended = ended.inspect_err(|error| {
         // Clears the bar, so that the error stands on a line of its own.
         let _ = progress.event(&Event::Ended {
             step: 0,
             complete: false,
         });
+        if let (Some(text), false) = (after::<C::Config>(error, &folder), planned) {
+            say(&text);
+        }
     })?;
     let records = metrics::read(&folder.join(METRICS_FILE))?;
     let report = summary_of::<C>(preset, selected, counts, &folder, (&records, &ended));

@@ -17,7 +17,7 @@ pub(super) struct WindowArgs {
     /// See every window mirrored too, along each axis and each combination of axes: eight times the work; for networks trained with flips
     #[arg(long)]
     pub mirror: bool,
-    /// Look for structures around air too: in windows whose middle is nothing but air
+    /// Ask every window: without this flag one whose middle holds nothing but air, or what is as dark in the network's range of intensities (lung too, or gas in the bowel, in the usual ranges of CT), counts as background
     #[arg(long)]
     pub keep_air: bool,
     /// The original's windows: overlap 0.25, constant weights, no mirroring, those around air too

@@ -1,9 +1,9 @@
 //! What is to be said of settings, such as those of another run, that go against what a list says of itself.
 
-use crate::config::intensity::{is_ct, is_other_than_ct};
+use crate::config::intensity::is_other_than_ct;
 use crate::config::suits::counted;
 use crate::config::{FinetuneConfig, PretrainConfig};
-use crate::dataset::DataList;
+use crate::dataset::{DataList, is_ct};
 use crate::transform::Intensity;
 
 impl PretrainConfig {

@@ -1,5 +1,6 @@
 //! What input values mean: HU, or whatever a volume's own values say.
 
+use crate::dataset::is_ct;
 use crate::transform::{Intensity, IntensityWindow};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -78,15 +79,6 @@ impl IntensityMode {
             (mode, _) => mode,
         }
     }
-}
-
-/// Whether a data set's word for what made its images means values in HU. PET/CT may mean either, and its PET is not.
-pub(super) fn is_ct(modality: &str) -> bool {
-    let upper = modality.to_uppercase();
-    let mut words = upper.split(|c: char| !c.is_alphanumeric());
-    let named =
-        |word: &str| word.starts_with("CT") || word == "CBCT" || word.ends_with("TOMOGRAPHY");
-    !upper.contains("PET") && !upper.contains("POSITRON") && words.any(named)
 }
 
 /// Whether that word means no CT at all: PET/CT may mean CT as well.

@@ -1,8 +1,8 @@
 //! Whether data are of the kind that a network learned from, and what is to be said where they are not.
 
-use crate::config::intensity::{AIR, LOWEST_OF_OTHER_SCALES, is_ct, is_other_than_ct};
+use crate::config::intensity::{AIR, LOWEST_OF_OTHER_SCALES, is_other_than_ct};
 use crate::config::{FinetuneConfig, is_hu, may_be_hu};
-use crate::dataset::{DataList, says_more_than_number, two_sides};
+use crate::dataset::{DataList, is_ct, says_more_than_number, two_sides};
 use crate::transform::Intensity;
 
 /// How many names or differences a message spells out.

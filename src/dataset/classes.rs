@@ -1,7 +1,11 @@
 //! Which classes the labels of a data set hold, and what they are called.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::{Mutex, PoisonError};
 
+use super::loader::run_all;
 use super::{DatasetError, VolumeSource};
 use crate::transform::Labelled;
 
@@ -30,7 +34,9 @@ impl fmt::Display for ClassNotice {
                 if says_more_than_number(*class, name) {
                     write!(f, " ({name})")?;
                 }
-                f.write_str(" occurs in no case of this list: it can be neither learnt nor scored")
+                f.write_str(
+                    " occurs in no case of this list: it cannot be learnt, and scores 0 where a validation or test case has it",
+                )
             }
             Self::Unlabelled { name } => write!(
                 f,
@@ -55,37 +61,48 @@ pub fn says_more_than_number(class: usize, name: &str) -> bool {
     name != format!("class {class}")
 }
 
-/// Goes through all cases of a source and notices classes from 1 to `classes - 1` that never occur, and
-/// cases without any label. Small structures may have been lost on the way to the prepared grid.
+/// Goes through all cases of a source to train on, at most `workers` at a time, and notices classes from 1 to
+/// `classes - 1` that never occur, and cases without any label. Small structures may have been lost on the way to the
+/// prepared grid.
 ///
-/// `names` holds the names of the classes by number, as far as they are known.
+/// `names` holds the names of the classes by number, as far as they are known. `progress(done, total)` is called after
+/// each case, from any thread; `Break` stops early.
 ///
 /// # Errors
-/// The first case that cannot be used.
+/// As [`warm_up`](super::warm_up).
 pub fn class_notices(
     source: &dyn VolumeSource<Labelled>,
-    classes: usize,
-    names: &[String],
+    workers: usize,
+    (classes, names): (usize, &[String]),
+    progress: impl Fn(usize, usize) -> ControlFlow<()> + Sync,
 ) -> Result<Vec<ClassNotice>, DatasetError> {
-    let mut seen = [false; 256];
-    let mut notices = Vec::new();
-    for index in 0..source.len() {
+    // Which classes some case has, and the cases without any.
+    let found = Mutex::new(([false; 256], BTreeSet::new()));
+    let look = |index: usize| -> Result<(), DatasetError> {
         let case = source.volume(index)?;
-        let mut labelled = false;
+        let mut present = [false; 256];
         for &label in &case.label {
-            seen[usize::from(label)] = true;
-            labelled |= label != 0;
+            present[usize::from(label)] = true;
         }
-        if !labelled {
-            notices.push(ClassNotice::Unlabelled {
-                name: source.name(index),
-            });
+        let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+        let (seen, unlabelled) = &mut *found;
+        for (seen, present) in seen.iter_mut().zip(present) {
+            *seen |= present;
         }
-    }
+        if !present.iter().skip(1).any(|present| *present) {
+            unlabelled.insert(index);
+        }
+        Ok(())
+    };
+    run_all(workers, (source.len(), "cases"), look, progress)?;
+    let (seen, unlabelled) = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let unlabelled = unlabelled.into_iter().map(|index| ClassNotice::Unlabelled {
+        name: source.name(index),
+    });
     let named = seen.iter().zip(class_names(names, classes));
     let absent = named.enumerate().skip(1).filter(|(_, (seen, _))| !**seen);
-    notices.extend(absent.map(|(class, (_, name))| ClassNotice::Absent { class, name }));
-    Ok(notices)
+    let absent = absent.map(|(class, (_, name))| ClassNotice::Absent { class, name });
+    Ok(unlabelled.chain(absent).collect())
 }
 
 #[cfg(test)]

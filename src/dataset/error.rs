@@ -205,12 +205,15 @@ pub struct ProblemReport {
     pub problems: Vec<DatasetError>,
     /// How many were looked at.
     pub checked: usize,
+    /// What was looked at, in the plural: files or cases.
+    pub what: &'static str,
 }
 
 impl fmt::Display for ProblemReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.problems.len();
-        write!(f, "{count} of {} files cannot be used:", self.checked)?;
+        let (checked, what) = (self.checked, self.what);
+        write!(f, "{count} of {checked} {what} cannot be used:")?;
         if let [only] = &self.problems[..] {
             return write!(f, " {only}");
         }
@@ -247,6 +250,7 @@ mod tests {
         let text = ProblemReport {
             problems,
             checked: 40,
+            what: "files",
         }
         .to_string();
         assert!(text.starts_with("13 of 40 files"), "{text}");

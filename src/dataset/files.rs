@@ -10,7 +10,7 @@ use crate::volume::{self, Volume};
 
 /// Raise it when reading or preparing changes its result for the same file and parameters: cached
 /// volumes of the old code are then not used.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 
 /// What is made of a case before training: the deterministic transforms of one of the stages.
 pub trait Preparation: Send + Sync {

@@ -1,6 +1,5 @@
 //! Data lists from folders of volumes, with and without label maps.
 
-use std::collections::HashSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -8,18 +7,22 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::description::{Description, json, modality};
-use super::pairing::{case_name, names_labels};
+use super::pairing::names_labels;
 use super::{Case, DataList, DatasetError, LIST_FILE};
+use channels::Channels;
+use files::{name, once_each, passed_over, volumes};
 use nothing::{no_pairs, no_volumes};
-use pairs::{Pairs, name, part_labels};
+use pairs::{Pairs, part_labels};
+use split::set_aside;
 
+mod channels;
+mod files;
 mod nothing;
 mod pairs;
+mod split;
 #[cfg(test)]
 mod tests;
 
-/// One case in this many goes to validation when a folder is used without a split file.
-const VALIDATION_SHARE: usize = 10;
 /// Sub-folders of images and of their label maps: of the Decathlon and of nnU-Net, and plain ones.
 const TRAINING: [[&str; 2]; 2] = [["imagesTr", "labelsTr"], ["images", "labels"]];
 /// The same for cases to be scored at the end.
@@ -28,7 +31,8 @@ const TEST: [[&str; 2]; 1] = [["imagesTs", "labelsTs"]];
 /// Labelled cases found in a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabelledFolder {
-    /// The cases; all of them have a label map.
+    /// The cases. All for training and validation have a label map, and so have those for a test, unless they are from a
+    /// list of the folder's own.
     pub list: DataList,
     /// Images that no label map was found for, which are in no list.
     pub unlabelled: Vec<PathBuf>,
@@ -70,19 +74,27 @@ impl DataList {
     /// ones depends on the file names alone, so the split is the same on every machine; it knows
     /// nothing of patients, so with several scans a patient write a split file instead.
     ///
-    /// `dataset.json` in the folder, or beside one that is called `images..`, names the modality.
+    /// `dataset.json` in the folder, or beside one that is called `images..`, names the modality. Where it names several
+    /// channels, each in a file of its own, every file is a case, those of one image stay on one side, and channels in HU
+    /// and others leave no modality; warnings say so.
     ///
     /// # Errors
     /// The folder cannot be read, or holds no volume; `dataset.json` is not readable.
     pub fn from_folder(folder: &Path) -> Result<DataList, DatasetError> {
-        let images = Self::images_of(folder)?;
+        let images = once_each(Self::images_of(folder)?, "scans");
+        let about = about_images(folder)?;
+        let channels = Channels::of(&images, about.as_ref());
+        channels.warn();
         let unlabelled = |image| Case { image, label: None };
-        let cases = once_each(images).into_iter().map(unlabelled).collect();
-        let (training, validation) = set_aside(cases);
+        let cases = images.into_iter().map(unlabelled).collect();
+        let (training, validation) = set_aside(cases, |image| channels.image_of(image));
         Ok(DataList {
             training,
             validation,
-            modality: modality_of(folder)?,
+            modality: match channels.is_empty() {
+                true => about.as_ref().and_then(modality),
+                false => channels.modality(),
+            },
             ..DataList::default()
         })
     }
@@ -126,20 +138,21 @@ impl DataList {
                 .partition::<Vec<_>, _>(|path| !names_labels(&name(path)))
                 .into(),
         };
-        let mut found = Pairs::of(images, labels)?;
+        let mut found = paired(images, labels)?;
         if found.cases.is_empty() {
-            return Err(no_pairs(folder, &found));
+            let images = own.as_ref().map(|[images, _]| images.as_path());
+            return Err(no_pairs(folder, images, &found));
         }
         let for_test = layout(folder, &TEST);
         let test = match &for_test {
-            Some([images, labels]) => Pairs::of(volumes(images)?, volumes(labels)?)?,
+            Some([images, labels]) => paired(volumes(images)?, volumes(labels)?)?,
             None => Pairs::default(),
         };
         let mut places = own.map_or_else(|| vec![folder.to_path_buf()], Vec::from);
         places.extend(for_test.into_iter().flatten());
         found.unlabelled.extend(test.unlabelled);
         found.unused.extend(test.unused);
-        let (training, validation) = set_aside(found.cases);
+        let (training, validation) = set_aside(found.cases, name);
         let Description { classes, modality } = about;
         Ok(LabelledFolder {
             list: DataList {
@@ -170,19 +183,9 @@ impl DataList {
     }
 }
 
-/// One of the images that lie there in several forms, `a.nii` beside `a.nii.gz`, lest one scan be two cases and stand in both
-/// splits; a warning counts the others.
-fn once_each(images: Vec<PathBuf>) -> Vec<PathBuf> {
-    let mut seen = HashSet::new();
-    let (kept, again): (Vec<_>, Vec<_>) = (images.into_iter())
-        .partition(|image| seen.insert(case_name(&image.to_string_lossy()).to_owned()));
-    if let [first, ..] = &again[..] {
-        let (count, first) = (again.len(), first.display());
-        log::warn!(
-            "scans that lie there in another form too are taken once: {count}, such as {first}"
-        );
-    }
-    kept
+/// Images and label maps by their names, each in one of the forms it lies there in.
+fn paired(images: Vec<PathBuf>, labels: Vec<PathBuf>) -> Result<Pairs, DatasetError> {
+    Pairs::of(once_each(images, "scans"), once_each(labels, "label maps"))
 }
 
 /// The first of these pairs of sub-folders that is there.
@@ -190,40 +193,6 @@ fn layout(folder: &Path, layouts: &[[&str; 2]]) -> Option<[PathBuf; 2]> {
     let pairs = layouts.iter();
     let mut pairs = pairs.map(|names| names.map(|name| folder.join(name)));
     pairs.find(|pair| pair.iter().all(|folder| folder.is_dir()))
-}
-
-/// The volumes right in a folder, sorted by name.
-fn volumes(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
-    // Whatever else is no file, such as a link to nothing, is named where it is read.
-    inside(folder, |path| is_volume_name(path) && !path.is_dir())
-}
-
-/// The sub-folders of folders that were looked into, but for these folders themselves.
-fn passed_over(places: &[PathBuf]) -> Result<Vec<PathBuf>, DatasetError> {
-    let mut found = Vec::new();
-    for place in places {
-        found.extend(inside(place, Path::is_dir)?);
-    }
-    found.retain(|folder| !places.contains(folder));
-    Ok(found)
-}
-
-/// What of a folder is not hidden and `wanted`, sorted by name.
-fn inside(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>, DatasetError> {
-    let unreadable = |source| DatasetError::Unreadable {
-        path: folder.to_path_buf(),
-        source,
-    };
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        // macOS leaves "._scan.nii" files beside the real ones on foreign disks.
-        if !name(&path).starts_with('.') && wanted(&path) {
-            found.push(path);
-        }
-    }
-    found.sort();
-    Ok(found)
 }
 
 /// Whether a `dataset.json` has a split of its own, with label maps, which nothing but validation cases tells.
@@ -238,8 +207,8 @@ fn has_labelled_split(value: &Value) -> bool {
     labelled("training") && labelled("validation")
 }
 
-/// What made the images of a folder: their classes do not matter without label maps.
-fn modality_of(folder: &Path) -> Result<Option<String>, DatasetError> {
+/// What the data set of a folder of images says of itself.
+fn about_images(folder: &Path) -> Result<Option<Value>, DatasetError> {
     let found = match described(folder)? {
         None if name(folder).starts_with("images") => {
             let parent = folder.parent().filter(|parent| *parent != Path::new(""));
@@ -247,7 +216,7 @@ fn modality_of(folder: &Path) -> Result<Option<String>, DatasetError> {
         }
         found => found,
     };
-    Ok(found.and_then(|(value, _)| modality(&value)))
+    Ok(found.map(|(value, _)| value))
 }
 
 /// The folder's `dataset.json`, if there is one, with its path for messages.
@@ -259,37 +228,4 @@ fn described(folder: &Path) -> Result<Option<(Value, String)>, DatasetError> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(source) => Err(DatasetError::Unreadable { path, source }),
     }
-}
-
-/// Training and validation cases, each in the order given.
-fn set_aside(cases: Vec<Case>) -> (Vec<Case>, Vec<Case>) {
-    let held_out = match cases.len() {
-        0 | 1 => 0,
-        n => ((n + VALIDATION_SHARE / 2) / VALIDATION_SHARE).max(1),
-    };
-    let hashes = cases.iter().map(|case| name_hash(&case.image));
-    let mut by_hash: Vec<_> = hashes
-        .enumerate()
-        .map(|(index, hash)| (hash, index))
-        .collect();
-    by_hash.sort_unstable();
-    let aside: HashSet<usize> = by_hash.into_iter().take(held_out).map(|(_, i)| i).collect();
-    let mut split = (Vec::new(), Vec::new());
-    for (index, case) in cases.into_iter().enumerate() {
-        match aside.contains(&index) {
-            false => split.0.push(case),
-            true => split.1.push(case),
-        }
-    }
-    split
-}
-
-fn is_volume_name(path: &Path) -> bool {
-    let name = name(path).to_ascii_lowercase();
-    let endings = [".nii", ".nii.gz", ".hdr", ".hdr.gz"];
-    endings.iter().any(|end| name.ends_with(end))
-}
-
-fn name_hash(path: &Path) -> [u8; 32] {
-    blake3::hash(name(path).as_bytes()).into()
 }

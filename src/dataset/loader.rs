@@ -18,7 +18,8 @@ pub use engine::Prefetch;
 
 use super::{DatasetError, ProblemReport, VolumeSource};
 
-/// Runs `work` for each index below `count` on `workers` threads and reports all that failed, in order.
+/// Runs `work` for each index below `count` on `workers` threads and reports all that failed, in order; `what` the
+/// indices stand for, in the plural.
 ///
 /// `progress(done, count)` is called after each one, from any thread; `Break` stops early.
 ///
@@ -27,7 +28,7 @@ use super::{DatasetError, ProblemReport, VolumeSource};
 /// so, [`DatasetError::Worker`] when `work` panicked.
 pub(super) fn run_all(
     workers: usize,
-    count: usize,
+    (count, what): (usize, &'static str),
     work: impl Fn(usize) -> Result<(), DatasetError> + Sync,
     progress: impl Fn(usize, usize) -> ControlFlow<()> + Sync,
 ) -> Result<(), DatasetError> {
@@ -53,6 +54,7 @@ pub(super) fn run_all(
     ProblemReport {
         problems: problems.into_iter().map(|(_, error)| error).collect(),
         checked: count,
+        what,
     }
     .into_result()
 }
@@ -76,7 +78,7 @@ pub fn warm_up<T>(
     progress: impl Fn(usize, usize) -> ControlFlow<()> + Sync,
 ) -> Result<(), DatasetError> {
     let work = |index| source.volume(index).map(drop);
-    run_all(workers, source.len(), work, progress)
+    run_all(workers, (source.len(), "cases"), work, progress)
 }
 
 #[cfg(test)]
@@ -222,7 +224,7 @@ mod tests {
                 lock(&seen).push((done, total));
                 ControlFlow::Continue(())
             };
-            let text = message(run_all(workers, 10, work, progress));
+            let text = message(run_all(workers, (10, "files"), work, progress));
             let (one, rest) = text.split_once("case 1 ").unwrap_or_default();
             assert!(one.starts_with("3 of 10 files"), "{text}");
             let (four, seven) = rest.split_once("case 4 ").unwrap_or_default();
@@ -237,7 +239,12 @@ mod tests {
 
     #[test]
     fn run_all_stops_when_asked_and_survives_a_panic() {
-        let stop = run_all(3, 1000, |_| Ok(()), |_, _| ControlFlow::Break(()));
+        let stop = run_all(
+            3,
+            (1000, "cases"),
+            |_| Ok(()),
+            |_, _| ControlFlow::Break(()),
+        );
         assert!(matches!(
             stop,
             Err(DatasetError::Stopped {
@@ -249,7 +256,9 @@ mod tests {
             assert!(index != 5, "case five");
             Ok(())
         };
-        let text = message(run_all(3, 20, work, |_, _| ControlFlow::Continue(())));
+        let text = message(run_all(3, (20, "cases"), work, |_, _| {
+            ControlFlow::Continue(())
+        }));
         assert!(text.contains("item 5: case five"), "{text}");
     }
 }

@@ -22,6 +22,7 @@ mod folder;
 mod labelled;
 mod list;
 mod loader;
+mod modality;
 mod names;
 #[cfg(not(target_family = "wasm"))]
 mod native;
@@ -45,6 +46,7 @@ pub use folder::LabelledFolder;
 pub use labelled::{LabelledBatch, LabelledBatches, LabelledSettings};
 pub use list::{Case, DataList, LIST_FILE};
 pub use loader::{Prefetch, warm_up};
+pub use modality::is_ct;
 pub use names::{case_names, image_names, label_names, prediction_names};
 #[cfg(not(target_family = "wasm"))]
 pub use native::check_cases;

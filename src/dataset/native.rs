@@ -104,7 +104,12 @@ pub fn check_cases<'a>(
         None => Ok(()),
     };
     let no_progress = |_, _| ControlFlow::Continue(());
-    run_all(platform::threads(), files.len(), look, no_progress)
+    run_all(
+        platform::threads(),
+        (files.len(), "files"),
+        look,
+        no_progress,
+    )
 }
 
 #[cfg(test)]

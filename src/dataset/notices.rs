@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::list::unread;
-use super::{DataList, image_names};
+use super::{DataList, absolute, case_name, image_names};
 
 /// Something in a split file that is allowed but seldom meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,11 +19,11 @@ pub enum Notice {
         /// How often it stands there.
         times: usize,
     },
-    /// An image stands in two lists, so the second does not measure unseen data.
+    /// A scan stands in two lists, so the second does not measure unseen data.
     Shared {
         /// The keys of the two lists.
         lists: [&'static str; 2],
-        /// The image.
+        /// The image, as the second has it; in the first it may be packed or unpacked.
         image: PathBuf,
     },
     /// Cases stand under keys that are none of the lists, so nothing reads them.
@@ -44,7 +44,7 @@ impl fmt::Display for Notice {
                 image,
             } => write!(
                 f,
-                "{} stands in both \"{a}\" and \"{b}\": scores on \"{b}\" will be too good",
+                "the scan of {} stands in both \"{a}\" and \"{b}\": scores on \"{b}\" will be too good",
                 image.display()
             ),
             Notice::Unread { keys } => f.write_str(&unread(keys)),
@@ -53,8 +53,9 @@ impl fmt::Display for Notice {
 }
 
 impl DataList {
-    /// What is allowed but seldom meant: the same image twice in a list, or in two lists, and lists under wrong keys. Nothing is
-    /// removed, because a repeated item is also how a case is given more weight; show these as warnings.
+    /// What is allowed but seldom meant: the same image twice in a list, the same scan in two lists, and lists under wrong
+    /// keys. The spelling of paths does not matter. Nothing is removed, because a repeated item is also how a case is given
+    /// more weight; show these as warnings.
     pub fn notices(&self) -> Vec<Notice> {
         let lists = [
             ("training", &self.training),
@@ -68,12 +69,13 @@ impl DataList {
             });
         }
         for (list, cases) in lists {
+            let files: Vec<PathBuf> = cases.iter().map(|case| absolute(&case.image)).collect();
             let mut times: HashMap<&Path, usize> = HashMap::new();
-            for case in cases {
-                *times.entry(&case.image).or_default() += 1;
+            for file in &files {
+                *times.entry(file.as_path()).or_default() += 1;
             }
-            for case in cases {
-                if let Some(times) = times.remove(case.image.as_path()).filter(|&t| t > 1) {
+            for (case, file) in cases.iter().zip(&files) {
+                if let Some(times) = times.remove(file.as_path()).filter(|&t| t > 1) {
                     notices.push(Notice::Repeated {
                         list,
                         image: case.image.clone(),
@@ -84,9 +86,9 @@ impl DataList {
         }
         for (a, b) in [(0, 1), (0, 2), (1, 2)] {
             let ((first, seen), (second, cases)) = (lists[a], lists[b]);
-            let mut seen: HashSet<&Path> = seen.iter().map(|case| case.image.as_path()).collect();
+            let mut seen: HashSet<PathBuf> = seen.iter().map(|case| scan(&case.image)).collect();
             for case in cases {
-                if seen.remove(case.image.as_path()) {
+                if seen.remove(&scan(&case.image)) {
                     notices.push(Notice::Shared {
                         lists: [first, second],
                         image: case.image.clone(),
@@ -102,18 +104,26 @@ impl DataList {
     pub fn namesakes(&self) -> Vec<&Path> {
         let seen = [self.training.as_slice(), self.validation.as_slice()].concat();
         let names: HashSet<String> = image_names(&seen).into_iter().collect();
-        let seen: HashSet<&Path> = seen.iter().map(|case| case.image.as_path()).collect();
+        let seen: HashSet<PathBuf> = seen.iter().map(|case| scan(&case.image)).collect();
         let test = self.test.iter().map(|case| case.image.as_path());
         let same = image_names(&self.test).into_iter().zip(test);
-        same.filter(|(name, image)| names.contains(name) && !seen.contains(image))
+        same.filter(|(name, image)| names.contains(name) && !seen.contains(&scan(image)))
             .map(|(_, image)| image)
             .collect()
     }
 }
 
+/// What the files of a scan have in common, however a path to one is spelt: their place and name without the ending, for
+/// a scan may lie there packed and unpacked.
+fn scan(image: &Path) -> PathBuf {
+    let file = absolute(image);
+    let case = case_name(&file.to_string_lossy()).to_owned();
+    file.with_file_name(case)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::DatasetError;
+    use super::super::{Case, DatasetError};
     use super::*;
 
     #[test]
@@ -145,6 +155,42 @@ mod tests {
             ]
         );
         Ok(())
+    }
+
+    #[test]
+    fn a_scan_is_noticed_in_two_lists_however_its_path_is_spelt_and_its_file_packed() {
+        let case = |image: &Path| Case {
+            image: image.to_path_buf(),
+            label: None,
+        };
+        let cases = |images: &[&str]| -> Vec<Case> {
+            let paths = images.iter().map(Path::new);
+            paths.map(case).collect()
+        };
+        let whole = std::env::current_dir().unwrap().join("p/a.nii");
+        let list = DataList {
+            training: cases(&["p/a.nii", "p/b.nii", "q/../p/c.nii"]),
+            validation: vec![case(&whole), case(&whole)],
+            // Of another folder, of another name, and one that is packed.
+            test: cases(&["q/b.nii", "p/b.nii.nii", "p/c.nii.gz"]),
+            ..DataList::default()
+        };
+        let expected = [
+            Notice::Repeated {
+                list: "validation",
+                image: whole.clone(),
+                times: 2,
+            },
+            Notice::Shared {
+                lists: ["training", "validation"],
+                image: whole,
+            },
+            Notice::Shared {
+                lists: ["training", "test"],
+                image: PathBuf::from("p/c.nii.gz"),
+            },
+        ];
+        assert_eq!(list.notices(), expected);
     }
 
     #[test]

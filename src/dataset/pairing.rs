@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 /// Parts of names that say that a file is an image, not whose.
-const IMAGE_WORDS: [&str; 5] = ["image", "images", "imagestr", "img", "scan"];
+const IMAGE_WORDS: [&str; 7] = [
+    "image", "images", "imagestr", "img", "scan", "volume", "vol",
+];
 /// Parts of names that say that a file is a label map, not whose.
 const LABEL_WORDS: [&str; 7] = [
     "label",
@@ -18,6 +20,10 @@ const LABEL_WORDS: [&str; 7] = [
 const FIRST_CHANNEL: &str = "0000";
 /// What made an image: of one patient there may be several, so these count where both files have them.
 const MODALITIES: [&str; 3] = ["ct", "mr", "mri"];
+
+/// How the name of an image is compared with those of label maps: whether a channel's number is left out of it, and which
+/// words are. Nearest names first, so that what is left out never decides between files that differ in it.
+pub(super) const WAYS: [(bool, &[&str]); 3] = [(false, &[]), (true, &[]), (true, &MODALITIES)];
 
 /// Endings of image files.
 const ENDINGS: [&str; 6] = [".nii.gz", ".nii", ".hdr.gz", ".hdr", ".img.gz", ".img"];
@@ -67,7 +73,7 @@ pub fn names_labels(path: &str) -> bool {
 
 /// What names of the same case have in common: their words without those that tell images from labels, without those
 /// that `left_out` names and, where it is a `channel`, without the number of the first one at the end.
-fn key(path: &str, channel: bool, left_out: &[&str]) -> String {
+pub(super) fn key(path: &str, channel: bool, left_out: &[&str]) -> String {
     let mut words = words(path);
     words.retain(|word| {
         let word = word.as_str();
@@ -84,8 +90,7 @@ fn key(path: &str, channel: bool, left_out: &[&str]) -> String {
 pub fn pair_by_name(images: &[&str], labels: &[&str]) -> Vec<Option<usize>> {
     let mut pairs = vec![None; images.len()];
     let mut used = vec![false; labels.len()];
-    // Nearest names first, so that what is left out of a name never decides between files that differ in it.
-    for (channel, left_out) in [(false, &[][..]), (true, &[]), (true, &MODALITIES)] {
+    for (channel, left_out) in WAYS {
         let alone = (0..images.len()).filter(|image| pairs[*image].is_none());
         let by_image = unique(alone.map(|image| (key(images[image], channel, left_out), image)));
         let unused = (0..labels.len()).filter(|label| !used[*label]);
@@ -139,6 +144,16 @@ mod tests {
         );
         assert_eq!(case_name("a/b/Liver 1.NII.GZ"), "Liver 1");
         assert_eq!(case_name(".nii"), ".nii");
+    }
+
+    #[test]
+    fn volumes_of_lits_and_ct_org_find_their_label_maps() {
+        let images = ["volume-0.nii", "volume-10.nii", "vol2.nii.gz"];
+        for labels in ["segmentation", "labels"] {
+            let labels = [10, 2, 0].map(|number| format!("{labels}-{number}.nii"));
+            let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+            assert_eq!(pair_by_name(&images, &labels), [Some(2), Some(0), Some(1)]);
+        }
     }
 
     #[test]

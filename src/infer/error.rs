@@ -28,6 +28,16 @@ pub enum InferError {
         "the volume is too wide for this machine's memory: crop it, or use a larger voxel size"
     )]
     Memory,
+    /// Not enough memory for the probabilities of all classes.
+    #[error(
+        "the probabilities of {classes} classes on {voxels} voxels do not fit into this machine's memory, at two bytes each: do without them (leave out --probabilities), crop the volume, or use a larger voxel size"
+    )]
+    NoRoomForProbabilities {
+        /// Voxels of the network's grid.
+        voxels: usize,
+        /// Number of classes, the background included.
+        classes: usize,
+    },
     /// Stopped on request.
     #[error("stopped before the prediction was complete")]
     Stopped,

@@ -1,5 +1,6 @@
 //! Prediction: the windows a volume is cut into, their logits put together, labels on the input's own grid.
 
+mod air;
 mod components;
 mod error;
 mod predict;

@@ -18,18 +18,20 @@ impl Probabilities {
     /// Room for a grid of `voxels`; two bytes a voxel and class.
     ///
     /// # Errors
-    /// [`InferError::Memory`] if there is no such room.
+    /// [`InferError::NoRoomForProbabilities`] if there is none.
     pub fn new(voxels: usize, classes: usize) -> Result<Self, InferError> {
-        let count = voxels.checked_mul(classes).ok_or(InferError::Memory)?;
-        let mut values = Vec::new();
-        values
-            .try_reserve_exact(count)
-            .map_err(|_| InferError::Memory)?;
-        Ok(Self {
-            classes,
-            voxels,
-            values,
-        })
+        let mut values = Vec::<u16>::new();
+        let reserved = voxels
+            .checked_mul(classes)
+            .and_then(|count| values.try_reserve_exact(count).ok());
+        match reserved {
+            Some(()) => Ok(Self {
+                classes,
+                voxels,
+                values,
+            }),
+            None => Err(InferError::NoRoomForProbabilities { voxels, classes }),
+        }
     }
 
     /// Takes logits `[voxels, classes]` of the next voxels in C order; what exceeds the grid is left out.
@@ -77,9 +79,10 @@ mod tests {
 
     #[test]
     fn a_grid_that_fits_into_no_memory_is_refused() {
-        assert!(matches!(
-            Probabilities::new(usize::MAX, 2),
-            Err(InferError::Memory)
-        ));
+        for (voxels, classes) in [(usize::MAX, 2), (usize::MAX / 8, 4)] {
+            let error = Probabilities::new(voxels, classes).unwrap_err();
+            let told = error.to_string();
+            assert!(told.contains("leave out --probabilities"), "{told}");
+        }
     }
 }

@@ -24,8 +24,9 @@ pub struct SlidingWindow {
     pub mirror: bool,
     /// Whether a window whose [own part](crate::infer::WindowPlan::own_part) is air throughout counts as background
     /// unseen: training takes its crops around tissue, and networks find organs in what is nearly all air. Air is 0, or
-    /// the volume's lowest value where that is below 0. Where probabilities are kept, ask every window: those of what
-    /// was not seen mean nothing.
+    /// the volume's lowest value where that is below 0: of an intensity window all that lies at its lower end or below, so
+    /// that in CT lung and gas in the bowel are air too. Where probabilities are kept, ask every window: those of what was
+    /// not seen mean nothing.
     pub skip_air: bool,
 }
 

@@ -7,10 +7,17 @@ use crate::volume::Region;
 /// Smallest Gaussian weight, relative to the largest: a voxel at the very corner of a window still counts.
 const SMALLEST: f32 = 1e-3;
 
+/// Logit of the background where windows were passed over; that of every class is 0: odds of twenty to one against each.
+/// In a voxel that another window saw, a structure stands where that one is surer of it than so, and doubt gives way to
+/// air.
+pub(super) const UNSEEN: f32 = 3.0;
+
 /// Sums of logits and of weights over as many planes as a window is deep.
 pub(super) struct Slab {
-    /// Logits `[window[0], padded[1], padded[2], classes]`, then the sum of weights as one class more.
+    /// Logits `[window[0], padded[1], padded[2], classes]`, then the sum of weights as one class more, and where windows
+    /// may be passed over the largest of their weights as another.
     sums: Vec<f32>,
+    classes: usize,
     /// Numbers of a plane.
     plane: usize,
     /// Numbers of a voxel.
@@ -28,7 +35,7 @@ impl Slab {
         plan: &WindowPlan,
         classes: usize,
     ) -> Result<Self, InferError> {
-        let voxel = classes + 1;
+        let voxel = classes + 1 + usize::from(settings.skip_air);
         let [_, p1, p2] = plan.padded;
         let size = [plan.window[0], p1, p2, voxel]
             .into_iter()
@@ -40,6 +47,7 @@ impl Slab {
         sums.resize(size, 0.0);
         Ok(Slab {
             sums,
+            classes,
             plane: p1 * p2 * voxel,
             voxel,
             width: p2,
@@ -50,22 +58,29 @@ impl Slab {
 
     /// Adds a window's logits, `[region.size, classes]`.
     pub(super) fn add(&mut self, logits: &[f32], region: &Region) {
-        let classes = self.voxel - 1;
+        let classes = self.classes;
         self.weigh(region, |at, sums, weight| {
-            for (sum, logit) in sums.iter_mut().zip(&logits[at * classes..][..classes]) {
+            let logits = &logits[at * classes..][..classes];
+            for (sum, logit) in sums.iter_mut().zip(logits) {
                 *sum += weight * logit;
+            }
+            sums[classes] += weight;
+        });
+    }
+
+    /// Notes a window that nobody looked at. Several of them count as the nearest alone: where there is tissue, that weighs
+    /// no more than the window whose middle it lies in.
+    pub(super) fn pass_over(&mut self, region: &Region) {
+        let unseen = self.classes + 1;
+        self.weigh(region, |_, sums, weight| {
+            if let Some(largest) = sums.get_mut(unseen) {
+                *largest = largest.max(weight);
             }
         });
     }
 
-    /// Adds a window that nobody looked at: `logit` for the background, 0 for every other class.
-    pub(super) fn add_background(&mut self, logit: f32, region: &Region) {
-        self.weigh(region, |_, sums, weight| sums[0] += weight * logit);
-    }
-
-    /// Adds the weights of a window; `put(voxel of the window, sums of its classes, weight)` adds the rest.
+    /// Hands each voxel of a window to `put(voxel of the window, sums, weight)`.
     fn weigh(&mut self, region: &Region, put: impl Fn(usize, &mut [f32], f32) + Sync) {
-        let classes = self.voxel - 1;
         let [_, w1, w2] = region.size;
         let (offset, front) = (region.start[0] - self.front, self.front);
         let (voxel, width) = (self.voxel, self.width);
@@ -81,10 +96,7 @@ impl Slab {
                 let from = (depth * w1 + row) * w2;
                 let sums = sums[to..to + w2 * voxel].chunks_exact_mut(voxel);
                 for ((at, sums), inner) in (from..).zip(sums).zip(&weights[2]) {
-                    let weight = (outer * inner).max(SMALLEST);
-                    let (of_classes, of_weights) = sums.split_at_mut(classes);
-                    put(at, of_classes, weight);
-                    of_weights[0] += weight;
+                    put(at, sums, (outer * inner).max(SMALLEST));
                 }
             }
         });
@@ -101,7 +113,7 @@ impl Slab {
         if planes == 0 {
             return Ok(());
         }
-        let classes = self.voxel - 1;
+        let classes = self.classes;
         let [n0, n1, n2] = plan.shape;
         let [b0, b1, b2] = plan.before;
         let mut out = vec![0.0; n1 * n2 * classes];
@@ -115,10 +127,7 @@ impl Slab {
                 let from = ((b1 + row) * self.width + b2) * self.voxel;
                 let sums = sums[from..from + n2 * self.voxel].chunks_exact(self.voxel);
                 for (out, sums) in out.chunks_exact_mut(classes).zip(sums) {
-                    let scale = sums[classes].recip();
-                    for (out, sum) in out.iter_mut().zip(sums) {
-                        *out = sum * scale;
-                    }
+                    mean(sums, out);
                 }
             });
             sink(&out)?;
@@ -129,5 +138,25 @@ impl Slab {
         self.sums[kept..].fill(0.0);
         self.front += planes;
         Ok(())
+    }
+}
+
+/// The logits of a voxel, as many as `out` holds, from its sums.
+#[inline]
+fn mean(sums: &[f32], out: &mut [f32]) {
+    let (of_classes, of_weights) = sums.split_at(out.len());
+    let (seen, air) = match *of_weights {
+        [seen, air] => (seen, air),
+        [seen, ..] => (seen, 0.0),
+        [] => return,
+    };
+    let scale = (seen + air).recip();
+    for (out, sum) in out.iter_mut().zip(of_classes) {
+        *out = sum * scale;
+    }
+    if air > 0.0
+        && let ([background, ..], [sum, ..]) = (out, of_classes)
+    {
+        *background = (sum + UNSEEN * air) * scale;
     }
 }

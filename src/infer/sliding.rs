@@ -1,17 +1,13 @@
 //! Sliding-window inference (specification 9.1), plane by plane: memory depends neither on classes times volume nor on
 //! the number of windows.
 
+use crate::infer::air::Air;
 use crate::infer::slab::Slab;
-use crate::infer::{InferError, SlidingWindow, WindowNetwork, WindowPlan};
+use crate::infer::{InferError, SlidingWindow, WindowError, WindowNetwork, WindowPlan};
 use crate::platform;
 use crate::volume::Region;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
-
-/// Logit of the background in a window that is passed over; that of every class is 0: odds of twenty to one against each.
-/// In a voxel shared with a window that was seen, a structure stands where that one is surer of it than so, and doubt gives
-/// way to air.
-const UNSEEN: f32 = 3.0;
 
 impl SlidingWindow {
     /// Logits of a volume `[shape]` in C order. Planes along the first axis go to `sink` as soon as no later window
@@ -35,10 +31,7 @@ impl SlidingWindow {
         plan.check_values(image)?;
         let mut slab = Slab::new(self, &plan, network.classes())?;
         let count = plan.count();
-        // Ranges of intensities cut air off at 0. Z-scores leave 0 as it is, and air of another value lies lowest.
-        let air = self
-            .skip_air
-            .then(|| [0.0, image.iter().copied().fold(0.0, f32::min)]);
+        let air = self.skip_air.then(|| Air::of(image));
         // Windows are put together in their order, whichever is ready first: sums of floats depend on it.
         let mut under_way = VecDeque::new();
         for (begun, region) in plan.windows().enumerate() {
@@ -46,10 +39,9 @@ impl SlidingWindow {
             if progress(begun - under_way.len(), count).is_break() {
                 return Err(InferError::Stopped);
             }
-            let input = cut(image, &plan, &region);
-            let unseen =
-                air.is_some_and(|air| blank(&input, self.window, &plan.own_part(&region), air));
-            under_way.push_back((region, (!unseen).then(|| network.logits(input, self))));
+            let unseen = air.is_some_and(|air| air.fills(image, &plan, &region));
+            let logits = (!unseen).then(|| network.logits(cut(image, &plan, &region), self));
+            under_way.push_back((region, logits));
             if under_way.len() >= network.at_once()
                 && let Some((region, logits)) = under_way.pop_front()
             {
@@ -63,6 +55,22 @@ impl SlidingWindow {
             put(&mut slab, &plan, sink, &region, logits).await?;
         }
         slab.advance_to(plan.padded[0], &plan, sink)
+    }
+
+    /// How many windows of such a volume [`Self::run`] passes over.
+    ///
+    /// # Errors
+    /// [`WindowError`] for sizes that cannot be cut or are not the image's.
+    pub fn passed_over(&self, image: &[f32], shape: [usize; 3]) -> Result<usize, WindowError> {
+        let plan = WindowPlan::new(shape, self.window, self.overlap)?;
+        plan.check_values(image)?;
+        if !self.skip_air {
+            return Ok(0);
+        }
+        let air = Air::of(image);
+        Ok((plan.windows())
+            .filter(|region| air.fills(image, &plan, region))
+            .count())
     }
 }
 
@@ -80,7 +88,7 @@ async fn put(
     };
     slab.advance_to(region.start[0], plan, sink)?;
     match logits {
-        None => slab.add_background(UNSEEN, region),
+        None => slab.pass_over(region),
         // They would pass for background.
         Some(logits) if !logits.iter().all(|logit| logit.is_finite()) => {
             return Err(InferError::NotFinite);
@@ -112,20 +120,6 @@ fn cut(image: &[f32], plan: &WindowPlan, region: &Region) -> Vec<f32> {
             .copy_from_slice(&row[first - plan.before[2]..last - plan.before[2]]);
     }
     out
-}
-
-/// Whether a part of a window has one of the values of `air` throughout. Bright parts may have one value too.
-fn blank(input: &[f32], [_, h, w]: [usize; 3], part: &Region, air: [f32; 2]) -> bool {
-    let [i0, j0, k0] = part.start;
-    let [d, n, m] = part.size;
-    let first = input[(i0 * h + j0) * w + k0];
-    air.contains(&first)
-        && (i0..i0 + d).all(|i| {
-            (j0..j0 + n).all(|j| {
-                let row = &input[(i * h + j) * w + k0..][..m];
-                row.iter().all(|value| *value == first)
-            })
-        })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use burn::backend::{DispatchDevice, TensorMetadata};
 use burn::tensor::{DType, Device, TensorData};
 use macerator::{AutoArch, Simd, WithSimd};
 
-/// Numbers one task handles where rows do not matter.
+/// Numbers one task handles where rows do not matter: they stay in the second-level cache.
 const CHUNK: usize = 1 << 14;
 
 /// Whether a device, with or without autodiff, is the CPU backend, whose tensors are host memory.
@@ -122,8 +122,8 @@ fn row_length(x: &FlexTensor) -> usize {
         .max(1)
 }
 
-/// Whole rows, about as many numbers as [`CHUNK`].
-fn tasks_of(row: usize) -> usize {
+/// Whole rows of at least one number, about as many as [`CHUNK`].
+pub(super) fn tasks_of(row: usize) -> usize {
     row * (CHUNK / row).max(1)
 }
 

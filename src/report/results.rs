@@ -1,7 +1,7 @@
 //! The results of an experiment: the original's table, all numbers behind it, and `results.png`.
 
 use super::table::{Cell, Table};
-use crate::metric::{Difference, Interval, SizeResult};
+use crate::metric::{Difference, Interval, MethodResult, SizeResult};
 
 /// The table in the original's form, Dice in percent: one row for each number of training cases, the mean of each
 /// method with the deviation over its seeds, and for each method after the first the relative improvement and the
@@ -21,13 +21,7 @@ pub fn table(results: &[SizeResult]) -> Table {
     let mut table = Table::new(&header.iter().map(String::as_str).collect::<Vec<_>>());
     for size in results {
         let mut row = vec![size.training_cases.into(), size.test_cases.into()];
-        for method in &size.methods {
-            let mean = 100.0 * method.seeds.mean;
-            row.push(match method.seeds.deviation {
-                Some(deviation) => format!("{mean:.2} ± {:.2}", 100.0 * deviation).into(),
-                None => Cell::Number(mean, 2),
-            });
-        }
+        row.extend(size.methods.iter().map(spread));
         for method in size.methods.iter().skip(1) {
             let difference = method.difference;
             row.push(match difference.and_then(|d| d.relative) {
@@ -39,6 +33,35 @@ pub fn table(results: &[SizeResult]) -> Table {
             row.push(over_seeds.map_or(Cell::Missing, |i| bracketed(&i).into()));
         }
         table.push(row);
+    }
+    table
+}
+
+/// What stands in a hundred columns of a terminal, Dice in percent: one row for each method of each number of training
+/// cases.
+pub fn short_table(results: &[SizeResult]) -> Table {
+    let level = results.first().map(level).unwrap_or_default();
+    let mut table = Table::new(&[
+        "cases",
+        "arm",
+        "Dice",
+        "difference",
+        &format!("{level} over cases"),
+        "over cases and seeds",
+    ]);
+    for size in results {
+        for method in &size.methods {
+            let difference = method.difference;
+            let over_seeds = method.seeds_interval;
+            table.push(vec![
+                size.training_cases.into(),
+                method.name.as_str().into(),
+                spread(method),
+                difference.map_or(Cell::Missing, |d| points(d.difference).into()),
+                difference.map_or(Cell::Missing, |d| bracketed(&d.interval).into()),
+                over_seeds.map_or(Cell::Missing, |i| bracketed(&i).into()),
+            ]);
+        }
     }
     table
 }
@@ -104,10 +127,24 @@ pub fn details(results: &[SizeResult]) -> Table {
     table
 }
 
+/// The mean of a method in percent, with the deviation over its seeds where it has several.
+fn spread(method: &MethodResult) -> Cell {
+    let mean = 100.0 * method.seeds.mean;
+    match method.seeds.deviation {
+        Some(deviation) => format!("{mean:.2} ± {:.2}", 100.0 * deviation).into(),
+        None => Cell::Number(mean, 2),
+    }
+}
+
 /// A difference with its interval, in percentage points.
 pub(super) fn percent(difference: &Difference) -> String {
-    let mean = 100.0 * difference.difference;
-    format!("{mean:+.2} {}", bracketed(&difference.interval))
+    let mean = points(difference.difference);
+    format!("{mean} {}", bracketed(&difference.interval))
+}
+
+/// A difference of shares in percentage points.
+fn points(difference: f64) -> String {
+    format!("{:+.2}", 100.0 * difference)
 }
 
 /// An interval in percentage points.
@@ -168,6 +205,38 @@ pub(super) mod tests {
         assert!(lines[1].contains(" %,\"+"), "{text}");
         assert_eq!(lines.len(), 4);
         assert_eq!(table(&[]).text(), "training cases  test cases\n");
+    }
+
+    #[test]
+    fn the_short_table_has_a_row_for_every_arm_and_fits_a_terminal() {
+        let mut results = made_up(3);
+        let text = short_table(&results).text();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 10);
+        let (before, last) = lines[0].split_once("95 % over cases").unwrap();
+        assert!(before.starts_with("cases  arm "), "{text}");
+        assert_eq!(last.trim(), "over cases and seeds");
+        assert!(lines[1].starts_with("    6  random       65."), "{text}");
+        // The widest there may be.
+        for size in &mut results {
+            for method in &mut size.methods {
+                method.name = "U-Net, random".to_owned();
+                (method.seeds.mean, method.seeds.deviation) = (1.0, Some(0.5));
+                let widest = Interval {
+                    low: -1.0,
+                    high: 1.0,
+                };
+                method.seeds_interval = Some(widest);
+                if let Some(difference) = &mut method.difference {
+                    (difference.difference, difference.interval) = (-1.0, widest);
+                }
+            }
+            (size.training_cases, size.bootstrap.level) = (10_000, 0.9999);
+        }
+        let text = short_table(&results).text();
+        assert!(text.contains("99.99 % over cases"), "{text}");
+        let columns = text.lines().map(|line| line.chars().count()).max();
+        assert!(columns.is_some_and(|columns| columns <= 100), "{text}");
     }
 
     #[test]

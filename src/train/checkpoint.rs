@@ -98,7 +98,12 @@ impl<C: StageConfig> Manifest<C> {
             file: folder.join(MANIFEST),
             reason,
         };
-        let bytes = platform::read(&folder.join(MANIFEST))?;
+        let bytes = match platform::read(&folder.join(MANIFEST)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && platform::exists(folder) => {
+                return Err(damaged("is not there".to_owned()));
+            }
+            read => read?,
+        };
         // Before anything that a later format may have changed.
         let format = serde_json::from_slice::<Format>(&bytes);
         if let Some(format) = format.ok().filter(|format| format.version > VERSION) {
@@ -237,7 +242,7 @@ impl<C: StageConfig> Checkpoint<C> {
         })
     }
 
-    /// The newest intact checkpoint of a run's folder (see [`layout::newest`]).
+    /// The newest checkpoint of a run's folder (see [`layout::newest`]).
     ///
     /// # Errors
     /// [`TrainError::NoCheckpoint`] where there is none, [`TrainError::Damaged`] where it was changed.

@@ -1,7 +1,7 @@
 //! Stage two: UNETR, or a U-Net to compare with, learns from few labelled volumes (specification 4, 6.3, 9).
 
 use crate::augment::CropSettings;
-use crate::config::FinetuneConfig;
+use crate::config::{FinetuneConfig, Learned, ModelCard};
 use crate::dataset::{
     DatasetError, Draw, LabelledBatch, LabelledBatches, LabelledSettings, VolumeSource,
 };
@@ -14,7 +14,7 @@ use crate::train::segmentation_validation::validate_segmentation;
 use crate::train::spread::ReplicatedNetwork;
 use crate::train::{BatchMaker, GoOn, Replicas, StepOutput, Task, TrainError, Validation};
 use crate::transform::Labelled;
-use crate::weights::{self, Values};
+use crate::weights::{self, CARD_ENTRY, Values};
 use burn::Tensor;
 use burn::tensor::Device;
 use std::rc::Rc;
@@ -27,6 +27,7 @@ pub struct Finetuning {
     training_cases: Arc<dyn VolumeSource<Labelled>>,
     validation: Arc<dyn VolumeSource<Labelled>>,
     start: Values,
+    learned: Learned,
     replicas: Option<Rc<dyn Replicas>>,
 }
 
@@ -66,8 +67,14 @@ impl Finetuning {
             validation,
             config,
             start,
+            learned: Learned::default(),
             replicas: None,
         })
+    }
+
+    /// The same with what its weights tell of the data that they learned from.
+    pub fn with_learned(self, learned: Learned) -> Self {
+        Finetuning { learned, ..self }
     }
 
     /// The same with copies of its network that compute for it. It stays on this thread.
@@ -177,7 +184,7 @@ impl Task for Finetuning {
         score > than
     }
 
-    /// What `predict` uses.
+    /// What `predict` uses, with a [`ModelCard`].
     async fn export(&self, network: &Segmenter, step: u64) -> Result<Vec<u8>, TrainError> {
         let weights = weights::export(network).await?;
         let what = match network {
@@ -185,7 +192,8 @@ impl Task for Finetuning {
             Segmenter::Unet(_) => "U-Net",
         };
         let about = format!("{what}, step {step}");
-        Ok(weights::encode(&weights, Some(("about", &about)))?)
+        let card = ModelCard::new(about, &self.config, &self.learned)?.to_toml()?;
+        Ok(weights::encode(&weights, Some((CARD_ENTRY, &card)))?)
     }
 }
 

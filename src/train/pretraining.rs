@@ -1,6 +1,6 @@
 //! Stage one: an auto-encoder learns to undo corruption (specification 3, 6, 7).
 
-use crate::config::{PretrainConfig, StageConfig, ValidationMode};
+use crate::config::{Learned, ModelCard, PretrainConfig, StageConfig, ValidationMode};
 use crate::dataset::{BatchSettings, Batches, Draw, TrainingBatch, VolumeSource};
 use crate::kernels::{mean_all, read_back, read_back_all};
 use crate::nn::{Restoration, Restorer};
@@ -12,7 +12,7 @@ use crate::train::spread;
 use crate::train::task::BatchMaker;
 use crate::train::{GoOn, Picture, Replicas, StepOutput, Task, TrainError, Validation};
 use crate::volume::Affine;
-use crate::weights::{self, HEAD};
+use crate::weights::{self, CARD_ENTRY, HEAD};
 use burn::Tensor;
 use burn::tensor::Device;
 use std::rc::Rc;
@@ -206,7 +206,7 @@ impl Task for Pretraining {
         score < than
     }
 
-    /// What fine-tuning starts from: the last layer alone stays behind.
+    /// What fine-tuning starts from, with a [`ModelCard`]: the last layer alone stays behind.
     async fn export(&self, network: &Restorer, step: u64) -> Result<Vec<u8>, TrainError> {
         let mut encoder = weights::export(network).await?;
         let what = match self.config.decoder.restoration {
@@ -220,7 +220,8 @@ impl Task for Pretraining {
             }
         };
         let about = format!("{what}, step {step}");
-        Ok(weights::encode(&encoder, Some(("about", &about)))?)
+        let card = ModelCard::new(about, &self.config, &Learned::default())?.to_toml()?;
+        Ok(weights::encode(&encoder, Some((CARD_ENTRY, &card)))?)
     }
 }
 

@@ -45,7 +45,7 @@ pub struct Outcome {
 /// Trains until all steps are done or `control` says stop, and saves either way.
 ///
 /// # Errors
-/// [`TrainError`]; the last checkpoint stays intact.
+/// [`TrainError`]; the last checkpoint stays intact, and is a new one where a volume failed.
 pub async fn train<T: Task>(
     run: Run<T>,
     observer: &mut dyn Observer,
@@ -63,7 +63,14 @@ pub async fn train<T: Task>(
         validations: runner.validations_left(),
         parameters,
     })?;
-    runner.train(observer).await?;
+    let ended = runner.train(observer).await;
+    if let Err(error @ TrainError::Data(_)) = ended {
+        // It says nothing against the weights. What fails here too leaves the checkpoint before. After an observer failed,
+        // what it did not note is noted when the run goes on from there.
+        let _ = runner.save(Verdict::Good, observer).await;
+        return Err(error);
+    }
+    ended?;
     let progress = &runner.progress;
     let complete = progress.step >= runner.calendar.total && progress.validated == progress.step;
     // A step that was skipped last is no reason to lose those before it.

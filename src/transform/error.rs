@@ -34,11 +34,19 @@ pub enum TransformError {
     },
     /// The result would not fit into memory.
     #[error(
-        "the result would have {shape:?} voxels, more than fits into memory: check the voxel size in the header or choose a larger target spacing"
+        "the result would have {shape:?} voxels, more than fits into memory: check the voxel size in the header, choose a larger target spacing, or crop the volume"
     )]
     TooLarge {
         /// Voxels per axis, as floating point because they may exceed any integer.
         shape: [f64; 3],
+    },
+    /// There is no memory for a prediction on the voxels of the input.
+    #[error(
+        "a prediction on the input's own {shape:?} voxels does not fit into memory: crop the volume, or make it on the network's voxels"
+    )]
+    InputTooLarge {
+        /// Voxels per axis of the input.
+        shape: [usize; 3],
     },
     /// A crop reaches outside the volume.
     #[error(

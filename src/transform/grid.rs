@@ -172,7 +172,7 @@ fn checked_shape(size: [f64; 3]) -> Result<[usize; 3], TransformError> {
 }
 
 /// Number of voxels of a result, `None` when it is beyond what is worth trying.
-pub(super) fn voxel_count(shape: [usize; 3]) -> Option<usize> {
+fn voxel_count(shape: [usize; 3]) -> Option<usize> {
     shape
         .iter()
         .try_fold(1usize, |product, &n| product.checked_mul(n))
@@ -181,14 +181,26 @@ pub(super) fn voxel_count(shape: [usize; 3]) -> Option<usize> {
 
 /// Zeros for a result of `shape`, or an error when there is no memory for them.
 pub(super) fn zeros<T: Clone + Default>(shape: [usize; 3]) -> Result<Vec<T>, TransformError> {
-    let too_large = || TransformError::TooLarge {
-        shape: shape.map(|n| n as f64),
-    };
-    let count = voxel_count(shape).ok_or_else(too_large)?;
+    let zeros = voxel_count(shape).and_then(|_| zeros_as_read(shape));
+    zeros.ok_or_else(|| too_large(shape))
+}
+
+/// Zeros on the grid of a volume that was read, which may be larger than any that is resampled; `None` when there is no
+/// memory for them.
+pub(super) fn zeros_as_read<T: Clone + Default>(shape: [usize; 3]) -> Option<Vec<T>> {
+    let count = shape
+        .iter()
+        .try_fold(1usize, |product, &n| product.checked_mul(n))?;
     let mut probe = Vec::<T>::new();
-    probe.try_reserve_exact(count).map_err(|_| too_large())?;
+    probe.try_reserve_exact(count).ok()?;
     drop(probe);
-    Ok(vec![T::default(); count])
+    Some(vec![T::default(); count])
+}
+
+pub(super) fn too_large(shape: [usize; 3]) -> TransformError {
+    TransformError::TooLarge {
+        shape: shape.map(|n| n as f64),
+    }
 }
 
 /// `affine` with its origin moved by `by` voxels.

@@ -3,7 +3,7 @@
 use nalgebra::{Matrix3, Vector3};
 
 use super::TransformError;
-use super::grid::{column_norms, linear_part, singular, zeros};
+use super::grid::{column_norms, linear_part, singular, too_large, zeros_as_read};
 use crate::volume::{Affine, Region, Volume, reverse_axes};
 
 /// Voxels along one edge of a block of the transposition: 4 KiB on either side stay in the cache.
@@ -73,7 +73,7 @@ impl Turn {
         if !self.permutes() {
             reverse_axes(&mut data, out_shape, self.flips());
         } else if !shape.contains(&0) {
-            let mut out = zeros(out_shape)?;
+            let mut out = zeros_as_read(out_shape).ok_or_else(|| too_large(out_shape))?;
             reorder(&data, shape, self.0, out_shape, &mut out);
             data = out;
         }

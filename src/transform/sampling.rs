@@ -5,7 +5,8 @@
 use super::grid::IndexMap;
 use crate::volume::Region;
 
-/// How a value between voxel centres is found. Outside the volume the border value is used.
+/// How a value between voxel centres is found. Outside the volume the border value is used. A neighbour of weight 0 does
+/// not count: one that is no number leaves what lies beside it alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Interpolation {
     /// Trilinear, for images. Computed in `f64`, rounded to `f32` once.
@@ -71,22 +72,16 @@ struct View<'a, T> {
     data: &'a [T],
     /// The last index of every axis.
     last: [f64; 3],
-    /// The last index that has an upper neighbour, 0 where there is none.
-    last_low: [usize; 3],
+    /// Distance to the upper neighbour.
     strides: [usize; 3],
-    /// Distance to the upper neighbour, 0 on an axis of one voxel.
-    steps: [usize; 3],
 }
 
 impl<'a, T: Copy> View<'a, T> {
     fn new(data: &'a [T], shape: [usize; 3]) -> Self {
-        let strides = [shape[1] * shape[2], shape[2], 1];
         Self {
             data,
             last: shape.map(|n| (n - 1) as f64),
-            last_low: shape.map(|n| n.saturating_sub(2)),
-            strides,
-            steps: std::array::from_fn(|a| if shape[a] > 1 { strides[a] } else { 0 }),
+            strides: [shape[1] * shape[2], shape[2], 1],
         }
     }
 
@@ -99,11 +94,11 @@ impl<'a, T: Copy> View<'a, T> {
         }
     }
 
-    /// Lower neighbour and weight of the upper one.
+    /// Lower neighbour and weight of the upper one, 0 at the last voxel.
     #[inline(always)]
     fn neighbours(&self, axis: usize, s: f64) -> (usize, f64) {
         let s = self.clamped(axis, s);
-        let low = (s as usize).min(self.last_low[axis]);
+        let low = s as usize;
         (low * self.strides[axis], s - low as f64)
     }
 
@@ -122,11 +117,20 @@ impl View<'_, f32> {
         let (i, fi) = self.neighbours(0, s[0]);
         let (j, fj) = self.neighbours(1, s[1]);
         let (k, fk) = self.neighbours(2, s[2]);
-        let [di, dj, dk] = self.steps;
+        let [di, dj, dk] = self.strides;
         let corner = |at: usize| f64::from(self.data[at]);
-        let along_k = |at: usize| (1.0 - fk) * corner(at) + fk * corner(at + dk);
-        let along_j = |at: usize| (1.0 - fj) * along_k(at) + fj * along_k(at + dj);
-        let at = i + j + k;
-        ((1.0 - fi) * along_j(at) + fi * along_j(at + di)) as f32
+        let along_k = |at: usize| between(fk, at, dk, corner);
+        let along_j = |at: usize| between(fj, at, dj, along_k);
+        between(fi, i + j + k, di, along_j) as f32
+    }
+}
+
+/// The values at two places, `step` apart, in proportion. An upper one of weight 0 may lie outside and is not read.
+#[inline(always)]
+fn between(fraction: f64, low: usize, step: usize, value: impl Fn(usize) -> f64) -> f64 {
+    if fraction > 0.0 {
+        (1.0 - fraction) * value(low) + fraction * value(low + step)
+    } else {
+        value(low)
     }
 }

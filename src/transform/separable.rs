@@ -224,9 +224,11 @@ fn blend<A: Sample, B: Sample>(a: &[A], b: &[A], fraction: f64, out: &mut [B]) {
     }
 }
 
+/// As in [`blend`], a neighbour of weight 0 does not count, not even one that is no number.
 fn gather<A: Sample, B: Sample>(row: &[A], taps: &[Tap], out: &mut [B]) {
     for (out, tap) in out.iter_mut().zip(taps) {
         let (a, b) = (row[tap.low].wide(), row[tap.high].wide());
-        *out = B::of((1.0 - tap.fraction) * a + tap.fraction * b);
+        let between = (1.0 - tap.fraction) * a + tap.fraction * b;
+        *out = B::of(if tap.fraction > 0.0 { between } else { a });
     }
 }

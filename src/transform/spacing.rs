@@ -136,6 +136,35 @@ mod tests {
         Ok(())
     }
 
+    /// Half steps: every other voxel lies on one of the input, where its neighbours have no weight on that axis.
+    #[test]
+    fn a_nan_reaches_as_far_on_every_axis_as_its_weight() -> Result<(), TransformError> {
+        let shape = [5; 3];
+        let (input, step) = (diagonal([1.0; 3]), diagonal([0.5; 3]));
+        for odd in [f32::NAN, f32::INFINITY] {
+            let mut data = noise(shape);
+            // At 3 of 0 to 4 on each axis: read by the voxels 5, 6 and 7, not by those at 2 and at the end.
+            data[(3 * 5 + 3) * 5 + 3] = odd;
+            let v = Volume::new(shape, data, input)?;
+            let fast = resample_spacing(&v, [0.5; 3], Interpolation::Linear)?;
+            let out = fast.shape();
+            assert_eq!(out, [9; 3]);
+            let map = IndexMap::between(&input, &step)?;
+            let mut exact = vec![0.0; 9 * 9 * 9];
+            let mode = Interpolation::Linear;
+            sampling::sample(v.data(), shape, &map, mode, out, &mut exact, |_, _, _| ());
+            for (way, values) in [("fast", fast.data()), ("exact", &exact[..])] {
+                for (n, value) in values.iter().enumerate() {
+                    let reads = [n / 81, n / 9 % 9, n % 9]
+                        .iter()
+                        .all(|at| (5..8).contains(at));
+                    assert_eq!(value.is_finite(), !reads, "{way}: {value} at {n} for {odd}");
+                }
+            }
+        }
+        Ok(())
+    }
+
     #[test]
     fn a_grid_and_back_restores_a_linear_ramp() -> Result<(), TransformError> {
         let shape = [9, 8, 7];

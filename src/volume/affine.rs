@@ -14,8 +14,8 @@ pub(super) fn spacing(affine: &Affine) -> [f64; 3] {
 }
 
 impl Header {
-    /// The affine as nibabel chooses it and MONAI repairs it (specification 2.1, items 2 and 3), but for an sform that
-    /// cannot be used beside a qform.
+    /// The affine as nibabel chooses it and MONAI repairs it (specification 2.1, items 2 and 3), but for an sform
+    /// beside a qform: one that cannot be used gives way to it, any other that agrees with the voxel sizes never does.
     ///
     /// # Errors
     /// If the chosen form is not finite or squeezes the volume flat.
@@ -117,17 +117,19 @@ impl Header {
 
     /// MONAI's repair: the qform wins over an sform that contradicts `pixdim` where the qform does not.
     ///
+    /// With four axes MONAI takes the translation, bottom 1 included, for the fourth column of both forms. Here that holds
+    /// back a qform, as there, but does not speak against an sform: no translation tells how large the voxels are.
+    ///
     /// Its mirror case, an sform without code that replaces a qform, cannot arise: the qform's column norms
     /// are `pixdim`.
     fn prefers(&self, qform: &Affine) -> bool {
         // MONAI leaves images of five and more axes alone.
-        self.axes < 5 && !self.agrees(&self.sform()) && self.agrees(qform)
+        self.axes < 5 && !self.agrees(&self.sform(), 3) && self.agrees(qform, self.axes.min(4))
     }
 
-    /// Whether the column norms are `pixdim`. With four axes MONAI takes the translation, bottom 1
-    /// included, for the fourth column.
-    fn agrees(&self, affine: &Affine) -> bool {
-        (0..self.axes.min(4)).all(|axis| {
+    /// Whether the norms of the first columns are `pixdim`.
+    fn agrees(&self, affine: &Affine, columns: usize) -> bool {
+        (0..columns).all(|axis| {
             let norm = affine.column(axis).norm();
             let norm = if norm == 0.0 { 1.0 } else { norm };
             let pixdim = self.pixdim[axis + 1];
@@ -244,5 +246,24 @@ mod tests {
         bytes[252] = 0;
         let error = read_nifti(&bytes, "a.nii").unwrap_err();
         assert!(matches!(error, VolumeError::Geometry { .. }), "{error}");
+    }
+
+    #[test]
+    fn an_sform_that_agrees_with_the_voxel_sizes_places_a_scan_of_three_or_four_axes() {
+        let mut affine = Affine::identity();
+        (affine[(0, 0)], affine[(0, 3)]) = (2.0, 7.0);
+        let volume = Volume::new([2, 1, 1], vec![1.0, 2.0], affine).unwrap();
+        let mut bytes = encode_nifti(&volume, Datatype::F32, false).unwrap();
+        // The qform places the first voxel at 0: its fourth column has the length that `pixdim` gives the fourth axis.
+        bytes[268..280].fill(0);
+        for axes in [3, 4] {
+            bytes[40] = axes;
+            for code in [0, 1] {
+                bytes[252] = code;
+                let found = read_nifti(&bytes, "a.nii").unwrap();
+                assert_eq!(*found.volume.affine(), affine, "{axes} axes, code {code}");
+                assert!(found.doubts().is_empty(), "{axes} axes, code {code}");
+            }
+        }
     }
 }

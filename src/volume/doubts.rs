@@ -4,28 +4,56 @@ use std::path::Path;
 
 use super::{Affine, NiftiImage};
 
+/// Hardly a scan of a person is longer, in metres, and hardly one of a specimen shorter, in millimetres.
+const SHORT: f64 = 2.0;
+
 /// Where an axis of the world points, against it and along it.
 const DIRECTIONS: [[&str; 2]; 3] = [["left", "right"], ["back", "front"], ["feet", "head"]];
 
 impl NiftiImage {
     /// What its user may not know, a sentence each, to follow the file's name.
     pub fn doubts(&self) -> Vec<String> {
-        [self.not_finite(), self.outliers(), self.guessed_place()]
-            .into_iter()
-            .flatten()
-            .collect()
+        let doubts = [
+            self.not_finite(),
+            self.outliers(),
+            self.guessed_place(),
+            self.metres(),
+        ];
+        doubts.into_iter().flatten().collect()
     }
 
     fn guessed_place(&self) -> Option<String> {
         let why = self.header.guess()?;
         let affine = self.volume.affine();
-        let sizes = self.volume.spacing();
-        let [a, b, c] = sizes.map(|mm| (mm * 1000.0).round() / 1000.0);
+        let sizes = self.sizes();
         let [x, y, z] = [0, 1, 2].map(|axis| direction(affine, axis));
         Some(format!(
-            "{why}: voxels of {a} x {b} x {c} mm are assumed, with axes towards {x}, {y} and {z}; set its qform or \
-             sform if that is wrong"
+            "{why}: voxels of {sizes} mm are assumed, with axes towards {x}, {y} and {z}; set its qform or sform if that \
+             is wrong"
         ))
+    }
+
+    /// Where no unit is named, lengths are millimetres, as in every reader: a scan may be too small for that.
+    fn metres(&self) -> Option<String> {
+        let spacing = self.volume.spacing();
+        let sides = self.volume.shape().into_iter().zip(spacing);
+        let longest = sides.fold(0.0, |longest: f64, (n, mm)| longest.max(n as f64 * mm));
+        (!self.header.names_millimetres() && longest < SHORT).then(|| {
+            format!(
+                "its voxels are {} mm and its longest side {} mm, where its header names no unit of length: the numbers may be \
+                 metres; scale pixdim, srow and the offsets to mm if they are, or set the unit to mm",
+                self.sizes(),
+                rounded(longest)
+            )
+        })
+    }
+
+    /// The voxel's edges, in millimetres.
+    fn sizes(&self) -> String {
+        self.volume
+            .spacing()
+            .map(|mm| rounded(mm).to_string())
+            .join(" x ")
     }
 
     fn not_finite(&self) -> Option<String> {
@@ -52,6 +80,15 @@ impl NiftiImage {
             self.volume.data().len(),
             number(found.farthest)
         ))
+    }
+}
+
+/// A length or a volume to the thousandth: a voxel's is no round number. Of a small one three digits, so that what is
+/// there is never 0.
+pub fn rounded(value: f64) -> f64 {
+    match value {
+        0.1.. => (value * 1000.0).round() / 1000.0,
+        _ => format!("{value:.2e}").parse().unwrap_or(value),
     }
 }
 
@@ -152,6 +189,34 @@ mod tests {
         }
         let flat = of_header(&[no_sform, (84, &[0; 4][..])]).unwrap();
         assert!(flat.contains("is 0: voxels of 2 x 1 x 2 mm"), "{flat}");
+    }
+
+    #[test]
+    fn a_scan_too_small_for_millimetres_is_doubted_where_no_unit_is_named() {
+        let found = |edge: f64, units: u8| {
+            let mut affine = Affine::identity();
+            (0..3).for_each(|axis| affine[(axis, axis)] = edge);
+            let volume = Volume::new([300, 1, 1], vec![1.0; 300], affine).unwrap();
+            let mut bytes = encode_nifti(&volume, Datatype::F32, false).unwrap();
+            bytes[123] = units;
+            read_nifti(&bytes, "a.nii").unwrap().doubts()
+        };
+        // No unit, and none of lengths beside seconds.
+        for units in [0, 8] {
+            let told = found(0.0007, units);
+            assert_eq!(told.len(), 1, "{told:?}");
+            for part in [
+                "0.0007 x 0.0007 x 0.0007 mm",
+                "side 0.21 mm",
+                "may be metres",
+            ] {
+                assert!(told[0].contains(part), "{told:?}");
+            }
+            // A specimen of 3 mm.
+            assert!(found(0.01, units).is_empty());
+        }
+        // Whoever names millimetres means them.
+        assert!(found(0.0007, 2).is_empty());
     }
 
     #[test]

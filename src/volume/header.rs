@@ -8,6 +8,11 @@ use super::version::{SIZE_2, Version};
 use super::{Datatype, VolumeError, mark, signature};
 use checks::{check_unit, form_code, repaired, scaling, three_dimensional, voxel_offset};
 
+/// `NIFTI_UNITS_MM`.
+pub(super) const MILLIMETRES: u8 = 2;
+/// The bits of the units that are those of lengths.
+const LENGTHS: u8 = 7;
+
 /// Stored value to real value: `slope * stored + inter`, in double precision.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scaling {
@@ -119,6 +124,11 @@ impl Header {
             shape: times(&header.shape),
         })?;
         Ok(header)
+    }
+
+    /// Whether the header says that lengths are millimetres, rather than nothing.
+    pub(super) fn names_millimetres(&self) -> bool {
+        self.xyzt_units & LENGTHS == MILLIMETRES
     }
 
     /// Number of voxels and of their bytes on disk, if they and the volume in memory can be addressed.

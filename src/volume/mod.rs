@@ -30,7 +30,7 @@ mod write;
 
 pub(crate) use axes::reverse_axes;
 pub use datatype::Datatype;
-pub use doubts::{warn_of, warn_of_doubts};
+pub use doubts::{rounded, warn_of, warn_of_doubts};
 pub use error::VolumeError;
 pub use header::{Header, Scaling};
 pub use labels::looks_like_labels;
@@ -41,8 +41,9 @@ pub use native::{
 pub use nifti::{NiftiImage, read_nifti, read_nifti_pair};
 pub use outliers::Outliers;
 pub use region::Region;
+pub use signature::{DICOM_BYTES, is_dicom};
 pub use version::Version;
-pub use write::{encode_nifti, encode_nifti_like};
+pub use write::{check_shape, encode_nifti, encode_nifti_like};
 
 use std::sync::OnceLock;
 

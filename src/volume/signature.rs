@@ -3,11 +3,14 @@
 use super::VolumeError;
 use super::version::{SIZE_1, SIZE_2, Version};
 
+/// Where a DICOM file says that it is one.
+const DICOM: (usize, &[u8]) = (128, b"DICM");
+
 /// Formats that turn up where NIfTI is expected: where, which bytes, name, what to do.
 const OTHERS: [(usize, &[u8], &str, &str); 13] = [
     (
-        128,
-        b"DICM",
+        DICOM.0,
+        DICOM.1,
         "a DICOM file",
         "convert the series with dcm2niix",
     ),
@@ -74,6 +77,15 @@ const OTHERS: [(usize, &[u8], &str, &str); 13] = [
         "download the file itself",
     ),
 ];
+
+/// Bytes that [`is_dicom`] looks at.
+pub const DICOM_BYTES: usize = DICOM.0 + DICOM.1.len();
+
+/// Whether the first [`DICOM_BYTES`] of a file are those of DICOM.
+pub fn is_dicom(head: &[u8]) -> bool {
+    head.get(DICOM.0..)
+        .is_some_and(|rest| rest.starts_with(DICOM.1))
+}
 
 /// Whether a header carries the magic of NIfTI-1, which counts for more than the size it states.
 fn is_version_1(head: &[u8]) -> bool {

@@ -7,6 +7,7 @@ use flate2::write::GzEncoder;
 
 use super::affine::{Qform, check};
 use super::error::times;
+use super::header::MILLIMETRES;
 use super::version::SIZE_1;
 use super::{Datatype, Header, Volume, VolumeError, mark, voxels};
 
@@ -14,8 +15,6 @@ use super::{Datatype, Header, Volume, VolumeError, mark, voxels};
 const OFFSET: usize = SIZE_1 + 4;
 /// `NIFTI_XFORM_ALIGNED_ANAT`: the world is some scanner's, and nobody said which.
 const ALIGNED: i16 = 2;
-/// `NIFTI_UNITS_MM`.
-const MILLIMETRES: u8 = 2;
 
 /// The geometry fields of a header.
 struct Geometry {
@@ -132,12 +131,7 @@ fn header(
     put(0, &(SIZE_1 as i32).to_le_bytes());
     let axes = i16::try_from(geometry.axes).unwrap_or(3).clamp(3, 7);
     put(40, &axes.to_le_bytes());
-    for (axis, size) in shape.into_iter().enumerate() {
-        let size = i16::try_from(size).ok().filter(|n| *n > 0).ok_or_else(|| {
-            let shape = times(&shape);
-            let problem = format!("{shape} voxels, where an axis may have 1 to 32767; crop it");
-            VolumeError::Unwritable { problem }
-        })?;
+    for (axis, size) in sizes(shape)?.into_iter().enumerate() {
         put(42 + 2 * axis, &size.to_le_bytes());
     }
     for axis in 4..8 {
@@ -164,6 +158,28 @@ fn header(
     put(254, &geometry.codes[1].to_le_bytes());
     put(344, b"n+1\0");
     Ok(block)
+}
+
+/// Whether a NIfTI-1 header has room for a volume of `shape`, for those who would compute it first.
+///
+/// # Errors
+/// [`VolumeError::Unwritable`] where it has none.
+pub fn check_shape(shape: [usize; 3]) -> Result<(), VolumeError> {
+    sizes(shape).map(|_| ())
+}
+
+/// A shape as a header holds it.
+fn sizes(shape: [usize; 3]) -> Result<[i16; 3], VolumeError> {
+    let mut sizes = [0; 3];
+    for (size, voxels) in sizes.iter_mut().zip(shape) {
+        let fits = i16::try_from(voxels).ok().filter(|n| *n > 0);
+        *size = fits.ok_or_else(|| {
+            let shape = times(&shape);
+            let problem = format!("{shape} voxels, where an axis may have 1 to 32767; crop it");
+            VolumeError::Unwritable { problem }
+        })?;
+    }
+    Ok(sizes)
 }
 
 /// The voxels as bytes, first axis fastest.
@@ -217,4 +233,20 @@ fn stored(volume: &Volume, datatype: Datatype) -> Result<Vec<u8>, VolumeError> {
         }
     }
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::volume::Affine;
+
+    #[test]
+    fn a_shape_is_refused_beforehand_just_as_it_would_be_when_written() {
+        for (axis, fits) in [(0, false), (1, true), (32_767, true), (32_768, false)] {
+            let volume = Volume::new([1, axis, 1], vec![0.0; axis], Affine::identity()).unwrap();
+            let written = encode_nifti(&volume, Datatype::U8, false);
+            assert_eq!(check_shape(volume.shape()).is_ok(), fits, "{axis}");
+            assert_eq!(written.is_ok(), fits, "{axis}");
+        }
+    }
 }

@@ -5,6 +5,10 @@ use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize};
 use std::collections::HashMap;
 
+/// The metadata entry in which files of this project say what network they hold: TOML, read by
+/// [`ModelCard`](crate::config::ModelCard).
+pub const CARD_ENTRY: &str = "hounsfield";
+
 /// The bytes of a safetensors file with these parameters and at most one free-text entry of metadata: the format's
 /// library writes several in no fixed order, and equal weights must be equal files.
 ///

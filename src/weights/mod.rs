@@ -14,7 +14,7 @@ mod source;
 mod transfer;
 
 pub use error::WeightsError;
-pub use file::{decode, encode};
+pub use file::{CARD_ENTRY, decode, encode};
 pub(crate) use layout::PathStack;
 pub use layout::{DiskLayout, ParameterInfo, Values, collect, describe, export, fill};
 pub use naming::{ENCODER, HEAD, Named};
@@ -22,7 +22,7 @@ pub use source::{
     Archive, ArchiveWriter, ElementType, FileFormat, ReadError, StoredTensor, WeightsFile,
 };
 pub use transfer::{
-    ConvertOptions, ConvertReport, MonaiVersion, Need, NetworkKind, Origin, OutputFormat,
+    CardFate, ConvertOptions, ConvertReport, MonaiVersion, Need, NetworkKind, Origin, OutputFormat,
     PatchGrids, Reasoned, TransferError, TransferOptions, TransferReport, convert, transfer,
 };
 

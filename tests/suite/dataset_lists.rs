@@ -209,6 +209,8 @@ fn the_warm_up_names_volumes_without_foreground() -> Outcome {
         return Err("volumes without foreground must be refused".into());
     };
     assert_eq!((report.problems.len(), report.checked), (4, 4));
+    let text = report.to_string();
+    assert!(text.starts_with("4 of 4 cases cannot be used"), "{text}");
     for (problem, case) in report.problems.iter().zip(&list.training) {
         let text = problem.to_string();
         assert!(

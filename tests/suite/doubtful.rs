@@ -129,6 +129,29 @@ fn a_list_that_calls_scans_ct_is_doubted_where_they_do_not_look_like_it() {
 }
 
 #[test]
+fn channels_in_files_of_their_own_are_told_of_where_a_data_set_names_several() {
+    let folder = folder();
+    let images = folder.path().join("set/imagesTr");
+    std::fs::create_dir_all(&images).unwrap();
+    for (number, name) in ["p_0000", "p_0001", "q_0000", "q_0001"].iter().enumerate() {
+        write_volume(&images.join(format!("{name}.nii")), texture(number));
+    }
+    for (names, told) in [(["CT", "PET"], true), (["CT", "CT"], false)] {
+        let about = serde_json::json!({ "channel_names": { "0": names[0], "1": names[1] } });
+        std::fs::write(folder.path().join("set/dataset.json"), about.to_string()).unwrap();
+        let out = names.join(" ");
+        let call = words("--max-steps 1 --datalist set/imagesTr --out", &[&out]);
+        let done = run(folder.path(), &words(SMALL_NETWORK, &call)).succeeded();
+        for (part, told) in [
+            ("a volume of its own: 2, such as p;", true),
+            ("their channels are CT and PET, so no modality", told),
+        ] {
+            assert_eq!(done.stderr.contains(part), told, "{part}{}", done.told());
+        }
+    }
+}
+
+#[test]
 fn an_absurd_voxel_is_told_of_and_training_goes_on_without_it() {
     let folder = folder();
     write_floats(&folder.path().join("absurd.nii"), |index| match index {

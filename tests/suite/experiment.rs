@@ -1,13 +1,11 @@
 //! The `experiment` command: one job that goes on, belongs to one plan, and leaves tables.
 
-use crate::command::{Done, program, refused, run, words};
-use hounsfield::config::{Arm, ExperimentPlan, PlanScoring, PretrainPlan};
-use hounsfield::metric::Bootstrap;
+mod going_on;
+mod plans;
+
+use crate::command::{Done, FAILED, refused, run, words};
 use serde_json::{Value, json};
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime};
-
-const FAILED: i32 = 1;
 
 /// Three arms and two seeds of networks that take a moment.
 const PLAN: &str = r#"
@@ -71,63 +69,24 @@ fn call(folder: &Path) -> Done {
     run(folder, &words(CALL, &["--json"])).succeeded()
 }
 
-fn written(path: &Path) -> SystemTime {
-    std::fs::metadata(path).unwrap().modified().unwrap()
-}
-
-/// Starts the experiment and kills it as soon as `path` is there.
-fn killed_at(folder: &Path, path: &str) {
-    let mut child = program(folder).args(words(CALL, &[])).spawn().unwrap();
-    let begun = Instant::now();
-    while !folder.join(path).exists() {
-        assert!(begun.elapsed() < Duration::from_secs(300), "no {path}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-}
-
-#[test]
-fn an_experiment_that_was_killed_goes_on_and_ends_as_if_it_had_not_been() {
-    let folder = prepared();
-    let at = |name: &str| folder.path().join(name);
-    let first = "out/runs/002-random-seed1/test.json";
-    killed_at(folder.path(), first);
-    let (scored, pretrained) = (
-        written(&at(first)),
-        written(&at("out/runs/pretrain/summary.json")),
-    );
-    killed_at(
-        folder.path(),
-        "out/runs/002-random-seed2/checkpoints/last/manifest.json",
-    );
-    let found = call(folder.path()).json();
-    assert_eq!(written(&at(first)), scored, "a scored run is not repeated");
-    assert_eq!(
-        written(&at("out/runs/pretrain/summary.json")),
-        pretrained,
-        "pre-training is not repeated"
-    );
-
-    // In one go, in another folder.
-    let other = words(
-        "experiment --plan plan.toml --out other --device cpu --json",
-        &[],
-    );
-    let other = run(folder.path(), &other).succeeded().json();
-    assert_eq!(found["sizes"], other["sizes"]);
-    let cases = |results: &Value| -> Vec<Value> {
-        let runs = results["runs"].as_array().unwrap();
-        runs.iter().map(|run| run["cases"].clone()).collect()
-    };
-    assert_eq!(cases(&found), cases(&other));
-    assert_eq!(cases(&found).len(), 6);
+/// The plan with one arm and one seed.
+fn random_alone() -> String {
+    let plan = PLAN.replace("[\"random\", \"pretrained\", \"unet\"]", "[\"random\"]");
+    let plan = plan.replace("[arm.pretrained.optimizer]\nencoder_rate = 0.5\n", "");
+    plan.replace("seeds = [1, 2]", "seeds = [1]")
 }
 
 #[test]
 fn an_experiment_leaves_tables_and_pictures_and_refuses_another_plan() {
     let folder = prepared();
-    let found = call(folder.path()).json();
+    let done = call(folder.path());
+    // Said once, and in the words of a plan.
+    let told = done.stderr.matches("flips and quarter turns").count();
+    assert_eq!(told, 1, "{}", done.told());
+    for flag in ["--flip-probability", "--pretrained", "--accumulation"] {
+        assert!(!done.stderr.contains(flag), "{flag}{}", done.told());
+    }
+    let found = done.json();
     let at = |name: &str| folder.path().join("out").join(name);
     assert_eq!(found["sizes"][0]["training_cases"], 2);
     assert_eq!(found["sizes"][0]["test_cases"], 2);
@@ -168,8 +127,10 @@ fn an_experiment_leaves_tables_and_pictures_and_refuses_another_plan() {
     assert!(!unet.keys().any(|name| name.starts_with("vit.")));
 
     // Nothing is left to do.
-    let again = run(folder.path(), &words(CALL, &["--json"])).succeeded();
+    let again = call(folder.path());
     assert_eq!(again.json(), found);
+    let before = "trained and scored before: 7 of 7 runs";
+    assert!(again.stderr.contains(before), "{}", again.told());
 
     // Runs that began with another encoder than the one that is there now are no part of the same experiment.
     let encoder = at("runs/pretrain/encoder.safetensors");
@@ -188,7 +149,9 @@ fn an_experiment_leaves_tables_and_pictures_and_refuses_another_plan() {
     // Words that change nothing are no other plan; numbers are.
     let plan = folder.path().join("plan.toml");
     std::fs::write(&plan, format!("# A remark.\n{PLAN}")).unwrap();
-    run(folder.path(), &words(CALL, &[])).succeeded();
+    let shown = run(folder.path(), &words(CALL, &[])).succeeded();
+    assert!(shown.stdout.starts_with("cases  arm "), "{}", shown.told());
+    assert_eq!(shown.stdout.lines().count(), 4);
     std::fs::write(&plan, PLAN.replace("max_steps = 4", "max_steps = 6")).unwrap();
     refused(
         folder.path(),
@@ -196,85 +159,6 @@ fn an_experiment_leaves_tables_and_pictures_and_refuses_another_plan() {
         FAILED,
         &["plan.toml", "max_steps was 4, now 6"],
     );
-}
-
-/// The plan with one arm and one seed.
-fn random_alone() -> String {
-    let plan = PLAN.replace("[\"random\", \"pretrained\", \"unet\"]", "[\"random\"]");
-    let plan = plan.replace("[arm.pretrained.optimizer]\nencoder_rate = 0.5\n", "");
-    plan.replace("seeds = [1, 2]", "seeds = [1]")
-}
-
-#[test]
-fn finished_runs_of_other_settings_or_cases_are_not_taken() {
-    let folder = prepared();
-    let at = |name: &str| folder.path().join(name);
-    std::fs::write(at("plan.toml"), random_alone()).unwrap();
-    call(folder.path());
-    let reject = |parts: &[&str]| {
-        refused(folder.path(), &words(CALL, &[]), FAILED, parts);
-    };
-
-    // Somebody else is at work there.
-    let lock = std::fs::File::create(at("out/.lock")).unwrap();
-    lock.lock().unwrap();
-    reject(&["another process", "out"]);
-    drop(lock);
-
-    let config = at("out/runs/002-random-seed1/config.toml");
-    let text = std::fs::read_to_string(&config).unwrap();
-    std::fs::write(&config, text.replace("max_steps = 4", "max_steps = 3")).unwrap();
-    reject(&["002-random-seed1", "run.max_steps was 3, now 4"]);
-    std::fs::write(&config, text).unwrap();
-
-    let split = at("phantoms/split.json");
-    let text = std::fs::read_to_string(&split).unwrap();
-    let list: Value = serde_json::from_str(&text).unwrap();
-    for (key, parts) in [
-        ("training", ["002-random-seed1", "other cases"]),
-        ("test", ["002-random-seed1", "other test cases"]),
-    ] {
-        let mut other = list.clone();
-        other[key].as_array_mut().unwrap().reverse();
-        std::fs::write(&split, other.to_string()).unwrap();
-        reject(&parts);
-    }
-    std::fs::write(&split, text).unwrap();
-    call(folder.path());
-}
-
-#[test]
-fn scores_of_a_run_that_ended_amid_its_test_cases_are_kept() {
-    let folder = prepared();
-    let at = |name: &str| folder.path().join(name);
-    std::fs::write(at("plan.toml"), random_alone()).unwrap();
-    // What is wrong with the second test case shows when it is read.
-    let second = at("phantoms/p4/images.nii.gz");
-    let whole = std::fs::read(&second).unwrap();
-    std::fs::write(&second, &whole[..whole.len() * 2 / 3]).unwrap();
-    let done = run(folder.path(), &words(CALL, &[]));
-    assert_eq!(done.code, Some(FAILED), "{}", done.told());
-    assert!(done.stderr.contains("p4/images.nii.gz"), "{}", done.told());
-    std::fs::write(&second, whole).unwrap();
-
-    let (part, all) = (
-        at("out/runs/002-random-seed1/test.part.json"),
-        at("out/runs/002-random-seed1/test.json"),
-    );
-    let read =
-        |path: &Path| -> Value { serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap() };
-    let mut kept = read(&part);
-    assert_eq!(kept["scores"].as_array().unwrap().len(), 1);
-    assert!(!all.exists());
-    // To be told from a score that was made anew.
-    let mark = json!(0.123);
-    kept["scores"][0]["classes"][1]["dice"] = mark.clone();
-    std::fs::write(&part, kept.to_string()).unwrap();
-    call(folder.path());
-    let scores = read(&all);
-    assert_eq!(scores["cases"].as_array().unwrap().len(), 2);
-    assert_eq!(scores["cases"][0]["classes"][1]["dice"], mark);
-    assert!(!part.exists());
 }
 
 #[test]
@@ -322,6 +206,8 @@ fn given_weights_are_of_the_lists_modality_and_tell_what_they_have_seen() {
     let (start, rest) = PLAN.split_once("[pretrain]\n").unwrap();
     let (_, rest) = rest.split_once("[finetune]\n").unwrap();
     let text = format!("{start}[pretrain]\nweights = \"before\"\n[finetune]\n{rest}");
+    // The list would tell in their place.
+    let text = text.replacen("pretrain = \"split.json\"\n", "", 1);
     let text = text.replacen("\"pretrained\", \"unet\"]", "\"pretrained\"]", 1);
     let text = text.replacen("seeds = [1, 2]", "seeds = [1]", 1);
     std::fs::write(at("plan.toml"), text).unwrap();
@@ -336,83 +222,4 @@ fn given_weights_are_of_the_lists_modality_and_tell_what_they_have_seen() {
     assert_eq!(seen(&call(folder.path())), Value::Null);
     let markdown = std::fs::read_to_string(at("out/results.md")).unwrap();
     assert!(markdown.contains("was not checked"), "{markdown}");
-}
-
-#[test]
-fn the_plan_in_the_guide_is_read_and_shows_the_defaults_of_scoring() {
-    let guide = include_str!("../../docs/guide.md");
-    let (_, plan) = guide.split_once("```toml\n").unwrap();
-    let (plan, _) = plan.split_once("```").unwrap();
-    let plan = ExperimentPlan::from_toml(plan, "docs/guide.md").unwrap();
-    let lists: Vec<&str> = plan.data.finetune.keys().map(String::as_str).collect();
-    assert_eq!(lists, ["12", "6"]);
-    assert!(matches!(
-        plan.pretrain,
-        Some(PretrainPlan::Run { per_seed: true, .. })
-    ));
-    assert_ne!(plan.optimizer(Arm::Pretrained), plan.optimizer(Arm::Random));
-    assert_eq!(plan.scoring, PlanScoring::default());
-    assert_eq!(plan.bootstrap, Bootstrap::default());
-}
-
-#[test]
-fn a_plan_that_cannot_work_is_refused_by_file_and_key() {
-    let folder = prepared();
-    for (from, to, parts) in [
-        ("max_steps = 4", "max_step = 4", ["plan.toml", "max_step"]),
-        ("seeds = [1, 2]", "seeds = []", ["plan.toml", "seeds"]),
-        (
-            "{ 2 = \"split.json\" }",
-            "{ 2 = \"none.json\" }",
-            ["none.json", "does not exist"],
-        ),
-        ("sizes = [2]", "sizes = [3]", ["plan.toml", "3"]),
-    ] {
-        let text = PLAN.replacen(from, to, 1);
-        assert_ne!(text, PLAN, "{from}");
-        std::fs::write(folder.path().join("plan.toml"), text).unwrap();
-        refused(folder.path(), &words(CALL, &[]), FAILED, &parts);
-    }
-}
-
-#[test]
-fn weights_that_are_not_there_are_refused_by_key_before_the_folder_is_made() {
-    let folder = prepared();
-    let (start, rest) = PLAN.split_once("[pretrain]\n").unwrap();
-    let (_, rest) = rest.split_once("[finetune]\n").unwrap();
-    let text = format!("{start}[pretrain]\nweights = \"absent\"\n[finetune]\n{rest}");
-    std::fs::write(folder.path().join("plan.toml"), text).unwrap();
-    let parts = ["plan.toml", "`weights`", "absent", "does not exist"];
-    refused(folder.path(), &words(CALL, &[]), FAILED, &parts);
-}
-
-/// What fine-tuning would find out after all of pre-training.
-#[test]
-fn lists_without_classes_or_with_others_are_refused_before_anything_is_trained() {
-    let folder = prepared();
-    let at = |name: &str| folder.path().join(name);
-    let list = std::fs::read(at("phantoms/split.json")).unwrap();
-    let mut list: Value = serde_json::from_slice(&list).unwrap();
-    list["labels"] = Value::Null;
-    std::fs::write(at("phantoms/bare.json"), list.to_string()).unwrap();
-    list["labels"] = json!({ "0": "background", "1": "tumour" });
-    list["training"].as_array_mut().unwrap().truncate(1);
-    std::fs::write(at("phantoms/one.json"), list.to_string()).unwrap();
-    for (sizes, lists, parts) in [
-        (
-            "sizes = [2]",
-            "2 = \"bare.json\"",
-            ["bare.json", "names no classes"],
-        ),
-        (
-            "sizes = [2, 1]",
-            "2 = \"split.json\", 1 = \"one.json\"",
-            ["one.json", "name different classes"],
-        ),
-    ] {
-        let text = PLAN.replacen("sizes = [2]", sizes, 1);
-        let text = text.replacen("2 = \"split.json\"", lists, 1);
-        std::fs::write(at("plan.toml"), text).unwrap();
-        refused(folder.path(), &words(CALL, &[]), FAILED, &parts);
-    }
 }

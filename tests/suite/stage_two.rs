@@ -1,5 +1,6 @@
 //! Fine-tuning, prediction and evaluation as their users meet them.
 
+mod alone;
 mod lists;
 mod other_data;
 mod outputs;

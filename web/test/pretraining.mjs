@@ -84,7 +84,12 @@ export async function pretrains(given) {
   await drop(page, [{ name: "saved.safetensors", path: encoder }]);
   await says(page, "model", /A pre-trained encoder \(saved.safetensors\) is ready/);
 
-  // An encoder of the native program and of another size, with its settings.
+  // An encoder of the native program and of another size tells its settings itself.
+  await drop(page, [{ name: "alone.safetensors", path: join(folder, "native", "encoder.safetensors") }]);
+  await says(page, "model", /A pre-trained encoder \(alone.safetensors\) is ready/);
+  await set(page, "toml", "");
+  await says(page, "all-settings", /hidden_size = 24\n/);
+  // Those that come with it count.
   await drop(page, ["encoder.safetensors", "config.toml"].map((name) => ({ name, path: join(folder, "native", name) })));
   results.encoder = await says(page, "model", /A pre-trained encoder \(encoder.safetensors\) is ready/);
   await set(page, "toml", "");

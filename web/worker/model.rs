@@ -2,14 +2,15 @@
 
 use crate::protocol::{ClassLine, ModelLine};
 use burn::tensor::Device;
-use hounsfield::config::{FinetuneConfig, Learned, Preset, PretrainConfig, StageConfig};
+use hounsfield::config::{FinetuneConfig, Learned, ModelCard, Preset, PretrainConfig, StageConfig};
 use hounsfield::dataset::class_names;
 use hounsfield::dataset::phantom::{ORGAN_COLOURS, ORGAN_NAMES};
 use hounsfield::device::{Selected, check_precision};
 use hounsfield::nn::{Precision, Restoration, Segmenter};
 use hounsfield::report::montage::label_colour;
 use hounsfield::weights::{
-    self, HEAD, Need, TransferError, TransferOptions, TransferReport, Values, WeightsFile, transfer,
+    self, CARD_ENTRY, HEAD, Need, TransferError, TransferOptions, TransferReport, Values,
+    WeightsFile, transfer,
 };
 use std::rc::Rc;
 
@@ -116,7 +117,8 @@ const START: TransferOptions = TransferOptions {
 };
 
 impl Model {
-    /// A network from a weights file, with its own settings or with the first known ones that fit.
+    /// A network from a weights file, with the settings that came beside it, else those in it, else the first known ones
+    /// that fit. What it learned from is as given where classes are, else as the file says.
     pub(crate) fn load(
         name: String,
         bytes: Vec<u8>,
@@ -126,6 +128,11 @@ impl Model {
         selected: &Selected,
     ) -> Result<Weights, String> {
         let file = open(&name, &bytes)?;
+        let card = card_of(&file);
+        let (classes, modality) = match &card {
+            Some(card) if classes.is_empty() => (card.classes.clone(), card.modality.clone()),
+            _ => (classes, None),
+        };
         let candidates = match settings {
             Some(text) => {
                 let source = "the settings beside the weights";
@@ -138,7 +145,10 @@ impl Model {
                     },
                 }
             }
-            None => candidates(&file, known),
+            None => match card.as_ref().and_then(|card| settings_in(card, &file).ok()) {
+                Some(config) => vec![config],
+                None => candidates(&file, known),
+            },
         };
         let mut last = None;
         for config in &candidates {
@@ -159,7 +169,7 @@ impl Model {
                         bytes: Rc::new(bytes),
                         config: config.clone(),
                         classes: names,
-                        modality: None,
+                        modality,
                         network,
                         report: report.to_string(),
                     })));
@@ -220,6 +230,22 @@ impl Model {
             mirror: self.config.check_mirror(true).is_ok(),
             report: self.report.clone(),
         }
+    }
+}
+
+/// What a weights file says of itself, where that can be read.
+fn card_of(file: &WeightsFile<'_>) -> Option<ModelCard> {
+    ModelCard::parse(file.metadata.get(CARD_ENTRY)?).ok()
+}
+
+/// The settings that a weights file holds, of a network of its weights.
+fn settings_in(card: &ModelCard, file: &WeightsFile<'_>) -> Result<FinetuneConfig, String> {
+    match card.is_of_pretraining() {
+        true => after(
+            card.pretraining(file.numbers())
+                .map_err(|e| e.to_string())?,
+        ),
+        false => card.finetuning(file.numbers()).map_err(|e| e.to_string()),
     }
 }
 

@@ -6,11 +6,12 @@ use crate::host::tell;
 use crate::model::{self, Encoder, Origin};
 use crate::protocol::{Event, Start, TrainRequest};
 use crate::replicas::PooledReplicas;
+use crate::run_files;
 use crate::run_folder::RUN;
 use crate::settings;
 use crate::watch::Watch;
 use burn::tensor::Device;
-use hounsfield::config::{FinetuneConfig, PretrainConfig, StageConfig};
+use hounsfield::config::{FinetuneConfig, Learned, PretrainConfig, StageConfig};
 use hounsfield::dataset::{self, DatasetError, LIST_FILE, MemorySource};
 use hounsfield::infer::InferError;
 use hounsfield::platform::{self, memory};
@@ -116,7 +117,13 @@ impl Workshop {
         let training = Arc::new(MemorySource::new(training));
         let validation = Arc::new(MemorySource::new(validation));
         let replicas = PooledReplicas::new(&config).await?;
-        let task = Finetuning::new(config, training, validation, start)?.with_replicas(replicas);
+        let learned = Learned {
+            classes: request.classes.clone(),
+            modality: run_files::list().ok().and_then(|list| list.modality),
+        };
+        let task = Finetuning::new(config, training, validation, start)?
+            .with_learned(learned)
+            .with_replicas(replicas);
         let shown = request.validation.first().copied().zip(affine);
         let watch = Watch::finetuning(shown, request.classes.clone());
         self.run(task, resume, watch).await

@@ -1,28 +1,34 @@
 //! `experiment`: training sizes, ways to start and seeds as one job that can be stopped and goes on.
 
+mod all_runs;
+mod came;
 mod folder;
+mod held;
+mod notices;
 mod results;
 mod runs;
 mod scored;
+mod seen;
+mod settled;
+mod tested;
 mod trial;
 
 use crate::cli::args::DeviceArgs;
 use crate::cli::model::starting_weights;
-use crate::cli::output::{duration, print, say};
+use crate::cli::output::{duration, is_broken_pipe, print, say, say_warnings_once};
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::training::ready_device;
-use crate::config::{Arm, ExperimentPlan, IntensityMode, PretrainConfig, PretrainPlan};
-use crate::dataset::DataList;
-use crate::device::{self, DeviceChoice};
+use crate::config::{ExperimentPlan, PretrainPlan};
+use crate::device::DeviceChoice;
 use crate::platform::Instant;
 use crate::train::Control;
-use anyhow::{Context, ensure};
+use all_runs::{AllRuns, Done};
+use anyhow::{Context, bail, ensure};
 use clap::Args;
-use runs::{Ended, Runner};
-use std::collections::BTreeSet;
+use results::Results;
+use seen::Seen;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use trial::Trial;
 
 #[derive(Debug, Args)]
 pub(super) struct ExperimentArgs {
@@ -43,34 +49,80 @@ pub(super) struct ExperimentArgs {
 }
 
 pub(super) fn run(args: &ExperimentArgs) -> anyhow::Result<ExitCode> {
+    let started = Instant::now();
     let control = Control::default();
-    stop_on_interrupt(&control, "stopping after this step and saving")?;
-    let plan = read_plan(args)?;
+    stop_on_interrupt(
+        &control,
+        "stopping as soon as possible; what is trained and scored is saved",
+    )?;
+    say_warnings_once();
+    let mut plan = read_plan(args)?;
     let (trials, lists) = trial::all(&plan)?;
-    let seen = trial::seen_before(&plan, &lists)?;
-    if let Some(all @ [first, ..]) = seen.as_deref() {
-        log::warn!(
-            "{} test scans, such as {first}, are among those of pre-training, or have their names: their results say less of new scans",
-            all.len()
-        );
-    }
+    settled::settle(&mut plan, &lists)?;
+    notices::warn(&plan, &lists);
+    let seen = Seen::of(&plan, &lists)?;
+    seen.warn();
     check_weights(args, &plan)?;
     let _lock = folder::claim(&args.out, &args.plan)?;
-    match go(args, &plan, &trials, seen, &control)? {
-        Some(results) => {
-            if args.json {
-                print(&serde_json::to_string(&results)?)?;
-            }
-            Ok(ExitCode::SUCCESS)
-        }
-        None => {
-            say(&format!(
-                "stopped; the same command goes on with the experiment in {}",
-                args.out.display()
-            ));
-            Ok(ExitCode::from(INTERRUPTED))
-        }
+    let out = std::path::absolute(&args.out)?;
+    let run = &plan.finetune.run;
+    let selected = ready_device(run.device, run.precision)?;
+    let runs = AllRuns {
+        plan: &plan,
+        trials: &trials,
+        out: &out,
+    };
+    let Some(done) = runs.carry_out(&selected, &control)? else {
+        say(&format!(
+            "stopped; the same command goes on with the experiment in {}",
+            args.out.display()
+        ));
+        return Ok(ExitCode::from(INTERRUPTED));
+    };
+    let results = Results::new(&plan, &done, seen)?;
+    if !results.are_none() {
+        results.write(&out, &done.ended)?;
+        // Whoever reads no further has the files.
+        hand_on(args, &results).or_else(|error| match is_broken_pipe(&error) {
+            true => Ok(()),
+            false => Err(error),
+        })?;
+        say(&format!(
+            "{} runs, {} in this sitting; look at {2}/results.png and {2}/results.md",
+            done.count(),
+            duration(started.elapsed().as_secs_f64()),
+            args.out.display()
+        ));
     }
+    if !done.failed.is_empty() {
+        bail!(failures(&done, &results));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows the results. Standard output is for the JSON alone where that is wanted.
+fn hand_on(args: &ExperimentArgs, results: &Results) -> anyhow::Result<()> {
+    let table = results.short_table().text();
+    if args.json {
+        say(&table);
+        return print(&serde_json::to_string(results)?);
+    }
+    print(table.trim_end())
+}
+
+/// Which runs failed; why, was said of each.
+fn failures(done: &Done, results: &Results) -> String {
+    let folders: Vec<&str> = done.failed.iter().map(|run| run.folder.as_str()).collect();
+    let without = match results.are_none() {
+        true => "; without them there is nothing to compare",
+        false => "",
+    };
+    format!(
+        "{} of {} runs failed: {}{without}; the same command tries again",
+        folders.len(),
+        done.count(),
+        folders.join(", ")
+    )
 }
 
 /// The plan with absolute paths: a run in the experiment's folder means the same wherever it is gone on with.
@@ -94,8 +146,7 @@ fn read_plan(args: &ExperimentArgs) -> anyhow::Result<ExperimentPlan> {
     Ok(plan)
 }
 
-/// Looks at given weights before the folder is made, not when the first arm that needs them begins, and with the
-/// intensities that it will have.
+/// Looks at given weights before the folder is made, not when the first arm that needs them begins.
 fn check_weights(args: &ExperimentArgs, plan: &ExperimentPlan) -> anyhow::Result<()> {
     let Some(PretrainPlan::Weights(path)) = &plan.pretrain else {
         return Ok(());
@@ -107,118 +158,7 @@ fn check_weights(args: &ExperimentArgs, plan: &ExperimentPlan) -> anyhow::Result
          from the plan's folder, or make it first",
         path.display()
     );
-    let mut config = plan.finetune.clone();
-    config.crops.intensity = intensity(plan, config.crops.intensity)?;
-    starting_weights(path, &config)
+    starting_weights(path, &plan.finetune)
         .map(drop)
         .with_context(|| format!("{place}: `weights` of [pretrain]"))
-}
-
-/// All runs and then the results; none when stopped.
-fn go(
-    args: &ExperimentArgs,
-    plan: &ExperimentPlan,
-    trials: &[Trial],
-    seen: Option<Vec<String>>,
-    control: &Control,
-) -> anyhow::Result<Option<results::Results>> {
-    let started = Instant::now();
-    let run = &plan.finetune.run;
-    let selected = ready_device(run.device, run.precision)?;
-    let out = std::path::absolute(&args.out)?;
-    let pretraining = pretraining(plan)?;
-    for (_, config) in &pretraining {
-        ensure!(
-            [run.device, DeviceChoice::Auto].contains(&config.run.device),
-            "pretrain.run.device is {} and finetune.run.device {}: an experiment has one device",
-            config.run.device,
-            run.device
-        );
-        device::check_precision(&selected, config.run.precision)?;
-    }
-    let mut runner = Runner::new(&out, &selected, control, pretraining.len(), trials.len());
-    let mut before = Vec::new();
-    for (seed, config) in pretraining {
-        match runner.pretrain(&trial::pretraining_folder(seed), config)? {
-            Some(ended) => before.push((seed, ended)),
-            None => return Ok(None),
-        }
-    }
-    let mut ended: Vec<(Trial, Ended)> = Vec::new();
-    for trial in trials {
-        let start = match (trial.arm, &plan.pretrain) {
-            (Arm::Pretrained, Some(PretrainPlan::Weights(path))) => Some(path.clone()),
-            (Arm::Pretrained, Some(PretrainPlan::Run { per_seed, .. })) => {
-                let seed = per_seed.then_some(trial.seed);
-                Some(runner.folder(&trial::pretraining_folder(seed)))
-            }
-            _ => None,
-        };
-        let Some(done) = runner.finetune(trial, plan, start)? else {
-            return Ok(None);
-        };
-        ended.push((trial.clone(), done));
-        results::write_curves(&out, plan, &ended)?;
-    }
-    let results = results::Results::new(plan, &before, &ended, seen)?;
-    results.write(&out, &ended)?;
-    say(&results.table().text());
-    say(&format!(
-        "{} runs, {} in this sitting; look at {2}/results.png and {2}/results.md",
-        trials.len() + before.len(),
-        duration(started.elapsed().as_secs_f64()),
-        args.out.display()
-    ));
-    Ok(Some(results))
-}
-
-/// The pre-training runs: one, or one for each seed; none where the weights are given.
-fn pretraining(plan: &ExperimentPlan) -> anyhow::Result<Vec<(Option<u64>, PretrainConfig)>> {
-    let Some(PretrainPlan::Run { config, per_seed }) = &plan.pretrain else {
-        return Ok(Vec::new());
-    };
-    let mut config = config.as_ref().clone();
-    config.data.datalist.clone_from(&plan.data.pretrain);
-    // A folder has no paths that start somewhere.
-    let folder = plan.data.pretrain.as_deref().is_some_and(Path::is_dir);
-    config.data.data_root = (!folder).then(|| plan.data.root.clone());
-    config.sampling.intensity = intensity(plan, config.sampling.intensity)?;
-    let seeds: Vec<Option<u64>> = match per_seed {
-        true => plan.seeds.iter().copied().map(Some).collect(),
-        false => vec![None],
-    };
-    let with = |seed: Option<u64>| {
-        let mut config = config.clone();
-        if let Some(seed) = seed.or(plan.seeds.first().copied()) {
-            config.run.seed = seed;
-        }
-        (seed, config)
-    };
-    Ok(seeds.into_iter().map(with).collect())
-}
-
-/// How pre-training scales intensities. Lists of unlabelled volumes often do not say what made them: `auto` means what
-/// it means in fine-tuning. An encoder that sees other values there than it learned from is of little use.
-fn intensity(plan: &ExperimentPlan, wanted: IntensityMode) -> anyhow::Result<IntensityMode> {
-    let mut modality = None;
-    let mut modes = BTreeSet::new();
-    for list in plan.data.finetune.values() {
-        modality = DataList::load(list, Some(&plan.data.root))?.modality;
-        let mode = plan.finetune.crops.intensity.settled(modality.as_deref());
-        modes.insert(mode.to_string());
-    }
-    ensure!(
-        modes.len() < 2,
-        "the split files of data.finetune are of different modalities, so that finetune.crops.intensity would mean {}: \
-         give them the same \"modality\", or name the intensity in the plan",
-        Vec::from_iter(modes).join(" and ")
-    );
-    let settled = |mode: IntensityMode| mode.settled(modality.as_deref());
-    let (before, after) = (settled(wanted), settled(plan.finetune.crops.intensity));
-    if before != after {
-        log::warn!(
-            "intensities are scaled by {before} in pre-training and by {after} in fine-tuning: the encoder sees other values than it learned from"
-        );
-    }
-    Ok(before)
 }

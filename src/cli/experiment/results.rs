@@ -3,7 +3,9 @@
 mod learning;
 mod text;
 
+use crate::cli::experiment::all_runs::{Done, Failed};
 use crate::cli::experiment::runs::Ended;
+use crate::cli::experiment::seen::{Seen, ToldBy};
 use crate::cli::experiment::trial::{Trial, pretraining_folder};
 use crate::cli::resumed::differences;
 use crate::config::{Arm, ExperimentPlan, PretrainPlan};
@@ -25,13 +27,21 @@ pub(super) struct Results {
     name: String,
     version: &'static str,
     device: String,
-    /// Foreground Dice of the test cases, compared with the first arm.
+    /// Foreground Dice of the test cases, compared with the first arm, over those seeds that have all arms; a size
+    /// without such a seed is left out.
     sizes: Vec<SizeResult>,
     /// Test cases left out of the comparison, because one has no foreground at all.
     left_out: Vec<String>,
     /// Test cases whose images pre-training has seen, as far as given weights tell, by their names; none where nobody
     /// knows what it has seen.
     seen_in_pretraining: Option<Vec<String>>,
+    /// What tells of those.
+    #[serde(skip)]
+    told_by: ToldBy,
+    /// Test cases that are training or validation cases of their own list too, by their names.
+    seen_in_finetuning: Vec<String>,
+    /// Up to which distance surfaces count as equal, mm.
+    tolerance_mm: f64,
     /// Whether the weights of the pre-trained arm were given, not trained by the experiment.
     given_weights: bool,
     /// Whether all pre-trained runs start from the same encoder.
@@ -42,6 +52,8 @@ pub(super) struct Results {
     optimizers: BTreeMap<Arm, String>,
     pretraining: Vec<Pretraining>,
     runs: Vec<Run>,
+    /// Runs that could not be brought to their end.
+    failed: Vec<Failed>,
 }
 
 /// A pre-training run.
@@ -74,16 +86,16 @@ struct Run {
 }
 
 impl Results {
-    pub(super) fn new(
-        plan: &ExperimentPlan,
-        before: &[(Option<u64>, Ended)],
-        ended: &[(Trial, Ended)],
-        seen_in_pretraining: Option<Vec<String>>,
-    ) -> anyhow::Result<Self> {
+    pub(super) fn new(plan: &ExperimentPlan, done: &Done, seen: Seen) -> anyhow::Result<Self> {
+        let (before, ended) = (&done.before, &done.ended);
         let mut left_out = Vec::new();
         let mut sizes = Vec::new();
         for size in &plan.sizes {
-            let (methods, missing) = methods(plan, *size, ended)?;
+            let seeds = whole_seeds(plan, *size, ended);
+            if seeds.is_empty() {
+                continue;
+            }
+            let (methods, missing) = methods(plan, (*size, &seeds), ended)?;
             sizes.push(compare_methods(*size, &methods, &plan.bootstrap)?);
             left_out.extend(missing);
         }
@@ -119,7 +131,10 @@ impl Results {
             device: devices.into_iter().collect::<Vec<_>>().join(" and "),
             sizes,
             left_out,
-            seen_in_pretraining,
+            seen_in_pretraining: seen.in_pretraining,
+            told_by: seen.told_by,
+            seen_in_finetuning: seen.in_finetuning,
+            tolerance_mm: plan.scoring.tolerance,
             given_weights: matches!(plan.pretrain, Some(PretrainPlan::Weights(_))),
             one_encoder: match &plan.pretrain {
                 Some(PretrainPlan::Weights(_)) => true,
@@ -130,7 +145,13 @@ impl Results {
             optimizers,
             pretraining: pretraining.collect(),
             runs: runs.collect::<anyhow::Result<_>>()?,
+            failed: done.failed.clone(),
         })
+    }
+
+    /// Whether there is nothing to compare: so many runs failed that no seed has all arms with any number of cases.
+    pub(super) fn are_none(&self) -> bool {
+        self.sizes.is_empty()
     }
 
     pub(super) fn write(&self, out: &Path, ended: &[(Trial, Ended)]) -> anyhow::Result<()> {
@@ -176,14 +197,25 @@ fn run(trial: &Trial, ended: &Ended) -> anyhow::Result<Run> {
     })
 }
 
-/// The scores of each arm with `size` training cases, and the cases that are left out: whether a case has a foreground
-/// does not depend on the run.
+/// The seeds that have all arms with `size` training cases: of others the arms would be compared over different seeds.
+fn whole_seeds(plan: &ExperimentPlan, size: usize, ended: &[(Trial, Ended)]) -> Vec<u64> {
+    let has = |seed: u64, arm: Arm| {
+        let mut trials = ended.iter().map(|(trial, _)| trial);
+        trials.any(|trial| (trial.size, trial.arm, trial.seed) == (size, arm, seed))
+    };
+    let whole = |seed: &u64| plan.arms.iter().all(|arm| has(*seed, *arm));
+    plan.seeds.iter().copied().filter(whole).collect()
+}
+
+/// The scores of each arm with `size` training cases and these seeds, and the cases that are left out: whether a case
+/// has a foreground does not depend on the run.
 fn methods(
     plan: &ExperimentPlan,
-    size: usize,
+    (size, seeds): (usize, &[u64]),
     ended: &[(Trial, Ended)],
 ) -> anyhow::Result<(Vec<Method>, Vec<String>)> {
-    let of_size = || ended.iter().filter(|(trial, _)| trial.size == size);
+    let counts = |trial: &Trial| trial.size == size && seeds.contains(&trial.seed);
+    let of_size = || ended.iter().filter(|(trial, _)| counts(trial));
     let mut left_out = Vec::new();
     let mut methods = Vec::new();
     for arm in &plan.arms {

@@ -1,37 +1,27 @@
 //! The runs of an experiment, each brought to its end once.
 
-use crate::cli::args::ModelSettings;
 use crate::cli::cases::same_cases;
-use crate::cli::evaluate::{Predictions, Scorer, scored};
-use crate::cli::experiment::folder::RUNS;
-use crate::cli::experiment::scored::Begun;
+use crate::cli::experiment::came::Came;
+use crate::cli::experiment::tested::{TEST_FILE, TestCases};
 use crate::cli::experiment::trial::Trial;
 use crate::cli::finetune::Finetune;
 use crate::cli::loaded::same_start;
-use crate::cli::model::{Predictor, model};
 use crate::cli::output::say;
 use crate::cli::pretrain::Pretrain;
 use crate::cli::progress::{Job, Progress};
 use crate::cli::resumed::{check_begun, check_finished, make_absolute};
-use crate::cli::run_folder::{SUMMARY_FILE, reopen};
+use crate::cli::run_folder::{EXPERIMENT, RUNS, SUMMARY_FILE, reopen};
 use crate::cli::training::{Place, Training, carry_out};
-use crate::cli::windows::Grid;
 use crate::config::{ExperimentPlan, PretrainConfig, StageConfig};
-use crate::dataset::{Case, case_names, class_names, image_names};
+use crate::dataset::DataList;
 use crate::device::{Selected, give_back};
-use crate::infer::SlidingWindow;
-use crate::metric::SurfaceOptions;
 use crate::platform::Instant;
-use crate::report::json::write_json;
 use crate::report::metrics::{self, METRICS_FILE};
 use crate::report::scores::Evaluation;
 use crate::train::{Control, layout};
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
-
-/// The scores of a run's test cases; a run that has them is finished.
-const TEST_FILE: &str = "test.json";
 
 /// What a run's summary says of it.
 #[derive(Debug, Clone, Deserialize)]
@@ -98,40 +88,44 @@ impl<'a> Runner<'a> {
         self.out.join(RUNS).join(name)
     }
 
-    /// A pre-training run; none when stopped.
+    /// Whether a run is at its end, and its test cases are scored where it is one of fine-tuning.
+    pub(super) fn is_done(&self, name: &str, is_tuning: bool) -> bool {
+        let folder = self.folder(name);
+        let trained = finished(&folder).is_ok_and(|found| found.is_some());
+        trained && (!is_tuning || folder.join(TEST_FILE).exists())
+    }
+
+    /// A pre-training run on a list.
     pub(super) fn pretrain(
         &mut self,
         name: &str,
         config: PretrainConfig,
-    ) -> anyhow::Result<Option<Ended>> {
-        self.begun += 1;
-        let label = format!("run {} of {}", self.begun, self.total);
-        say(&format!("{label}: {name}"));
-        let folder = self.folder(name);
+        list: &DataList,
+    ) -> anyhow::Result<Came<Ended>> {
         // How long fine-tuning takes is not known yet.
         let job = Job {
-            label,
+            label: self.begin(name),
             following: None,
         };
-        let finished = self.bring_to_end::<Pretrain>(&folder, config, None, job)?;
-        Ok(finished.map(|finished| Ended {
-            finished,
-            curve: Vec::new(),
-            test: None,
-        }))
+        let folder = self.folder(name);
+        let came = self.bring_to_end::<Pretrain>(&folder, config, list, None, job)?;
+        came.and_then(|finished| {
+            Ok(Came::Ended(Ended {
+                finished,
+                curve: Vec::new(),
+                test: None,
+            }))
+        })
     }
 
-    /// A fine-tuning run and the scores of its test cases; none when stopped.
+    /// A fine-tuning run and the scores of its test cases.
     pub(super) fn finetune(
         &mut self,
         trial: &Trial,
         plan: &ExperimentPlan,
         start: Option<PathBuf>,
-    ) -> anyhow::Result<Option<Ended>> {
-        self.begun += 1;
-        self.tuned += 1;
-        let label = format!("run {} of {}", self.begun, self.total);
-        say(&format!("{label}: {}", trial.title()));
+    ) -> anyhow::Result<Came<Ended>> {
+        let label = self.begin_tuning(trial);
         let folder = self.folder(&trial.folder());
         let known = self.seconds.len() as f64;
         let job = Job {
@@ -142,56 +136,93 @@ impl<'a> Runner<'a> {
             )),
         };
         let config = trial.config(plan, start.clone());
+        let list = trial.data_list(&plan.data.root)?;
+        let test = TestCases {
+            folder: &folder,
+            list: &list,
+            split: &trial.list,
+            classes: config.unetr().classes,
+            scoring: plan.scoring,
+        };
         let (started, whole) = (Instant::now(), !folder.exists());
-        let ended = self.bring_to_end::<Finetune>(&folder, config, start.as_deref(), job)?;
-        let Some(finished) = ended else {
-            return Ok(None);
-        };
-        let Some(test) = self.test(&folder, trial, plan)? else {
-            return Ok(None);
-        };
+        let trained =
+            self.bring_to_end::<Finetune>(&folder, config, &list, start.as_deref(), job)?;
+        let came = trained.and_then(|finished| {
+            let scores = test.scores(&self.selected.device, self.control)?;
+            scores.and_then(|scores| self.ended(&folder, finished, scores))
+        })?;
         // Preparing and scoring count too: of runs that ended in another sitting nobody knows how long these took.
-        if whole {
+        if whole && matches!(came, Came::Ended(_)) {
             self.seconds.push(started.elapsed().as_secs_f64());
         }
-        let records = metrics::read(&folder.join(METRICS_FILE))?;
-        Ok(Some(Ended {
-            finished,
-            curve: metrics::series(&records, "val/dice"),
-            test: Some(test),
-        }))
+        Ok(came)
     }
 
-    /// A run from where it is: finished, begun, or not begun. It starts from the weights under the path `start`.
+    /// Counts a run of fine-tuning, also one that has nothing to start from, says so, and gives what it is called.
+    pub(super) fn begin_tuning(&mut self, trial: &Trial) -> String {
+        self.tuned += 1;
+        self.begin(&trial.title())
+    }
+
+    /// The same for any run.
+    fn begin(&mut self, title: &str) -> String {
+        self.begun += 1;
+        let label = format!("run {} of {}", self.begun, self.total);
+        say(&format!("{label}: {title}"));
+        label
+    }
+
+    /// A run of fine-tuning at its end, with its curve.
+    fn ended(
+        &self,
+        folder: &Path,
+        finished: Finished,
+        scores: Evaluation,
+    ) -> anyhow::Result<Came<Ended>> {
+        let records = metrics::read(&folder.join(METRICS_FILE)).map_err(anyhow::Error::from);
+        let ended = records.map(|records| Ended {
+            finished,
+            curve: metrics::series(&records, "val/dice"),
+            test: Some(scores),
+        });
+        Came::of(ended.map(Some), self.control)
+    }
+
+    /// A run from where it is: finished, begun, or not begun. Its settings are whole, `list` is what they name, and it
+    /// starts from the weights under the path `start`.
+    ///
+    /// # Errors
+    /// A run in the folder that is not the one that is wanted, and what ends the whole experiment.
     fn bring_to_end<C: Training>(
         &self,
         folder: &Path,
         mut config: C::Config,
+        list: &DataList,
         start: Option<&Path>,
         job: Job,
-    ) -> anyhow::Result<Option<Finished>> {
+    ) -> anyhow::Result<Came<Finished>> {
         // The run before may have been of a network of other sizes.
         give_back(&self.selected.device);
         config.settle();
         make_absolute(&mut config)?;
-        let list = C::list(&mut config)?;
-        let same_weights = || start.map_or(Ok(()), |start| same_start(folder, start));
+        let same_data = || -> anyhow::Result<()> {
+            start.map_or(Ok(()), |start| same_start(folder, start))?;
+            same_cases(folder, list, C::LABELLED)
+        };
         if let Some(finished) = finished(folder)? {
             check_finished(folder, &config)?;
-            same_weights()?;
-            if let Some(list) = &list {
-                same_cases(folder, list, C::LABELLED)?;
-            }
-            return Ok(Some(finished));
+            same_data()?;
+            return Ok(Came::Ended(finished));
         }
-        let place = match layout::newest(folder).is_some() {
-            true => {
-                let (lock, checkpoint) = reopen::<C::Config>(folder)?;
+        let place = match layout::newest(folder).map(|_| reopen::<C::Config>(folder)) {
+            Some(Ok((lock, checkpoint))) => {
                 check_begun(folder, &checkpoint.manifest.config, &config)?;
-                same_weights()?;
+                same_data()?;
                 Place::Old(folder, lock, Box::new(checkpoint))
             }
-            false => {
+            // Such as a damaged checkpoint.
+            Some(Err(error)) => return Came::of(Err(error), self.control),
+            None => {
                 // What a run that was killed before its first checkpoint left cannot be gone on with.
                 if folder.exists() {
                     std::fs::remove_dir_all(folder)
@@ -200,77 +231,18 @@ impl<'a> Runner<'a> {
                 Place::New(Some(folder))
             }
         };
-        carry_out::<C>(
-            (config, list),
-            "experiment",
-            place,
-            self.selected,
-            &mut Progress::within(job),
-            self.control,
-        )?;
-        finished(folder)
-    }
-
-    /// The scores of the test cases, computed once and then read.
-    fn test(
-        &self,
-        folder: &Path,
-        trial: &Trial,
-        plan: &ExperimentPlan,
-    ) -> anyhow::Result<Option<Evaluation>> {
-        let file = folder.join(TEST_FILE);
-        let list = trial.data_list(&plan.data.root)?;
-        if let Ok(text) = std::fs::read_to_string(&file) {
-            let mut found: Evaluation = serde_json::from_str(&text)
-                .with_context(|| format!("{} does not hold scores", file.display()))?;
-            let names = case_names(&list.test);
-            let scored = || found.cases.iter().map(|case| &case.case);
-            // Older programs named a case by its image alone.
-            ensure!(
-                scored().eq(&names) || scored().eq(&image_names(&list.test)),
-                "the scores in {} are of other test cases than {} lists now: put the list back, or choose another --out",
-                file.display(),
-                trial.list.display()
-            );
-            for (case, name) in found.cases.iter_mut().zip(names) {
-                case.case = name;
-            }
-            return Ok(Some(found));
-        }
-        let model = model(folder, &ModelSettings::default(), &self.selected.device)?;
-        let predictor = Predictor {
-            windows: SlidingWindow {
-                overlap: plan.scoring.overlap,
-                mirror: plan.scoring.mirror,
-                ..SlidingWindow::predicting(model.config.crops.roi_size)
-            },
-            model,
-            device: self.selected.device.clone(),
-        };
-        let classes = predictor.model.network.classes();
-        let source = Predictions::Network(Box::new(predictor), Grid::Input);
-        let surfaces = SurfaceOptions {
-            tolerance_mm: plan.scoring.tolerance,
-        };
-        let mut begun = Begun::within(folder, plan.scoring, classes, case_names(&list.test));
-        say(&match begun.done() {
-            0 => format!("scoring {} test cases", list.test.len()),
-            done => format!(
-                "scoring {} test cases, behind {done} that are scored",
-                list.test.len() - done
-            ),
+        let done = C::list(&mut config).and_then(|list| {
+            carry_out::<C>(
+                (config, list),
+                (EXPERIMENT, true),
+                place,
+                self.selected,
+                &mut Progress::within(job),
+                self.control,
+            )?;
+            finished(folder)
         });
-        let mut scorer = Scorer::new(&source, classes, surfaces, self.control);
-        let score = |case: &Case, name: &str| begun.next(|| scorer.score(case, name));
-        let scores = scored(&list.test, self.control, score, |_, error| Err(error))?;
-        if scores.len() < list.test.len() {
-            return Ok(None);
-        }
-        let names = class_names(&list.classes, classes);
-        let found = Evaluation::new(names, Some(surfaces.tolerance_mm), scores)?;
-        write_json(&file, &found)?;
-        begun.remove();
-        Ok(Some(found))
+        Came::of(done, self.control)
     }
 }
 

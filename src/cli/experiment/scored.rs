@@ -1,6 +1,6 @@
 //! The scores of a run's test cases on their way: a run that was stopped amid them goes on behind the last one.
 
-use crate::config::PlanScoring;
+use crate::cli::experiment::held::Held;
 use crate::metric::CaseScore;
 use crate::report::json::write_json;
 use serde::{Deserialize, Serialize};
@@ -8,16 +8,6 @@ use std::path::{Path, PathBuf};
 
 /// The scores so far; those of all cases take their place.
 const PART_FILE: &str = "test.part.json";
-
-/// What scores have to agree in to stand in one table.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct Held {
-    version: String,
-    scoring: PlanScoring,
-    classes: usize,
-    /// Names of all test cases.
-    cases: Vec<String>,
-}
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Part {
@@ -47,21 +37,10 @@ pub(super) struct Begun {
 }
 
 impl Begun {
-    /// Those of the run in a folder. Scores of other settings, cases or versions of the program do not count: what they
-    /// are of is scored anew.
-    pub(super) fn within(
-        folder: &Path,
-        scoring: PlanScoring,
-        classes: usize,
-        cases: Vec<String>,
-    ) -> Self {
+    /// Those of the run in a folder. Scores that were made with anything else do not count: what they are of is scored
+    /// anew.
+    pub(super) fn within(folder: &Path, held: Held) -> Self {
         let file = folder.join(PART_FILE);
-        let held = Held {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            scoring,
-            classes,
-            cases,
-        };
         let found = std::fs::read(&file).ok();
         let found = found.and_then(|text| serde_json::from_slice::<Part>(&text).ok());
         let scores = match found {
@@ -109,6 +88,8 @@ impl Begun {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::PlanScoring;
+    use crate::dataset::Case;
     use crate::metric::{LabelPair, score};
     use anyhow::bail;
 
@@ -118,21 +99,36 @@ mod tests {
         Ok(score(name, &pair, 2, None)?)
     }
 
+    /// Cases called so, with the label maps of a reader in a folder.
+    fn cases<const N: usize>(folder: &Path, names: [&str; N], reader: &str) -> Vec<Case> {
+        let case = |name: &str| {
+            let label = folder.join(format!("{name}_{reader}"));
+            std::fs::write(&label, reader).unwrap();
+            Case {
+                image: name.into(),
+                label: Some(label),
+            }
+        };
+        names.map(case).to_vec()
+    }
+
     #[test]
     fn scores_are_kept_until_the_work_goes_on() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = folder.path();
-        let named = |names: [&str; 3]| names.map(str::to_owned).to_vec();
-        let (cases, plan) = (named(["a", "b", "c"]), PlanScoring::default());
-        let begun = |plan, classes, cases| Begun::within(at, plan, classes, cases);
-        let mut first = begun(plan, 2, cases.clone());
+        let [folder, labels] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let cases = |names, reader| cases(labels.path(), names, reader);
+        let plan = PlanScoring::default();
+        let begun = |plan, classes, test: &[Case]| {
+            Begun::within(folder.path(), Held::now(plan, classes, test))
+        };
+        let all = cases(["a", "b", "c"], "r1");
+        let mut first = begun(plan, 2, &all);
         for name in ["a", "b"] {
             assert_eq!(first.next(|| scored(name)).unwrap(), scored(name).unwrap());
         }
         assert!(first.next(|| bail!("stopped")).is_err());
         drop(first);
 
-        let mut then = begun(plan, 2, cases.clone());
+        let mut then = begun(plan, 2, &all);
         assert_eq!(then.done(), 2);
         for name in ["a", "b"] {
             let kept = then.next(|| bail!("it is scored")).unwrap();
@@ -140,18 +136,19 @@ mod tests {
         }
         assert_eq!(then.next(|| scored("c")).unwrap().case, "c");
 
-        // Held to the settings and the cases.
+        // Held to the settings, the cases and their label maps.
         let (mirror, tolerance) = (true, 3.0);
         let done = [
-            begun(plan, 2, cases.clone()),
-            begun(PlanScoring { mirror, ..plan }, 2, cases.clone()),
-            begun(PlanScoring { tolerance, ..plan }, 2, cases.clone()),
-            begun(plan, 3, cases),
-            begun(plan, 2, named(["b", "a", "c"])),
+            begun(plan, 2, &all),
+            begun(PlanScoring { mirror, ..plan }, 2, &all),
+            begun(PlanScoring { tolerance, ..plan }, 2, &all),
+            begun(plan, 3, &all),
+            begun(plan, 2, &cases(["b", "a", "c"], "r1")),
+            begun(plan, 2, &cases(["a", "b", "c"], "r2")),
         ];
-        assert_eq!(done.map(|begun| begun.done()), [3, 0, 0, 0, 0]);
+        assert_eq!(done.map(|begun| begun.done()), [3, 0, 0, 0, 0, 0]);
         then.remove();
-        assert_eq!(std::fs::read_dir(at).unwrap().count(), 0);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]
@@ -159,8 +156,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for text in ["", "[]", "{\"held\": {}, \"scores\": []}"] {
             std::fs::write(folder.path().join(PART_FILE), text).unwrap();
-            let cases = vec!["a".to_owned()];
-            let mut begun = Begun::within(folder.path(), PlanScoring::default(), 2, cases);
+            let held = Held::now(PlanScoring::default(), 2, &[]);
+            let mut begun = Begun::within(folder.path(), held);
             assert_eq!(begun.done(), 0);
             assert_eq!(begun.next(|| scored("a")).unwrap().case, "a");
         }

@@ -1,14 +1,10 @@
 //! One run of fine-tuning in an experiment.
 
-use crate::cli::cases::{learned_from, named};
-use crate::cli::data::listed;
-use crate::cli::inputs::canonical;
-use crate::config::{Arm, ExperimentPlan, FinetuneConfig, PretrainPlan};
-use crate::dataset::{DataList, check_cases, image_names};
+use crate::config::suits::counted;
+use crate::config::{Arm, ExperimentPlan, FinetuneConfig, StageConfig};
+use crate::dataset::{DataList, check_cases};
 use crate::nn::Architecture;
 use anyhow::{Context, ensure};
-use std::collections::BTreeSet;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 /// A size, a way to start and a seed.
@@ -52,12 +48,22 @@ impl Trial {
     }
 }
 
+/// The folder of the pre-training run that all seeds share.
+const PRETRAINING: &str = "pretrain";
+/// What that of a single seed begins with.
+const PRETRAINING_OF_SEED: &str = "pretrain-seed";
+
 /// The folder of a pre-training run under `runs/`.
 pub(super) fn pretraining_folder(seed: Option<u64>) -> String {
     match seed {
-        Some(seed) => format!("pretrain-seed{seed}"),
-        None => "pretrain".to_owned(),
+        Some(seed) => format!("{PRETRAINING_OF_SEED}{seed}"),
+        None => PRETRAINING.to_owned(),
     }
+}
+
+/// Whether a folder under `runs/` is of pre-training, by its name.
+pub(super) fn is_pretraining(folder: &str) -> bool {
+    folder == PRETRAINING || folder.starts_with(PRETRAINING_OF_SEED)
 }
 
 /// All runs of a plan, seed by seed, so that every size and arm has been seen once before the second seed begins.
@@ -104,46 +110,6 @@ fn same_names(one: &[String], other: &[String]) -> bool {
     one.len() == other.len() && pairs.all(|(a, b)| a.to_lowercase() == b.to_lowercase())
 }
 
-/// Names of the test cases whose images are among those of pre-training, which sees no labels. A result on them says
-/// less of new scans than one on others. None where nothing tells which scans given weights have seen; where something
-/// does, it tells their names. `lists` are the plan's.
-pub(super) fn seen_before(
-    plan: &ExperimentPlan,
-    lists: &[DataList],
-) -> anyhow::Result<Option<Vec<String>>> {
-    let seen: BTreeSet<PathBuf> = match (&plan.pretrain, &plan.data.pretrain) {
-        (Some(PretrainPlan::Weights(weights)), _) => {
-            let Some(names) = learned_from(weights) else {
-                return Ok(None);
-            };
-            let all = lists.iter().flat_map(|list| {
-                let cases = list.training.iter().chain(&list.validation);
-                cases.chain(&list.test)
-            });
-            let seen = named(&names, all.map(|case| case.image.as_path()));
-            seen.into_iter().map(canonical).collect()
-        }
-        (Some(PretrainPlan::Run { config, .. }), Some(path)) => {
-            let root = (!path.is_dir()).then_some(plan.data.root.as_path());
-            let mut before = listed(path, root, false)?;
-            if let Some(limit) = config.data.limit.and_then(NonZeroUsize::new) {
-                before.limit(limit);
-            }
-            (before.training.iter().chain(&before.validation))
-                .map(|case| canonical(&case.image))
-                .collect()
-        }
-        _ => return Ok(Some(Vec::new())),
-    };
-    let mut found = BTreeSet::new();
-    for list in lists {
-        let names = image_names(&list.test).into_iter().zip(&list.test);
-        let names = names.filter(|(_, case)| seen.contains(&canonical(&case.image)));
-        found.extend(names.map(|(name, _)| name));
-    }
-    Ok(Some(found.into_iter().collect()))
-}
-
 /// The split file of a size, checked.
 fn checked_list(path: &Path, plan: &ExperimentPlan, size: usize) -> anyhow::Result<DataList> {
     let list = DataList::load(path, Some(&plan.data.root))?;
@@ -161,14 +127,33 @@ fn checked_list(path: &Path, plan: &ExperimentPlan, size: usize) -> anyhow::Resu
         !list.test.is_empty(),
         "{name} has no test cases: the arms are compared on them"
     );
-    ensure!(
-        plan.finetune.decoder.classes.is_some() || !list.classes.is_empty(),
-        "{name} names no classes (its key \"labels\"): name them there, or give finetune.decoder.classes in the plan, \
-         background included"
-    );
+    check_classes(path, &list, &plan.finetune)?;
     list.check(true)?;
     check_cases(&list.test, true)?;
     Ok(list)
+}
+
+/// Refuses a list that names more classes than fine-tuning has, or a number of them that none can have.
+fn check_classes(path: &Path, list: &DataList, config: &FinetuneConfig) -> anyhow::Result<()> {
+    let (name, named) = (path.display(), list.classes.len());
+    let Some(classes) = config.decoder.classes else {
+        ensure!(
+            named > 0,
+            "{name} names no classes (its key \"labels\"): name them there, or give finetune.decoder.classes in the plan, \
+             background included"
+        );
+        let mut config = config.clone();
+        config.decoder.classes = Some(named);
+        return config
+            .validate()
+            .with_context(|| format!("{name} names {}", counted(named, &list.classes)));
+    };
+    ensure!(
+        named <= classes,
+        "{name} names {}, and finetune.decoder.classes of the plan is {classes}: give {named}, or leave it out",
+        counted(named, &list.classes)
+    );
+    Ok(())
 }
 
 #[cfg(test)]
@@ -176,20 +161,47 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_given_weights_have_seen_is_told_by_their_run_or_not_known() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        let list = r#"{"training": ["p0/ct.nii"], "test": ["p1/ct.nii", "p2/ct.nii"]}"#;
-        std::fs::write(at("split.json"), list).unwrap();
-        let text = "name = \"n\"\nsizes = [1]\narms = [\"pretrained\"]\nseeds = [1]\n\
-            [data]\nfinetune = { 1 = \"split.json\" }\n[pretrain]\nweights = \"before\"\n";
-        let plan = ExperimentPlan::from_toml(text, "plan.toml").unwrap();
-        let lists = [DataList::load(&at("split.json"), None).unwrap()];
-        let seen = || seen_before(&plan.clone().located(folder.path(), None), &lists).unwrap();
-        assert_eq!(seen(), None);
-        std::fs::create_dir(at("before")).unwrap();
-        let cases = r#"{"training": ["p7/ct.nii"], "validation": ["p2/ct.nii"]}"#;
-        std::fs::write(at("before/cases.json"), cases).unwrap();
-        assert_eq!(seen(), Some(vec!["p2/ct.nii".to_owned()]));
+    fn fine_tuning_has_a_class_for_every_one_that_a_list_names() {
+        let checked = |classes: Option<usize>, named: usize| {
+            let mut config = FinetuneConfig::default();
+            config.decoder.classes = classes;
+            let list = DataList {
+                classes: (0..named).map(|class| format!("organ {class}")).collect(),
+                ..DataList::default()
+            };
+            let checked = check_classes(Path::new("split.json"), &list, &config);
+            checked.map_err(|error| format!("{error:#}"))
+        };
+        for (classes, named) in [(None, 3), (Some(3), 3), (Some(6), 3), (Some(3), 0)] {
+            checked(classes, named).unwrap();
+        }
+        for (classes, named, part) in [
+            (Some(3), 6, "plan is 3: give 6"),
+            (None, 0, "names no classes"),
+            (None, 1, "must be 2 or more"),
+            (None, 257, "256"),
+        ] {
+            let text = checked(classes, named).unwrap_err();
+            assert!(
+                text.starts_with("split.json ") && text.contains(part),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_run_is_told_from_a_pre_training_by_its_folder() {
+        for seed in [None, Some(3)] {
+            assert!(is_pretraining(&pretraining_folder(seed)));
+        }
+        for arm in [Arm::Random, Arm::Pretrained, Arm::Unet] {
+            let trial = Trial {
+                size: 6,
+                arm,
+                seed: 3,
+                list: PathBuf::new(),
+            };
+            assert!(!is_pretraining(&trial.folder()));
+        }
     }
 }

@@ -124,6 +124,7 @@ mod tests {
                     input: job.image.clone(),
                     output: job.output.clone(),
                     windows: 1,
+                    passed_over: 0,
                     seconds: 0.0,
                     volumes_ml: Vec::new(),
                     structures: Vec::new(),

@@ -1,6 +1,6 @@
 //! The voxels of what `predict` writes.
 
-use crate::volume::{self, Affine, Datatype, Header, Volume};
+use crate::volume::{self, Affine, Datatype, Header, Volume, VolumeError};
 use std::path::Path;
 
 /// The grid of a case's label map, probabilities and picture.
@@ -24,7 +24,7 @@ impl OutputGrid {
         }
     }
 
-    /// The network's voxels, those of a prepared image.
+    /// The network's voxels, those of a prepared image without its padding.
     pub(super) fn of_model(image: &Volume) -> Self {
         OutputGrid {
             shape: image.shape(),
@@ -32,6 +32,11 @@ impl OutputGrid {
             voxel_ml: image.voxel_ml(),
             header: None,
         }
+    }
+
+    /// Refuses a grid that no file can hold, before anything is computed on it.
+    pub(super) fn check(&self) -> Result<(), VolumeError> {
+        volume::check_shape(self.shape)
     }
 
     /// Whether the voxels are the input's.

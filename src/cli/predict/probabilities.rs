@@ -24,12 +24,13 @@ pub(super) fn write_probabilities(
     grid: &OutputGrid,
 ) -> anyhow::Result<()> {
     for class in (0..kept.classes()).rev() {
-        let mut values = kept.of(class);
-        if grid.is_input() {
-            // Nothing but background was left out of the network's sight.
-            let outside = if class == 0 { 1.0 } else { 0.0 };
-            values = prepared.geometry.restore_values(&values, outside)?;
-        }
+        let (values, geometry) = (kept.of(class), &prepared.geometry);
+        // Nothing but background was left out of the network's sight.
+        let outside = if class == 0 { 1.0 } else { 0.0 };
+        let values = match grid.is_input() {
+            true => geometry.restore_values(&values, outside)?,
+            false => geometry.without_padding(&values)?,
+        };
         grid.write(&of_class(folder, name, class), values, Datatype::F32)?;
     }
     Ok(())

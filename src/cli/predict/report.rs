@@ -27,6 +27,8 @@ pub(super) struct CaseReport {
     #[serde(serialize_with = "path_as_shown")]
     pub(super) output: PathBuf,
     pub(super) windows: usize,
+    /// How many of the windows count as background unseen.
+    pub(super) passed_over: usize,
     pub(super) seconds: f64,
     /// Volume of each label in mL, the background first.
     pub(super) volumes_ml: Vec<f64>,
@@ -93,6 +95,7 @@ impl From<Job> for Skipped {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::volume::rounded;
 
     fn told(ml: &[f64]) -> String {
         let structure = |(index, ml): (usize, &f64)| Structure {
@@ -102,6 +105,14 @@ mod tests {
         };
         let all: Vec<Structure> = ml.iter().enumerate().map(structure).collect();
         in_words(&all)
+    }
+
+    #[test]
+    fn volumes_are_round_and_that_of_a_found_structure_is_never_0() {
+        let all = [0.0, 0.0030000001, 0.27, 1510.400049, 3.90625e-6].map(rounded);
+        assert_eq!(all, [0.0, 0.003, 0.27, 1510.4, 3.91e-6]);
+        // One voxel of a tenth of a millimetre.
+        assert_eq!(told(&[rounded(1e-6)]), "class 1 under 0.1 mL");
     }
 
     #[test]

@@ -65,6 +65,11 @@ fn of_input(args: &PredictArgs, input: &Path) -> anyhow::Result<Vec<Job>> {
         "--output is the folder of --input, where images would be overwritten, or label maps taken for images the next \
          time: name another folder"
     );
+    let shares = args.probabilities.as_deref();
+    ensure!(
+        shares.is_none_or(|folder| canonical(folder) != canonical(input)),
+        "--probabilities is the folder of --input, where they would be taken for images the next time: name another folder"
+    );
     let images = DataList::images_of(input)?;
     let case = |image| Case { image, label: None };
     let cases: Vec<Case> = images.into_iter().map(case).collect();

@@ -29,10 +29,7 @@ impl ExperimentPlan {
         let bad = |reason: String| refused(place, reason);
         let mut file: File = toml::from_str(text).map_err(|e| bad(one_line(&e, text)))?;
         check_lists(&file).map_err(bad)?;
-        let pretrain = match file.arms.contains(&Arm::Pretrained) {
-            true => Some(pretrain(&mut file, place)?),
-            false => None,
-        };
+        let pretrain = pretraining(&mut file, place)?;
         let finetune: FinetuneConfig = settings(file.finetune, place, "finetune")?;
         if finetune.data.limit.is_some() {
             return Err(bad(
@@ -66,10 +63,28 @@ fn refused(place: &str, reason: String) -> SettingsError {
     }
 }
 
+/// Where the encoder comes from; none where no arm starts from one. What is wrong in a section that none needs is
+/// refused all the same: it may be the arm that is missing.
+fn pretraining(file: &mut File, place: &str) -> Result<Option<PretrainPlan>, SettingsError> {
+    let table = std::mem::take(&mut file.pretrain);
+    let given = !table.is_empty();
+    let found = pretrain(table, place)?;
+    if !file.arms.contains(&Arm::Pretrained) {
+        if given {
+            log::warn!("{place}: [pretrain] does nothing, for none of arms is \"pretrained\"");
+        }
+        return Ok(None);
+    }
+    if matches!(found, PretrainPlan::Run { .. }) && file.data.pretrain.is_none() {
+        let reason = "the arm \"pretrained\" needs data.pretrain (a split file or folder) or pretrain.weights";
+        return Err(refused(place, reason.to_owned()));
+    }
+    Ok(Some(found))
+}
+
 /// `[pretrain]`: weights, or a preset with changes and `per_seed`.
-fn pretrain(file: &mut File, place: &str) -> Result<PretrainPlan, SettingsError> {
+fn pretrain(mut table: toml::Table, place: &str) -> Result<PretrainPlan, SettingsError> {
     let bad = |reason: &str| refused(place, reason.to_owned());
-    let mut table = std::mem::take(&mut file.pretrain);
     let per_seed = match table.remove("per_seed") {
         None => false,
         Some(toml::Value::Boolean(value)) => {
@@ -83,9 +98,6 @@ fn pretrain(file: &mut File, place: &str) -> Result<PretrainPlan, SettingsError>
         Some(_) => return Err(bad("pretrain.per_seed is neither true nor false")),
     };
     match table.remove("weights") {
-        None if file.data.pretrain.is_none() => Err(bad(
-            "the arm \"pretrained\" needs data.pretrain (a split file or folder) or pretrain.weights",
-        )),
         None => Ok(PretrainPlan::Run {
             config: Box::new(settings(table, place, "pretrain")?),
             per_seed,
@@ -178,125 +190,4 @@ fn own_optimizers(
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-
-    pub(in crate::config) const PLAN: &str = "name = \"n\"\nsizes = [6]\narms = [\"random\", \"pretrained\"]\nseeds = [1, 2]\n\
-        [data]\nroot = \"d\"\npretrain = \"p.json\"\nfinetune = { 6 = \"f.json\" }\n\
-        [pretrain]\npreset = \"small\"\n[finetune]\npreset = \"small\"\n[finetune.run]\nmax_steps = 5\n";
-
-    fn message(text: &str) -> String {
-        match ExperimentPlan::from_toml(text, "plan.toml") {
-            Ok(plan) => format!("accepted: {plan:?}"),
-            Err(error) => error.to_string(),
-        }
-    }
-
-    /// In one line that names the file and what is wrong.
-    fn assert_refused(plan: &str, part: &str) {
-        let text = message(plan);
-        assert!(
-            text.starts_with("plan.toml") && text.contains(part) && !text.contains('\n'),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn a_plan_is_presets_with_changes() {
-        let plan = ExperimentPlan::from_toml(PLAN, "plan.toml").unwrap();
-        let mut expected: FinetuneConfig = Preset::Small.settings().unwrap();
-        expected.run.max_steps = Some(5);
-        assert_eq!(plan.finetune, expected);
-        assert!(matches!(
-            plan.pretrain,
-            Some(PretrainPlan::Run {
-                per_seed: false,
-                ..
-            })
-        ));
-    }
-
-    #[test]
-    fn an_arm_may_have_an_optimizer_of_its_own_and_nothing_else() {
-        let own = |text: &str| format!("{PLAN}[arm.pretrained{text}\n");
-        let text = own(".optimizer]\nencoder_rate = 0.02");
-        let plan = ExperimentPlan::from_toml(&text, "plan.toml").unwrap();
-        let mut expected = plan.finetune.optimizer.clone();
-        expected.encoder_rate = 0.02;
-        assert_ne!(expected, plan.finetune.optimizer);
-        assert_eq!(plan.optimizer(Arm::Pretrained), &expected);
-        assert_eq!(plan.optimizer(Arm::Random), &plan.finetune.optimizer);
-        for (text, part) in [
-            (".run]\nmax_steps = 9", "run"),
-            (".optimizer]\nencoder_rate = -1.0", "[arm.pretrained]: "),
-            (".optimizer]\nrate = 1.0", "rate"),
-        ] {
-            assert_refused(&own(text), part);
-        }
-        let absent = PLAN.replace("\"random\", \"pretrained\"", "\"random\"");
-        let text = message(&format!("{absent}[arm.unet.optimizer]\n"));
-        assert!(text.contains("arm.unet is not one of arms"), "{text}");
-    }
-
-    #[test]
-    fn what_is_wrong_is_named_with_the_file() {
-        for (from, to, parts) in [
-            ("seeds =", "seed =", "seed"),
-            (
-                "[finetune]\n",
-                "[pretrain.decoder]\nrestoration = \"unetr\"\nfeature_size = 3\n[finetune]\n",
-                "feature sizes 3 and",
-            ),
-            ("max_steps", "steps", "steps"),
-            ("max_steps = 5", "seed = 5", "finetune.run.seed"),
-            (
-                "[finetune.run]\n",
-                "[finetune.decoder]\narchitecture = \"unet\"\n[finetune.run]\n",
-                "finetune.decoder.architecture",
-            ),
-            ("[6]", "[6, 12]", "12"),
-            ("[6]", "[]", "sizes"),
-            ("[1, 2]", "[1, 1]", "seeds"),
-            ("max_steps = 5", "max_steps = 0", "max_steps"),
-            (
-                "[finetune.run]\n",
-                "[finetune.data]\nlimit = 4\n[finetune.run]\n",
-                "finetune.data.limit",
-            ),
-            ("\"small\"", "\"large\"", "large"),
-            ("pretrain = \"p.json\"\n", "", "data.pretrain"),
-            (
-                "[finetune.run]\n",
-                "[scoring]\nmirror = true\n[finetune.augment]\nflip_probability = 0.0\n[finetune.run]\n",
-                "scoring.mirror",
-            ),
-            (
-                "[finetune.run]\n",
-                "[scoring]\noverlap = 1.0\n[finetune.run]\n",
-                "scoring.overlap is 1",
-            ),
-            (
-                "[finetune.run]\n",
-                "[scoring]\ntolerance = -2.0\n[finetune.run]\n",
-                "scoring.tolerance is -2",
-            ),
-            (
-                "[finetune]\n",
-                "[finetune.network]\nlayers = 5\n[finetune]\n",
-                "different encoders: layers is 6 and 5; give",
-            ),
-            (
-                "[pretrain]\n",
-                "[pretrain]\nperseed = true\n",
-                "`perseed`, expected one of `preset`, `per_seed`, `weights`, `data`, ",
-            ),
-            (
-                "[finetune]\n",
-                "[finetune]\npresets = \"small\"\n",
-                "`presets`, expected one of `preset`, `data`, ",
-            ),
-        ] {
-            assert_refused(&PLAN.replacen(from, to, 1), parts);
-        }
-    }
-}
+pub(super) mod tests;

@@ -1,6 +1,7 @@
 //! Which label map in a folder belongs to which image.
 
-use crate::dataset::pairing::{case_name, names_labels, pair_by_name};
+use super::files::name;
+use crate::dataset::pairing::{WAYS, case_name, key, names_labels, pair_by_name};
 use crate::dataset::{Case, DatasetError};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -63,35 +64,19 @@ impl Pairs {
     }
 }
 
-/// Parts label maps whose images are there too, by their names, from the other volumes.
+/// Parts label maps whose images are there too, by their names, from the other volumes, which come first. It does not
+/// matter how many label maps an image has, nor whether a name tells which of several images it is of: that of a scan
+/// in two forms, or in CT and MR.
 pub(super) fn part_labels(volumes: Vec<PathBuf>) -> (Vec<PathBuf>, Vec<PathBuf>) {
-    let (labels, images): (Vec<String>, Vec<String>) = volumes
-        .iter()
-        .map(|path| name(path))
-        .partition(|file| names_labels(file));
-    let (labels, images) = (views(&labels), views(&images));
-    let pairs = pair_by_name(&images, &labels);
-    let paired: HashSet<usize> = pairs.into_iter().flatten().collect();
-    // Of several label maps of one image none is its only one, so each of them is asked alone.
-    let alone = |label: &str| {
-        let pairs = pair_by_name(&images, &[label]);
-        pairs.iter().any(Option::is_some)
-    };
-    let left_out: HashSet<&str> = labels
-        .iter()
-        .enumerate()
-        .filter(|(index, label)| paired.contains(index) || alone(label))
-        .map(|(_, label)| *label)
+    let files: Vec<String> = volumes.iter().map(|path| name(path)).collect();
+    let images = files.iter().filter(|file| !names_labels(file));
+    let cases: HashSet<String> = images
+        .flat_map(|image| WAYS.map(|(channel, left_out)| key(image, channel, left_out)))
         .collect();
-    volumes
-        .into_iter()
-        .partition(|path| !left_out.contains(name(path).as_str()))
-}
-
-/// The file's name without its folder.
-pub(super) fn name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default();
-    name.to_string_lossy().into_owned()
+    volumes.into_iter().partition(|path| {
+        let file = name(path);
+        !names_labels(&file) || !cases.contains(&key(&file, false, &[]))
+    })
 }
 
 fn views(names: &[String]) -> Vec<&str> {

@@ -1,5 +1,8 @@
 //! Folders as people have them.
 
+mod several_channels;
+mod several_forms;
+
 use super::*;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -115,20 +118,6 @@ fn a_link_to_nothing_is_no_reason_to_leave_a_scan_out() -> Outcome {
     let message = list.check(false).err().map(|error| error.to_string());
     let message = message.unwrap_or_default();
     assert!(message.contains("a.nii: no such file"), "{message}");
-    Ok(())
-}
-
-#[test]
-fn label_maps_beside_their_images_are_no_images() -> Outcome {
-    let scans = ["a.nii", "b.nii", "c_mask.nii"];
-    let labels = ["a_mask.nii", "a_seg.nii", "b_label.nii.gz"];
-    let dir = folder(&[scans, labels].concat())?;
-    let list = DataList::from_folder(dir.path())?;
-    let mut found = [names(&list.training), names(&list.validation)].concat();
-    found.sort();
-    // Nothing tells whose label map the third is, if it is one.
-    assert_eq!(found, scans);
-    assert_eq!(DataList::images_of(dir.path())?.len(), 3);
     Ok(())
 }
 
@@ -280,14 +269,26 @@ fn a_folder_without_pairs_and_one_of_several_channels_are_refused() -> Outcome {
 }
 
 #[test]
-fn a_scan_that_lies_there_packed_and_unpacked_is_one_case() -> Outcome {
-    let dir = folder(&[
-        "a.nii", "a.nii.gz", "b.hdr", "b.img", "b.nii.gz", "c.nii.gz",
-    ])?;
-    let list = DataList::from_folder(dir.path())?;
-    let mut found = names(&list.training);
-    found.extend(names(&list.validation));
-    found.sort();
-    assert_eq!(found, ["a.nii", "b.hdr", "c.nii.gz"]);
+fn images_that_are_dicom_are_told_of_in_the_folder_that_was_searched() -> Outcome {
+    let dir = folder(&["imagesTr/notes.txt", "labelsTr/a.nii", "labelsTr/b.nii"])?;
+    let found = || {
+        let found = DataList::from_labelled_folder(dir.path());
+        found.map_or_else(
+            |error| error.to_string(),
+            |found| format!("accepted: {found:?}"),
+        )
+    };
+    assert!(found().contains("0 images, 2 label maps"), "{}", found());
+    let mut dicom = vec![0_u8; 128];
+    dicom.extend(b"DICM");
+    fs::write(dir.path().join("imagesTr/a.dcm"), dicom)?;
+    assert!(
+        found().contains("imagesTr holds DICOM files"),
+        "{}",
+        found()
+    );
+    // An image that can be read is one that lacks its label map.
+    fs::write(dir.path().join("imagesTr/c.nii"), b"")?;
+    assert!(found().contains("1 images, 2 label maps"), "{}", found());
     Ok(())
 }

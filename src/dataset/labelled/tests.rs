@@ -4,6 +4,8 @@ use super::*;
 use crate::dataset::{ClassNotice, MemorySource, Prefetch, class_notices};
 use crate::transform::FinetuneTransform;
 use crate::volume::{Affine, Volume};
+use std::ops::ControlFlow;
+use std::sync::Mutex;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -119,13 +121,58 @@ fn settings_that_make_no_batch_are_refused() -> Outcome {
 #[test]
 fn classes_that_never_occur_are_noticed() -> Outcome {
     let names = ["background", "a", "b", "c", "d", "e"].map(str::to_owned);
-    let notices = class_notices(source()?.as_ref(), 6, &names)?;
+    let source = source()?;
+    let notices = |names: &[String]| {
+        let seen = Mutex::new(Vec::new());
+        let progress = |done, total| {
+            seen.lock().unwrap().push((done, total));
+            ControlFlow::Continue(())
+        };
+        let found = class_notices(source.as_ref(), 2, (6, names), progress);
+        let counted: Vec<_> = (1..=5).map(|done| (done, 5)).collect();
+        assert_eq!(seen.into_inner().unwrap(), counted);
+        found
+    };
     let absent = |class, name: &str| ClassNotice::Absent {
         class,
         name: name.to_owned(),
     };
-    assert_eq!(notices, [absent(4, "d"), absent(5, "e")]);
-    let notices = class_notices(source()?.as_ref(), 6, &names[..5])?;
-    assert_eq!(notices, [absent(4, "d"), absent(5, "class 5")]);
+    assert_eq!(notices(&names)?, [absent(4, "d"), absent(5, "e")]);
+    assert_eq!(
+        notices(&names[..5])?,
+        [absent(4, "d"), absent(5, "class 5")]
+    );
+    Ok(())
+}
+
+#[test]
+fn looking_for_classes_stops_when_asked() -> Outcome {
+    let stop = |_, _| ControlFlow::Break(());
+    let stopped = class_notices(source()?.as_ref(), 1, (6, &[]), stop);
+    let told = matches!(stopped, Err(DatasetError::Stopped { done: 1, total: 5 }));
+    assert!(told, "{stopped:?}");
+    Ok(())
+}
+
+#[test]
+fn cases_without_any_label_are_noticed_in_their_order() -> Outcome {
+    let full = source()?;
+    let empty = |name: &str| -> Result<_, DatasetError> {
+        let mut case = (*full.volume(0)?).clone();
+        case.label.fill(0);
+        Ok((name.to_owned(), Arc::new(case)))
+    };
+    let cases = vec![
+        empty("first")?,
+        ("second".to_owned(), full.volume(1)?),
+        empty("third")?,
+    ];
+    let source = MemorySource::new(cases);
+    let go_on = |_, _| ControlFlow::Continue(());
+    let notices = class_notices(&source, 3, (4, &[]), go_on)?;
+    let unlabelled = ["first", "third"].map(|name| ClassNotice::Unlabelled {
+        name: name.to_owned(),
+    });
+    assert_eq!(notices, unlabelled);
     Ok(())
 }

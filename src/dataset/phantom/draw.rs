@@ -48,7 +48,7 @@ impl Draw {
         low + (high - low) * self.unit()
     }
 
-    /// About normal with standard deviation 1, never beyond 3.4.
+    /// About normal with standard deviation 1, never beyond 3.47.
     pub(super) fn normal(&mut self) -> f32 {
         bell(self.bits())
     }

@@ -31,9 +31,8 @@ impl Grid {
         if spec.grid_variation > 0.0 {
             grid.spacing[0] *= plane;
             grid.spacing[1] *= plane;
-            let height = grid.shape[2] as f64 * grid.spacing[2];
             grid.spacing[2] *= slice;
-            grid.shape[2] = (height / grid.spacing[2]).ceil() as usize;
+            grid.shape[2] = spec.slices(slice);
         }
         grid
     }

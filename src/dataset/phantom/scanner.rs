@@ -14,11 +14,10 @@ pub(super) fn scan(
     spec: &PhantomSpec,
     draw: &mut Draw,
 ) {
-    let plane = grid.spacing[0] as f32;
-    let sigma = spec.blur_mm / 2.355 / plane;
+    let [first, second] = in_plane(grid, |voxel| spec.blur_mm / 2.355 / voxel);
     // The slice is thicker than the ramp of the partial volume; the rest of its profile is a small
     // blur.
-    blur(hu, grid.shape, [sigma, sigma, 0.4]);
+    blur(hu, grid.shape, [first, second, 0.4]);
     if spec.noise_hu > 0.0 {
         add_grain(hu, grid, patient, spec.noise_hu, draw);
     }
@@ -31,6 +30,11 @@ pub(super) fn scan(
     if spec.circular_mask {
         mask(hu, grid);
     }
+}
+
+/// A width in voxels along both axes of the plane, by the size of their voxels in mm.
+fn in_plane(grid: &Grid, width: impl Fn(f32) -> f32) -> [f32; 2] {
+    [0, 1].map(|axis| width(grid.spacing[axis] as f32))
 }
 
 /// Noise is strongest in the middle of the body, where the rays are weakest: a factor for every (i,
@@ -53,10 +57,10 @@ fn strength(grid: &Grid, patient: &Patient) -> Vec<f32> {
 /// slow end removed, as filtered back-projection does.
 fn add_grain(hu: &mut [f32], grid: &Grid, patient: &Patient, sd: f32, draw: &mut Draw) {
     let mut grain: Vec<f32> = (0..hu.len()).map(|_| bell(draw.bits())).collect();
-    let fine = (0.8 / grid.spacing[0] as f32).max(0.45);
-    blur(&mut grain, grid.shape, [fine, fine, 0.35]);
+    let [first, second] = in_plane(grid, |voxel| (0.8 / voxel).max(0.45));
+    blur(&mut grain, grid.shape, [first, second, 0.35]);
     let mut slow = grain.clone();
-    blur(&mut slow, grid.shape, [2.0 * fine, 2.0 * fine, 0.0]);
+    blur(&mut slow, grid.shape, [2.0 * first, 2.0 * second, 0.0]);
     for (g, s) in grain.iter_mut().zip(&slow) {
         *g -= 0.75 * s;
     }
@@ -170,7 +174,74 @@ fn kernel(sigma: f32) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::draw::Stream;
     use super::*;
+
+    /// What the scanner makes of an ideal image.
+    fn scanned(mut hu: Vec<f32>, grid: &Grid, spec: &PhantomSpec) -> Vec<f32> {
+        let mut draw = Draw::new(1, Stream::Noise, 1.0);
+        let patient = Patient::draw(spec, &mut draw);
+        scan(&mut hu, grid, &patient, spec, &mut draw);
+        hu
+    }
+
+    #[test]
+    fn the_point_spread_is_as_wide_in_mm_on_both_axes_of_the_plane() {
+        let grid = Grid {
+            shape: [41, 41, 3],
+            spacing: [2.0, 1.0, 1.0],
+        };
+        let spec = PhantomSpec {
+            blur_mm: 8.0,
+            noise_hu: 0.0,
+            streak_hu: 0.0,
+            ..PhantomSpec::default()
+        };
+        let at = |i: usize, j: usize| (i * 41 + j) * 3;
+        let mut rod = vec![0.0; 41 * 41 * 3];
+        rod[at(20, 20)..at(20, 21)].fill(3000.0);
+        let hu = scanned(rod, &grid, &spec);
+        let deviation = |axis: usize| {
+            let (mut sum, mut squares) = (0.0, 0.0);
+            for (i, j) in (0..41).flat_map(|i| (0..41).map(move |j| (i, j))) {
+                let off = ([i, j][axis] as f64 - 20.0) * grid.spacing[axis];
+                let value = f64::from(hu[at(i, j)]);
+                (sum, squares) = (sum + value, squares + value * off * off);
+            }
+            (squares / sum).sqrt()
+        };
+        for axis in [0, 1] {
+            let mm = deviation(axis);
+            assert!((mm - 8.0 / 2.355).abs() < 0.2, "axis {axis}: {mm:.2} mm");
+        }
+    }
+
+    #[test]
+    fn the_grain_reaches_over_more_voxels_where_these_are_smaller() {
+        let shape = [40, 40, 6];
+        let grid = Grid {
+            shape,
+            spacing: [1.0, 2.0, 2.0],
+        };
+        let spec = PhantomSpec {
+            blur_mm: 0.0,
+            noise_hu: 50.0,
+            streak_hu: 0.0,
+            ..PhantomSpec::default()
+        };
+        let hu = scanned(vec![0.0; 40 * 40 * 6], &grid, &spec);
+        let power: f32 = hu.iter().map(|value| value * value).sum();
+        // Of each voxel with the next one along an axis.
+        let correlation = |axis: usize| {
+            let stride: usize = shape[axis + 1..].iter().product();
+            let inner =
+                (0..hu.len()).filter(|index| index / stride % shape[axis] + 1 < shape[axis]);
+            let products = inner.map(|index| hu[index] * hu[index + stride]);
+            products.sum::<f32>() / power
+        };
+        let (small, large) = (correlation(0), correlation(1));
+        assert!(small > large + 0.3, "{small:.2} and {large:.2}");
+    }
 
     #[test]
     fn blur_keeps_the_mean_and_spreads_a_point() {

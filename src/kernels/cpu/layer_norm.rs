@@ -4,11 +4,9 @@ use super::fill::fill;
 use super::rows::add;
 use super::strands::sum;
 use crate::kernels::NORM_EPSILON;
-use crate::kernels::host::vectorised;
+use crate::kernels::host::{tasks_of, vectorised};
 use crate::platform::map_tasks;
 
-/// Numbers of a task, about: they stay in the second-level cache.
-const TASK: usize = 1 << 14;
 /// Rows whose shares in the gradients of weight and bias are added in f32.
 const RUN: usize = 128;
 
@@ -18,7 +16,7 @@ type Moments = (f32, f32);
 /// `(x - mean) / sqrt(variance + 1e-5) * weight + bias`.
 pub(in crate::kernels) fn layer_norm(x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
     let features = weight.len();
-    let [y] = fill(1, x.len(), task(features), |_, start, [y]| {
+    let [y] = fill(1, x.len(), tasks_of(features.max(1)), |_, start, [y]| {
         let x = &x[start..][..y.len()];
         vectorised(
             #[inline(always)]
@@ -42,7 +40,7 @@ pub(in crate::kernels) fn layer_norm_backward(
     grad: &[f32],
 ) -> [Vec<f32>; 3] {
     let features = weight.len();
-    let task = task(features);
+    let task = tasks_of(features.max(1));
     let shares = map_tasks(x.len().div_ceil(task), |index| {
         let start = index * task;
         let end = x.len().min(start + task);
@@ -78,11 +76,6 @@ pub(in crate::kernels) fn layer_norm_backward(
         total(|share| &share.weight),
         total(|share| &share.bias),
     ]
-}
-
-/// Whole rows, about as many numbers as [`TASK`].
-fn task(features: usize) -> usize {
-    features.max(1) * (TASK / features.max(1)).max(1)
 }
 
 #[inline(always)]

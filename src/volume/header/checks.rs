@@ -1,6 +1,6 @@
 //! Checks and repairs of a header's fields, most of them those that nibabel makes on loading.
 
-use super::Scaling;
+use super::{LENGTHS, Scaling};
 use crate::volume::VolumeError;
 use crate::volume::error::times;
 use crate::volume::version::{SIZE_1, SIZE_2, Version};
@@ -8,7 +8,7 @@ use crate::volume::version::{SIZE_1, SIZE_2, Version};
 /// Lengths taken for millimetres that are none would be resampled to next to nothing, or beyond all memory. Where the
 /// unit is not named, or not by the standard, it is the millimetre, as in every reader.
 pub(super) fn check_unit(name: &str, units: u8) -> Result<(), VolumeError> {
-    let unit = match units & 7 {
+    let unit = match units & LENGTHS {
         1 => "metres",
         3 => "micrometres",
         _ => return Ok(()),

@@ -18,6 +18,7 @@ pub use tensor::StoredTensor;
 
 use contents::Contents;
 use error::SAVE_STATE_DICT;
+use std::collections::BTreeMap;
 
 /// Most numbers per byte of the file, over all its tensors: halves that two names share have one.
 const NUMBERS_PER_BYTE: usize = 2;
@@ -45,6 +46,8 @@ pub struct WeightsFile<'a> {
     pub tensors: Vec<StoredTensor<'a>>,
     /// What else is there, such as `optimizer` and `epoch`.
     pub ignored: Vec<String>,
+    /// Free text by name that safetensors files may hold.
+    pub metadata: BTreeMap<String, String>,
 }
 
 impl<'a> WeightsFile<'a> {
@@ -69,6 +72,7 @@ impl<'a> WeightsFile<'a> {
             wrapper,
             tensors,
             ignored,
+            metadata,
         } = contents;
         let numbers = tensors
             .iter()
@@ -85,7 +89,13 @@ impl<'a> WeightsFile<'a> {
             wrapper,
             tensors,
             ignored,
+            metadata,
         })
+    }
+
+    /// Numbers in all tensors together.
+    pub fn numbers(&self) -> usize {
+        self.tensors.iter().map(StoredTensor::count).sum()
     }
 }
 

@@ -15,7 +15,17 @@ pub(super) fn is_safetensors(file: &[u8]) -> bool {
 /// # Errors
 /// [`ReadError::Damaged`] or [`ReadError::Empty`].
 pub(super) fn read_safetensors(file: &[u8]) -> Result<Contents<'_>, ReadError> {
-    let read = SafeTensors::deserialize(file).map_err(|e| ReadError::damaged(e.to_string()))?;
+    // The library's errors quote the file.
+    let damaged = |e: safetensors::SafeTensorError| {
+        let shown = |c: char| if c.is_control() { ' ' } else { c };
+        ReadError::damaged(e.to_string().chars().map(shown).collect::<String>())
+    };
+    let read = SafeTensors::deserialize(file).map_err(damaged)?;
+    // The library keeps the header's text entries apart from what it hands out.
+    let (_, header) = SafeTensors::read_metadata(file).map_err(damaged)?;
+    let metadata = (header.metadata().iter().flatten())
+        .map(|(name, text)| (name.clone(), text.clone()))
+        .collect();
     let mut tensors = Vec::with_capacity(read.len());
     for (name, view) in read.iter() {
         let shape = view.shape().to_vec();
@@ -52,6 +62,7 @@ pub(super) fn read_safetensors(file: &[u8]) -> Result<Contents<'_>, ReadError> {
         wrapper: None,
         tensors,
         ignored: Vec::new(),
+        metadata,
     })
 }
 

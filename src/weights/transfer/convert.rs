@@ -9,7 +9,7 @@ use super::plan::{Sorted, Used, sort};
 use super::report::{Origin, Reasoned, reasoned, write_groups};
 use super::unused::{MonaiVersion, unused_tensors};
 use crate::weights::source::{WeightsFile, encode_pytorch};
-use crate::weights::{ParameterInfo, WeightsError, encode};
+use crate::weights::{CARD_ENTRY, ParameterInfo, WeightsError, encode};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -45,6 +45,41 @@ pub struct ConvertOptions {
     pub monai: Option<MonaiVersion>,
 }
 
+/// What became of the settings that a file of this project holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CardFate {
+    /// There were none.
+    Absent,
+    /// They were written too.
+    Kept,
+    /// They are of another grid of patches than was written.
+    OtherGrid,
+    /// A PyTorch file holds none.
+    OtherFormat,
+}
+
+impl CardFate {
+    fn of(file: &WeightsFile<'_>, format: OutputFormat, resized: bool) -> Self {
+        match (file.metadata.contains_key(CARD_ENTRY), format) {
+            (false, _) => CardFate::Absent,
+            (true, OutputFormat::PyTorch) => CardFate::OtherFormat,
+            (true, OutputFormat::Safetensors) if resized => CardFate::OtherGrid,
+            (true, OutputFormat::Safetensors) => CardFate::Kept,
+        }
+    }
+
+    /// In words, where there is anything to say.
+    fn told(self) -> Option<&'static str> {
+        match self {
+            CardFate::Absent => None,
+            CardFate::Kept => Some("written too"),
+            CardFate::OtherGrid => Some("left out, being of another grid of patches"),
+            CardFate::OtherFormat => Some("left out, for a PyTorch file holds none"),
+        }
+    }
+}
+
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ConvertReport {
@@ -62,6 +97,8 @@ pub struct ConvertReport {
     pub added: Vec<Reasoned>,
     /// Tensors of the file that were left out, and why.
     pub dropped: Vec<Reasoned>,
+    /// What became of the settings in the file.
+    pub settings: CardFate,
 }
 
 impl ConvertReport {
@@ -89,7 +126,11 @@ impl fmt::Display for ConvertReport {
         write_groups(f, "converted", &self.converted)?;
         write_groups(f, "resized", &self.resized)?;
         write_groups(f, "added", &self.added)?;
-        write_groups(f, "dropped", &self.dropped)
+        write_groups(f, "dropped", &self.dropped)?;
+        match self.settings.told() {
+            Some(told) => write!(f, "\n  settings: {told}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -104,23 +145,24 @@ pub fn convert(
     options: &ConvertOptions,
 ) -> Result<(Vec<u8>, ConvertReport), WeightsError> {
     let file = WeightsFile::open(file)?;
-    let (parameters, report) = plain(&file, options)?;
+    let (parameters, mut report) = plain(&file, options)?;
+    report.settings = CardFate::of(&file, format, !report.resized.is_empty());
+    let card = file.metadata.get(CARD_ENTRY);
+    let card = card.filter(|_| report.settings == CardFate::Kept);
     let bytes = match format {
-        OutputFormat::Safetensors => encode(&parameters, Some(("network", network_name(&report))))?,
+        OutputFormat::Safetensors => {
+            let network = report.origin.network.to_string();
+            let entry = match card {
+                Some(card) => (CARD_ENTRY, card.as_str()),
+                None => ("network", network.as_str()),
+            };
+            encode(&parameters, Some(entry))?
+        }
         OutputFormat::PyTorch => {
             encode_pytorch(&parameters).ok_or(TransferError::Unwritable("a PyTorch file"))?
         }
     };
     Ok((bytes, report))
-}
-
-fn network_name(report: &ConvertReport) -> &'static str {
-    match report.origin.network {
-        NetworkKind::Vit => "ViT",
-        NetworkKind::AutoEncoder => "ViTAutoEnc",
-        NetworkKind::Unetr => "UNETR",
-        NetworkKind::Unet => "U-Net",
-    }
 }
 
 type Parameters = Vec<(ParameterInfo, Vec<f32>)>;
@@ -151,6 +193,7 @@ fn plain(
         resized: Vec::new(),
         added: Vec::new(),
         dropped,
+        settings: CardFate::Absent,
     };
     let mut parameters = Vec::with_capacity(used.len());
     for (bare, source) in &used {

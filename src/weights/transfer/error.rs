@@ -113,7 +113,7 @@ pub enum TransferError {
     },
     /// The grid of the position embeddings is not known, or not theirs.
     #[error(
-        "the position embeddings are for {found} patches, which make no grid of {grid}: say which"
+        "the position embeddings are for {found} patches, which make no grid of {grid}: say which, with hounsfield convert --source-grid D,H,W --patch-grid D,H,W"
     )]
     Grid {
         /// Patches in the file.

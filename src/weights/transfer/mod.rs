@@ -16,7 +16,7 @@ mod report;
 mod tests;
 mod unused;
 
-pub use convert::{ConvertOptions, ConvertReport, OutputFormat, convert};
+pub use convert::{CardFate, ConvertOptions, ConvertReport, OutputFormat, convert};
 pub use error::TransferError;
 pub use grids::PatchGrids;
 pub use names::NetworkKind;
@@ -28,7 +28,7 @@ use crate::weights::{HEAD, ParameterInfo, Values};
 use names::Recognised;
 use parts::Part;
 use plan::{Fitted, Sorted, Used, network_of, shown, sort};
-use report::reasoned;
+use report::{MISSING, reasoned};
 use std::collections::BTreeMap;
 
 /// Which tensors of a network a file must give.
@@ -117,7 +117,7 @@ pub fn transfer(
         report.encoder += usize::from(is_encoder);
         let Some(source) = used.remove(bare) else {
             missing.note(name, is_encoder);
-            report.random.push(reasoned(name, "not in the file"));
+            report.random.push(reasoned(name, MISSING));
             continue;
         };
         let fitted = match source.fit(bare, &parameter.shape, options.positions.as_ref()) {

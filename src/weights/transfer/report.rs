@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// Why a tensor stays random that the file lacks.
+pub(super) const MISSING: &str = "not in the file";
+
 /// A tensor, and why it is in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reasoned {
@@ -55,16 +58,35 @@ pub struct TransferReport {
 }
 
 impl TransferReport {
-    /// Tensors of the decoder that stay random although the file has a decoder. The last layer, which may be of other
-    /// classes, does not count.
-    pub fn random_decoder(&self) -> usize {
+    /// Tensors of the decoder that stay random although the file has a decoder: those it has in another size, and those it
+    /// lacks. The last layer, which may be of other classes, does not count.
+    pub fn random_decoder(&self) -> [usize; 2] {
         let counts = |tensor: &&Reasoned| {
             self.origin.network == NetworkKind::Unetr
                 && ![ENCODER, HEAD]
                     .iter()
                     .any(|part| tensor.name.starts_with(part))
         };
-        self.random.iter().filter(counts).count()
+        let random = self.random.iter().filter(counts);
+        let (missing, resized): (Vec<_>, Vec<_>) =
+            random.partition(|tensor| tensor.reason == MISSING);
+        [resized.len(), missing.len()]
+    }
+
+    /// The same in words, those of another size first.
+    pub fn random_decoder_notices(&self) -> Vec<String> {
+        let [resized, missing] = self.random_decoder();
+        let (of_size, lacking) = ("of another size in the file", "not in the file");
+        [(resized, of_size), (missing, lacking)]
+            .into_iter()
+            .filter_map(|(count, why)| match count {
+                0 => None,
+                1 => Some(format!("1 tensor of the decoder is {why} and stays random")),
+                count => Some(format!(
+                    "{count} tensors of the decoder are {why} and stay random"
+                )),
+            })
+            .collect()
     }
 
     /// What is to be said of weights to start from where not all of them were taken as they are.
@@ -73,13 +95,7 @@ impl TransferReport {
             let grids = &tensor.reason;
             format!("the position embeddings were interpolated ({grids})")
         });
-        let random = match self.random_decoder() {
-            0 => None,
-            1 => Some("1 tensor of the decoder is of another size and stays random".to_owned()),
-            count => Some(format!(
-                "{count} tensors of the decoder are of another size and stay random"
-            )),
-        };
+        let random = self.random_decoder_notices();
         let parts: Vec<String> = resized.into_iter().chain(random).collect();
         (!parts.is_empty())
             .then(|| format!("Of the weights to start from, {}.", parts.join(", and ")))

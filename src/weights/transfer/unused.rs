@@ -55,6 +55,12 @@ pub(super) fn unused_tensors(
         let values = vec![0.0; shape.iter().product()];
         added.push((ParameterInfo { name, shape }, values));
     };
+    // A square of the width is written for a vector of it, so a file with a long vector must have squares to show for it.
+    let projects = |block: &str, hidden: usize| {
+        let name = format!("{block}attn.qkv.weight");
+        let square = |shape: &[usize]| matches!(shape, [rows, columns] if *rows >= hidden && *columns == hidden);
+        (parameters.iter()).any(|(info, _)| info.name == name && square(&info.shape))
+    };
     for (info, _) in parameters {
         match (version, info.shape.as_slice()) {
             (MonaiVersion::V0_8, [1, _, hidden]) => {
@@ -85,7 +91,7 @@ pub(super) fn unused_tensors(
                 for end in ["weight", "bias"] {
                     add(format!("{block}norm_cross_attn.{end}"), vec![*hidden]);
                 }
-                if version == MonaiVersion::V1_4 {
+                if version == MonaiVersion::V1_4 && projects(block, *hidden) {
                     for end in ["out_proj", "to_q", "to_k", "to_v"] {
                         add(format!("{block}cross_attn.{end}.weight"), vec![*hidden; 2]);
                     }
@@ -132,6 +138,7 @@ mod tests {
         };
         let parameters = [
             info("vit.blocks.0.norm1.weight", &[8]),
+            info("vit.blocks.0.attn.qkv.weight", &[24, 8]),
             info("vit.patch_embedding.position_embeddings", &[1, 27, 8]),
             info("encoder2.blocks.0.1.conv1.conv.weight", &[4, 4, 3, 3, 3]),
         ];
@@ -163,8 +170,14 @@ mod tests {
             let (name, shape) = (name.to_owned(), vec![size]);
             (ParameterInfo { name, shape }, vec![1.0; size])
         };
+        let weight = ParameterInfo {
+            name: "vit.blocks.0.attn.qkv.weight".to_owned(),
+            shape: vec![24, 8],
+        };
+        let weight = (weight, vec![1.0; 192]);
         let parameters = [
             bias("vit.blocks.0.norm1.weight", 8),
+            weight,
             bias("vit.blocks.0.attn.qkv.bias", 24),
         ];
         let added = unused_tensors(&parameters, "vit.", MonaiVersion::V1_4);
@@ -178,6 +191,20 @@ mod tests {
         // 1.6 registers no cross attention.
         let added = unused_tensors(&parameters, "vit.", MonaiVersion::V1_6);
         assert_eq!(added.len(), 2);
+    }
+
+    #[test]
+    fn a_norm_longer_than_its_block_is_wide_asks_for_no_memory() {
+        let info = |name: &str, shape: &[usize]| {
+            let (name, shape) = (name.to_owned(), shape.to_vec());
+            (ParameterInfo { name, shape }, Vec::new())
+        };
+        let parameters = [
+            info("vit.blocks.0.norm1.weight", &[1 << 20]),
+            info("vit.blocks.0.attn.qkv.weight", &[3, 1 << 20]),
+        ];
+        let added = unused_tensors(&parameters, "vit.", MonaiVersion::V1_4);
+        assert!(added.iter().all(|(_, values)| values.len() <= 1 << 20));
     }
 
     #[test]

@@ -47,6 +47,21 @@ fn a_folder_of_dicom_files_is_told_from_one_without_volumes() {
 }
 
 #[test]
+fn dicom_files_in_the_layout_of_the_decathlon_are_told_of() {
+    let folder = folder();
+    for place in ["set/imagesTr", "set/labelsTr"] {
+        std::fs::create_dir_all(folder.path().join(place)).unwrap();
+    }
+    let mut dicom = vec![0_u8; 128];
+    dicom.extend(b"DICM");
+    std::fs::write(folder.path().join("set/imagesTr/a.dcm"), dicom).unwrap();
+    write_volume(&folder.path().join("set/labelsTr/a.nii"), |_| 1);
+    let parts = ["imagesTr holds DICOM files", "dcm2niix"];
+    let call = words("finetune --device cpu --out run --datalist set", &[]);
+    refused(folder.path(), &call, FAILED, &parts);
+}
+
+#[test]
 fn an_empty_list_is_refused() {
     let folder = folder();
     let list = write_list(folder.path(), &[]);

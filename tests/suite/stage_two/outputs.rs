@@ -1,6 +1,7 @@
-//! Files that cannot be written are refused before the work that is to fill them.
+//! What a prediction writes and tells; files that cannot be written are refused before the work that is to fill them.
 
 use super::*;
+use crate::command::write_volume;
 
 #[test]
 fn a_label_map_or_a_picture_that_cannot_be_written_is_refused_before_the_weights_are_read() {
@@ -109,4 +110,74 @@ fn a_picture_by_the_name_of_another_kind_is_refused_before_anything_is_computed(
     let predict = "predict --weights absent --output out.nii.gz --picture x.jpg --device cpu";
     refused(at, &words(predict, &["--input", &input]), 1, &parts);
     refused(at, &words("preview --out x.jpg", &[]), 1, &parts);
+}
+
+#[test]
+fn on_the_networks_grid_only_what_was_scanned_is_written_and_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    finetuned(at, "--out run --max-steps 1");
+    // 80 mm on each axis: 10 voxels of 8 mm, which the network sees in a window of 32.
+    write_volume(&at.join("scan.nii"), |_| 100);
+    let call = "predict --weights run --input scan.nii --output map.nii --grid model --device cpu --overlap 0 --json \
+                --largest-component --probabilities shares --picture map.png";
+    let done = run(at, &words(call, &[])).succeeded();
+    for name in ["map.nii", "shares/map_class00.nii.gz"] {
+        let found = volume::read(&at.join(name)).unwrap();
+        assert_eq!(found.shape(), [10; 3], "{name}");
+        let mut expected = volume::Affine::identity();
+        (0..3).for_each(|axis| expected[(axis, axis)] = 8.0);
+        let apart = (found.affine() - expected).abs().max();
+        assert!(apart < 1e-4, "{name}: affines differ by {apart}");
+    }
+    assert!(at.join("map.png").exists());
+    let case = &done.json()["cases"][0];
+    let volumes = case["volumes_ml"].as_array().unwrap();
+    let sum: f64 = volumes.iter().map(|ml| ml.as_f64().unwrap()).sum();
+    assert!((sum - 512.0).abs() < 0.1, "{}", done.told());
+}
+
+#[test]
+fn windows_that_were_passed_over_are_told_with_their_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    finetuned(at, "--out run --max-steps 1");
+    // Tissue at both ends of five windows in a row, and air between.
+    let (shape, plane) = ([160, 10, 10], 100);
+    let value = |n: usize| match n / plane {
+        4..156 => -1000.0,
+        _ => 50.0,
+    };
+    let mut affine = volume::Affine::identity();
+    (0..3).for_each(|axis| affine[(axis, axis)] = 8.0);
+    let scan = volume::Volume::new(shape, (0..160 * plane).map(value).collect(), affine).unwrap();
+    volume::write(&at.join("scan.nii"), &scan, volume::Datatype::I16).unwrap();
+    let call =
+        "predict --weights run --input scan.nii --output map.nii --device cpu --overlap 0 --json";
+    for (more, passed_over) in [(&[][..], 3), (&["--keep-air"][..], 0)] {
+        let done = run(at, &words(call, more)).succeeded();
+        let case = &done.json()["cases"][0];
+        assert_eq!(case["windows"], 5, "{}", done.told());
+        assert_eq!(case["passed_over"], passed_over, "{}", done.told());
+        let line = "scan.nii: 3 of 5 windows passed over";
+        assert_eq!(
+            done.stderr.contains(line),
+            passed_over > 0,
+            "{}",
+            done.told()
+        );
+    }
+}
+
+#[test]
+fn probabilities_are_not_written_among_the_images_that_they_are_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    std::fs::create_dir(at.join("images")).unwrap();
+    let source = data("hippocampus/images/hippocampus_003.nii.gz");
+    std::fs::copy(&source, at.join("images/a.nii.gz")).unwrap();
+    // There are no weights, so whatever else is said was said before they were looked for.
+    let call = "predict --weights absent --device cpu --input images --output maps --probabilities";
+    let parts = ["--probabilities is the folder of --input"];
+    refused(at, &words(call, &["images/../images"]), 1, &parts);
 }

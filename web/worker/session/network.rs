@@ -40,7 +40,7 @@ impl Session {
             &selected,
         )? {
             Weights::Model(mut model) => {
-                model.modality = modality;
+                model.modality = modality.or(model.modality.take());
                 // Names of another number of classes are those of another network.
                 let named = list.and_then(|list| names_in(&list));
                 if let Some(named) = named.filter(|n| n.classes.len() == model.classes.len()) {

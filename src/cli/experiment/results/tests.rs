@@ -58,7 +58,7 @@ fn ended(scores: Vec<CaseScore>) -> Ended {
 }
 
 /// All runs, in another order than the plan's.
-fn runs() -> Vec<(Trial, Ended)> {
+fn runs() -> Done {
     let mut runs = Vec::new();
     for (arm, gain) in GAINS.into_iter().rev() {
         for size in [12, 6] {
@@ -78,7 +78,16 @@ fn runs() -> Vec<(Trial, Ended)> {
             }
         }
     }
-    runs
+    Done {
+        ended: runs,
+        ..Done::default()
+    }
+}
+
+/// The results of runs on test cases that nothing has learned from.
+fn compared(done: &Done) -> Results {
+    let plan = ExperimentPlan::from_toml(PLAN, "plan.toml").unwrap();
+    Results::new(&plan, done, Seen::default()).unwrap()
 }
 
 fn close(found: f64, expected: f64) -> bool {
@@ -87,8 +96,7 @@ fn close(found: f64, expected: f64) -> bool {
 
 #[test]
 fn every_arm_has_the_scores_of_its_own_runs_and_is_compared_with_the_first() {
-    let plan = ExperimentPlan::from_toml(PLAN, "plan.toml").unwrap();
-    let results = Results::new(&plan, &[], &runs(), None).unwrap();
+    let results = compared(&runs());
     assert_eq!(results.left_out, ["empty"]);
     assert_eq!(results.device, "cpu");
     let sizes: Vec<usize> = results.sizes.iter().map(|s| s.training_cases).collect();
@@ -115,17 +123,14 @@ fn every_arm_has_the_scores_of_its_own_runs_and_is_compared_with_the_first() {
 
 #[test]
 fn all_devices_of_an_experiment_are_told() {
-    let plan = ExperimentPlan::from_toml(PLAN, "plan.toml").unwrap();
     let mut runs = runs();
-    runs[3].1.finished.device = "a GPU".to_owned();
-    let results = Results::new(&plan, &[], &runs, None).unwrap();
-    assert_eq!(results.device, "a GPU and cpu");
+    runs.ended[3].1.finished.device = "a GPU".to_owned();
+    assert_eq!(compared(&runs).device, "a GPU and cpu");
 }
 
 #[test]
 fn every_run_is_listed_with_the_scores_of_its_cases() {
-    let plan = ExperimentPlan::from_toml(PLAN, "plan.toml").unwrap();
-    let results = Results::new(&plan, &[], &runs(), None).unwrap();
+    let results = compared(&runs());
     assert_eq!(results.runs.len(), 12);
     for run in &results.runs {
         let gain = GAINS.into_iter().find(|(arm, _)| *arm == run.arm).unwrap();
@@ -143,13 +148,12 @@ fn every_run_is_listed_with_the_scores_of_its_cases() {
 
 #[test]
 fn tables_and_curves_are_in_percent_and_the_numbers_behind_them_are_not() {
-    let plan = ExperimentPlan::from_toml(PLAN, "plan.toml").unwrap();
     let mut runs = runs();
-    for (_, ended) in &mut runs {
+    for (_, ended) in &mut runs.ended {
         ended.curve = vec![(2.0, 0.25)];
         ended.finished.best_validation_dice = Some(0.25);
     }
-    let results = Results::new(&plan, &[], &runs, None).unwrap();
+    let results = compared(&runs);
     let text = results.markdown();
     assert!(
         text.contains("| 6 | random | 1 | 4 | 2 | 25.00 | 31.00 |"),
@@ -157,6 +161,82 @@ fn tables_and_curves_are_in_percent_and_the_numbers_behind_them_are_not() {
     );
     assert!(text.contains("| 6 | 2 | 33.00 ± "), "{text}");
     assert_eq!(results.runs[0].validation_dice, Some(0.25));
-    let curves = panels(&[6], &runs);
+    let curves = panels(&[6], &runs.ended);
     assert_eq!(curves[0].series[0].points, [(2.0, 25.0)]);
+}
+
+/// As if these runs had failed.
+fn without(mut done: Done, failing: &[&str]) -> Done {
+    done.ended
+        .retain(|(trial, _)| !failing.contains(&trial.folder().as_str()));
+    let failed = |folder: &&str| Failed {
+        folder: (*folder).to_owned(),
+        reason: "the disk is full".to_owned(),
+    };
+    done.failed = failing.iter().map(failed).collect();
+    done
+}
+
+#[test]
+fn seeds_that_a_run_is_missing_of_are_in_no_comparison() {
+    let whole = compared(&runs());
+    let found = compared(&without(runs(), &["006-unet-seed2"]));
+    // With 12 training cases nothing is missing.
+    assert_eq!(found.sizes[1], whole.sizes[1]);
+    for (method, (arm, gain)) in found.sizes[0].methods.iter().zip(GAINS) {
+        assert_eq!(method.name, arm.to_string());
+        assert_eq!(method.seeds.count, 1);
+        // The first seed's luck, and what cases add in the mean.
+        let expected = of_size(6) + gain - 0.01 + 0.02;
+        assert!(close(method.seeds.mean, expected), "{method:?}");
+    }
+    assert_eq!((found.runs.len(), found.failed.len()), (11, 1));
+    let text = found.markdown();
+    assert!(text.contains("**1 of 12 runs failed.**"), "{text}");
+    assert!(
+        text.contains("* `006-unet-seed2`: the disk is full\n"),
+        "{text}"
+    );
+    assert!(!whole.markdown().contains("failed"));
+    let json = serde_json::to_value(&found).unwrap();
+    assert_eq!(json["failed"][0]["folder"], "006-unet-seed2");
+}
+
+#[test]
+fn a_number_of_cases_that_has_no_seed_with_all_arms_is_left_out() {
+    let failing = ["006-unet-seed2", "006-random-seed1"];
+    let found = compared(&without(runs(), &failing));
+    let sizes: Vec<usize> = found.sizes.iter().map(|s| s.training_cases).collect();
+    assert_eq!(sizes, [12]);
+    assert!(!found.are_none());
+    let more = [&failing[..], &["012-unet-seed1", "012-pretrained-seed2"]].concat();
+    assert!(compared(&without(runs(), &more)).are_none());
+}
+
+#[test]
+fn what_results_are_worth_is_said() {
+    let plan = PLAN.replacen("[bootstrap]", "[scoring]\ntolerance = 1.5\n[bootstrap]", 1);
+    let plan = ExperimentPlan::from_toml(&plan, "plan.toml").unwrap();
+    let names = |names: [&str; 2]| names.map(str::to_owned).to_vec();
+    let seen = Seen {
+        in_pretraining: Some(names(["a", "b"])),
+        told_by: ToldBy::List,
+        in_finetuning: names(["b", "empty"]),
+    };
+    let found = Results::new(&plan, &runs(), seen).unwrap();
+    let text = found.markdown();
+    for part in [
+        "no further apart than 1.5 mm",
+        "none is corrected for their number",
+        // Two that have a foreground.
+        "**There are fewer than 10 test cases**",
+        "**In the list of data.pretrain, which is taken for that of the given weights: 2 of the test cases**",
+        "**Among the training or validation cases of the same list: 2 of the test cases**, so their results are too good: b, empty.",
+    ] {
+        assert!(text.contains(part), "'{part}' in {text}");
+    }
+    let json = serde_json::to_value(&found).unwrap();
+    assert_eq!(json["seen_in_finetuning"][1], "empty");
+    let unseen = compared(&runs()).markdown();
+    assert!(!unseen.contains("of the test cases**"), "{unseen}");
 }

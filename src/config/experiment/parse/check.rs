@@ -37,16 +37,33 @@ pub(super) fn check_lists(file: &File) -> Result<(), String> {
         return Err(format!("data.finetune.{key} is not one of sizes"));
     }
     file.scoring.check().map_err(|e| e.to_string())?;
+    check_bootstrap(file.bootstrap)
+}
+
+/// An interval has a resample beyond each of its ends. With fewer it would be hardly less than their range, and with one
+/// it would have no width.
+fn check_bootstrap(bootstrap: Bootstrap) -> Result<(), String> {
     let Bootstrap {
         resamples, level, ..
-    } = file.bootstrap;
-    let usable = (1..=MOST_RESAMPLES).contains(&resamples) && level > 0.0 && level < 1.0;
-    if !usable {
+    } = bootstrap;
+    if !(level > 0.0 && level < 1.0) {
         return Err(format!(
-            "bootstrap has {resamples} resamples and level {level}: give 1 to {MOST_RESAMPLES}, and a level between 0 and 1"
+            "bootstrap.level is {level}: give one between 0 and 1"
         ));
     }
-    Ok(())
+    // Without the rounding of a level such as 0.9.
+    let least = (2.0 / (1.0 - level) - 1e-6).ceil() as usize;
+    if least > MOST_RESAMPLES {
+        return Err(format!(
+            "bootstrap.level is {level}: {MOST_RESAMPLES} resamples, the most there may be, are too few for it, so give a lower one"
+        ));
+    }
+    match (least..=MOST_RESAMPLES).contains(&resamples) {
+        true => Ok(()),
+        false => Err(format!(
+            "bootstrap.resamples is {resamples}: give {least} to {MOST_RESAMPLES}; with fewer than {least} none lies beyond each end of an interval of level {level}"
+        )),
+    }
 }
 
 /// A setting of pre-training and of fine-tuning.

@@ -218,6 +218,32 @@ fn settings_out_of_range_are_refused_by_name() {
 }
 
 #[test]
+fn the_limit_of_voxels_holds_for_the_largest_grid_that_may_be_drawn() {
+    // 2^27 voxels are 512 slices of this plane, as which 384 count where each may be a quarter thinner.
+    for (slices, grid_variation, refused) in [
+        (512, 0.0, false),
+        (513, 0.0, true),
+        (512, 0.25, true),
+        (384, 0.25, false),
+        (385, 0.25, true),
+    ] {
+        let spec = PhantomSpec {
+            shape: [512, 512, slices],
+            spacing: [0.625; 3],
+            grid_variation,
+            ..PhantomSpec::default()
+        };
+        let found = spec.validate();
+        let of_shape = matches!(found, Err(PhantomError::Setting { field: "shape", .. }));
+        assert_eq!(
+            of_shape, refused,
+            "{slices} slices, {grid_variation}: {found:?}"
+        );
+        assert_eq!(found.is_err(), refused, "{found:?}");
+    }
+}
+
+#[test]
 fn settings_are_read_from_text_and_unknown_names_are_refused() {
     let spec: PhantomSpec =
         serde_json::from_str(r#"{"noise_hu": 5.0, "phase": "portal", "orientation": "las"}"#)

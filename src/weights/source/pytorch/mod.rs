@@ -127,6 +127,7 @@ fn contents<'a>(
         )?);
     }
     Ok(Contents {
+        metadata: BTreeMap::new(),
         wrapper: (!found.wrappers.is_empty()).then(|| found.wrappers.join(".")),
         tensors,
         ignored: found
