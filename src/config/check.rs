@@ -58,8 +58,15 @@ pub(super) fn writable<const N: usize>(
     values: [(&'static str, u64); N],
 ) -> Result<(), SettingsError> {
     let saturated = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
-    let most = saturated(i64::MAX.unsigned_abs());
-    at_most(values.map(|(name, value)| (name, saturated(value), most)))
+    let most = i64::MAX.unsigned_abs();
+    match values.into_iter().find(|(_, value)| *value > most) {
+        None => Ok(()),
+        Some((name, value)) => Err(SettingsError::TooLarge {
+            name,
+            value: saturated(value),
+            most: saturated(most),
+        }),
+    }
 }
 
 /// A share from 0 to below 1.

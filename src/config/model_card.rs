@@ -99,8 +99,7 @@ impl ModelCard {
     /// [`SettingsError`] for settings of another kind, of a newer program or of another file.
     pub fn finetuning(&self, numbers: usize) -> Result<FinetuneConfig, SettingsError> {
         let config: FinetuneConfig = settings_of(&self.settings)?;
-        let sizes = config.unetr();
-        in_proportion(&sizes.vit, (sizes.feature_size, sizes.classes), numbers)?;
+        config.in_proportion(numbers)?;
         config.validate_for_prediction()?;
         Ok(config)
     }
@@ -114,6 +113,18 @@ impl ModelCard {
         in_proportion(&config.vit(), (config.decoder.feature_size, 1), numbers)?;
         config.restorer().validate()?;
         Ok(config)
+    }
+}
+
+impl FinetuneConfig {
+    /// Whether a weights file of so many numbers may be of a network of these settings, to be asked before any memory is
+    /// taken for one. They need not be valid.
+    ///
+    /// # Errors
+    /// [`SettingsError::Toml`] for those of a far larger network.
+    pub fn in_proportion(&self, numbers: usize) -> Result<(), SettingsError> {
+        let sizes = self.unetr();
+        in_proportion(&sizes.vit, (sizes.feature_size, sizes.classes), numbers)
     }
 }
 
@@ -170,7 +181,7 @@ fn settings_of<C: StageConfig>(settings: &Table) -> Result<C, SettingsError> {
     })
 }
 
-const PLACE: &str = "the settings within the weights file";
+const PLACE: &str = "the settings of the weights file";
 
 fn unreadable(reason: &str) -> SettingsError {
     SettingsError::Toml {

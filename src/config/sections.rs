@@ -156,7 +156,8 @@ pub struct RunConfig {
     /// Type of matrix products and convolutions: f32, or f16 with loss scaling on a GPU that has it
     #[cfg_attr(feature = "cli", arg(long, value_enum))]
     pub precision: Precision,
-    /// Recompute cheap activations in the backward pass instead of keeping them
+    /// Recompute cheap activations of burn's own operations in the backward pass instead of keeping them; what keeps most
+    /// memory has gradients of its own, so this saves hardly any
     #[cfg_attr(feature = "cli", arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set))]
     pub recompute: bool,
 }

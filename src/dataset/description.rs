@@ -5,6 +5,9 @@ use serde_json::{Map, Value};
 use super::DatasetError;
 use super::pairing::case_name;
 
+/// Bytes of the longest text that is read. What it becomes in memory is a dozen times as long.
+const MOST_BYTES: usize = 32 << 20;
+
 /// Classes and modality of a data set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Description {
@@ -71,6 +74,11 @@ pub(super) fn json(text: &[u8], name: &str) -> Result<Value, DatasetError> {
     if case_name(name) != file {
         return Err(no_text(
             "it is called like an image; name a split file (JSON), or the folder that the images are in",
+        ));
+    }
+    if text.len() > MOST_BYTES {
+        return Err(no_text(
+            "it has more than 32 MiB, which no list of cases needs",
         ));
     }
     // Editors on Windows put a byte order mark in front, which JSON does not allow.

@@ -67,7 +67,7 @@ pub fn estimate_pretraining(config: &RestorerConfig, views: u64, averaged: bool)
 }
 
 fn state(weights: u64, averaged: bool) -> u64 {
-    weights * F32 * (COPIES + u64::from(averaged))
+    weights.saturating_mul(F32 * (COPIES + u64::from(averaged)))
 }
 
 /// Measured steps stay within a third of it.
@@ -83,7 +83,7 @@ fn auto_encoder(config: &VitConfig, views: u64, averaged: bool) -> MemoryEstimat
         .min(number(MOST_SCORES));
     let sample = number(config.layers) * block + VOXEL * voxels;
     MemoryEstimate {
-        state: state(number(ViTAutoEncoder::parameters(config)), averaged),
+        state: state(ViTAutoEncoder::parameters(config), averaged),
         activations: (views.saturating_mul(sample))
             .saturating_add(PAIR * scores)
             .saturating_mul(F32),

@@ -37,7 +37,10 @@ pub async fn select(choice: DeviceChoice) -> Result<Selected, DeviceError> {
             is_gpu: !is_software(&setup.adapter),
             checks: None,
         }),
-        Err(_) if choice == DeviceChoice::Auto => Ok(cpu()),
+        Err(error) if choice == DeviceChoice::Auto => Ok(Selected {
+            description: format!("CPU in WebAssembly, for WebGPU cannot be used: {error}"),
+            ..cpu()
+        }),
         Err(error) => Err(DeviceError::Unusable {
             adapter: "WebGPU".to_owned(),
             reason: error.to_string(),

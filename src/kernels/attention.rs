@@ -10,6 +10,11 @@ use mixed::mixed;
 /// The most scores in one tensor: half of the 128 MiB that every adapter can bind.
 pub(crate) const MOST_SCORES: usize = 16 << 20;
 
+/// How many scores there are. Those of fine patches pass 32 bits, which is all that a browser counts in.
+fn scores(sizes: [usize; 4]) -> usize {
+    sizes.into_iter().fold(1, usize::saturating_mul)
+}
+
 /// `softmax(q k^T / sqrt(width)) v` for `[batch, heads, tokens, width]`, differentiable. Heads go together as far as
 /// their scores fit; where those of a single head do not, its queries go in parts.
 pub fn attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>) -> Tensor<4> {
@@ -19,7 +24,7 @@ pub fn attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>) -> Tensor<4> {
     let keys = k.dims()[2];
     // The CPU kernel makes only some scores at a time.
     let in_parts = is_cpu(&q.device()) && q.dtype() == DType::F32;
-    if in_parts || batch * heads * tokens * keys <= MOST_SCORES {
+    if in_parts || scores([batch, heads, tokens, keys]) <= MOST_SCORES {
         return mixed(q, k, v);
     }
     let rows = batch * heads;
@@ -27,7 +32,7 @@ pub fn attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>) -> Tensor<4> {
         let tokens = x.dims()[2];
         x.reshape([1, rows, tokens, width])
     });
-    let together = (MOST_SCORES / (tokens * keys).max(1)).clamp(1, rows);
+    let together = (MOST_SCORES / scores([1, 1, tokens, keys]).max(1)).clamp(1, rows);
     let queries = (MOST_SCORES / keys.max(1)).clamp(1, tokens);
     let mut heads_done = Vec::new();
     for first in (0..rows).step_by(together) {

@@ -52,12 +52,15 @@ impl ViTAutoEncoder {
     }
 
     /// Trainable numbers of a network of these sizes.
-    pub fn parameters(config: &VitConfig) -> usize {
+    pub fn parameters(config: &VitConfig) -> u64 {
         let head = config.head_kernels().map_or(0, |(first, second)| {
-            let coarse = config.hidden_size * HEAD_CHANNELS * first.pow(3) + HEAD_CHANNELS;
-            coarse + HEAD_CHANNELS * second.pow(3) + 1
+            let cube = |edge: usize| (edge as u64).saturating_pow(3);
+            let channels = HEAD_CHANNELS as u64;
+            let coarse = (config.hidden_size as u64).saturating_mul(channels);
+            let coarse = coarse.saturating_mul(cube(first)) + channels;
+            coarse.saturating_add(channels.saturating_mul(cube(second)) + 1)
         });
-        config.parameters() + head
+        config.parameters().saturating_add(head)
     }
 
     /// The same network with products in another type.

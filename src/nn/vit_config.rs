@@ -52,17 +52,20 @@ pub enum ConfigError {
     /// More classes than a label map's bytes can tell apart.
     #[error("{0} classes are more than the one byte of a label tells apart: use at most 256")]
     TooManyClasses(usize),
-    /// A tensor of 8 GiB or more.
-    #[error("a network of these sizes has 2^31 numbers or more in one tensor: reduce {0}")]
+    /// A tensor of 8 GiB or more, in a browser 2 GiB.
+    #[error(
+        "a network of these sizes has 2^31 numbers or more in one tensor, or in a browser 2^29: reduce {0}"
+    )]
     TooLarge(&'static str),
 }
 
-/// Whether a tensor of these factors has fewer than 2^31 numbers, which are 8 GiB.
+/// Whether a tensor of these factors has fewer than 2^31 numbers, which are 8 GiB, and no more bytes than memory can be asked
+/// for at once, which in a browser are 2 GiB.
 pub(super) fn fits(factors: &[usize]) -> bool {
     factors
         .iter()
         .try_fold(1usize, |product, factor| product.checked_mul(*factor))
-        .is_some_and(|product| product < 1 << 31)
+        .is_some_and(|product| product < 1 << 31 && product <= isize::MAX.unsigned_abs() / 4)
 }
 
 impl VitConfig {
@@ -150,9 +153,25 @@ impl VitConfig {
     }
 
     /// Trainable numbers of the transformer (137 tensors at 12 layers).
-    pub fn parameters(&self) -> usize {
-        let (h, m) = (self.hidden_size, self.mlp_dim);
-        let block = 4 * h * h + h + 2 * h * m + m + h + 4 * h;
-        self.patch_size.pow(3) * h + h + self.tokens() * h + self.layers * block + 2 * h
+    pub fn parameters(&self) -> u64 {
+        let wide = |value: usize| value as u64;
+        let product = |a: u64, b: u64| a.saturating_mul(b);
+        let (h, m) = (wide(self.hidden_size), wide(self.mlp_dim));
+        let block = [
+            product(4, product(h, h)),
+            product(2, product(h, m)),
+            m,
+            product(6, h),
+        ];
+        let block = block.into_iter().fold(0, u64::saturating_add);
+        let patch = wide(self.patch_size).saturating_pow(3);
+        [
+            product(patch, h),
+            product(wide(self.tokens()), h),
+            product(wide(self.layers), block),
+            product(3, h),
+        ]
+        .into_iter()
+        .fold(0, u64::saturating_add)
     }
 }

@@ -35,7 +35,7 @@ pub enum TrainError {
     Metric(#[from] MetricError),
     /// The device failed, whatever it did last.
     #[error(
-        "the device failed: {0}; where its memory ran out, go on with --recompute or, unless --precision is f16, --device cpu, or begin a new run with --accumulation or smaller crops (--roi-size)"
+        "the device failed: {0}; where its memory ran out, go on with --device cpu (unless --precision is f16), or begin a new run with --accumulation or smaller crops (--roi-size)"
     )]
     Device(#[from] DeviceLost),
     /// Nothing to choose the best weights by.
@@ -192,7 +192,7 @@ mod tests {
         ] {
             assert!(error.is_device_lost(), "{error:?}");
             let text = error.to_string();
-            for word in ["gone", "--recompute", "memory", "--accumulation"] {
+            for word in ["gone", "--device cpu", "memory", "--accumulation"] {
                 assert!(text.contains(word), "{text}");
             }
         }

@@ -103,18 +103,18 @@ fn encode(
     gzip: bool,
 ) -> Result<Vec<u8>, VolumeError> {
     let mut header = header(volume.shape(), geometry, datatype)?;
-    let stored = stored(volume, datatype)?;
+    let mut file = stored(volume, datatype)?;
     // Hashing takes time, and only of label maps it is asked whether they changed.
-    let labels = (datatype == Datatype::U8).then_some(stored.as_slice());
+    let labels = (datatype == Datatype::U8).then_some(&file[OFFSET..]);
     mark::put(&mut header, labels);
+    file[..OFFSET].copy_from_slice(&header);
     let pack = || -> io::Result<Vec<u8>> {
         if gzip {
             let mut out = GzEncoder::new(Vec::new(), Compression::default());
-            out.write_all(&header)?;
-            out.write_all(&stored)?;
+            out.write_all(&file)?;
             return out.finish();
         }
-        Ok([header.as_slice(), &stored].concat())
+        Ok(file)
     };
     pack().map_err(|error| VolumeError::Unwritable {
         problem: error.to_string(),
@@ -182,15 +182,28 @@ fn sizes(shape: [usize; 3]) -> Result<[i16; 3], VolumeError> {
     Ok(sizes)
 }
 
-/// The voxels as bytes, first axis fastest.
+/// An empty vector with room for so many.
+fn room<T>(count: usize) -> Result<Vec<T>, VolumeError> {
+    let mut room = Vec::new();
+    let reserved = room.try_reserve_exact(count);
+    reserved.map_err(|_| VolumeError::Unwritable {
+        problem: "there is no memory for its voxels".into(),
+    })?;
+    Ok(room)
+}
+
+/// Room for a header, then the voxels as bytes, first axis fastest.
 fn stored(volume: &Volume, datatype: Datatype) -> Result<Vec<u8>, VolumeError> {
     let values = volume.data();
     let [n0, n1, n2] = volume.shape();
-    let mut out = Vec::with_capacity(values.len().saturating_mul(datatype.bytes()));
+    let bytes = values.len().saturating_mul(datatype.bytes());
+    let mut out = room(bytes.saturating_add(OFFSET))?;
+    out.resize(OFFSET, 0);
     /// Turned as values of this type: copies in a wider one would be the most memory that a prediction takes.
     macro_rules! turned {
         ($type:ty, $value:expr) => {{
-            let mut turned = vec![<$type>::default(); values.len()];
+            let mut turned = room(values.len())?;
+            turned.resize(values.len(), <$type>::default());
             let of = $value;
             voxels::turn(
                 bytemuck::cast_slice(values),

@@ -96,6 +96,9 @@ fn take(
     config: &FinetuneConfig,
     options: &TransferOptions,
 ) -> Result<Taken, String> {
+    config
+        .in_proportion(file.numbers())
+        .map_err(|e| e.to_string())?;
     // Training checks the rest of its own settings.
     config
         .validate_for_prediction()

@@ -22,7 +22,8 @@ pub(crate) fn archive() -> Result<Vec<u8>, String> {
         return Err("there is no run yet".to_owned());
     }
     let size = files.iter().map(|(_, bytes)| bytes.len() + 1024).sum();
-    let mut archive = ArchiveWriter::with_capacity(size);
+    let mut archive =
+        ArchiveWriter::with_room(size).ok_or("there is no memory for the run in one file")?;
     for (path, bytes) in files {
         let name = format!("{ARCHIVE}/{}", path.display());
         archive
@@ -154,6 +155,9 @@ pub(crate) fn list() -> Result<DataList, String> {
     list.for_training(LIST_FILE).map_err(|e| e.to_string())
 }
 
+/// Each takes half a megabyte and a tenth of a second.
+const MOST_PHANTOMS: usize = 200;
+
 /// The cases of the run at hand: phantoms are made, others looked for by their names. Names of what is missing are
 /// the error.
 pub(crate) fn cases_of(place: &Place, cases: &mut Cases) -> Result<TrainRequest, Vec<String>> {
@@ -166,6 +170,12 @@ pub(crate) fn cases_of(place: &Place, cases: &mut Cases) -> Result<TrainRequest,
         settings: Vec::new(),
     };
     if place.data.datalist.is_none() {
+        if place.data.phantoms > MOST_PHANTOMS {
+            let count = place.data.phantoms;
+            return Err(vec![format!(
+                "{count} phantoms, of which this page makes {MOST_PHANTOMS} at most"
+            )]);
+        }
         let seeds = RunSeeds::of(place.seed, place.data.phantoms);
         let mut make = |seeds: Vec<u64>| -> Result<Vec<usize>, Vec<String>> {
             seeds

@@ -118,7 +118,10 @@ fn compared(
 impl Segmentation {
     /// The label map on the grid of its image.
     pub(crate) fn nifti(&self, gzip: bool) -> Result<Vec<u8>, String> {
-        let values = self.labels.iter().map(|label| f32::from(*label)).collect();
+        let mut values = Vec::new();
+        let reserved = values.try_reserve_exact(self.labels.len());
+        reserved.map_err(|_| "there is no memory for the label map".to_owned())?;
+        values.extend(self.labels.iter().map(|label| f32::from(*label)));
         // The place is the header's.
         let labels = Volume::new(self.header.shape, values, Affine::identity());
         let labels = labels.map_err(|e| e.to_string())?;

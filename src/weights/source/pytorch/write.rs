@@ -25,7 +25,7 @@ pub(crate) fn encode_pytorch(parameters: &[(ParameterInfo, Vec<f32>)]) -> Option
         .iter()
         .map(|(_, values)| 4 * values.len() + 256)
         .sum();
-    let mut archive = ArchiveWriter::with_capacity(bytes);
+    let mut archive = ArchiveWriter::with_room(bytes)?;
     archive.add(&format!("{FOLDER}/data.pkl"), &pickle(parameters)?)?;
     archive.add(&format!("{FOLDER}/byteorder"), b"little")?;
     for (key, (_, values)) in parameters.iter().enumerate() {

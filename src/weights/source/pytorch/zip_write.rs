@@ -18,12 +18,14 @@ pub struct ArchiveWriter {
 }
 
 impl ArchiveWriter {
-    /// Room for this many bytes of contents.
-    pub fn with_capacity(bytes: usize) -> Self {
-        ArchiveWriter {
-            file: Vec::with_capacity(bytes),
+    /// One with room for this many bytes of contents; none where memory has not.
+    pub fn with_room(bytes: usize) -> Option<Self> {
+        let mut file = Vec::new();
+        file.try_reserve_exact(bytes).ok()?;
+        Some(ArchiveWriter {
+            file,
             ..Self::default()
-        }
+        })
     }
 
     /// Adds an entry. `None` where the archive would need ZIP64: beyond 4 GiB or 65535 entries.
