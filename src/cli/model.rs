@@ -19,7 +19,7 @@ use crate::transform::Prepared;
 use crate::weights::{
     self, Need, PatchGrids, TransferOptions, TransferReport, Values, WeightsFile, transfer,
 };
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use burn::tensor::Device;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -42,6 +42,25 @@ fn compare_intensities(settings: &toml::Table, path: &Path, config: &FinetuneCon
     }
 }
 
+/// Refuses an encoder of another number of heads: no tensor tells it, and attention would be cut otherwise than learned.
+fn refuse_other_heads(
+    settings: &toml::Table,
+    path: &Path,
+    config: &FinetuneConfig,
+) -> anyhow::Result<()> {
+    let network = settings.get("network");
+    let heads = network.and_then(|network| network.get("heads")?.as_integer());
+    let (Some(heads), here) = (heads, config.network.heads) else {
+        return Ok(());
+    };
+    ensure!(
+        usize::try_from(heads).is_ok_and(|heads| heads == here),
+        "the encoder in {} learned with {heads} heads of attention, and this network has {here}: give both the same --heads",
+        path.display()
+    );
+    Ok(())
+}
+
 /// The encoder to start fine-tuning from, with a report of what was taken.
 pub(super) fn starting_weights(
     path: &Path,
@@ -53,6 +72,7 @@ pub(super) fn starting_weights(
     let settings = trained_with(path, card_of(&opened, &file).as_ref());
     if let Some(settings) = &settings {
         compare_intensities(settings, path, config);
+        refuse_other_heads(settings, path, config)?;
     }
     let grids = grids(settings.as_ref(), &config.unetr().vit, &opened);
     let options = TransferOptions::starting(grids, config.start.resize_positions)

@@ -158,6 +158,12 @@ fn start<C: Training>(
         duration(report.seconds),
         report.crops_per_second
     ));
+    if report.skipped_steps > 0 {
+        log::warn!(
+            "{} of them changed no weight, their gradients not being finite: lower the learning rate, or clip the gradients",
+            report.skipped_steps
+        );
+    }
     C::tell(&report);
     Ok(if report.complete {
         ExitCode::SUCCESS

@@ -96,6 +96,20 @@ fn the_settings_of_a_pre_training_reach_fine_tuning_without_its_folder() {
 }
 
 #[test]
+fn an_encoder_of_another_number_of_heads_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let sizes = SIZES.replace("--heads 2", "--heads 4");
+    let call = format!("pretrain --phantoms 2 --max-steps 1 --layers 3 --out before {sizes}");
+    run(at, &words(&call, &[])).succeeded();
+    for start in ["before", "before/encoder.safetensors"] {
+        let more = format!("--out after --max-steps 1 --pretrained {start}");
+        let parts = ["4 heads of attention", "has 2", "--heads"];
+        refused(at, &super::call(FINETUNE, &more), 1, &parts);
+    }
+}
+
+#[test]
 fn converted_weights_keep_their_settings_where_the_format_has_room() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
