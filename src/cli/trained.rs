@@ -36,19 +36,23 @@ pub(super) fn crops_of(settings: &toml::Table) -> Option<&toml::Value> {
     settings.get("sampling").or(settings.get("crops"))
 }
 
+/// Whether a path is the folder of a run, which tells its own settings.
+fn is_run(path: &Path) -> bool {
+    path.is_dir() && path.join(CONFIG_FILE).exists()
+}
+
 /// Settings of either stage, as far as they can be read: those of a run where `path` is its folder, else those of the file,
 /// else those beside it.
 pub(super) fn trained_with(path: &Path, card: Option<&ModelCard>) -> Option<toml::Table> {
-    let beside = beside(path, CONFIG_FILE);
-    match card.filter(|_| !path.is_dir() || !beside.exists()) {
+    match card.filter(|_| !is_run(path)) {
         Some(card) => Some(card.settings.clone()),
-        None => toml::from_str(&std::fs::read_to_string(beside).ok()?).ok(),
+        None => toml::from_str(&std::fs::read_to_string(beside(path, CONFIG_FILE)).ok()?).ok(),
     }
 }
 
 /// Classes and modality, as far as anything tells; which counts is as in [`trained_with`].
 pub(super) fn learned_by(path: &Path, card: Option<&ModelCard>) -> Learned {
-    match card.filter(|_| !path.is_dir() || !beside(path, CONFIG_FILE).exists()) {
+    match card.filter(|_| !is_run(path)) {
         Some(card) => card.learned(),
         None => learned(path),
     }
@@ -71,7 +75,7 @@ pub(super) fn known_settings(
             base.overlaid(&read(file)?, &file.display().to_string())?
         }
         (None, Some(file)) => settings(file)?,
-        (None, None) if path.is_dir() && trained.exists() => settings(&trained)?,
+        (None, None) if is_run(path) => settings(&trained)?,
         (None, None) if !path.exists() => bail!("{}: no such file or folder", path.display()),
         (None, None) if path.is_dir() && !path.join(Finetuning::EXPORT).exists() => bail!(
             "{} is no run's folder, for it holds no {CONFIG_FILE}: name one, or a file of weights with --preset or --config",

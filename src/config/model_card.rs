@@ -2,6 +2,7 @@
 
 use crate::config::{FinetuneConfig, Learned, PretrainConfig, SettingsError, StageConfig};
 use crate::nn::VitConfig;
+use crate::weights::printable;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
@@ -188,11 +189,6 @@ fn unreadable(reason: &str) -> SettingsError {
         place: PLACE.to_owned(),
         reason: printable(reason.trim()),
     }
-}
-
-fn printable(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { ' ' } else { c };
-    text.chars().map(shown).collect()
 }
 
 #[cfg(test)]

@@ -28,6 +28,12 @@ pub use transfer::{
 
 use init::initial_value;
 
+/// A text of a stranger's file without characters that act on a terminal.
+pub(crate) fn printable(text: &str) -> String {
+    let shown = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().map(shown).collect()
+}
+
 /// Fills a network with the initial values of specification 5.6.
 ///
 /// # Errors

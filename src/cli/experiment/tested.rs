@@ -55,14 +55,16 @@ impl TestCases<'_> {
         device: &Device,
         control: &Control,
     ) -> anyhow::Result<Came<Evaluation>> {
-        match self.kept()? {
+        // Once, for label maps are read for it.
+        let now = Held::now(self.scoring, self.classes, &self.list.test);
+        match self.kept(&now)? {
             Some(kept) => Ok(Came::Ended(kept)),
-            None => Came::of(self.scored(device, control), control),
+            None => Came::of(self.scored(now, device, control), control),
         }
     }
 
     /// The scores there are, where they were made as they would be now.
-    fn kept(&self) -> anyhow::Result<Option<Evaluation>> {
+    fn kept(&self, now: &Held) -> anyhow::Result<Option<Evaluation>> {
         let file = self.folder.join(TEST_FILE);
         let Ok(text) = std::fs::read_to_string(&file) else {
             return Ok(None);
@@ -78,9 +80,8 @@ impl TestCases<'_> {
             file.display(),
             self.split.display()
         );
-        let now = self.held();
         let changes = match held {
-            Some(held) => held.changes(&now),
+            Some(held) => held.changes(now),
             None => vec!["the program"],
         };
         if !changes.is_empty() {
@@ -98,7 +99,12 @@ impl TestCases<'_> {
     }
 
     /// New scores, behind those that another sitting came to; none when stopped.
-    fn scored(&self, device: &Device, control: &Control) -> anyhow::Result<Option<Evaluation>> {
+    fn scored(
+        &self,
+        held: Held,
+        device: &Device,
+        control: &Control,
+    ) -> anyhow::Result<Option<Evaluation>> {
         let test = &self.list.test;
         let model = model(self.folder, &ModelSettings::default(), device)?;
         let predictor = Predictor {
@@ -114,7 +120,7 @@ impl TestCases<'_> {
         let surfaces = SurfaceOptions {
             tolerance_mm: self.scoring.tolerance,
         };
-        let mut begun = Begun::within(self.folder, self.held());
+        let mut begun = Begun::within(self.folder, held.clone());
         say(&match begun.done() {
             0 => format!("scoring {} test cases", test.len()),
             done => format!(
@@ -131,16 +137,12 @@ impl TestCases<'_> {
         let names = class_names(&self.list.classes, self.classes);
         let scores = Evaluation::new(names, Some(surfaces.tolerance_mm), scores)?;
         let whole = Whole {
-            held: Some(self.held()),
+            held: Some(held),
             scores,
         };
         write_json(&self.folder.join(TEST_FILE), &whole)?;
         begun.remove();
         Ok(Some(whole.scores))
-    }
-
-    fn held(&self) -> Held {
-        Held::now(self.scoring, self.classes, &self.list.test)
     }
 }
 
@@ -186,7 +188,8 @@ mod tests {
             classes,
             scoring,
         };
-        cases.kept().unwrap().is_some()
+        let now = Held::now(scoring, classes, &list.test);
+        cases.kept(&now).unwrap().is_some()
     }
 
     #[test]

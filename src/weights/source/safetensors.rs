@@ -1,5 +1,6 @@
 //! Tensors of a safetensors file of any float type.
 
+use crate::weights::printable;
 use crate::weights::source::tensor::Placement;
 use crate::weights::source::{Contents, ElementType, ReadError, StoredTensor};
 use safetensors::SafeTensors;
@@ -16,10 +17,7 @@ pub(super) fn is_safetensors(file: &[u8]) -> bool {
 /// [`ReadError::Damaged`] or [`ReadError::Empty`].
 pub(super) fn read_safetensors(file: &[u8]) -> Result<Contents<'_>, ReadError> {
     // The library's errors quote the file.
-    let damaged = |e: safetensors::SafeTensorError| {
-        let shown = |c: char| if c.is_control() { ' ' } else { c };
-        ReadError::damaged(e.to_string().chars().map(shown).collect::<String>())
-    };
+    let damaged = |e: safetensors::SafeTensorError| ReadError::damaged(printable(&e.to_string()));
     let read = SafeTensors::deserialize(file).map_err(damaged)?;
     // The library keeps the header's text entries apart from what it hands out.
     let (_, header) = SafeTensors::read_metadata(file).map_err(damaged)?;

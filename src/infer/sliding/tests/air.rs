@@ -78,13 +78,17 @@ impl WindowNetwork for Finds {
     }
 }
 
+/// A volume, whose planes have so many voxels: air up to plane 11, then not.
+fn half_air() -> ([usize; 3], usize, Vec<f32>) {
+    let (shape, plane) = ([24, 8, 8], 64);
+    let image = (0..24 * plane).map(|i| if i < 12 * plane { 0.0 } else { 1.0 });
+    (shape, plane, image.collect())
+}
+
 #[test]
 fn beside_a_window_passed_over_a_clear_structure_stands_and_a_faint_one_does_not() {
     // Two windows share planes 8 to 15; the middle of the first, up to plane 11, is air.
-    let (shape, plane) = ([24, 8, 8], 64);
-    let image: Vec<f32> = (0..24 * plane)
-        .map(|i| if i < 12 * plane { 0.0 } else { 1.0 })
-        .collect();
+    let (shape, plane, image) = half_air();
     let settings = SlidingWindow {
         blending: Blending::Constant,
         ..settings()
@@ -148,10 +152,7 @@ fn however_many_windows_are_passed_over_around_a_voxel_they_count_no_more_than_o
 #[test]
 fn the_rim_of_a_window_finds_nothing_in_the_air_beside_it() {
     // The middle of the first window, up to plane 11, is air; the second reaches back to plane 8 with little weight.
-    let (shape, plane) = ([24, 8, 8], 64);
-    let image: Vec<f32> = (0..24 * plane)
-        .map(|i| if i < 12 * plane { 0.0 } else { 1.0 })
-        .collect();
+    let (shape, plane, image) = half_air();
     let settings = SlidingWindow {
         blending: Blending::Gaussian,
         ..settings()
