@@ -1,5 +1,6 @@
 //! `convert`: one weights file to another.
 
+use crate::cli::idle::told;
 use crate::cli::inputs::Inputs;
 use crate::cli::output::{path_as_shown, print, quoted, say};
 use crate::cli::run_folder::beside;
@@ -9,8 +10,8 @@ use crate::config::parse::triple;
 use crate::platform;
 use crate::train::layout::CONFIG_FILE;
 use crate::weights::{
-    CardFate, ConvertOptions, ConvertReport, MonaiVersion, OutputFormat, PatchGrids, WeightsFile,
-    convert,
+    CardFate, ConvertOptions, ConvertReport, MonaiVersion, NetworkKind, OutputFormat, PatchGrids,
+    WeightsFile, convert,
 };
 use anyhow::Context;
 use clap::Args;
@@ -85,6 +86,11 @@ pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<ExitCode> {
     if let Some(notice) = report.strict_notice().filter(|_| args.monai.is_some()) {
         log::warn!("{notice}");
     }
+    if report.origin.network == NetworkKind::Unet
+        && let Some(notice) = idle_for_unet(args)
+    {
+        log::warn!("{notice}");
+    }
     let json = Report {
         input: &input,
         output: &args.output,
@@ -110,6 +116,16 @@ pub(super) fn run(args: &ConvertArgs) -> anyhow::Result<ExitCode> {
         ));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is said of flags that do nothing for a U-Net.
+fn idle_for_unet(args: &ConvertArgs) -> Option<String> {
+    let given = |flag: &str| match flag {
+        "monai" => args.monai.is_some(),
+        _ => args.patch_grid.is_some(),
+    };
+    let why = "for a U-Net, which has no patches and is no network of MONAI";
+    told(&["monai", "patch_grid"], &given, why)
 }
 
 /// More patches than any transformer attends to; the embeddings of more would not fit into memory.

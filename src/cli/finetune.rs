@@ -3,12 +3,14 @@
 use crate::cli::args::RunArgs;
 use crate::cli::classes::named_classes;
 use crate::cli::data::{data_list, labelled_sources, settle_intensity};
+use crate::cli::idle::of_finetuning;
 use crate::cli::model::starting_weights;
 use crate::cli::output::{one_line, quoted, say};
 use crate::cli::recorder::StageReport;
 use crate::cli::run_folder::{EXPERIMENT, LOADED_FILE, preset_of};
 use crate::cli::settings::Settings;
 use crate::cli::summary::{RunSummary, Scores, scores};
+use crate::cli::trained::start_sizes;
 use crate::cli::training::{self, Prepared, Training};
 use crate::config::{FinetuneConfig, Learned};
 use crate::dataset::{DataList, DatasetError};
@@ -65,6 +67,27 @@ impl Training for Finetune {
     };
     const WEIGHTS: &'static str = "model";
     const LABELLED: bool = true;
+
+    fn complete(config: &mut FinetuneConfig, given: &dyn Fn(&str, &str) -> bool) {
+        let start = config.start.pretrained.clone();
+        // A U-Net is refused with weights to start from.
+        let start = start.filter(|_| config.decoder.architecture == Architecture::Unetr);
+        let Some((sizes, path)) = start.and_then(|path| Some((start_sizes(&path)?, path))) else {
+            return;
+        };
+        let taken = config.take_sizes(&sizes, given);
+        if !taken.is_empty() {
+            say(&format!(
+                "sizes that nobody gave are those of {}: {}",
+                path.display(),
+                taken.join(" ")
+            ));
+        }
+    }
+
+    fn idle(config: &FinetuneConfig, given: &dyn Fn(&str) -> bool) -> Vec<String> {
+        of_finetuning(config, given)
+    }
 
     fn list(config: &mut FinetuneConfig) -> anyhow::Result<Option<DataList>> {
         let list = data_list(&config.data, Self::LABELLED)?;

@@ -14,6 +14,7 @@ mod evaluate;
 mod experiment;
 mod finetune;
 mod going_on;
+mod idle;
 mod inputs;
 mod loaded;
 mod model;

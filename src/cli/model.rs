@@ -2,6 +2,7 @@
 
 use crate::cli::args::ModelSettings;
 use crate::cli::loaded::Loaded;
+use crate::cli::output::one_line;
 use crate::cli::trained::{
     card_of, compare_with_card, crops_of, grid_of, known_settings, learned_by, settings_of_file,
     trained_with,
@@ -61,6 +62,37 @@ fn refuse_other_heads(
     Ok(())
 }
 
+/// Adds to why weights do not fit which sizes their settings have and this network has not.
+fn with_other_sizes(
+    error: anyhow::Error,
+    settings: Option<&toml::Table>,
+    config: &FinetuneConfig,
+) -> anyhow::Error {
+    let network = settings.and_then(|settings| settings.get("network"));
+    let own = &config.network;
+    let other = |(name, here): (&str, usize)| {
+        let size = network?.get(name)?.as_integer()?;
+        let differs = usize::try_from(size) != Ok(here);
+        differs.then(|| format!("{name} {size} and this network has {here}"))
+    };
+    let sizes = [
+        ("patch_size", own.patch_size),
+        ("hidden_size", own.hidden_size),
+        ("mlp_dim", own.mlp_dim),
+        ("layers", own.layers),
+    ];
+    let others: Vec<String> = sizes.into_iter().filter_map(other).collect();
+    if others.is_empty() {
+        return error;
+    }
+    let text = format!(
+        "{} (they were trained with {}: give both the same)",
+        one_line(&error),
+        others.join(", ")
+    );
+    error.context(text)
+}
+
 /// The encoder to start fine-tuning from, with a report of what was taken.
 pub(super) fn starting_weights(
     path: &Path,
@@ -81,7 +113,8 @@ pub(super) fn starting_weights(
         allow_partial: config.start.allow_partial,
         ..options
     };
-    let (values, report) = take(&opened, &file, &parameters_of(config)?, &options)?;
+    let (values, report) = take(&opened, &file, &parameters_of(config)?, &options)
+        .map_err(|error| with_other_sizes(error, settings.as_ref(), config))?;
     let [resized, _] = report.random_decoder();
     for (index, notice) in report.random_decoder_notices().into_iter().enumerate() {
         let advice = match index == 0 && resized > 0 {

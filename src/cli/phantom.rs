@@ -1,6 +1,7 @@
 //! `phantom`: synthetic cases as files.
 
 use crate::cli::output::{count, say};
+use crate::config::check::MOST_PHANTOMS;
 use crate::config::{FinetuneConfig, Preset, PretrainConfig, RunConfig};
 use crate::dataset::phantom::{ORGAN_NAMES, PhantomSpec, RunSeeds, abdomen};
 use crate::dataset::{Case, DataList, LIST_FILE};
@@ -36,6 +37,11 @@ const DESCRIPTION: &str = "Synthetic abdominal CT in HU with 13 organs; no patie
 
 pub(super) fn run(args: &PhantomArgs) -> anyhow::Result<ExitCode> {
     ensure!(args.cases > 0, "--cases is 0: ask for at least 1");
+    ensure!(
+        usize::try_from(args.cases).is_ok_and(|cases| cases <= MOST_PHANTOMS),
+        "--cases is {}: ask for {MOST_PHANTOMS} at most, and for more with another --seed and --out",
+        args.cases
+    );
     let spec = if args.small {
         PhantomSpec::quickstart()
     } else {

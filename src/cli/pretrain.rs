@@ -59,10 +59,12 @@ impl Training for Pretrain {
     fn list(config: &mut PretrainConfig) -> anyhow::Result<Option<DataList>> {
         let list = data_list(&config.data, Self::LABELLED)?;
         settle_intensity(&mut config.sampling.intensity, list.as_ref())?;
-        if config.contrasts_nothing() {
+        let volumes = (list.as_ref()).map_or(config.data.phantoms, |list| list.training.len());
+        if config.contrasts_nothing(volumes) {
             log::warn!(
                 "a part of a step holds one crop, so the contrastive term has no other crop to tell it from and is 0: \
-                 take more crops a step or a smaller --accumulation, or --contrastive-weight 0 for half the work"
+                 take more crops a step (--samples-per-volume, or more volumes) or a smaller --accumulation, or \
+                 --contrastive-weight 0 for half the work"
             );
         }
         if let Err(error) = config.check_patch_for_unetr() {

@@ -1,13 +1,14 @@
 //! Settings of a run that goes on, held against those it was started with.
 
+use crate::cli::inputs::canonical;
 use crate::cli::settings::apply_flags;
-use crate::config::StageConfig;
+use crate::config::{IntensityMode, StageConfig};
 use crate::train::layout::CONFIG_FILE;
 use anyhow::{Context, bail};
 use clap::{ArgMatches, Args};
 use serde::Serialize;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Settings that may change when a run goes on: they do not change what it computes.
 const FREE: [&str; 8] = [
@@ -80,29 +81,70 @@ pub(super) fn check_begun<C: StageConfig>(
     let mut saved = saved.clone();
     saved.unsettle();
     saved.settle();
-    refuse(folder, differences(&saved, wanted)?, |name| {
+    refuse(folder, differences(&saved, wanted)?, |found| {
+        let name = found.name.as_str();
         is_free(name) || PLACES.contains(&name) || name == START
     })
 }
 
 /// Refuses settings that would change what the run in `folder` computes. The same volumes may lie elsewhere by now;
-/// `same_cases` guards that they are the same.
+/// `same_cases` guards that they are the same. What an intensity of `auto` means is not known yet, see [`check_intensity`].
 fn check_unchanged<C: StageConfig>(folder: &Path, saved: &C, wanted: &C) -> anyhow::Result<()> {
     let listed = |config: &C| config.data().datalist.is_some();
     let moved = listed(saved) && listed(wanted);
-    refuse(folder, differences(saved, wanted)?, |name| {
-        is_free(name) || (moved && PLACES.contains(&name))
+    refuse(folder, differences(saved, wanted)?, |found| {
+        let name = found.name.as_str();
+        is_free(name)
+            || (moved && PLACES.contains(&name))
+            || (is_intensity(name) && is_auto(&found.new))
+            || (name == START && same_place(&found.old, &found.new))
     })
+}
+
+/// Refuses another scale of intensities than a run began with, once the list has told what `auto` means.
+pub(super) fn check_intensity<C: StageConfig>(
+    folder: &Path,
+    saved: &C,
+    settled: &C,
+) -> anyhow::Result<()> {
+    refuse(folder, differences(saved, settled)?, |found| {
+        !is_intensity(&found.name) || is_auto(&found.old)
+    })
+}
+
+/// Whether a setting, with its section, says how intensities are scaled.
+fn is_intensity(name: &str) -> bool {
+    name.ends_with(".intensity")
+}
+
+/// Whether that is `auto`, of a setting as TOML.
+fn is_auto(setting: &str) -> bool {
+    text_of(setting).is_some_and(|text| text == IntensityMode::Auto.to_string())
+}
+
+/// Whether two settings as TOML name one file or folder, however each is spelt.
+fn same_place(one: &str, other: &str) -> bool {
+    let place = |setting: &str| {
+        let path = PathBuf::from(text_of(setting)?);
+        Some(canonical(&std::path::absolute(&path).unwrap_or(path)))
+    };
+    place(one).is_some_and(|one| place(other) == Some(one))
+}
+
+/// The text that a setting is as TOML.
+fn text_of(setting: &str) -> Option<String> {
+    let table: toml::Table = toml::from_str(&format!("it = {setting}")).ok()?;
+    table.get("it")?.as_str().map(str::to_owned)
 }
 
 fn refuse(
     folder: &Path,
     differences: Vec<Difference>,
-    free: impl Fn(&str) -> bool,
+    free: impl Fn(&Difference) -> bool,
 ) -> anyhow::Result<()> {
     let differing: Vec<String> = differences
         .iter()
-        .filter(|found| !free(&found.name))
+        .filter(|&found| !free(found))
         .map(|found| found.to_string())
         .collect();
     if !differing.is_empty() {
@@ -167,4 +209,50 @@ pub(super) fn differences<C: Serialize>(old: &C, new: &C) -> anyhow::Result<Vec<
         })
         .filter(|found| found.old != found.new)
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::FinetuneConfig;
+
+    fn changed(change: impl Fn(&mut FinetuneConfig)) -> FinetuneConfig {
+        let mut config = FinetuneConfig::default();
+        config.crops.intensity = IntensityMode::Percentile;
+        config.start.pretrained = Some("run".into());
+        change(&mut config);
+        config
+    }
+
+    #[test]
+    fn a_start_that_is_spelt_otherwise_is_the_same_and_another_is_refused() {
+        let saved = changed(|_| ());
+        let checked = |start: Option<PathBuf>| {
+            let wanted = changed(|config| config.start.pretrained.clone_from(&start));
+            check_unchanged(Path::new("folder"), &saved, &wanted)
+        };
+        let whole = std::path::absolute("run").unwrap();
+        for same in ["run".into(), "./run".into(), "run/".into(), whole] {
+            checked(Some(same)).unwrap();
+        }
+        for other in [None, Some("other".into()), Some("run/run".into())] {
+            let text = checked(other).unwrap_err().to_string();
+            assert!(text.contains("start.pretrained was \"run\""), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_intensity_of_auto_is_the_same_where_the_list_tells_that_it_means_the_same() {
+        let (folder, saved) = (Path::new("folder"), changed(|_| ()));
+        let of = |mode| changed(|config| config.crops.intensity = mode);
+        check_unchanged(folder, &saved, &of(IntensityMode::Auto)).unwrap();
+        assert!(check_unchanged(folder, &saved, &of(IntensityMode::Range)).is_err());
+        check_intensity(folder, &saved, &saved).unwrap();
+        let refused = check_intensity(folder, &saved, &of(IntensityMode::Range)).unwrap_err();
+        let text = refused.to_string();
+        let told = "crops.intensity was \"percentile\", now \"range\"";
+        assert!(text.contains(told), "{text}");
+        // Whatever it meant when the run began, the list told that too.
+        check_intensity(folder, &of(IntensityMode::Auto), &saved).unwrap();
+    }
 }

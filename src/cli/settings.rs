@@ -43,9 +43,13 @@ pub(super) fn idle_flags<'a>(command: &'a clap::Command, flags: &ArgMatches) -> 
         return command.map_or_else(Vec::new, |command| idle_flags(command, flags));
     }
     let hidden = command.get_arguments().filter(|arg| arg.is_hide_set());
-    let given = hidden
-        .filter(|arg| flags.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine));
+    let given = hidden.filter(|arg| is_given(flags, arg.get_id().as_str()));
     given.filter_map(clap::Arg::get_long).collect()
+}
+
+/// Whether a flag of the command stands on its command line.
+pub(super) fn is_given(flags: &ArgMatches, flag: &str) -> bool {
+    flags.value_source(flag) == Some(ValueSource::CommandLine)
 }
 
 /// Says in the help of each setting what it is where its flag is not given.
@@ -109,6 +113,17 @@ pub(super) fn layered<C: StageConfig + Args>(
     flags: &ArgMatches,
     fallback: Option<Preset>,
 ) -> anyhow::Result<(C, Preset)> {
+    layered_with(source, flags, fallback, |_, _| ())
+}
+
+/// As [`layered`], completed before they are checked: by what `complete` makes of those that were not given, which it asks
+/// by section and name.
+pub(super) fn layered_with<C: StageConfig + Args>(
+    source: &SettingsSource,
+    flags: &ArgMatches,
+    fallback: Option<Preset>,
+    complete: impl FnOnce(&mut C, &dyn Fn(&str, &str) -> bool),
+) -> anyhow::Result<(C, Preset)> {
     // Before the preset is chosen: the file may name the data list.
     let file = match &source.config {
         Some(file) => {
@@ -136,8 +151,15 @@ pub(super) fn layered<C: StageConfig + Args>(
         config.unsettle();
     }
     apply_flags(&mut config, flags)?;
-    let given = |flag: &str| flags.value_source(flag) == Some(ValueSource::CommandLine);
+    let given = |flag: &str| is_given(flags, flag);
     config.run_mut().prefer_epochs(given);
+    let table: Option<toml::Table> = file.and_then(|(text, _)| toml::from_str(&text).ok());
+    let in_file = |section: &str, name: &str| {
+        let section = table.as_ref().and_then(|table| table.get(section));
+        section.is_some_and(|section| section.get(name).is_some())
+    };
+    let given = |section: &str, name: &str| given(name) || in_file(section, name);
+    complete(&mut config, &given);
     config.validate()?;
     config.settle();
     Ok((config, preset))
@@ -173,5 +195,31 @@ mod tests {
         assert_eq!(chosen(&["--datalist", "scans"], None, None), Preset::Small);
         assert_eq!(chosen(&[], listed, None), Preset::Small);
         assert_eq!(chosen(&[], listed, Some("tutorial")), Preset::Tutorial);
+    }
+
+    #[test]
+    fn settings_of_flags_and_of_a_file_are_given_and_those_of_a_preset_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("my.toml");
+        std::fs::write(&file, "[network]\nlayers = 3\n").unwrap();
+        let command = clap::Command::new("test").no_binary_name(true);
+        let command = Settings::<PretrainConfig>::augment_args(command);
+        let flags = command.try_get_matches_from(["--heads", "2"]).unwrap();
+        let source = SettingsSource {
+            preset: Some("small".to_owned()),
+            config: Some(file),
+        };
+        let complete = |config: &mut PretrainConfig, given: &dyn Fn(&str, &str) -> bool| {
+            assert!(given("network", "layers") && given("network", "heads"));
+            assert!(!given("network", "hidden_size") && !given("sampling", "roi_size"));
+            config.network.hidden_size = 12;
+        };
+        let (config, _) = layered_with(&source, &flags, None, complete).unwrap();
+        assert_eq!(config.network.hidden_size, 12);
+        // What was made of them is checked.
+        let complete = |config: &mut PretrainConfig, _: &dyn Fn(&str, &str) -> bool| {
+            config.network.hidden_size = 13;
+        };
+        assert!(layered_with(&source, &flags, None, complete).is_err());
     }
 }

@@ -4,7 +4,11 @@ use crate::cli::args::ModelSettings;
 use crate::cli::cases::learned;
 use crate::cli::inputs::canonical;
 use crate::cli::run_folder::beside;
-use crate::config::{FinetuneConfig, Learned, ModelCard, Preset, StageConfig};
+use crate::cli::weights_path::starting_file;
+use crate::config::{
+    FinetuneConfig, Learned, ModelCard, Preset, PretrainConfig, StageConfig, StartSizes,
+};
+use crate::platform;
 use crate::train::layout::CONFIG_FILE;
 use crate::train::{Finetuning, Task};
 use crate::weights::{CARD_ENTRY, WeightsFile};
@@ -48,6 +52,26 @@ pub(super) fn trained_with(path: &Path, card: Option<&ModelCard>) -> Option<toml
         Some(card) => Some(card.settings.clone()),
         None => toml::from_str(&std::fs::read_to_string(beside(path, CONFIG_FILE)).ok()?).ok(),
     }
+}
+
+/// The sizes of a network to start fine-tuning from, where the run whose folder `path` is tells them, or the file itself:
+/// settings beside a file may be those of other weights. What cannot be read is told when the weights are taken.
+pub(super) fn start_sizes(path: &Path) -> Option<StartSizes> {
+    if is_run(path) {
+        let (text, place) = (read(&path.join(CONFIG_FILE)).ok()?, "the run's settings");
+        return match is_pretraining(&text) {
+            true => PretrainConfig::from_toml(&text, place)
+                .ok()
+                .map(|config| StartSizes::of_pretraining(&config)),
+            false => FinetuneConfig::from_toml(&text, place)
+                .ok()
+                .and_then(|config| StartSizes::of_finetuning(&config)),
+        };
+    }
+    let bytes = platform::read(&starting_file(path).ok()?).ok()?;
+    let opened = WeightsFile::open(&bytes).ok()?;
+    let card = ModelCard::parse(opened.metadata.get(CARD_ENTRY)?).ok()?;
+    card.start_sizes(opened.numbers()).ok()?
 }
 
 /// Classes and modality, as far as anything tells; which counts is as in [`trained_with`].
@@ -149,11 +173,14 @@ fn read(file: &Path) -> anyhow::Result<String> {
 fn settings(file: &Path) -> anyhow::Result<FinetuneConfig> {
     let place = file.display().to_string();
     let text = read(file)?;
-    let pretraining = toml::from_str::<toml::Table>(&text)
-        .is_ok_and(|settings| settings.contains_key("sampling"));
-    refuse_pretraining(pretraining, &place)?;
+    refuse_pretraining(is_pretraining(&text), &place)?;
     FinetuneConfig::from_toml(&text, &place)
         .with_context(|| format!("{place} does not hold the settings of a fine-tuning run"))
+}
+
+/// Whether settings are those of a pre-training, whose crops are called samples.
+fn is_pretraining(text: &str) -> bool {
+    toml::from_str::<toml::Table>(text).is_ok_and(|settings| settings.contains_key("sampling"))
 }
 
 fn refuse_pretraining(is_one: bool, place: &str) -> anyhow::Result<()> {

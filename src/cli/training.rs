@@ -3,12 +3,13 @@
 use crate::cli::args::RunArgs;
 use crate::cli::cases::same_cases;
 use crate::cli::going_on::{after, unbegun};
+use crate::cli::idle::warn_of_idle;
 use crate::cli::output::{bytes, count, duration, print, quoted, say};
 use crate::cli::progress::Progress;
 use crate::cli::recorder::{All, Recorder, StageReport};
-use crate::cli::resumed::{make_absolute, resumed_config};
+use crate::cli::resumed::{check_intensity, make_absolute, resumed_config};
 use crate::cli::run_folder::{RunFolder, SUMMARY_FILE, preset_of, reopen, write_config};
-use crate::cli::settings::layered;
+use crate::cli::settings::layered_with;
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::summary::{RunSummary, Scores, crops_per_second, handed_on};
 use crate::config::StageConfig;
@@ -36,6 +37,14 @@ pub(super) trait Training {
     const WEIGHTS: &'static str;
     /// Whether it learns from label maps.
     const LABELLED: bool;
+
+    /// Completes settings that nobody gave, which is asked by section and name, before they are checked.
+    fn complete(_config: &mut Self::Config, _given: &dyn Fn(&str, &str) -> bool) {}
+
+    /// What is said of flags that do nothing beside others, but for those of the data.
+    fn idle(_config: &Self::Config, _given: &dyn Fn(&str) -> bool) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Lists and checks the volumes, before anything slow; none for phantoms. May complete the settings.
     fn list(config: &mut Self::Config) -> anyhow::Result<Option<DataList>>;
@@ -76,12 +85,15 @@ pub(super) fn run<C: Training>(args: &RunArgs, flags: &ArgMatches) -> anyhow::Re
             let (lock, checkpoint) = reopen::<C::Config>(folder)?;
             let config = resumed_config(folder, &checkpoint.manifest.config, flags)?;
             say(&format!("going on with {}", folder.display()));
+            warn_of_idle::<C>(&config, flags);
             let place = Place::Old(folder, lock, Box::new(checkpoint));
             let preset = preset_of(folder).unwrap_or_else(|| "resumed".to_owned());
             start::<C>(args, config, &preset, place, &control)
         }
         None => {
-            let (mut config, preset) = layered::<C::Config>(&args.source, flags, None)?;
+            let (mut config, preset) =
+                layered_with::<C::Config>(&args.source, flags, None, C::complete)?;
+            warn_of_idle::<C>(&config, flags);
             make_absolute(&mut config)?;
             let place = Place::New(args.out.as_deref());
             start::<C>(args, config, preset.name(), place, &control)
@@ -129,6 +141,9 @@ fn start<C: Training>(
     control: &Control,
 ) -> anyhow::Result<ExitCode> {
     let list = C::list(&mut config)?;
+    if let Place::Old(folder, _, checkpoint) = &place {
+        check_intensity(folder, &checkpoint.manifest.config, &config)?;
+    }
     let run = config.run();
     let selected = ready_device(run.device, run.precision)?;
     say(&format!(

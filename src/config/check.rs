@@ -8,7 +8,7 @@ use crate::config::{DataConfig, NetworkConfig, OptimizerConfig, RunConfig, Setti
 /// Crops of a step, which are in memory at once: of 32^3 voxels 8 GiB.
 const MOST_CROPS: usize = 65_536;
 /// Phantoms, which are all made and kept in memory before the first step.
-const MOST_PHANTOMS: usize = 100_000;
+pub(crate) const MOST_PHANTOMS: usize = 100_000;
 /// Threads that prepare data, of which a system gives a process some thousands.
 const MOST_WORKERS: usize = 1024;
 /// Blocks of the transformer, each a dozen tensors; the original has 12.
@@ -36,6 +36,20 @@ pub(crate) fn not_negative<const N: usize>(
             Ok(())
         } else {
             Err(SettingsError::Negative { name, value })
+        }
+    })
+}
+
+/// Numbers that the network is computed with, which is in f32: they must be finite there, and not zero unless they are.
+pub(super) fn in_f32<const N: usize>(
+    values: [(&'static str, f64); N],
+) -> Result<(), SettingsError> {
+    values.into_iter().try_for_each(|(name, value)| {
+        let rounded = value as f32;
+        if rounded.is_finite() && (rounded != 0.0 || value == 0.0) {
+            Ok(())
+        } else {
+            Err(SettingsError::BeyondF32 { name, value })
         }
     })
 }
@@ -141,6 +155,17 @@ impl OptimizerConfig {
             ("head_rate", self.head_rate),
         ])?;
         not_negative([
+            ("weight_decay", self.weight_decay),
+            ("clip_norm", self.clip_norm),
+        ])?;
+        // A share below one makes no rate larger.
+        let multiple = self.encoder_rate.max(self.head_rate).max(1.0);
+        in_f32([
+            ("learning_rate", self.learning_rate),
+            (
+                "learning_rate times encoder_rate or head_rate",
+                self.learning_rate * multiple,
+            ),
             ("weight_decay", self.weight_decay),
             ("clip_norm", self.clip_norm),
         ])?;

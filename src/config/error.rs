@@ -28,6 +28,16 @@ pub enum SettingsError {
         /// Its value.
         value: f64,
     },
+    /// Must be a number of the type that the network is computed in.
+    #[error(
+        "{name} is {value:e}: the network is computed in f32, so it must be between 1e-45 and 3e38"
+    )]
+    BeyondF32 {
+        /// The setting.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+    },
     /// Must not be so large.
     #[error("{name} is {value}: it must be {most} or less")]
     TooLarge {

@@ -17,6 +17,7 @@ mod pretrain;
 mod pretrain_sections;
 mod sections;
 mod stage;
+mod start;
 pub(crate) mod suits;
 
 pub use corruption::{CorruptionConfig, DropoutConfig, ShuffleConfig};
@@ -32,4 +33,5 @@ pub use pretrain::PretrainConfig;
 pub use pretrain_sections::{LossConfig, RestorationConfig, SamplingConfig};
 pub use sections::{DataConfig, NetworkConfig, OptimizerConfig, RunConfig, ValidationMode};
 pub use stage::StageConfig;
+pub use start::StartSizes;
 pub use suits::{Difference, Learned};

@@ -63,10 +63,14 @@ impl Default for PretrainConfig {
 }
 
 impl PretrainConfig {
-    /// Whether the contrastive term has nothing to tell apart: a part of a step with one crop compares its two views with
-    /// each other alone, and the term is 0.
-    pub fn contrasts_nothing(&self) -> bool {
-        self.loss.contrastive_weight > 0.0 && self.crops_at_once() < 2
+    /// Whether the contrastive term has nothing to tell apart in a training on so many volumes: a part of a step with one
+    /// crop compares its two views with each other alone, and the term is 0.
+    pub fn contrasts_nothing(&self, volumes: usize) -> bool {
+        let sampling = &self.sampling;
+        // No step takes a volume twice.
+        let volumes = volumes.min(sampling.batch_volumes);
+        let crops = volumes.saturating_mul(sampling.samples_per_volume);
+        self.loss.contrastive_weight > 0.0 && self.crops_at_once().min(crops) < 2
     }
 
     /// Whether fine-tuning can start from the encoder that is trained.
@@ -204,5 +208,31 @@ impl StageConfig for PretrainConfig {
         self.sampling.check()?;
         self.network.check()?;
         self.loss.check()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crop_alone_is_contrasted_with_nothing_also_where_the_list_is_shorter_than_a_step() {
+        for (volumes, batch, samples, accumulation, nothing) in [
+            (9, 4, 1, 1, false),
+            (1, 4, 1, 1, true),
+            (2, 4, 1, 1, false),
+            (1, 4, 2, 1, false),
+            (9, 4, 1, 4, true),
+            (9, 1, 1, 1, true),
+        ] {
+            let mut config = PretrainConfig::default();
+            config.sampling.batch_volumes = batch;
+            config.sampling.samples_per_volume = samples;
+            config.sampling.accumulation = accumulation;
+            let found = config.contrasts_nothing(volumes);
+            assert_eq!(found, nothing, "{volumes} {batch} {samples} {accumulation}");
+            config.loss.contrastive_weight = 0.0;
+            assert!(!config.contrasts_nothing(volumes));
+        }
     }
 }

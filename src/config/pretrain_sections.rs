@@ -143,6 +143,8 @@ impl LossConfig {
                 least: SMALLEST_TEMPERATURE,
             });
         }
-        check::not_negative([("contrastive_weight", self.contrastive_weight)])
+        let weight = self.contrastive_weight;
+        check::not_negative([("contrastive_weight", weight)])?;
+        check::in_f32([("temperature", temperature), ("contrastive_weight", weight)])
     }
 }

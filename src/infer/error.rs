@@ -28,6 +28,20 @@ pub enum InferError {
         "the volume is too wide for this machine's memory: crop it, or use a larger voxel size"
     )]
     Memory,
+    /// A window that no program of so few bits holds, as one in a browser.
+    #[error(
+        "a window of {window:?} voxels takes about {:.1} GiB in this network, and this program can hold {:.1} GiB in all: use the native program on a system of 64 bits, in a browser a graphics processor (WebGPU), or a network with smaller windows",
+        gib(u128::from(*need)),
+        gib(*room)
+    )]
+    WindowTooLarge {
+        /// Voxels per axis of a window.
+        window: [usize; 3],
+        /// Bytes that it takes, with what must be there beside it.
+        need: u64,
+        /// Bytes that the program can address.
+        room: u128,
+    },
     /// Not enough memory for the probabilities of all classes.
     #[error(
         "the probabilities of {classes} classes on {voxels} voxels do not fit into this machine's memory, at two bytes each: do without them (leave out --probabilities), crop the volume, or use a larger voxel size"
@@ -41,6 +55,10 @@ pub enum InferError {
     /// Stopped on request.
     #[error("stopped before the prediction was complete")]
     Stopped,
+}
+
+fn gib(bytes: u128) -> f64 {
+    bytes as f64 / f64::from(1 << 30)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod probabilities;
 mod settings;
 mod slab;
 mod sliding;
+mod window_memory;
 mod window_network;
 mod windows;
 
@@ -16,5 +17,6 @@ pub use error::InferError;
 pub use predict::{segment, segment_input};
 pub use probabilities::Probabilities;
 pub use settings::{Blending, DEFAULT_OVERLAP, ORIGINAL_OVERLAP, SlidingWindow};
+pub use window_memory::{check_window, window_bytes};
 pub use window_network::{DeviceNetwork, WindowNetwork};
 pub use windows::{WindowError, WindowPlan};

@@ -45,7 +45,7 @@ pub enum TrainError {
     Unlabelled,
     /// The validation's score, or what the network gave in it, is not a number.
     #[error(
-        "the validation at step {step} has a score that is not a number: lower the learning rate, clip the gradients or, in half precision, train in f32; the last checkpoint is intact"
+        "the validation at step {step} has a score that is not a number: lower the learning rate or the weight of a loss, clip the gradients or, in half precision, train in f32; the last checkpoint is intact"
     )]
     Score {
         /// Where it was.
@@ -56,7 +56,7 @@ pub enum TrainError {
     Internal(&'static str),
     /// The gradients were not finite for too long.
     #[error(
-        "the gradients were not finite for {count} steps in a row, last at step {step}: lower the learning rate, clip the gradients or, in half precision, train in f32; the last checkpoint is intact"
+        "the gradients were not finite for {count} steps in a row, last at step {step}: lower the learning rate or the weight of a loss, clip the gradients or, in half precision, train in f32; the last checkpoint is intact"
     )]
     NotFinite {
         /// Steps in a row.
@@ -105,6 +105,16 @@ pub enum TrainError {
         file: PathBuf,
         /// What does not match.
         reason: String,
+    },
+    /// Settings of a far larger network than the weights of a checkpoint are of.
+    #[error(
+        "the settings ask for a network of about {asked} weights, and the checkpoint holds {held} numbers: it was put together from two runs, or edited; take it from a copy, or begin a new run"
+    )]
+    OtherNetwork {
+        /// Weights of the network, by an estimate.
+        asked: u64,
+        /// Numbers of the weights that are there.
+        held: u64,
     },
     /// An observer failed, such as the writer of the run's folder.
     #[error("{0}")]

@@ -1,12 +1,14 @@
 //! The loop of every stage: steps, validations, checkpoints (specification 7, 9).
 
+mod validating;
+
 use crate::config::StageConfig;
 use crate::dataset::Prefetch;
 use crate::optim::{Schedule, gain};
 use crate::platform::{self, Instant};
 use crate::train::calendar::Calendar;
 use crate::train::readings::{Pending, Readings};
-use crate::train::saving::{save_best, save_last, with_saved_best};
+use crate::train::saving::{save_last, with_saved_best};
 use crate::train::skips::{SkipLimits, Verdict};
 use crate::train::{
     Checkpoint, Control, Event, LossScale, Observer, Progress, Task, TrainError, TrainState,
@@ -14,7 +16,6 @@ use crate::train::{
 use crate::weights::describe;
 use burn::Tensor;
 use burn::tensor::Device;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 /// What a run works on.
@@ -76,7 +77,15 @@ pub async fn train<T: Task>(
     // A step that was skipped last is no reason to lose those before it.
     runner.save(Verdict::Doubtful, observer).await?;
     if complete {
-        (runner.skips).check(&runner.progress, runner.progress.step)?;
+        let progress = &runner.progress;
+        (runner.skips).check(progress, progress.step)?;
+        // However many a run bears: it has learnt nothing.
+        if progress.step > 0 && progress.skipped == progress.step {
+            return Err(TrainError::NotFinite {
+                count: progress.skipped,
+                step: progress.step,
+            });
+        }
     }
     observer.event(&Event::Ended {
         step: runner.progress.step,
@@ -118,6 +127,9 @@ impl<T: Task> Runner<T> {
         if let Some(notice) = config.warmup_notice(total) {
             log::warn!("{notice}");
         }
+        if let Some(checkpoint) = &run.resume {
+            checkpoint.check_proportion(config)?;
+        }
         let zeros = T::zeros(config, &TrainState::<T::Network>::tracked(config, &device))?;
         let (state, progress) = match run.resume {
             Some(checkpoint) => {
@@ -154,13 +166,6 @@ impl<T: Task> Runner<T> {
         self.state
             .as_ref()
             .ok_or(TrainError::Internal("an update was cut off"))
-    }
-
-    /// Validations to come, with one that the last step is owed.
-    fn validations_left(&self) -> u64 {
-        let step = self.progress.step;
-        let owed = self.calendar.validates_after(step) && self.progress.validated != step;
-        self.calendar.validations_after(step) + u64::from(owed)
     }
 
     async fn train(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
@@ -233,68 +238,6 @@ impl<T: Task> Runner<T> {
             crops_per_second: reading.crops_per_second,
         })?;
         broken
-    }
-
-    async fn validate_if_due(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
-        let step = self.progress.step;
-        if !self.calendar.validates_after(step) || self.progress.validated == step {
-            return Ok(());
-        }
-        let volumes = self.task.validation_volumes();
-        observer.event(&Event::Validating { step, volumes })?;
-        let epoch = self.calendar.epoch_of(step);
-        let network = self.state()?.evaluated();
-        let mut told = Ok(());
-        let mut go_on = |share: f64| {
-            told = observer.event(&Event::PartlyValidated {
-                step,
-                volumes,
-                share,
-            });
-            match told {
-                Ok(()) => self.control.flow(),
-                Err(_) => ControlFlow::Break(()),
-            }
-        };
-        let found = self
-            .task
-            .validate(
-                &network,
-                self.calendar.draw_of(step),
-                &self.device,
-                &mut go_on,
-            )
-            .await
-            .map_err(|error| error.of_validation(step))?;
-        told?;
-        let Some(found) = found else {
-            return Ok(());
-        };
-        if !found.score.is_finite() {
-            return Err(TrainError::Score { step });
-        }
-        // The best validation of before a crash, reached again, counts once more: its files may not all be there.
-        let again = |best: f64| step == self.progress.best_step && found.score == best;
-        let best = self
-            .progress
-            .best
-            .is_none_or(|best| T::better(found.score, best) || again(best));
-        self.progress.validated = step;
-        if best {
-            self.progress.best = Some(found.score);
-            self.progress.best_step = step;
-            if let Some(folder) = &self.folder {
-                save_best(folder, &self.task, self.progress, &network).await?;
-            }
-        }
-        observer.event(&Event::Validated {
-            step,
-            epoch,
-            found: &found,
-            best,
-        })?;
-        self.readings.restart_clock();
-        Ok(())
     }
 
     /// Saves what is trained but for weights that the skipped steps make worse than this: they must not replace good ones.

@@ -5,7 +5,7 @@ use crate::kernels::{DeviceLost, lasting, read_back_all};
 use crate::nn::Precision;
 use crate::optim::{Adam, GradientMap, Moments, WeightAverage};
 use crate::train::{Checkpoint, LossScale, TrainError};
-use crate::weights::{self, Named, Values};
+use crate::weights::{self, Named, Values, WeightsError};
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 use std::collections::BTreeMap;
@@ -74,6 +74,13 @@ impl<N: Named> TrainState<N> {
     ) -> Result<Self, TrainError> {
         let network = weights::fill(zeros, &checkpoint.weights)?;
         let host = checkpoint.state;
+        let parameters = weights::describe(&network).into_iter();
+        let lengths: BTreeMap<String, usize> = parameters
+            .map(|parameter| (parameter.name, parameter.shape.iter().product()))
+            .collect();
+        for values in [&host.first, &host.second, &host.average] {
+            check_lengths(values, &lengths)?;
+        }
         let mut state = Self::new(network, config, device);
         if let Some(scale) = &mut state.scale {
             *scale = LossScale::new(device, host.loss_scale);
@@ -155,6 +162,24 @@ impl<N: Named> TrainState<N> {
             },
         })
     }
+}
+
+/// Whether values are as many as the parameters of their names have. Those of other names nobody asks for.
+fn check_lengths(values: &Values, lengths: &BTreeMap<String, usize>) -> Result<(), WeightsError> {
+    for (name, values) in values {
+        let found = values.len();
+        if let Some(&expected) = lengths.get(name)
+            && found != expected
+        {
+            let name = name.clone();
+            return Err(WeightsError::Size {
+                name,
+                found,
+                expected,
+            });
+        }
+    }
+    Ok(())
 }
 
 async fn read<'a>(

@@ -128,7 +128,7 @@ fn resampled(
     };
     let mut out = zeros(part.size)?;
     let used = std::array::from_fn(|a| &taps[a][ranges[a].clone()]);
-    separable::linear(v.data(), v.shape(), used, &mut out, finish);
+    separable::linear(v.data(), v.shape(), used, &mut out, finish)?;
     Ok((part, out))
 }
 

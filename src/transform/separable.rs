@@ -6,7 +6,8 @@
 
 use std::ops::Range;
 
-use super::grid::IndexMap;
+use super::TransformError;
+use super::grid::{IndexMap, too_large, zeros_as_read};
 use crate::volume::Region;
 
 /// Where one output coordinate reads: `(1 - fraction) * low + fraction * high`.
@@ -85,22 +86,27 @@ pub(super) fn nearest<T: Copy>(
 
 /// Linear sampling: fills `out` (C order, as long as the taps say) from `input` of `shape` (no
 /// empty axis). `each_row` sees every finished row `(i, j)`, counted from the first tap.
+///
+/// # Errors
+/// [`TransformError::TooLarge`] without room for the planes between: those of a volume of one plane
+/// take more than the result.
 pub(super) fn linear(
     input: &[f32],
     shape: [usize; 3],
     taps: [&[Tap]; 3],
     out: &mut [f32],
     mut each_row: impl FnMut(usize, usize, &mut [f32]),
-) {
+) -> Result<(), TransformError> {
     let [is, js, ks] = taps;
     if is.is_empty() || js.is_empty() || ks.is_empty() {
-        return;
+        return Ok(());
     }
     let gather_first = gather_first(shape, taps);
     let width = if gather_first { ks.len() } else { shape[2] };
-    let mut rows = Pair::new(width);
-    let mut planes = Pair::new(js.len() * width);
-    let mut blended = vec![0.0; width];
+    let no_room = || too_large(taps.map(<[Tap]>::len));
+    let mut rows = Pair::new(1, width).ok_or_else(no_room)?;
+    let mut planes = Pair::new(js.len(), width).ok_or_else(no_room)?;
+    let mut blended: Vec<f64> = zeros_as_read([1, 1, width]).ok_or_else(no_room)?;
 
     for ((i, tap), out_plane) in is
         .iter()
@@ -136,6 +142,7 @@ pub(super) fn linear(
             each_row(i, j, out_row);
         }
     }
+    Ok(())
 }
 
 /// Whether the last axis is interpolated first. A gather costs about four times a blend, so it
@@ -158,11 +165,13 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(len: usize) -> Self {
-        Self {
+    /// Of so many rows each, if there is room.
+    fn new(rows: usize, width: usize) -> Option<Self> {
+        let buffer = || zeros_as_read([1, rows, width]);
+        Some(Self {
             held: [None; 2],
-            buffers: [vec![0.0; len], vec![0.0; len]],
-        }
+            buffers: [buffer()?, buffer()?],
+        })
     }
 
     fn clear(&mut self) {
@@ -230,5 +239,18 @@ fn gather<A: Sample, B: Sample>(row: &[A], taps: &[Tap], out: &mut [B]) {
         let (a, b) = (row[tap.low].wide(), row[tap.high].wide());
         let between = (1.0 - tap.fraction) * a + tap.fraction * b;
         *out = B::of(if tap.fraction > 0.0 { between } else { a });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_for_which_there_is_no_room_are_not_asked_for() {
+        assert!(Pair::new(3, 5).is_some());
+        for (rows, width) in [(usize::MAX, 2), (1, usize::MAX / 8)] {
+            assert!(Pair::new(rows, width).is_none(), "{rows} {width}");
+        }
     }
 }

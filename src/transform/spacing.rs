@@ -81,7 +81,7 @@ fn resample(v: &Volume, grid: &Grid, mode: Interpolation) -> Result<Volume, Tran
             taps.each_ref().map(Vec::as_slice),
             &mut out,
             |_, _, _| (),
-        );
+        )?;
     }
     Ok(Volume::new(grid.shape, out, grid.affine)?)
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::error::times;
 use super::{Affine, NiftiImage};
 
 /// Hardly a scan of a person is longer, in metres, and hardly one of a specimen shorter, in millimetres.
@@ -18,6 +19,7 @@ impl NiftiImage {
             self.outliers(),
             self.guessed_place(),
             self.metres(),
+            self.trailing(),
         ];
         doubts.into_iter().flatten().collect()
     }
@@ -46,6 +48,16 @@ impl NiftiImage {
                 rounded(longest)
             )
         })
+    }
+
+    /// Every reader leaves them alone, but they may be frames of a header that counts too few axes.
+    fn trailing(&self) -> Option<String> {
+        let bytes = self.header.trailing?;
+        let shape = times(&self.volume.shape());
+        Some(format!(
+            "{bytes} bytes follow the {shape} voxels that its header describes, and are not read; if something is missing, \
+             check its dimensions"
+        ))
     }
 
     /// The voxel's edges, in millimetres.
@@ -122,7 +134,10 @@ pub fn warn_of(file: &Path, doubts: &[String]) {
 
 #[cfg(test)]
 mod tests {
-    use crate::volume::{Affine, Datatype, Volume, encode_nifti, read_nifti};
+    use crate::volume::{Affine, Datatype, Volume, VolumeError, encode_nifti, read_nifti};
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use std::io::Write;
 
     fn doubts(data: Vec<f32>) -> Vec<String> {
         let volume = Volume::new([data.len(), 1, 1], data, Affine::identity()).unwrap();
@@ -217,6 +232,42 @@ mod tests {
         }
         // Whoever names millimetres means them.
         assert!(found(0.0007, 2).is_empty());
+    }
+
+    #[test]
+    fn what_follows_the_voxels_is_left_alone_and_told_of_where_it_is_more_than_padding() {
+        let volume = Volume::new([100, 100, 3], vec![1.0; 30_000], Affine::identity()).unwrap();
+        let plain = encode_nifti(&volume, Datatype::F32, false).unwrap();
+        let followed = |bytes: usize, gzip: bool| {
+            let file = [&plain[..], &vec![7; bytes]].concat();
+            if !gzip {
+                return read_nifti(&file, "a.nii");
+            }
+            let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+            packed.write_all(&file).unwrap();
+            read_nifti(&packed.finish().unwrap(), "a.nii.gz")
+        };
+        for gzip in [false, true] {
+            for padding in [0, 60_000] {
+                let image = followed(padding, gzip).unwrap();
+                assert!(image.doubts().is_empty(), "{:?}", image.doubts());
+            }
+            // Less than the voxels take.
+            let image = followed(100_000, gzip).unwrap();
+            assert_eq!(image.volume, volume);
+            let told = image.doubts();
+            assert!(
+                told[0].starts_with("100000 bytes follow the 100x100x3 voxels"),
+                "{told:?}"
+            );
+        }
+        // And more, which a plain file holds and a packed one only claims.
+        assert_eq!(followed(1 << 20, false).unwrap().doubts().len(), 1);
+        let refused = followed(1 << 20, true);
+        assert!(
+            matches!(refused, Err(VolumeError::Excess { .. })),
+            "{refused:?}"
+        );
     }
 
     #[test]

@@ -63,6 +63,8 @@ pub struct Header {
     pub xyzt_units: u8,
     /// The mark of the voxels that this program wrote under this header, where it wrote a label map.
     pub mark: Option<[u8; 16]>,
+    /// How many bytes of the file follow the voxels, where they are more than padding.
+    pub trailing: Option<u64>,
 }
 
 impl Header {
@@ -118,6 +120,7 @@ impl Header {
                 Version::One => mark::found(block),
                 Version::Two => None,
             },
+            trailing: None,
         };
         header.sizes().ok_or_else(|| VolumeError::TooLarge {
             name: name.into(),

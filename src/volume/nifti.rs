@@ -10,8 +10,8 @@ use super::{Header, Volume, VolumeError, voxels};
 
 /// First piece taken for voxels; from there memory doubles with the bytes that arrived.
 const FIRST_PIECE: usize = 64 << 10;
-/// Bytes tolerated between the last voxel and the end of a gzip stream.
-const SLACK: usize = 64 << 10;
+/// Bytes between the last voxel and the end of a file that pass for padding.
+const PADDING: u64 = 64 << 10;
 
 /// A volume with the header it came from, so that a result can be written on the same grid.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +45,8 @@ pub(super) struct NiftiBytes<'a, R: BufRead> {
     stream: Stream<R>,
     length: u64,
     position: u64,
+    /// Bytes that follow the voxels, once those were read.
+    trailing: u64,
 }
 
 impl<'a, R: BufRead> NiftiBytes<'a, R> {
@@ -59,6 +61,7 @@ impl<'a, R: BufRead> NiftiBytes<'a, R> {
             stream,
             length,
             position: 0,
+            trailing: 0,
         })
     }
 
@@ -94,9 +97,10 @@ impl<'a, R: BufRead> NiftiBytes<'a, R> {
     }
 
     /// Reads the voxels `header` describes, from the same file or from the `.img`.
-    pub(super) fn image(mut self, header: Header) -> Result<NiftiImage, VolumeError> {
+    pub(super) fn image(mut self, mut header: Header) -> Result<NiftiImage, VolumeError> {
         let affine = header.affine(self.name)?;
         let raw = self.voxels(&header)?;
+        header.trailing = Some(self.trailing).filter(|bytes| *bytes > PADDING);
         let name = self.name;
         drop(self);
         let data = voxels::decode(raw, &header).map_err(|_| too_large(name, &header))?;
@@ -149,20 +153,21 @@ impl<'a, R: BufRead> NiftiBytes<'a, R> {
                 return Err(self.truncated("image", end));
             }
         }
-        if self.stream.is_gzip() {
-            self.finish(end)?;
+        match self.stream.is_gzip() {
+            true => self.finish(end, bytes as u64)?,
+            false => self.trailing = self.length.saturating_sub(end),
         }
         Ok(raw)
     }
 
-    /// Reaches the checksum of the gzip stream, but does not inflate what no header asked for.
-    fn finish(&mut self, expected: u64) -> Result<(), VolumeError> {
+    /// Reaches the checksum of the gzip stream. What follows the voxels is inflated on the way, but hardly more of it than
+    /// they take: no header asked for it.
+    fn finish(&mut self, expected: u64, voxels: u64) -> Result<(), VolumeError> {
         let mut scratch = [0; 4096];
-        let mut excess = 0;
-        while excess <= SLACK {
+        while self.trailing <= voxels.max(PADDING) {
             match self.stream.read(&mut scratch) {
                 Ok(0) => return Ok(()),
-                Ok(count) => excess += count,
+                Ok(count) => self.trailing += count as u64,
                 Err(error) => return Err(self.error(error)),
             }
         }

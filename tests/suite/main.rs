@@ -10,6 +10,7 @@ mod augment_vectors;
 mod bench;
 mod browser;
 mod calls;
+mod combinations;
 mod command;
 mod dataset_lists;
 mod doubtful;

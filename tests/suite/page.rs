@@ -5,6 +5,8 @@
 
 mod lists;
 // Parts of the page's program that need no browser: their tests run here.
+#[path = "../../web/worker/settings/doubts.rs"]
+mod doubts;
 #[path = "../../web/worker/names.rs"]
 mod names;
 mod native;

@@ -6,6 +6,7 @@ mod other_data;
 mod outputs;
 mod predictions;
 mod sides;
+mod sizes;
 mod skipping;
 
 use crate::command::{Done, program, refused, run, words};

@@ -1,5 +1,7 @@
 //! What the program says while it works and when it is done.
 
+mod without_effect;
+
 use crate::command::{
     FAILED, TINY, WRONG_USAGE, folder, refused, run, texture, words, write_volume,
 };

@@ -93,6 +93,11 @@ export function needed(run) {
   return run.reduce((sum, { path, file }) => sum + file.size * (TWICE.test(path) ? 2 : 1), 0);
 }
 
+// Bytes that the worker holds of weights: the file, and the network that is made of it.
+export function weighed({ file }) {
+  return 2 * file.size;
+}
+
 export async function bytes(files) {
   return Promise.all(files.map(({ file }) => file.arrayBuffer()));
 }

@@ -8,6 +8,7 @@ import { clear, refuse } from "./refused.js";
 
 // Bytes of files that the worker can hold: WebAssembly addresses 4 GB, and prepared scans and networks need the rest.
 const MOST = 2.5 * 2 ** 30;
+const FULL = `the page holds files of ${bytes(MOST)} together at most`;
 const LARGE = `a page can hold no file of ${bytes(files.TOO_LARGE)} or more: use the native program`;
 const isLarge = ({ file }) => file.size >= files.TOO_LARGE;
 const WITHOUT = "not read, for the run that came with it is not";
@@ -72,7 +73,7 @@ export class Intake {
 
   async #take({ run, weights, settings, cases: scans, left }) {
     clear();
-    const refused = run && this.#refusal(run);
+    const refused = run && this.#refusal(run, weights);
     if (refused) refuse(...refused);
     for (const { path, why } of left) refuse(path, why);
     if (refused || (run && !this.mayReplace())) {
@@ -95,21 +96,27 @@ export class Intake {
     }
   }
 
-  // Which file of a run that cannot be read is to be named, and why it cannot.
-  #refusal(run) {
+  // Which file of a run that cannot be read is to be named, and why it cannot. `weights` come with it.
+  #refusal(run, weights) {
     const [{ path }] = run;
     if (occupied()) return [path, `not read: ${occupied()}`];
     const large = run.find(isLarge);
     if (large) return [large.path, `nothing of this run is read, for ${LARGE}`];
-    const needed = files.needed(run);
+    const needed = weights.reduce((sum, weight) => sum + files.weighed(weight), files.needed(run));
     if (this.#held() + needed <= MOST) return null;
     const remedy = needed > MOST ? "go on with it in the native program" : "press Close all scans first";
-    return [path, `not read: a run of this size needs ${bytes(needed)}, and the page holds files of ${bytes(MOST)} together at most: ${remedy}`];
+    return [path, `not read: a run of this size needs ${bytes(needed)}, and ${FULL}: ${remedy}`];
   }
 
   // `list` may name the classes of the weights.
   async #use(weight, settings, list) {
     if (isLarge(weight)) return refuse(weight.path, LARGE);
+    const needed = files.weighed(weight);
+    // Weights in whose place they come are given up when they are there.
+    if (this.#held() + needed > MOST) {
+      const remedy = needed > MOST ? "use the native program" : "press Close all scans first, or reload the page";
+      return refuse(weight.path, `not read: weights of this size need ${bytes(needed)}, and ${FULL}: ${remedy}`);
+    }
     this.#reading = weight.path;
     try {
       await this.#networks.use(weight, settings, list);
@@ -178,7 +185,7 @@ export class Intake {
 
   // Bytes of the files that the worker has.
   #held() {
-    return this.#opened.reduce((sum, { file }) => sum + file.size, 0);
+    return this.#opened.reduce((sum, { file }) => sum + file.size, this.#networks.held);
   }
 
   // Gives one file to the worker; the answer is the name it has there, where another file has its own.
@@ -186,7 +193,7 @@ export class Intake {
     const { path, file } = scan;
     if (isLarge(scan)) return this.#leave(scan, LARGE);
     if (!again && this.#held() + file.size > MOST) {
-      return this.#leave(scan, `the page holds files of ${bytes(MOST)} together at most: press Close all scans, open fewer, or use the native program`);
+      return this.#leave(scan, `${FULL}: press Close all scans, open fewer, or use the native program`);
     }
     let data;
     try {

@@ -2,6 +2,7 @@
 
 import { hinder } from "./busy.js";
 import { $, enable } from "./dom.js";
+import { weighed } from "./files.js";
 import { refuse } from "./refused.js";
 
 export class Networks {
@@ -68,6 +69,11 @@ export class Networks {
     const modality = answer.model?.modality ?? null;
     this.#opened.set(kind, { weight, settings: answer.settings, classes, modality });
     this.#taught.delete(kind);
+  }
+
+  // Bytes that the worker holds of weights that were opened.
+  get held() {
+    return [...this.#opened.values()].reduce((sum, { weight }) => sum + weighed(weight), 0);
   }
 
   // A training left a network or an encoder.

@@ -8,12 +8,14 @@ const GO_ON = "There is a training to go on with.";
 const NOT_SAVED = "You have not saved what the last training came to.";
 const STAYS = "You have not saved what the last training came to: it stays in use, but only until you leave this page.";
 
-const finished = ({ step, total_steps }) => step >= total_steps;
+// How many steps there are is not known of every run that came from the native program, before it goes on.
+const finished = ({ step, total_steps }) => total_steps !== null && step >= total_steps;
+const place = ({ step, total_steps }) => `step ${step} of ${total_steps ?? "?"}`;
 
 // What an earlier visit left, in a sentence.
 export const told = (run) => (finished(run) ? "A finished training is kept in this browser." : GO_ON);
 
-export const described = (run) => `${kind(run)} of ${when(run.when)}, at step ${run.step} of ${run.total_steps}`;
+export const described = (run) => `${kind(run)} of ${when(run.when)}, at ${place(run)}`;
 
 // Whether another run may take the place of one that is not done, or of which the user has not saved what it came to, and of
 // one that is offered in these words. `stays`, what it came to is in use beside the other one too.
@@ -31,7 +33,7 @@ export function draw(run, restore, forget) {
   yes.addEventListener("click", restore);
   no.addEventListener("click", forget);
   $("resume").replaceChildren(
-    `${finished(run) ? "A finished" : "An earlier"} ${kind(run)} was kept in this browser: step ${run.step} of ${run.total_steps}, ${when(run.when)}.`,
+    `${finished(run) ? "A finished" : "An earlier"} ${kind(run)} was kept in this browser: ${place(run)}, ${when(run.when)}.`,
     element("div", { className: "row" }, yes, no),
   );
   $("resume").hidden = false;

@@ -126,7 +126,7 @@ export class Training {
     this.deaths.from(step);
     this.kept = stored ? step : null;
     if (stored) this.#known = when;
-    // How many steps there are of a run of so many epochs is known when it goes on.
+    // How many steps there are of a run of epochs whose list of cases is missing is known when it goes on.
     this.#total = total_steps ?? 1;
     this.#advance(total_steps ? step : 0);
     $("train-state").textContent = `At step ${step} of ${total_steps ?? "?"}.`;

@@ -206,6 +206,11 @@ async function obeysModality(page, folder, cases, list) {
   await says(page, "all-settings", /intensity = "range"\n/);
   const told = await text(page, "estimate");
   if (/look like CT|are no CT/.test(told)) throw new Error(`said against a list of CT: ${told}`);
+  // Unpacked it is the same scan, which is for no list alone.
+  const [first] = cases.training;
+  writeFileSync(path, JSON.stringify({ ...cases, validation: [{ ...first, image: "p1/ct.nii" }], modality: { 0: "CT" } }));
+  await drop(page, [{ name: "ct.json", path }]);
+  await says(page, "refused", /ct.json: taken, but p1\/ct.nii in "validation" is the scan of another file in "training", packed otherwise/);
   await drop(page, [list]);
   await says(page, "all-settings", /intensity = "percentile"\n/);
 }

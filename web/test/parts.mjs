@@ -6,6 +6,9 @@ import { readFileSync } from "node:fs";
 import { runInNewContext } from "node:vm";
 import { Deaths } from "../page/deaths.js";
 import { dropped, needed, sorted } from "../page/files.js";
+import { Intake } from "../page/intake.js";
+import { Networks } from "../page/networks.js";
+import { described, told } from "../page/offer.js";
 import { CHECKS, proposed } from "../page/uses.js";
 import { distinct } from "../page/zip.js";
 import "./pool.mjs";
@@ -93,6 +96,51 @@ test("files of an archive have names of their own, however a file system takes c
   const named = (...names) => distinct(names.map((name) => [name, null])).map(([name]) => name);
   assert.deepEqual(named("ct.csv", "CT.csv", "mr.csv", "ct.csv"), ["ct.csv", "2_CT.csv", "mr.csv", "3_ct.csv"]);
   assert.deepEqual(named("2_ct.csv", "ct.csv", "ct.csv"), ["2_ct.csv", "ct.csv", "3_ct.csv"]);
+});
+
+// An intake of files for a worker that takes whatever it is given, and the lines that are said of files that are refused.
+function intake() {
+  const said = [];
+  const any = { title: "", append() {}, replaceChildren() {}, querySelector: () => ({}) };
+  const element = () => ({ append: (text) => said.push(text) });
+  globalThis.document = { getElementById: () => any, querySelector: () => ({}), createElement: element };
+  const taken = { refused: [], classes: [], known: [], renamed: [], doubtful: [] };
+  const client = { call: async (kind) => (kind === "use_model" ? { encoder: "it", settings: null } : taken) };
+  const networks = new Networks(client, () => {});
+  const made = new Intake(client, { images: [], labels: [] }, { list() {} }, networks, {});
+  const take = (path, size) => made.take([{ path, file: { size, arrayBuffer: async () => new ArrayBuffer(0) } }]);
+  return { take, said };
+}
+
+const GIB = 2 ** 30;
+
+test("weights count among the files that the page holds, as a file and as a network", async () => {
+  const alone = intake();
+  await alone.take("a.nii", GIB);
+  await alone.take("b.nii", GIB);
+  assert.deepEqual(alone.said, []);
+  const beside = intake();
+  await beside.take("weights.safetensors", GIB);
+  await beside.take("a.nii", GIB);
+  assert.equal(beside.said.length, 1);
+  assert.match(beside.said[0], /^a.nii: the page holds files of 2.5 GB together at most/);
+});
+
+test("weights for which the page has no room are not read", async () => {
+  const { take, said } = intake();
+  await take("a.nii", GIB);
+  await take("first.safetensors", GIB);
+  await take("second.safetensors", 1.5 * GIB);
+  assert.match(said[0], /^first.safetensors: not read: .* need 2.0 GB, .* press Close all scans first/);
+  assert.match(said[1], /^second.safetensors: not read: .* need 3.0 GB, .* use the native program$/);
+});
+
+test("a run whose number of steps is not known is not called finished", () => {
+  const run = { stage: "finetune", step: 40, when: 0 };
+  assert.match(told({ ...run, total_steps: null }), /to go on with/);
+  assert.match(described({ ...run, total_steps: null }), /at step 40 of \?$/);
+  assert.match(told({ ...run, total_steps: 41 }), /to go on with/);
+  assert.match(told({ ...run, total_steps: 40 }), /finished/);
 });
 
 // What is proposed for scans of these names, all of them usable, where a list says this of each.

@@ -1,5 +1,6 @@
 // Pre-training and the fine-tuning after it, and what the form makes of settings that do not fit.
 
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { download, drop, follow, says, set } from "./browser.mjs";
 import { hippocampus } from "./scans.mjs";
@@ -60,6 +61,15 @@ async function startsFromUsed(given) {
   if (option !== said) throw new Error(`starts from: ${option}`);
 }
 
+// The steps of a run that the native program counted in epochs are told, though its settings do not name them; this one is
+// at its end.
+async function countsEpochs({ page, folder }) {
+  const last = join(folder, "native", "checkpoints", "last");
+  page.once("dialog", (dialog) => dialog.accept());
+  await drop(page, readdirSync(last).map((name) => ({ name: `run/checkpoints/last/${name}`, path: join(last, name) })));
+  await says(page, "train-state", /^At step (\d+) of \1\.$/);
+}
+
 // Pre-trains on scans without labels, then fine-tunes from what it learnt.
 export async function pretrains(given) {
   const { page, folder, results } = given;
@@ -104,4 +114,5 @@ export async function pretrains(given) {
   results.resized = await says(page, "banner", /2x2x2 to 2x2x4 patches/);
   await says(page, "train-state", /Done after step 4 of 4/);
   await startsFromUsed(given);
+  await countsEpochs(given);
 }

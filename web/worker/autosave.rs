@@ -19,7 +19,8 @@ use wasm_bindgen_futures::spawn_local;
 pub(crate) struct Mark {
     pub(crate) stage: Stage,
     pub(crate) step: u64,
-    pub(crate) total_steps: u64,
+    /// Unknown of some runs before they go on.
+    pub(crate) total_steps: Option<u64>,
 }
 
 /// Clones share one queue of at most one copy.

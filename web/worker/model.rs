@@ -201,6 +201,11 @@ impl Model {
         Err(format!("{name}: {why}{help}"))
     }
 
+    /// Bytes of the file and of the network that was made of it.
+    pub(crate) fn held(&self) -> u64 {
+        2 * self.bytes.len() as u64
+    }
+
     /// What a training takes of it.
     pub(crate) fn origin(&self) -> Origin {
         Origin {

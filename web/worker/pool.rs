@@ -5,7 +5,7 @@ use crate::model::Model;
 use crate::replica;
 use crate::training::Failure;
 use burn::tensor::Device;
-use hounsfield::infer::{DeviceNetwork, InferError, SlidingWindow, WindowNetwork};
+use hounsfield::infer::{DeviceNetwork, InferError, SlidingWindow, WindowNetwork, window_bytes};
 use hounsfield::nn::Segmenter;
 use js_sys::{Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -27,19 +27,12 @@ extern "C" {
 
 /// Bytes of the program and what else a worker holds.
 pub(crate) const PROGRAM: usize = 64 << 20;
-/// Tensors of the finest level that a forward pass holds at once, and what comes of freeing them late: the tutorial's
-/// UNETR takes 0.6 GB for a window beside its weights.
-const FINEST: f64 = 10.0;
 
 /// Gives the pool the network at hand, with settings as they are in files.
 pub(crate) fn load(model: &Model, settings: &str) {
-    let config = &model.config;
-    // In floats, for 32 bits do not hold what large windows take.
-    let voxels: f64 = config.crops.roi_size.iter().map(|n| *n as f64).product();
-    let finest = voxels * (config.unetr().feature_size * size_of::<f32>()) as f64;
-    // The file and the network made of it.
-    let own = 2.0 * model.bytes.len() as f64 + PROGRAM as f64;
-    give(settings, &model.bytes, own + FINEST * finest);
+    let window = window_bytes(&model.config.segmenter());
+    let bytes = (model.held() + PROGRAM as u64).saturating_add(window);
+    give(settings, &model.bytes, bytes as f64);
 }
 
 /// The network at hand in this worker and in those of its pool that hold it.

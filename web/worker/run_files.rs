@@ -10,6 +10,7 @@ use hounsfield::dataset::{Case, DataList, LIST_FILE};
 use hounsfield::platform::{self, memory};
 use hounsfield::train::{Checkpoint, layout};
 use hounsfield::weights::{Archive, ArchiveWriter};
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 /// The archive of a run, without its ending, and the one folder in it.
@@ -114,6 +115,7 @@ fn manifest_path() -> String {
 pub(crate) struct Place {
     pub(crate) stage: Stage,
     pub(crate) step: u64,
+    /// Unknown where it counts epochs and its list of cases is not there.
     pub(crate) total_steps: Option<u64>,
     data: DataConfig,
     seed: u64,
@@ -123,17 +125,21 @@ pub(crate) struct Place {
 
 /// Reads the newest checkpoint of the run at hand and checks it.
 pub(crate) fn place() -> Result<Place, String> {
-    fn of<C: StageConfig>(stage: Stage, classes: fn(&C) -> usize) -> Result<Place, String> {
+    /// `sizes`: volumes of a batch, and classes.
+    fn of<C: StageConfig>(stage: Stage, sizes: fn(&C) -> (usize, usize)) -> Result<Place, String> {
         let checkpoint = Checkpoint::<C>::latest(Path::new(RUN)).map_err(|e| e.to_string())?;
         let config = &checkpoint.manifest.config;
         config.validate().map_err(|e| e.to_string())?;
+        let proportion = checkpoint.check_proportion(config);
+        proportion.map_err(|e| e.to_string())?;
+        let (batch, classes) = sizes(config);
         Ok(Place {
             stage,
             step: checkpoint.manifest.progress.step,
-            total_steps: config.run().max_steps,
+            total_steps: total_steps(config, batch),
             data: config.data().clone(),
             seed: config.run().seed,
-            classes: classes(config),
+            classes,
         })
     }
     let none = "there is no run to go on with";
@@ -141,9 +147,26 @@ pub(crate) fn place() -> Result<Place, String> {
     let manifest = platform::read(&newest.join(layout::MANIFEST)).map_err(|_| none)?;
     let unreadable = |e| format!("{} of the run cannot be read: {e}", layout::MANIFEST);
     match layout::stage_of::<Stage>(&manifest).map_err(unreadable)? {
-        Stage::Finetune => of::<FinetuneConfig>(Stage::Finetune, |c| c.unetr().classes),
-        Stage::Pretrain => of::<PretrainConfig>(Stage::Pretrain, |_| 0),
+        Stage::Finetune => of::<FinetuneConfig>(Stage::Finetune, |config| {
+            (config.crops.batch_volumes, config.unetr().classes)
+        }),
+        Stage::Pretrain => {
+            of::<PretrainConfig>(Stage::Pretrain, |config| (config.sampling.batch_volumes, 0))
+        }
     }
+}
+
+/// Steps of a whole run that learns from so many volumes in each.
+fn total_steps<C: StageConfig>(config: &C, batch: usize) -> Option<u64> {
+    let (run, data) = (config.run(), config.data());
+    if run.epochs.is_none() {
+        return run.max_steps;
+    }
+    let volumes = match data.datalist {
+        None => data.phantoms,
+        Some(_) => limited(data).ok()?.training.len(),
+    };
+    Some(config.total_steps(settings::steps_per_epoch(volumes, batch)))
 }
 
 /// The list of cases of the run at hand.
@@ -153,6 +176,15 @@ pub(crate) fn list() -> Result<DataList, String> {
     })?;
     let list = settings::listed(&bytes, LIST_FILE)?;
     list.for_training(LIST_FILE).map_err(|e| e.to_string())
+}
+
+/// That list, with as many cases as the settings of the run use.
+fn limited(data: &DataConfig) -> Result<DataList, String> {
+    let mut list = list()?;
+    if let Some(limit) = data.limit.and_then(NonZeroUsize::new) {
+        list.limit(limit);
+    }
+    Ok(list)
 }
 
 /// Each takes half a megabyte and a tenth of a second.
@@ -188,7 +220,7 @@ pub(crate) fn cases_of(place: &Place, cases: &mut Cases) -> Result<TrainRequest,
         let validation = make(seeds.validation)?;
         return Ok(request(training, validation, Vec::new()));
     }
-    let list = list().map_err(|why| vec![why])?;
+    let list = limited(&place.data).map_err(|why| vec![why])?;
     let listed: Vec<&Case> = list.training.iter().chain(&list.validation).collect();
     for case in &listed {
         if let Some(seed) = seed_of(&case.image.to_string_lossy()) {

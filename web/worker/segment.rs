@@ -7,7 +7,7 @@ use crate::pool::PooledNetwork;
 use crate::protocol::{ClassLine, Event};
 use crate::training::Failure;
 use burn::tensor::Device;
-use hounsfield::infer::{SlidingWindow, segment_input};
+use hounsfield::infer::{SlidingWindow, check_window, segment_input};
 use hounsfield::metric::{CaseScore, LabelPair, score, volumes_ml};
 use hounsfield::report::scores::Evaluation;
 use hounsfield::report::table::{Cell, Table};
@@ -45,6 +45,7 @@ pub(crate) async fn segment(
         .config
         .check_mirror(mirror)
         .map_err(|e| e.to_string())?;
+    check_window(&model.config.segmenter(), device, model.held())?;
     let image = cases.image(index)?;
     let (case, labelled) = (cases.file_name(image), image.label.is_some());
     let read = image.read()?;

@@ -13,7 +13,7 @@ use hounsfield::config::{
 };
 use hounsfield::dataset::phantom::RunSeeds;
 use hounsfield::dataset::{Case, DataList, LIST_FILE};
-pub(crate) use notices::{notices, warmup_notice};
+pub(crate) use notices::{notices, steps_per_epoch, warmup_notice};
 use std::iter::repeat_n;
 use std::path::{Path, PathBuf};
 

@@ -136,7 +136,7 @@ impl Watch {
                     autosave.schedule(Mark {
                         stage: self.stage,
                         step: *step,
-                        total_steps: self.total_steps,
+                        total_steps: Some(self.total_steps),
                     });
                 }
             }

@@ -77,6 +77,10 @@ pub(super) fn run(args: &BenchStepArgs) -> anyhow::Result<ExitCode> {
         (1..=1024).contains(&args.crops) && args.repeats > 0,
         "--crops must be from 1 to 1024 and --repeats above 0"
     );
+    ensure!(
+        args.accumulation > 0,
+        "--accumulation is 0: it must be above 0"
+    );
     let preset: Preset = match &args.preset {
         Some(name) => name.parse()?,
         None => Preset::Tutorial,

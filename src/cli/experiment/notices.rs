@@ -1,6 +1,7 @@
 //! What is seldom meant in a plan and its lists, told before anything is trained and in the plan's words: `pretrain` and
 //! `finetune` find it when the first run of theirs begins, and name flags that `experiment` does not have.
 
+use crate::cli::experiment::seen::pretraining_list;
 use crate::cli::output::take_for_said;
 use crate::config::suits::counted;
 use crate::config::{ExperimentPlan, PretrainPlan};
@@ -32,13 +33,17 @@ pub(super) fn warn(plan: &ExperimentPlan, lists: &[DataList]) {
             log::warn!("{why}");
         }
     }
-    if let Some(PretrainPlan::Run { config, .. }) = &plan.pretrain
-        && config.contrasts_nothing()
+    if let (Some(PretrainPlan::Run { config, .. }), Some(path)) =
+        (&plan.pretrain, &plan.data.pretrain)
+        // One that cannot be read, or is empty, is refused before its run begins.
+        && let Ok(list) = pretraining_list(plan, path)
+        && config.contrasts_nothing(list.training.len())
+        && !list.training.is_empty()
     {
         log::warn!(
             "{NO_OTHER_CROP} in pre-training, so the contrastive term has no other crop to tell it from and is 0: take \
-             more crops a step or a smaller accumulation under [pretrain.sampling], or give contrastive_weight = 0.0 under \
-             [pretrain.loss] for half the work"
+             more crops a step (samples_per_volume) or a smaller accumulation under [pretrain.sampling], or give \
+             contrastive_weight = 0.0 under [pretrain.loss] for half the work"
         );
         take_for_said(NO_OTHER_CROP);
     }

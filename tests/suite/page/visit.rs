@@ -61,7 +61,13 @@ pub(super) fn visit(query: &str, device: &str) {
     assert_the_network_segments_natively(folder);
     assert_goes_on_natively(&archive, &natively, folder, found[19].1);
 
-    // And the reverse: a run that the native program began.
+    // And the reverse: a run that the native program began, on the first cases of a longer list.
+    let mut limited = config.clone();
+    limited.data.limit = Some(3);
+    let natively = Natively {
+        config: &limited,
+        ..natively
+    };
     natively.begin(start, folder.join("native"), 8);
     leave_list(&archive, folder);
     std::fs::remove_file(folder.join("metrics.jsonl")).unwrap();

@@ -92,6 +92,10 @@ fn values_that_cannot_work_are_refused_by_name() {
         ("--layers 1000000000", "layers"),
         ("--seed 18446744073709551615", "seed"),
         ("--temperature 1e-10", "temperature"),
+        ("--temperature 1e39", "temperature is 1e39"),
+        ("--contrastive-weight 1e39", "contrastive_weight is 1e39"),
+        ("--lr 1e39", "learning_rate is 1e39"),
+        ("--clip-norm 1e-60", "clip_norm is 1e-60"),
         ("--encoder-rate 0.5", "encoder_rate"),
         ("--warmup-steps 18446744073709551615", "warmup_steps"),
         ("--restoration unetr --feature-size 0", "feature size"),
@@ -110,6 +114,10 @@ fn values_that_cannot_work_are_refused_by_name() {
             "affine_scale is 2: it must be from 0 to 1",
         ),
         ("--classes 1", "classes is 1: it must be 2 or more"),
+        (
+            "--lr 1e20 --encoder-rate 1e20",
+            "learning_rate times encoder_rate or head_rate",
+        ),
     ] {
         let call = words("finetune --device cpu --out run", &words(flags, &[]));
         refused(folder.path(), &call, FAILED, &[part]);
@@ -148,4 +156,25 @@ fn a_network_without_a_transformer_does_not_take_a_pre_trained_one() {
         &[],
     );
     refused(folder.path(), &call, FAILED, &["start.pretrained", "unetr"]);
+}
+
+#[test]
+fn counts_that_cannot_work_are_refused_before_anything_is_made() {
+    let folder = folder();
+    for (call, parts) in [
+        (
+            "phantom --out phantoms --cases 100001",
+            ["--cases is 100001", "100000"],
+        ),
+        (
+            "phantom --out phantoms --cases 18446744073709551615",
+            ["--cases", "100000"],
+        ),
+        (
+            "bench step --device cpu --accumulation 0",
+            ["--accumulation is 0", "above 0"],
+        ),
+    ] {
+        refused(folder.path(), &words(call, &[]), FAILED, &parts);
+    }
 }

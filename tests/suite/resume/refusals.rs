@@ -60,6 +60,24 @@ fn a_setting_that_does_not_change_the_result_may_change() {
 
 #[cfg(unix)]
 #[test]
+fn an_intensity_of_auto_goes_on_where_the_list_still_means_what_the_run_has() {
+    let folder = stopped();
+    let path = folder.path();
+    let parts = ["sampling.intensity", "range", "percentile"];
+    refused(path, &["--intensity", "percentile"], &parts);
+    let file = path.join("list.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let mut list: Value = serde_json::from_str(&text).unwrap();
+    list["modality"] = serde_json::json!({ "0": "MRI" });
+    std::fs::write(&file, list.to_string()).unwrap();
+    refused(path, &["--intensity", "auto"], &parts);
+    std::fs::write(&file, text).unwrap();
+    run(path, &words(RESUME, &["--intensity", "auto"])).succeeded();
+    assert_equal_runs(uninterrupted().path(), path);
+}
+
+#[cfg(unix)]
+#[test]
 fn a_checkpoint_cut_short_is_refused_by_its_file() {
     for name in [
         "weights.safetensors",

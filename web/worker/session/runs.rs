@@ -133,7 +133,7 @@ impl Session {
             self.autosave.schedule(Mark {
                 stage: place.stage,
                 step: place.step,
-                total_steps: place.total_steps.unwrap_or(place.step),
+                total_steps: place.total_steps,
             });
         }
         let latest = Path::new(RUN);

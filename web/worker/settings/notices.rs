@@ -36,9 +36,14 @@ pub(crate) fn warmup_notice<C: StageConfig>(
     config: &C,
     batch: usize,
 ) -> Option<String> {
-    let steps_per_epoch = request.training.len().div_ceil(batch.max(1)) as u64;
+    let steps_per_epoch = steps_per_epoch(request.training.len(), batch);
     let why = config.warmup_notice(config.total_steps(steps_per_epoch))?;
     Some(format!("Note that {why}."))
+}
+
+/// Steps that see each of so many volumes once, `batch` at a time.
+pub(crate) fn steps_per_epoch(volumes: usize, batch: usize) -> u64 {
+    volumes.div_ceil(batch.max(1)) as u64
 }
 
 /// What is to be said where a network's scale is not what the scans, or the list that names what made them, suggest.

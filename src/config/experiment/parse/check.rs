@@ -1,6 +1,7 @@
 //! What a plan that can be read may still have wrong.
 
 use super::file::File;
+use crate::config::check::writable;
 use crate::config::{ExperimentPlan, PretrainPlan};
 use crate::metric::Bootstrap;
 use crate::nn::{Restoration, VitConfig};
@@ -25,6 +26,10 @@ pub(super) fn check_lists(file: &File) -> Result<(), String> {
     check("sizes", &file.sizes)?;
     check("arms", &file.arms)?;
     check("seeds", &file.seeds)?;
+    for seed in &file.seeds {
+        // The settings of a run cannot be saved with a larger one.
+        writable([("one of seeds", *seed)]).map_err(|e| e.to_string())?;
+    }
     for size in &file.sizes {
         if !file.data.finetune.contains_key(&size.to_string()) {
             return Err(format!(

@@ -78,6 +78,11 @@ fn what_is_wrong_is_named_with_the_file() {
         ("[6]", "[6, 12]", "12"),
         ("[6]", "[]", "sizes"),
         ("[1, 2]", "[1, 1]", "seeds"),
+        (
+            "[1, 2]",
+            "[1, 9223372036854775808]",
+            "one of seeds is 9223372036854775808: it must be 9223372036854775807 or less",
+        ),
         ("max_steps = 5", "max_steps = 0", "max_steps"),
         (
             "[finetune.run]\n",
