@@ -41,7 +41,7 @@ pub(super) struct RunArgs {
 /// What a fine-tuned network is, where that does not lie beside its weights.
 #[derive(Debug, Default, Args)]
 pub(super) struct ModelSettings {
-    /// Sizes and transforms of weights that tell none themselves nor beside them: quickstart, small or tutorial
+    /// Sizes and transforms of a preset, quickstart, small or tutorial: for weights whose file and folder tell none; takes the place of what they tell
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
     /// TOML file with settings, over those of the preset

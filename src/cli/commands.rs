@@ -2,6 +2,7 @@
 
 use crate::cli::bench::BenchArgs;
 use crate::cli::convert::ConvertArgs;
+use crate::cli::cross_validation::CrossValidateArgs;
 use crate::cli::doctor::DoctorArgs;
 use crate::cli::evaluate::EvaluateArgs;
 use crate::cli::experiment::ExperimentArgs;
@@ -12,7 +13,7 @@ use crate::cli::pretrain::PretrainArgs;
 use crate::cli::preview::PreviewArgs;
 use clap::{Parser, Subcommand};
 
-/// Pre-train 3D vision transformers on unlabelled medical volumes, fine-tune them on few labelled ones, segment and score, on any GPU or the CPU.
+/// Pre-train 3D vision transformers on unlabelled medical volumes, fine-tune them on few labelled ones, segment and score, on the CPU or a GPU (Vulkan, Metal, DX12).
 #[derive(Debug, Parser)]
 #[command(version, about, propagate_version = true, infer_subcommands = true)]
 pub(super) struct Cli {
@@ -33,6 +34,8 @@ pub(super) enum Command {
     Predict(PredictArgs),
     /// Score a network or predictions against labels: Dice, HD95, surface Dice
     Evaluate(EvaluateArgs),
+    /// Score every labelled case by a network that was trained on the others: what to expect where all have to be trained on
+    CrossValidate(CrossValidateArgs),
     /// Training sizes, random and pre-trained, seeds: all runs of a plan as one job, with tables and pictures
     Experiment(ExperimentArgs),
     /// Draw the augmented views of a volume, without training

@@ -235,7 +235,7 @@ fn file_sources<P: Preparation + Copy + 'static>(
     })
 }
 
-/// The folder of prepared copies beside that of a run, never in it: runs are handed on, and patients' data are not.
+/// The folder of prepared copies beside that of a run, never in it: whole scans are not handed on with a run.
 fn cache_beside(run: &Path) -> anyhow::Result<PathBuf> {
     // The path alone does not tell what `.` and `..` lie in.
     let run = run

@@ -163,9 +163,7 @@ fn hand_on(args: &EvaluateArgs, report: &Evaluation) -> anyhow::Result<()> {
     let text = if args.json {
         serde_json::to_string_pretty(report)?
     } else {
-        let tables = [report.by_class(), report.by_case(), report.totals()];
-        let texts: Vec<String> = tables.iter().map(|table| table.text()).collect();
-        texts.join("\n").trim_end().to_owned()
+        report.text()
     };
     let printed = print(&text);
     match (written, printed) {

@@ -8,6 +8,7 @@ mod classes;
 mod commands;
 mod convert;
 mod counting;
+mod cross_validation;
 mod data;
 mod doctor;
 mod evaluate;
@@ -122,6 +123,7 @@ fn run(cli: &Cli, matches: &clap::ArgMatches) -> anyhow::Result<ExitCode> {
         Command::Finetune(args) => finetune::run(args, flags),
         Command::Predict(args) => predict::run(args),
         Command::Evaluate(args) => evaluate::run(args),
+        Command::CrossValidate(args) => cross_validation::run(args, flags),
         Command::Experiment(args) => experiment::run(args),
         Command::Preview(args) => preview::run(args, flags),
         Command::Phantom(args) => phantom::run(args),

@@ -62,8 +62,8 @@ pub(super) fn run(args: &PhantomArgs) -> anyhow::Result<ExitCode> {
     let seen = seen_in_training(args)?;
     if let [first, ..] = &seen[..] {
         log::warn!(
-            "patients that a training on phantoms sees too, unless it has a --seed of its own: {}, such as {}; its scores \
-             on them would be too good: give another --seed",
+            "phantoms that a training without a --seed of its own sees too: {}, such as {}; its scores on them would be too \
+             good: give another --seed here",
             seen.len(),
             file_name(*first)
         );

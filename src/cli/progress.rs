@@ -144,7 +144,7 @@ fn left(run: &Estimate, job: Option<&Job>) -> String {
         without.push("validation");
     }
     if let Some((all, with_scoring)) = job.and_then(|job| job.left(run)) {
-        text = format!("{text}, {} of the whole experiment", duration(all));
+        text = format!("{text}, {} of all runs", duration(all));
         if !with_scoring {
             without.push("scoring");
         }
@@ -256,11 +256,11 @@ mod tests {
         };
         assert_eq!(
             left(&run(false), Some(&job(None))),
-            "20 s left, 2 min 20 s of the whole experiment (without validation and scoring)"
+            "20 s left, 2 min 20 s of all runs (without validation and scoring)"
         );
         assert_eq!(
             left(&run(true), Some(&job(Some(100.0)))),
-            "20 s left, 3 min 40 s of the whole experiment"
+            "20 s left, 3 min 40 s of all runs"
         );
     }
 

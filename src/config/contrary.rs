@@ -27,7 +27,7 @@ impl FinetuneConfig {
         let (classes, named) = (self.unetr().classes, list.classes.len());
         (named > 0 && classes > named).then(|| {
             format!(
-                "the settings say {classes} classes, and the list names {}: {named} (--classes) takes those alone",
+                "the settings say {classes} classes, and the list names {}: --classes {named} takes those alone",
                 counted(named, &list.classes)
             )
         })

@@ -78,7 +78,7 @@ pub struct DecoderConfig {
 )]
 #[serde(default, deny_unknown_fields)]
 pub struct StartConfig {
-    /// Pre-trained weights: safetensors, a PyTorch file of the original, or the folder of a run [default: random]
+    /// Pre-trained weights: safetensors, a PyTorch file of the original, or the folder of a run; sizes of the network and of the crops that nobody gives are those that it tells [default: random]
     #[cfg_attr(feature = "cli", arg(long, value_name = "PATH"))]
     pub pretrained: Option<PathBuf>,
     /// Go on when the file does not hold the whole encoder

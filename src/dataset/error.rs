@@ -23,7 +23,7 @@ pub enum DatasetError {
         path: PathBuf,
     },
     /// A folder was given where a split file belongs.
-    #[error("{} is a folder, not a split file; name the JSON file inside it", .path.display())]
+    #[error("{} is a folder, not a split file: write a JSON file with the lists \"training\", \"validation\" and \"test\", and name that", .path.display())]
     SplitIsFolder {
         /// The path that was given.
         path: PathBuf,

@@ -56,6 +56,13 @@ impl Evaluation {
         self
     }
 
+    /// All tables as text: each class, each case, the totals.
+    pub fn text(&self) -> String {
+        let tables = [self.by_class(), self.by_case(), self.totals()];
+        let texts: Vec<String> = tables.iter().map(Table::text).collect();
+        texts.join("\n").trim_end().to_owned()
+    }
+
     /// The means over all cases, one a row.
     pub fn totals(&self) -> Table {
         let mut table = Table::new(&["mean over cases", "value"]);

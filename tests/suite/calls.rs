@@ -220,7 +220,7 @@ fn commands() -> Vec<String> {
 #[test]
 fn every_command_explains_itself() {
     let commands = commands();
-    assert_eq!(commands.len(), 10, "{commands:?}");
+    assert_eq!(commands.len(), 11, "{commands:?}");
     for command in &commands {
         let done = run(folder().path(), &[command.as_str(), "--help"]).succeeded();
         assert!(

@@ -12,6 +12,7 @@ mod browser;
 mod calls;
 mod combinations;
 mod command;
+mod cross_validation;
 mod dataset_lists;
 mod doubtful;
 mod evaluate;

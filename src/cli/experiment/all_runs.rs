@@ -98,9 +98,9 @@ impl AllRuns<'_> {
         }
         for trial in self.trials {
             let came = match self.start(trial, &runner, &done.failed) {
-                Ok(start) => runner.finetune(trial, self.plan, start)?,
+                Ok(start) => runner.finetune(trial.tuning(self.plan, start)?)?,
                 Err(reason) => {
-                    runner.begin_tuning(trial);
+                    runner.begin_tuning(&trial.title());
                     Came::Failed(reason)
                 }
             };

@@ -6,7 +6,7 @@ use crate::train::Control;
 
 /// How work on a run ended.
 #[derive(Debug, PartialEq)]
-pub(super) enum Came<T> {
+pub(in crate::cli) enum Came<T> {
     /// At its end.
     Ended(T),
     /// By an error, in one line.

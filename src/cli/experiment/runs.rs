@@ -3,7 +3,6 @@
 use crate::cli::cases::same_cases;
 use crate::cli::experiment::came::Came;
 use crate::cli::experiment::tested::{TEST_FILE, TestCases};
-use crate::cli::experiment::trial::Trial;
 use crate::cli::finetune::Finetune;
 use crate::cli::loaded::same_start;
 use crate::cli::output::say;
@@ -12,7 +11,7 @@ use crate::cli::progress::{Job, Progress};
 use crate::cli::resumed::{check_begun, check_finished, make_absolute};
 use crate::cli::run_folder::{EXPERIMENT, RUNS, SUMMARY_FILE, reopen};
 use crate::cli::training::{Place, Training, carry_out};
-use crate::config::{ExperimentPlan, PretrainConfig, StageConfig};
+use crate::config::{FinetuneConfig, PlanScoring, PretrainConfig, StageConfig};
 use crate::dataset::DataList;
 use crate::device::{Selected, give_back};
 use crate::platform::Instant;
@@ -25,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 /// What a run's summary says of it.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Finished {
+pub(in crate::cli) struct Finished {
     complete: bool,
     pub device: String,
     pub parameters: usize,
@@ -41,7 +40,7 @@ pub(super) struct Finished {
 
 /// A run at its end.
 #[derive(Debug, Clone)]
-pub(super) struct Ended {
+pub(in crate::cli) struct Ended {
     pub finished: Finished,
     /// Validation Dice by step, of fine-tuning.
     pub curve: Vec<(f64, f64)>,
@@ -49,8 +48,22 @@ pub(super) struct Ended {
     pub test: Option<Evaluation>,
 }
 
+/// A run of fine-tuning that is wanted, with the scores of its test cases.
+#[derive(Debug)]
+pub(in crate::cli) struct Tuning {
+    /// Its folder under `runs/`.
+    pub folder: String,
+    /// What a person calls it.
+    pub title: String,
+    /// Its settings, which name its split file.
+    pub config: FinetuneConfig,
+    /// The cases in that file.
+    pub list: DataList,
+    pub scoring: PlanScoring,
+}
+
 /// Carries out the runs and counts them.
-pub(super) struct Runner<'a> {
+pub(in crate::cli) struct Runner<'a> {
     out: &'a Path,
     selected: &'a Selected,
     control: &'a Control,
@@ -64,7 +77,7 @@ pub(super) struct Runner<'a> {
 }
 
 impl<'a> Runner<'a> {
-    pub(super) fn new(
+    pub(in crate::cli) fn new(
         out: &'a Path,
         selected: &'a Selected,
         control: &'a Control,
@@ -119,14 +132,9 @@ impl<'a> Runner<'a> {
     }
 
     /// A fine-tuning run and the scores of its test cases.
-    pub(super) fn finetune(
-        &mut self,
-        trial: &Trial,
-        plan: &ExperimentPlan,
-        start: Option<PathBuf>,
-    ) -> anyhow::Result<Came<Ended>> {
-        let label = self.begin_tuning(trial);
-        let folder = self.folder(&trial.folder());
+    pub(in crate::cli) fn finetune(&mut self, tuning: Tuning) -> anyhow::Result<Came<Ended>> {
+        let label = self.begin_tuning(&tuning.title);
+        let folder = self.folder(&tuning.folder);
         let known = self.seconds.len() as f64;
         let job = Job {
             label,
@@ -135,18 +143,19 @@ impl<'a> Runner<'a> {
                 (known > 0.0).then(|| self.seconds.iter().sum::<f64>() / known),
             )),
         };
-        let config = trial.config(plan, start.clone());
-        let list = trial.data_list(&plan.data.root)?;
+        let (config, list) = (tuning.config, &tuning.list);
+        let start = config.start.pretrained.clone();
+        let split = config.data.datalist.clone().unwrap_or_default();
         let test = TestCases {
             folder: &folder,
-            list: &list,
-            split: &trial.list,
+            list,
+            split: &split,
             classes: config.unetr().classes,
-            scoring: plan.scoring,
+            scoring: tuning.scoring,
         };
         let (started, whole) = (Instant::now(), !folder.exists());
         let trained =
-            self.bring_to_end::<Finetune>(&folder, config, &list, start.as_deref(), job)?;
+            self.bring_to_end::<Finetune>(&folder, config, list, start.as_deref(), job)?;
         let came = trained.and_then(|finished| {
             let scores = test.scores(&self.selected.device, self.control)?;
             scores.and_then(|scores| self.ended(&folder, finished, scores))
@@ -159,9 +168,9 @@ impl<'a> Runner<'a> {
     }
 
     /// Counts a run of fine-tuning, also one that has nothing to start from, says so, and gives what it is called.
-    pub(super) fn begin_tuning(&mut self, trial: &Trial) -> String {
+    pub(super) fn begin_tuning(&mut self, title: &str) -> String {
         self.tuned += 1;
-        self.begin(&trial.title())
+        self.begin(title)
     }
 
     /// The same for any run.

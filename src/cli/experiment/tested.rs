@@ -6,7 +6,7 @@ use crate::cli::experiment::came::Came;
 use crate::cli::experiment::held::Held;
 use crate::cli::experiment::scored::Begun;
 use crate::cli::model::{Predictor, model};
-use crate::cli::output::say;
+use crate::cli::output::{count, say};
 use crate::cli::windows::Grid;
 use crate::config::PlanScoring;
 use crate::dataset::{Case, DataList, case_names, class_names, image_names};
@@ -122,10 +122,10 @@ impl TestCases<'_> {
         };
         let mut begun = Begun::within(self.folder, held.clone());
         say(&match begun.done() {
-            0 => format!("scoring {} test cases", test.len()),
+            0 => format!("scoring {}", count(test.len(), "test case")),
             done => format!(
-                "scoring {} test cases, behind {done} that are scored",
-                test.len() - done
+                "scoring {}, behind {done} that are scored",
+                count(test.len() - done, "test case")
             ),
         });
         let mut scorer = Scorer::new(&source, self.classes, surfaces, control);

@@ -1,5 +1,6 @@
 //! One run of fine-tuning in an experiment.
 
+use crate::cli::experiment::runs::Tuning;
 use crate::config::suits::counted;
 use crate::config::{Arm, ExperimentPlan, FinetuneConfig, StageConfig};
 use crate::dataset::{DataList, check_cases};
@@ -30,7 +31,7 @@ impl Trial {
 
     /// Its settings: those of the plan; arms differ in the weights they start from or in the
     /// encoder, in the optimiser where the plan says so, and in nothing else.
-    pub(super) fn config(&self, plan: &ExperimentPlan, start: Option<PathBuf>) -> FinetuneConfig {
+    fn config(&self, plan: &ExperimentPlan, start: Option<PathBuf>) -> FinetuneConfig {
         let mut config = plan.finetune.clone();
         config.data.datalist = Some(self.list.clone());
         config.data.data_root = Some(plan.data.root.clone());
@@ -43,8 +44,19 @@ impl Trial {
         config
     }
 
-    pub(super) fn data_list(&self, root: &Path) -> anyhow::Result<DataList> {
-        Ok(DataList::load(&self.list, Some(root))?)
+    /// The run as a whole.
+    pub(super) fn tuning(
+        &self,
+        plan: &ExperimentPlan,
+        start: Option<PathBuf>,
+    ) -> anyhow::Result<Tuning> {
+        Ok(Tuning {
+            folder: self.folder(),
+            title: self.title(),
+            config: self.config(plan, start),
+            list: DataList::load(&self.list, Some(&plan.data.root))?,
+            scoring: plan.scoring,
+        })
     }
 }
 

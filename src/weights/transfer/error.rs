@@ -93,7 +93,7 @@ pub enum TransferError {
     },
     /// Position embeddings of another number of patches.
     #[error(
-        "the position embeddings are for {found} patches and the network has {expected}: choose the patch size and crop the weights were made with, or let fine-tuning or convert interpolate them (--resize-positions)"
+        "the position embeddings are for {found} patches and the network has {expected}: choose the patch size and crop the weights were made with, or interpolate them: --resize-positions of finetune, or --patch-grid of hounsfield convert"
     )]
     Positions {
         /// Patches in the file.

@@ -91,7 +91,7 @@ fn a_run_whose_every_step_was_skipped_fails_and_keeps_its_folder() {
         let done = run(at, &words(call, &["--device", "cpu"]));
         assert_eq!(done.code, Some(FAILED), "{}", done.told());
         let last = done.stderr.lines().last().unwrap_or_default();
-        for part in ["error: ", "2 steps in a row", "lower the learning rate"] {
+        for part in ["error: ", "2 steps in a row", "a lower learning rate"] {
             assert!(last.contains(part), "{}", done.told());
         }
         assert!(at.join("run/checkpoints/last/manifest.json").exists());
