@@ -91,3 +91,21 @@ pub(super) fn shuffle(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_range_is_that_of_all_values_whatever_their_number() {
+        for count in [1, 15, 16, 17, 40] {
+            for at in 0..count {
+                let mut data = vec![0.5; count];
+                data[at] = 2.0;
+                assert_eq!(value_range(&data).1, 2.0, "{at} of {count}");
+                data[at] = -1.0;
+                assert_eq!(value_range(&data).0, -1.0, "{at} of {count}");
+            }
+        }
+    }
+}

@@ -161,4 +161,23 @@ mod tests {
             same_cases(folder.path(), &list("a", label, classes), false).unwrap();
         }
     }
+
+    #[test]
+    fn a_run_does_not_go_on_with_other_cases_for_training_or_for_validation() {
+        let folder = tempfile::tempdir().unwrap();
+        let plain = list("a", "l.nii", ["air", "liver", "spleen"]);
+        let case = Case {
+            image: "other.nii".into(),
+            label: None,
+        };
+        same_cases(folder.path(), &plain, true).unwrap();
+        let (mut training, mut validation) = (plain.clone(), plain);
+        training.training.push(case.clone());
+        validation.validation.push(case);
+        for other in [training, validation] {
+            let error = same_cases(folder.path(), &other, true).unwrap_err();
+            let error = error.to_string();
+            assert!(error.contains("began with other cases"), "{error}");
+        }
+    }
 }

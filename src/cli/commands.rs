@@ -34,7 +34,7 @@ pub(super) enum Command {
     Predict(PredictArgs),
     /// Score a network or predictions against labels: Dice, HD95, surface Dice
     Evaluate(EvaluateArgs),
-    /// Score every labelled case by a network that was trained on the others: what to expect where all have to be trained on
+    /// Score every labelled case by a network trained on the others, where none can be spared for a test
     CrossValidate(CrossValidateArgs),
     /// Training sizes, random and pre-trained, seeds: all runs of a plan as one job, with tables and pictures
     Experiment(ExperimentArgs),

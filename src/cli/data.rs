@@ -216,8 +216,7 @@ fn file_sources<P: Preparation + Copy + 'static>(
         Some(folder) => folder.clone(),
         None => cache_beside(folder)?,
     };
-    let memory = data.cache_memory.saturating_mul(1 << 20);
-    let cache = Arc::new(Cache::new(memory, Some(&cache_folder)));
+    let cache = Arc::new(Cache::new(cache_bytes(data), Some(&cache_folder)));
     let source = |cases: &[Case]| FileSource::new(cases, preparation, Arc::clone(&cache));
     let (training, validation) = (source(&list.training), source(&list.validation));
     say(&format!(
@@ -233,6 +232,11 @@ fn file_sources<P: Preparation + Copy + 'static>(
         training: Arc::new(training),
         validation: Arc::new(validation),
     })
+}
+
+/// Memory for prepared volumes, which the settings give in MiB.
+fn cache_bytes(data: &DataConfig) -> u64 {
+    data.cache_memory.saturating_mul(1 << 20)
 }
 
 /// The folder of prepared copies beside that of a run, never in it: whole scans are not handed on with a run.

@@ -255,4 +255,29 @@ mod tests {
         // Whatever it meant when the run began, the list told that too.
         check_intensity(folder, &of(IntensityMode::Auto), &saved).unwrap();
     }
+
+    #[test]
+    fn a_run_does_not_go_on_with_another_setting_that_changes_what_it_computes() {
+        let (folder, saved) = (Path::new("folder"), changed(|_| ()));
+        type Change = fn(&mut FinetuneConfig);
+        let changes: [(&str, Change); 6] = [
+            ("augment.flip_probability", |c| {
+                c.augment.flip_probability = 0.75;
+            }),
+            ("optimizer.weight_decay", |c| {
+                c.optimizer.weight_decay = 0.75
+            }),
+            ("inference.overlap", |c| c.inference.overlap = 0.75),
+            ("run.seed", |c| c.run.seed += 1),
+            ("crops.roi_size", |c| c.crops.roi_size = [160; 3]),
+            ("data.limit", |c| c.data.limit = Some(3)),
+        ];
+        for (name, change) in changes {
+            let refused = check_unchanged(folder, &saved, &changed(change)).unwrap_err();
+            let text = refused.to_string();
+            assert!(text.contains(&format!("{name} was ")), "{name}: {text}");
+        }
+        let free = changed(|config| config.run.log_every += 1);
+        check_unchanged(folder, &saved, &free).unwrap();
+    }
 }

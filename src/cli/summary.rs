@@ -69,6 +69,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_slow_step_counts_in_the_speed_of_a_run_by_its_time() {
+        let step = |step, speed| Record::new(step, 1).with("crops_per_second", speed);
+        // Crops a second and a third of a second: two in 4/3 s.
+        let speed = crops_per_second(&[step(1, 1.0), step(2, 3.0)]);
+        assert!((speed - 1.5).abs() < 1e-12, "{speed}");
+        assert_eq!(crops_per_second(&[]), 0.0);
+    }
+
+    #[test]
     fn a_summary_names_no_weights_that_are_not_there() {
         let folder = tempfile::tempdir().unwrap();
         let weights = folder.path().join("model.safetensors");

@@ -52,3 +52,47 @@ pub(super) enum Grid {
     /// Those of the network: turned, resampled, cropped to the foreground, for comparison with the original
     Model,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_flag_changes_its_setting_and_no_other() {
+        let mut network = FinetuneConfig::default();
+        network.augment.flip_probability = 0.5;
+        let window = network.crops.roi_size;
+        let plain = || WindowArgs {
+            overlap: DEFAULT_OVERLAP,
+            blending: Blending::default(),
+            mirror: false,
+            keep_air: false,
+            parity: false,
+        };
+        let changed = |change: fn(&mut WindowArgs)| {
+            let mut flags = plain();
+            change(&mut flags);
+            flags.settings(&network).unwrap()
+        };
+        let default = SlidingWindow::predicting(window);
+        let expected = |change: fn(&mut SlidingWindow)| {
+            let mut settings = default;
+            change(&mut settings);
+            assert_ne!(settings, default);
+            settings
+        };
+        assert_eq!(changed(|_| ()), default);
+        let found = changed(|flags| flags.overlap = 0.125);
+        assert_eq!(found, expected(|settings| settings.overlap = 0.125));
+        let found = changed(|flags| flags.blending = Blending::Constant);
+        let constant = expected(|settings| settings.blending = Blending::Constant);
+        assert_eq!(found, constant);
+        let found = changed(|flags| flags.mirror = true);
+        assert_eq!(found, expected(|settings| settings.mirror = true));
+        let found = changed(|flags| flags.keep_air = true);
+        assert_eq!(found, expected(|settings| settings.skip_air = false));
+        let found = changed(|flags| flags.parity = true);
+        assert_eq!(found, SlidingWindow::original(window));
+        assert_ne!(found, default);
+    }
+}

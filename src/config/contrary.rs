@@ -132,6 +132,7 @@ mod tests {
             (surplus, config.origin_of_classes(&list).is_some())
         };
         assert_eq!(said(6, 3), (true, true));
+        assert_eq!(said(4, 3), (true, true));
         assert_eq!(said(3, 3), (false, false));
         assert_eq!(said(3, 6), (false, true));
         assert_eq!(said(3, 0), (false, true));

@@ -181,6 +181,20 @@ mod tests {
     }
 
     #[test]
+    fn a_run_ends_with_what_comes_first_of_its_epochs_and_its_steps() {
+        let mut config = FinetuneConfig::default();
+        for (epochs, most, expected) in [
+            (Some(2), Some(100), 10),
+            (Some(2), Some(7), 7),
+            (Some(2), None, 10),
+            (None, Some(7), 7),
+        ] {
+            (config.run.epochs, config.run.max_steps) = (epochs, most);
+            assert_eq!(config.total_steps(5), expected);
+        }
+    }
+
+    #[test]
     fn a_warm_up_as_long_as_the_run_is_told_with_the_rate_it_comes_to() {
         let mut config = FinetuneConfig::default();
         config.optimizer.learning_rate = 1e-3;

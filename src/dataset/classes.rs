@@ -108,6 +108,36 @@ pub fn class_notices(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::MemorySource;
+    use crate::transform::{FinetuneTransform, IntensityWindow};
+    use crate::volume::{Affine, Volume};
+
+    /// What is told of a case of so many classes with these labels in turn.
+    fn told(labels: &[f32], classes: usize) -> Vec<ClassNotice> {
+        let volume = |data| Volume::new([8; 3], data, Affine::identity()).unwrap();
+        let image = (0..512_u16).map(|n| f32::from(1 + n % 3)).collect();
+        let label = labels.iter().copied().cycle().take(512).collect();
+        let transform = FinetuneTransform {
+            spacing: [1.0; 3],
+            intensity: IntensityWindow { min: 0.0, max: 4.0 }.into(),
+            patch: [8; 3],
+            classes,
+            ..FinetuneTransform::default()
+        };
+        let case = ("a".to_owned(), volume(image), volume(label));
+        let source = MemorySource::prepare_labelled([case], &transform).unwrap();
+        let names: &[String] = &[];
+        let go_on = |_, _| ControlFlow::Continue(());
+        class_notices(&source, 1, (classes, names), go_on).unwrap()
+    }
+
+    #[test]
+    fn a_class_without_a_voxel_is_told_but_not_the_background() {
+        assert!(told(&[1.0, 2.0], 3).is_empty());
+        let absent = told(&[1.0, 2.0], 4);
+        let third = matches!(absent[..], [ClassNotice::Absent { class: 3, .. }]);
+        assert!(third, "{absent:?}");
+    }
 
     #[test]
     fn classes_without_a_name_are_called_by_their_number() {

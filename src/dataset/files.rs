@@ -213,7 +213,70 @@ fn intensity_text(intensity: &Intensity) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transform::{GeometryOrder, IntensityWindow};
     use crate::volume::{Affine, Datatype, write};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_setting_and_both_files_decide_what_is_taken_from_the_cache() {
+        let window = |min, max| Intensity::Range(IntensityWindow { min, max });
+        let intensities = [
+            window(0.5, 1.5),
+            window(0.5, 2.5),
+            window(-1.5, 1.5),
+            Intensity::Zscore,
+            Intensity::Percentile,
+        ];
+        let plain = PretrainTransform {
+            spacing: [1.0; 3],
+            intensity: window(-175.0, 250.0),
+            patch: [96; 3],
+        };
+        let mut of_images = vec![
+            plain,
+            PretrainTransform {
+                spacing: [9.0; 3],
+                ..plain
+            },
+            PretrainTransform {
+                patch: [9; 3],
+                ..plain
+            },
+        ];
+        of_images.extend(intensities.map(|intensity| PretrainTransform { intensity, ..plain }));
+        let plain = FinetuneTransform::default();
+        let mut of_labelled = vec![
+            plain,
+            FinetuneTransform {
+                order: GeometryOrder::SpacingFirst,
+                ..plain
+            },
+            FinetuneTransform {
+                spacing: [9.0; 3],
+                ..plain
+            },
+            FinetuneTransform {
+                patch: [9; 3],
+                ..plain
+            },
+            FinetuneTransform {
+                classes: 9,
+                ..plain
+            },
+        ];
+        of_labelled.extend(intensities.map(|intensity| FinetuneTransform { intensity, ..plain }));
+        let mut texts: Vec<String> = of_images.iter().map(Preparation::settings).collect();
+        texts.extend(of_labelled.iter().map(Preparation::settings));
+        let different: BTreeSet<_> = texts.iter().collect();
+        assert_eq!(different.len(), texts.len(), "{texts:#?}");
+
+        let case = Case {
+            image: "ct.nii".into(),
+            label: Some("label.nii".into()),
+        };
+        let files = plain.files(&case).unwrap();
+        assert_eq!(files, [Path::new("ct.nii"), Path::new("label.nii")]);
+    }
 
     #[test]
     fn a_label_map_is_refused_only_where_its_name_says_so_too() {

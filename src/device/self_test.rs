@@ -37,29 +37,34 @@ pub(super) async fn self_test(device: &Device) -> Result<Vec<CheckResult>, Devic
     let mut results = Vec::new();
     for (name, (found, expected)) in checks {
         let found = read_back(found).await.map_err(DeviceError::lost(name))?;
-        let scale = expected
-            .iter()
-            .fold(f32::MIN_POSITIVE, |m, e| m.max(e.abs()));
-        let error = found
-            .iter()
-            .zip(&expected)
-            .map(|(f, e)| (f - e).abs() / scale)
-            .fold(0.0, |worst: f32, error| {
-                if error.is_nan() {
-                    f32::INFINITY
-                } else {
-                    worst.max(error)
-                }
-            });
-        if found.len() != expected.len() || error > TOLERANCE {
-            return Err(DeviceError::SelfTest {
-                check: name,
-                detail: format!("relative error {error:.1e}"),
-            });
-        }
-        results.push(CheckResult { name, error });
+        results.push(judged(name, &found, &expected)?);
     }
     Ok(results)
+}
+
+/// Whether a check found what was expected.
+fn judged(name: &'static str, found: &[f32], expected: &[f32]) -> Result<CheckResult, DeviceError> {
+    let scale = expected
+        .iter()
+        .fold(f32::MIN_POSITIVE, |m, e| m.max(e.abs()));
+    let error = found
+        .iter()
+        .zip(expected)
+        .map(|(f, e)| (f - e).abs() / scale)
+        .fold(0.0, |worst: f32, error| {
+            if error.is_nan() {
+                f32::INFINITY
+            } else {
+                worst.max(error)
+            }
+        });
+    if found.len() != expected.len() || error > TOLERANCE {
+        return Err(DeviceError::SelfTest {
+            check: name,
+            detail: format!("relative error {error:.1e}"),
+        });
+    }
+    Ok(CheckResult { name, error })
 }
 
 /// Steps whose gradients are not finite are told from others: here by ones and zeros.
@@ -180,4 +185,31 @@ fn gradient(device: &Device) -> Check {
         .unwrap_or_else(|| Tensor::zeros([1, 1], device));
     // gelu'(1) - gelu'(-1) = 1.166_630_9, gelu'(2) - gelu'(-2) = 1.170_463_3, twice the latter.
     (flat(found), vec![1.166_630_9 + 2.0 * 1.170_463_3])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_numbers_no_numbers_and_too_few_do_not_pass() {
+        let expected = [1.0, 100.0];
+        assert!(judged("exact", &expected, &expected).is_ok());
+        assert!(judged("near", &[1.0, 100.001], &expected).is_ok());
+        let wrong: [&[f32]; 6] = [
+            &[1.0, 101.0],
+            &[1.0, f32::NAN],
+            &[f32::NAN, 100.0],
+            &[1.0, f32::INFINITY],
+            &[1.0],
+            &[],
+        ];
+        for found in wrong {
+            let error = judged("wrong", found, &expected);
+            assert!(
+                matches!(error, Err(DeviceError::SelfTest { check: "wrong", .. })),
+                "{found:?}"
+            );
+        }
+    }
 }

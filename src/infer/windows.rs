@@ -204,6 +204,15 @@ mod tests {
     }
 
     #[test]
+    fn intervals_are_rounded_down() -> Result<(), WindowError> {
+        // 7.5 of 10 voxels.
+        let plan = WindowPlan::new([30; 3], [10; 3], 0.25)?;
+        assert_eq!(plan.interval, [7; 3]);
+        assert_eq!(plan.starts[0], [0, 7, 14, 20]);
+        Ok(())
+    }
+
+    #[test]
     fn what_cannot_be_covered_is_refused() {
         let sizes = [
             ([0, 4, 4], [4; 3]),

@@ -159,4 +159,18 @@ mod tests {
         );
         assert_eq!(summarize(&[]).map(|s| (s.cases, s.dice)), Ok((0, None)));
     }
+
+    #[test]
+    fn neither_the_background_nor_what_was_found_elsewhere_is_missed() {
+        let elsewhere = case(
+            [Some(0.0), Some(0.0), Some(1.0)],
+            [(9.0, 0.0), (1.0, 2.0), (1.0, 1.0)],
+        );
+        assert_eq!(summarize(&[elsewhere]).map(|s| s.missed()), Ok(0));
+        let missed = case(
+            [Some(1.0), Some(0.0), Some(0.0)],
+            [(9.0, 9.0), (1.0, 0.0), (1.0, 0.0)],
+        );
+        assert_eq!(summarize(&[missed]).map(|s| s.missed()), Ok(2));
+    }
 }

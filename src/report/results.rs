@@ -254,4 +254,29 @@ pub(super) mod tests {
         assert!(lines[1].starts_with("6,10,random,3,0.65") && lines[1].ends_with(",,,,,,,,,,"));
         assert!(!lines[2].ends_with(','), "{text}");
     }
+
+    #[test]
+    fn every_number_of_a_method_stands_below_its_name() {
+        let mut results = made_up(2);
+        let interval = Interval {
+            low: -0.25,
+            high: 0.75,
+        };
+        let difference = results[0].methods[1].difference.as_mut().unwrap();
+        (difference.better, difference.worse) = (7, 3);
+        (difference.difference, difference.interval) = (0.125, interval);
+        let csv = details(&results).csv();
+        let mut lines = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
+        let (head, row) = (lines.next().unwrap(), lines.nth(1).unwrap());
+        for (name, expected) in [
+            ("better", 7.0),
+            ("worse", 3.0),
+            ("difference", 0.125),
+            ("difference_low", -0.25),
+            ("difference_high", 0.75),
+        ] {
+            let at = head.iter().position(|head| *head == name).unwrap();
+            assert_eq!(row[at].parse::<f64>(), Ok(expected), "{name}: {csv}");
+        }
+    }
 }

@@ -36,3 +36,46 @@ pub fn covered(record: &Record, progress: &Progress) -> bool {
     };
     record.step <= saved
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::Picture;
+    use crate::volume::Affine;
+
+    #[test]
+    fn a_validation_is_recorded_in_the_epoch_counted_from_one() {
+        let found = Validation {
+            score: 0.5,
+            values: vec![("val/dice".to_owned(), 0.5)],
+            picture: Picture::Reconstruction {
+                shape: [0; 3],
+                affine: Affine::identity(),
+                original: Vec::new(),
+                view1: Vec::new(),
+                view2: Vec::new(),
+                reconstruction: Vec::new(),
+            },
+        };
+        let expected = Record::new(7, 3).with("val/dice", 0.5);
+        assert_eq!(of_validation(7, 2, &found), expected);
+    }
+
+    #[test]
+    fn a_validation_that_the_checkpoint_was_saved_within_is_not_covered() {
+        let progress = Progress {
+            step: 10,
+            validated: 5,
+            ..Progress::default()
+        };
+        for (step, name, expected) in [
+            (5, "val/dice", true),
+            (10, "val/dice", false),
+            (10, "train/total", true),
+            (11, "train/total", false),
+        ] {
+            let record = Record::new(step, 1).with(name, 0.5);
+            assert_eq!(covered(&record, &progress), expected, "{step} {name}");
+        }
+    }
+}

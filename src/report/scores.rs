@@ -210,6 +210,8 @@ mod tests {
         let text = found.by_class().text();
         let lines: Vec<_> = text.lines().collect();
         assert!(lines[2].starts_with("spleen          2  0.9894"), "{text}");
+        let lowest = lines[2].split_whitespace().nth(4);
+        assert_eq!(lowest, Some("0.9787"), "{text}");
         // Class 2 has no name, is in no reference, and was invented once.
         assert!(lines[3].starts_with("2               0       -"), "{text}");
         assert!(lines[3].ends_with('1'), "{text}");

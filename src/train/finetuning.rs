@@ -50,11 +50,7 @@ impl Finetuning {
             stage: Stage::Finetuning,
             batch_volumes: config.crops.batch_volumes,
             samples_per_volume: config.crops.samples_per_volume,
-            crop: CropSettings {
-                patch: config.crops.roi_size,
-                image_threshold: config.transform().intensity.foreground_threshold(),
-                ..CropSettings::default()
-            },
+            crop: crop_settings(&config),
             augment: config.augment,
             draw: Draw::EachEpoch,
         };
@@ -91,6 +87,15 @@ impl Finetuning {
             skip_air: self.config.inference.skip_air,
             ..SlidingWindow::original(self.config.crops.roi_size)
         }
+    }
+}
+
+/// Where the crops of training are cut.
+fn crop_settings(config: &FinetuneConfig) -> CropSettings {
+    CropSettings {
+        patch: config.crops.roi_size,
+        image_threshold: config.transform().intensity.foreground_threshold(),
+        ..CropSettings::default()
     }
 }
 
@@ -200,6 +205,7 @@ impl Task for Finetuning {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::config::IntensityMode;
     use crate::dataset::MemorySource;
     use crate::transform::{FinetuneTransform, IntensityWindow};
     use crate::volume::{Affine, Volume};
@@ -236,6 +242,28 @@ pub(super) mod tests {
         config.decoder.feature_size = 2;
         config.decoder.classes = Some(3);
         config
+    }
+
+    #[test]
+    fn validation_lays_its_windows_as_the_settings_say() {
+        let mut config = config();
+        (config.inference.overlap, config.inference.skip_air) = (0.75, true);
+        let task = Finetuning::new(config, cases(), cases(), Values::new()).unwrap();
+        let expected = SlidingWindow {
+            overlap: 0.75,
+            skip_air: true,
+            ..SlidingWindow::original([16; 3])
+        };
+        assert_eq!(task.windows(), expected);
+    }
+
+    #[test]
+    fn dark_background_is_drawn_too_where_intensities_have_no_end_that_means_air() {
+        let mut config = config();
+        config.crops.intensity = IntensityMode::Range;
+        assert_eq!(crop_settings(&config).image_threshold, 0.0);
+        config.crops.intensity = IntensityMode::Zscore;
+        assert_eq!(crop_settings(&config).image_threshold, f32::NEG_INFINITY);
     }
 
     #[test]

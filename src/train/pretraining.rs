@@ -247,3 +247,6 @@ async fn picture(
         reconstruction,
     })
 }
+
+#[cfg(test)]
+mod tests;

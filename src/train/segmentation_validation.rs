@@ -71,3 +71,64 @@ fn values(score: f64, whole: &[Option<f64>]) -> Vec<(String, f64)> {
         .filter_map(|(name, value)| Some((name.to_owned(), value?)))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::MemorySource;
+    use crate::train::finetuning::tests::cases;
+    use crate::transform::{FinetuneTransform, IntensityWindow};
+    use crate::volume::{Affine, Volume};
+    use std::ops::ControlFlow;
+
+    /// Finds one of three classes everywhere.
+    struct Always(usize);
+
+    impl WindowNetwork for Always {
+        fn classes(&self) -> usize {
+            3
+        }
+
+        async fn logits(&self, input: Vec<f32>, _: &SlidingWindow) -> Result<Vec<f32>, InferError> {
+            let mut voxel = [0.0_f32; 3];
+            voxel[self.0] = 1.0;
+            Ok(voxel.repeat(input.len()))
+        }
+    }
+
+    /// What is measured under a name, in windows as large as the cases.
+    fn measured(class: usize, cases: &dyn VolumeSource<Labelled>, edge: usize, name: &str) -> f64 {
+        let (network, windows) = (Always(class), SlidingWindow::original([edge; 3]));
+        let mut go_on = |_: f64| ControlFlow::Continue(());
+        let found = validate_segmentation(&network, cases, &windows, &mut go_on);
+        let values = pollster::block_on(found).unwrap().unwrap().values;
+        let value = values.into_iter().find(|(of, _)| of == name);
+        value.unwrap().1
+    }
+
+    #[test]
+    fn a_network_that_finds_nothing_scores_nothing() {
+        let cases = cases();
+        assert_eq!(measured(0, cases.as_ref(), 8, "val/dice"), 0.0);
+        assert!(measured(0, cases.as_ref(), 8, "val/dice_with_background") > 0.0);
+    }
+
+    #[test]
+    fn padding_is_not_scored() {
+        let label: Vec<f32> = (0..512).map(|n| f32::from(u8::from(n % 8 == 3))).collect();
+        let image = label.iter().map(|label| label + 1.0).collect();
+        let volume = |data| Volume::new([8; 3], data, Affine::identity()).unwrap();
+        let case = ("a".to_owned(), volume(image), volume(label));
+        let padded = FinetuneTransform {
+            spacing: [1.0; 3],
+            intensity: IntensityWindow { min: 0.0, max: 4.0 }.into(),
+            patch: [16; 3],
+            classes: 3,
+            ..FinetuneTransform::default()
+        };
+        let padded = MemorySource::prepare_labelled([case], &padded).unwrap();
+        // 64 of 512 voxels are of class 1, and all are said to be.
+        let found = measured(1, &padded, 16, "val/dice");
+        assert!((found - 128.0 / 576.0).abs() < 1e-6, "{found}");
+    }
+}

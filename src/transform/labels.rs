@@ -169,6 +169,23 @@ mod tests {
     }
 
     #[test]
+    fn how_far_labels_may_lie_off_is_a_share_of_the_shortest_edge_of_a_voxel() {
+        let (mut here, shape) = (Affine::identity(), [20, 20, 10]);
+        here[(2, 2)] = 5.0;
+        let moved = |by: f64| {
+            let mut there = here;
+            there[(0, 3)] = by;
+            check_grids((shape, &here), (shape, &there))
+        };
+        assert_eq!(moved(0.09), Ok(()));
+        let place = moved(0.2);
+        assert!(
+            matches!(place, Err(LabelError::Place { what: "origin", .. })),
+            "{place:?}"
+        );
+    }
+
+    #[test]
     fn what_is_no_label_is_refused_with_its_voxel() -> Result<(), VolumeError> {
         let image = volume([0.5; 4], Affine::identity())?;
         let check = |value: f32| {

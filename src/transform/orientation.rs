@@ -278,6 +278,11 @@ mod tests {
         let turn = nalgebra::Rotation3::from_euler_angles(0.3, -0.4, 0.5).to_homogeneous();
         let v = Volume::new([2, 3, 4], ramp([2, 3, 4]), turn)?;
         assert_eq!(orient_ras(v.clone())?, v);
+        // A mirror whose axes 0 and 2 are both nearest to the patient's second, axis 2 more so.
+        let normal = nalgebra::Vector4::new(0.22, 0.43, 0.35, 0.0).map(f64::sqrt);
+        let mirror = Affine::identity() - normal * normal.transpose() * 2.0;
+        let found = ras_axes(&mirror)?.map(|axis| (axis.input, axis.flipped));
+        assert_eq!(found, [(0, false), (2, true), (1, true)]);
         Ok(())
     }
 

@@ -182,6 +182,15 @@ mod tests {
     }
 
     #[test]
+    fn voxels_of_nearly_the_size_asked_for_keep_it() -> Result<(), TransformError> {
+        // So many that a new size would mean other voxels.
+        let grid = |step| spacing_grid([2001, 1, 1], &diagonal([step, 1.0, 1.0]), [1.0; 3]);
+        assert_eq!(grid(1.0005)?, None);
+        assert_eq!(grid(1.002)?.map(|grid| grid.shape), Some([2005, 1, 1]));
+        Ok(())
+    }
+
+    #[test]
     fn unusable_input_is_an_error() -> Result<(), TransformError> {
         let linear = Interpolation::Linear;
         let good = Volume::new([2, 2, 2], vec![0.0; 8], diagonal([1.0; 3]))?;

@@ -262,4 +262,16 @@ mod tests {
             assert_eq!(written.is_ok(), fits, "{axis}");
         }
     }
+
+    #[test]
+    fn a_file_on_the_grid_of_an_image_has_its_unit() {
+        let volume = Volume::new([2, 2, 2], vec![0.0; 8], Affine::identity()).unwrap();
+        let mut bytes = encode_nifti(&volume, Datatype::I16, false).unwrap();
+        for units in [0, MILLIMETRES, MILLIMETRES | 8] {
+            bytes[123] = units;
+            let image = crate::volume::read_nifti(&bytes, "image").unwrap();
+            let map = encode_nifti_like(&image.header, &volume, Datatype::U8, false).unwrap();
+            assert_eq!(map[123], units);
+        }
+    }
 }

@@ -197,6 +197,11 @@ fn phantoms_that_were_written_can_be_trained_on() {
         &words("phantom --small --cases 2 --out data", &[]),
     )
     .succeeded();
+    let list = std::fs::read(folder.path().join("data/dataset.json")).unwrap();
+    let list: serde_json::Value = serde_json::from_slice(&list).unwrap();
+    let [training, validation] = ["training", "validation"].map(|part| &list[part]);
+    assert_eq!(training[0]["image"], "images/phantom_0000.nii.gz");
+    assert_eq!(validation[0]["image"], "images/phantom_0001.nii.gz");
     let call = words(TINY, &["--datalist", "data/dataset.json", "--out", "run"]);
     run(folder.path(), &call).succeeded();
 }

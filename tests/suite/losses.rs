@@ -3,7 +3,7 @@
 use crate::support::{cpu, software_vulkan, vectors};
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
-use hounsfield::loss::{contrastive, pretrain_loss};
+use hounsfield::loss::{contrastive, pretrain_loss, segmentation_loss};
 
 fn tensor(values: &[f64], rows: usize, device: &Device) -> Tensor<5> {
     let values: Vec<f32> = values.iter().map(|v| *v as f32).collect();
@@ -164,4 +164,13 @@ fn without_its_weight_the_contrastive_term_needs_no_second_view() {
     assert!(loss.contrastive.is_none());
     let total: Vec<f32> = loss.total.into_data().try_into_vec().unwrap();
     assert_eq!(total, [0.25]);
+}
+
+#[test]
+fn a_class_that_is_neither_there_nor_found_costs_nothing() {
+    let sure = [100.0_f32, -100.0].repeat(2);
+    let logits = Tensor::from_data(TensorData::new(sure, [1, 1, 1, 2, 2]), &cpu());
+    let labels = Tensor::zeros([1, 1, 1, 2, 1], &cpu());
+    let dice: f32 = segmentation_loss(logits, labels).dice.into_scalar();
+    assert!(dice.abs() < 1e-6, "{dice}");
 }

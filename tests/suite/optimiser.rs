@@ -65,6 +65,30 @@ fn the_encoder_and_the_last_layer_have_their_own_shares_of_the_learning_rate() {
     assert!((values(&network.out)[0] - 0.8).abs() < 1e-6);
 }
 
+#[test]
+fn weights_decay_by_the_learning_rate_of_their_part() {
+    let device = cpu();
+    let network = Three {
+        vit: single(&[1.0], &device),
+        decoder: single(&[1.0], &device),
+        out: single(&[1.0], &device),
+    };
+    let mut adam = Adam::new(AdamConfig {
+        decay: Decay::AdamW,
+        weight_decay: 0.5,
+        encoder_rate: 0.25,
+        head_rate: 2.0,
+        ..AdamConfig::default()
+    });
+    let one = tensor(&[1.0], &device);
+    let flat = ["vit.weight", "decoder.weight", "out.weight"]
+        .map(|name| (name.to_owned(), tensor(&[0.0], &device)));
+    let network = adam.step(network, flat.into(), &one, 0.1);
+    assert!((values(&network.vit)[0] - 0.9875).abs() < 1e-6);
+    assert!((values(&network.decoder)[0] - 0.95).abs() < 1e-6);
+    assert!((values(&network.out)[0] - 0.9).abs() < 1e-6);
+}
+
 /// Three steps of the closed case. The reference is float64; float32 rounds weights near 2 to 1.2e-7.
 fn closed_case_holds(device: &Device, key: &str, config: AdamConfig) {
     let expected = &vectors()[key];

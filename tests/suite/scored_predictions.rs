@@ -129,3 +129,46 @@ fn too_few_classes_are_told_as_those_of_the_flag_or_of_the_list() {
     let parts = ["names fewer than two classes", "give --classes"];
     refused(at, &words(call, &[]), FAILED, &parts);
 }
+
+/// A pair of two sheets of 12 voxels of 1 mm³: the reference has the first, the prediction both.
+fn a_sheet_more() -> tempfile::TempDir {
+    let plain = Affine::identity();
+    let folder = pair((0.0, plain), (0.0, plain));
+    for (name, last) in [("label.nii", 1), ("maps/scan.nii", 2)] {
+        let [_, b, c] = SHAPE;
+        let inside = |n: usize| {
+            let [i, j, k] = [n / (b * c), n / c % b, n % c];
+            (1..=last).contains(&i) && (1..4).contains(&j) && (1..5).contains(&k)
+        };
+        let data = (0..SHAPE.iter().product::<usize>()).map(|n| f32::from(u8::from(inside(n))));
+        let map = Volume::new(SHAPE, data.collect(), plain).unwrap();
+        write(&folder.path().join(name), &map, Datatype::F32).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn volumes_are_told_of_the_reference_and_of_the_prediction_and_not_the_other_way_round() {
+    let folder = a_sheet_more();
+    let found = evaluate(folder.path()).succeeded().json();
+    let class = &found["cases"][0]["classes"][1];
+    for (name, expected) in [("reference_ml", 0.012), ("prediction_ml", 0.024)] {
+        let ml = class[name].as_f64().unwrap();
+        assert!((ml - expected).abs() < 1e-6, "{name}: {class}");
+    }
+}
+
+#[test]
+fn the_tolerance_that_is_given_is_used_and_told() {
+    let folder = a_sheet_more();
+    let of = |tolerance: &str| {
+        let call = "evaluate --datalist list.json --predictions maps --classes 2 --json";
+        let call = words(call, &["--tolerance", tolerance]);
+        let found = run(folder.path(), &call).succeeded().json();
+        assert_eq!(found["tolerance_mm"].as_f64(), tolerance.parse().ok());
+        found["cases"][0]["classes"][1]["nsd"].as_f64().unwrap()
+    };
+    // The second sheet is 1 mm away from the first.
+    assert_eq!(of("1.5"), 1.0);
+    assert!(of("0.5") < 1.0);
+}

@@ -8,7 +8,8 @@ use crate::support::{
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
 use hounsfield::loss::segmentation_loss;
-use hounsfield::nn::{Unetr, UnetrConfig};
+use hounsfield::nn::{Unet, Unetr, UnetrConfig, VitConfig};
+use hounsfield::weights::{self, Values, describe};
 
 /// Specification 16: float32 forward, relative to the tensor's RMS.
 const FORWARD: f64 = 1e-4;
@@ -166,4 +167,45 @@ fn dice_and_cross_entropy_equal_the_original_on_software_vulkan() {
 fn every_parameter_has_the_name_and_shape_of_the_original() {
     let network = Unetr::zeros(&UnetrConfig::TUTORIAL, &cpu()).unwrap();
     assert_parameters(&network, "parameters_unetr.tsv");
+}
+
+/// Those of a decoder's convolution are what comes up from below and what comes over the skip connection.
+#[test]
+fn every_convolution_of_the_unet_counts_with_each_half_of_its_inputs() {
+    let sizes = UnetrConfig {
+        vit: VitConfig {
+            image_size: [16; 3],
+            patch_size: 8,
+            hidden_size: 8,
+            mlp_dim: 8,
+            layers: 1,
+            heads: 1,
+        },
+        feature_size: 2,
+        classes: 3,
+    };
+    let zeros = || Unet::zeros(&sizes, &cpu()).unwrap();
+    let infos = describe(&zeros());
+    let given: Values = infos
+        .iter()
+        .map(|info| (info.name.clone(), fill::parameter(info)))
+        .collect();
+    let logits = |values: &Values| {
+        let network = weights::fill(zeros(), values).unwrap();
+        host(network.forward(filled("input", 1, [16; 3], &cpu(), |v| v)))
+    };
+    let before = logits(&given);
+    for info in infos.iter().filter(|info| info.shape.len() > 1) {
+        let (inputs, kernel) = (info.shape[1], info.shape[2..].iter().product::<usize>());
+        for half in 0..inputs.min(2) {
+            let mut other = given.clone();
+            let values = other.get_mut(&info.name).unwrap();
+            for (n, value) in values.iter_mut().enumerate() {
+                if 2 * (n / kernel % inputs) / inputs == half {
+                    *value += fill::uniform("other", n) as f32;
+                }
+            }
+            assert!(logits(&other) != before, "{}, half {half}", info.name);
+        }
+    }
 }

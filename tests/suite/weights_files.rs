@@ -238,6 +238,17 @@ fn convert_takes_the_weights_of_the_folder_of_a_run() {
 }
 
 #[test]
+fn convert_does_not_write_over_what_it_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("same.pt");
+    std::fs::copy(path("vitautoenc_small.pt"), &input).unwrap();
+    let done = convert(folder.path(), &input, "./same.pt", "");
+    assert_eq!(done.code, Some(1), "{}", done.told());
+    assert!(done.stderr.contains("overwritten"), "{}", done.told());
+    assert!(std::fs::read(input).unwrap() == bytes("vitautoenc_small.pt"));
+}
+
+#[test]
 fn convert_says_what_is_wrong_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8]| {

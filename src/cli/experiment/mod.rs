@@ -164,3 +164,33 @@ fn check_weights(args: &ExperimentArgs, plan: &ExperimentPlan) -> anyhow::Result
         .map(drop)
         .with_context(|| format!("{place}: `weights` of [pretrain]"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_is_named_is_that_of_both_stages() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = folder.path().join("plan.toml");
+        let text = "name = \"n\"\nsizes = [6]\narms = [\"random\", \"pretrained\"]\nseeds = [1]\n[data]\nroot = \"d\"\n\
+            pretrain = \"p.json\"\nfinetune = { 6 = \"f.json\" }\n[pretrain]\npreset = \"small\"\n[finetune]\n\
+            preset = \"small\"\n";
+        std::fs::write(&plan, text).unwrap();
+        for device in [DeviceChoice::Auto, DeviceChoice::Cpu] {
+            let args = ExperimentArgs {
+                plan: plan.clone(),
+                out: folder.path().join("out"),
+                data_root: None,
+                device: DeviceArgs { device },
+                json: false,
+            };
+            let plan = read_plan(&args).unwrap();
+            assert_eq!(plan.finetune.run.device, device);
+            let Some(PretrainPlan::Run { config, .. }) = &plan.pretrain else {
+                panic!("no pre-training: {:?}", plan.pretrain);
+            };
+            assert_eq!(config.run.device, device);
+        }
+    }
+}

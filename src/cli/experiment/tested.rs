@@ -108,18 +108,12 @@ impl TestCases<'_> {
         let test = &self.list.test;
         let model = model(self.folder, &ModelSettings::default(), device)?;
         let predictor = Predictor {
-            windows: SlidingWindow {
-                overlap: self.scoring.overlap,
-                mirror: self.scoring.mirror,
-                ..SlidingWindow::predicting(model.config.crops.roi_size)
-            },
+            windows: windows(self.scoring, model.config.crops.roi_size),
             model,
             device: device.clone(),
         };
         let source = Predictions::Network(Box::new(predictor), Grid::Input);
-        let surfaces = SurfaceOptions {
-            tolerance_mm: self.scoring.tolerance,
-        };
+        let surfaces = surfaces(self.scoring);
         let mut begun = Begun::within(self.folder, held.clone());
         say(&match begun.done() {
             0 => format!("scoring {}", count(test.len(), "test case")),
@@ -143,6 +137,22 @@ impl TestCases<'_> {
         write_json(&self.folder.join(TEST_FILE), &whole)?;
         begun.remove();
         Ok(Some(whole.scores))
+    }
+}
+
+/// How windows of so many voxels per axis are laid and put together.
+fn windows(scoring: PlanScoring, window: [usize; 3]) -> SlidingWindow {
+    SlidingWindow {
+        overlap: scoring.overlap,
+        mirror: scoring.mirror,
+        ..SlidingWindow::predicting(window)
+    }
+}
+
+/// How surfaces are compared.
+fn surfaces(scoring: PlanScoring) -> SurfaceOptions {
+    SurfaceOptions {
+        tolerance_mm: scoring.tolerance,
     }
 }
 
@@ -226,5 +236,21 @@ mod tests {
         let (at, plan) = (folder.path(), PlanScoring::default());
         write(at, None);
         assert!(!count(at, &list(at, "r1"), 2, plan));
+    }
+
+    #[test]
+    fn cases_are_scored_as_the_plan_says() {
+        let scoring = PlanScoring {
+            overlap: 0.75,
+            mirror: true,
+            tolerance: 3.0,
+        };
+        let expected = SlidingWindow {
+            overlap: 0.75,
+            mirror: true,
+            ..SlidingWindow::predicting([32; 3])
+        };
+        assert_eq!(windows(scoring, [32; 3]), expected);
+        assert!((surfaces(scoring).tolerance_mm - 3.0).abs() < 1e-9);
     }
 }

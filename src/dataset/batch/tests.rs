@@ -77,6 +77,19 @@ fn the_patches_of_a_volume_follow_each_other() -> Result<(), DatasetError> {
 }
 
 #[test]
+fn the_volumes_of_a_step_are_cut_at_places_of_their_own() -> Result<(), DatasetError> {
+    for batch in epoch(&batches(Draw::EachEpoch)?, 0)? {
+        let patches = batch.target.chunks(PATCH.iter().product());
+        // The whole part is the case, the rest the place of the first voxel.
+        let places: Vec<f32> = patches.map(|patch| patch[0].fract()).collect();
+        if let [a, b, c, d] = places[..] {
+            assert!([a, b] != [c, d], "{places:?}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn epochs_differ_in_training_and_agree_in_fixed_validation() -> Result<(), DatasetError> {
     let training = batches(Draw::EachEpoch)?;
     assert!(epoch(&training, 1)? == epoch(&training, 1)?);

@@ -63,6 +63,17 @@ fn a_gpu_that_fails_its_test_is_passed_over_with_the_reason_and_at_last_there_is
 }
 
 #[test]
+fn a_gpu_of_its_own_comes_before_a_virtual_one_and_that_before_one_on_the_processor() {
+    let found = [
+        adapter(Api::Vulkan, AdapterKind::Integrated, 0),
+        adapter(Api::Vulkan, AdapterKind::Virtual, 1),
+        adapter(Api::Vulkan, AdapterKind::Discrete, 2),
+    ];
+    let (all, ..) = tried(&found, None);
+    assert_eq!(all, ["vulkan:2", "vulkan:1", "vulkan:0"]);
+}
+
+#[test]
 fn a_device_that_was_tested_when_it_was_chosen_is_not_tested_again() {
     let check = CheckResult {
         name: "made up",

@@ -189,6 +189,39 @@ fn logits_that_are_no_numbers_are_no_background() {
     assert!(matches!(found, Err(InferError::NotFinite)), "{found:?}");
 }
 
+/// Logits of zeros but for one that is no number.
+struct OneOdd(usize);
+
+impl WindowNetwork for OneOdd {
+    fn classes(&self) -> usize {
+        3
+    }
+
+    fn at_once(&self) -> usize {
+        1
+    }
+
+    async fn logits(&self, input: Vec<f32>, _: &SlidingWindow) -> Result<Vec<f32>, InferError> {
+        let mut logits = vec![0.0; 3 * input.len()];
+        logits[self.0] = f32::NAN;
+        Ok(logits)
+    }
+}
+
+#[test]
+fn a_single_logit_that_is_no_number_is_an_error_wherever_it_is() {
+    let settings = SlidingWindow {
+        skip_air: false,
+        ..settings()
+    };
+    for place in [0, 1, 1024, 3 * 1024 - 1] {
+        let mut go_on = |_, _| ControlFlow::Continue(());
+        let odd = OneOdd(place);
+        let found = put_through(&odd, &[1.0; 1024], SHAPE, settings, &mut go_on);
+        assert!(matches!(found, Err(InferError::NotFinite)), "{place}");
+    }
+}
+
 /// The volume mirrored along an axis, `size` numbers a voxel.
 fn mirrored(values: &[f32], axis: usize, size: usize) -> Vec<f32> {
     let step: usize = SHAPE[axis + 1..].iter().product::<usize>() * size;

@@ -133,3 +133,49 @@ fn of_scores(shares: &[f32], operands: [&[f32]; 2], edges: [usize; 3]) -> Vec<f3
     );
     grad
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Values with a pattern of their own.
+    fn values(count: usize, seed: usize) -> Vec<f32> {
+        (0..count)
+            .map(|n| ((n * 37 + seed * 11) % 101) as f32 / 50.0 - 1.0)
+            .collect()
+    }
+
+    #[test]
+    fn queries_that_are_worked_on_apart_give_what_each_gives_alone() {
+        let shape = AttentionShape {
+            heads: 2,
+            queries: 3,
+            keys: SCORES / 2 + 1,
+            width: 2,
+            values: 1,
+        };
+        assert_eq!(shape.together(), 1);
+        let q = values(2 * 3 * 2, 1);
+        let k = values(2 * shape.keys * 2, 2);
+        let v = values(2 * shape.keys, 3);
+        let grad = [1.0, -2.0, 3.0, 0.5, -1.5, 2.5];
+        let out = attention([&q, &k, &v], shape);
+        let [of_q, ..] = attention_backward([&q, &k, &v], &grad, shape);
+        let alone = AttentionShape {
+            heads: 1,
+            queries: 1,
+            ..shape
+        };
+        for query in 0..6 {
+            let head = query / 3;
+            let one = [
+                &q[query * 2..][..2],
+                &k[head * shape.keys * 2..][..shape.keys * 2],
+                &v[head * shape.keys..][..shape.keys],
+            ];
+            assert_eq!(out[query..=query], attention(one, alone));
+            let [of_one, ..] = attention_backward(one, &grad[query..=query], alone);
+            assert_eq!(of_q[query * 2..][..2], of_one);
+        }
+    }
+}

@@ -220,4 +220,13 @@ mod tests {
             .collect();
         assert_eq!(grows, [true, true, false, false, false, false]);
     }
+
+    #[test]
+    fn where_the_network_is_certain_and_right_nothing_changes() {
+        let classes = 3;
+        let mut grad = vec![0.0; 3 * classes + 1];
+        grad[3 * classes] = 1.0;
+        let slopes = gradient(&[0.0, 200.0, 0.0], &[1.0], &grad, 1, classes);
+        assert!(slopes.iter().all(|slope| slope.abs() < 1e-6), "{slopes:?}");
+    }
 }

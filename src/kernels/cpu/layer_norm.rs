@@ -166,4 +166,19 @@ mod tests {
             assert!((y - expected).abs() < 1e-4, "{at}: {y}");
         }
     }
+
+    #[test]
+    fn every_row_counts_once_in_the_gradients_of_weight_and_bias() {
+        // 3 and 5 are normalised to -1 and 1; more rows than are added in one go.
+        let rows = 2 * RUN + 3;
+        let x = [3.0, 5.0].repeat(rows);
+        let grad = vec![1.0; 2 * rows];
+        let [_, weight, bias] = layer_norm_backward(&x, &[1.0; 2], &grad);
+        let count = rows as f32;
+        for (found, expected) in [(weight, [-count, count]), (bias, [count; 2])] {
+            for (found, expected) in found.into_iter().zip(expected) {
+                assert!((found - expected).abs() < 0.1, "{found}, not {expected}");
+            }
+        }
+    }
 }

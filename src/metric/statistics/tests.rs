@@ -59,6 +59,7 @@ fn a_difference_is_paired() {
     assert!((turned.difference + found.difference).abs() < 1e-15);
     let same = compare(&method, &method, &Bootstrap::default()).unwrap();
     assert!(same.interval.low <= 0.0 && same.interval.high >= 0.0);
+    assert_eq!((same.better, same.worse), (0, 0));
     assert_eq!(
         same.relative_interval,
         Some(Interval {

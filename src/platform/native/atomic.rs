@@ -211,8 +211,11 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("summary.json");
         write_atomic(&path, b"old, and longer")?;
+        let before = File::open(&path)?;
         write_atomic(&path, b"new")?;
         assert_eq!(fs::read(&path)?, b"new");
+        // Whoever reads the old one reads it to its end.
+        assert_eq!(io::read_to_string(before)?, "old, and longer");
         assert_eq!(names(folder.path())?, ["summary.json"]);
         Ok(())
     }

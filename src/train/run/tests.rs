@@ -55,6 +55,7 @@ fn watched(config: PretrainConfig, observer: &mut dyn Observer) -> Result<Outcom
         task: Given::<true> {
             config,
             scores: Vec::new(),
+            bad: None,
         },
         device: Device::flex(),
         folder: None,
@@ -126,6 +127,29 @@ fn the_scale_of_the_loss_changes_nothing_but_the_loss() {
     }
 }
 
+#[test]
+fn the_running_average_that_was_validated_is_what_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config();
+    config.optimizer.ema_decay = 0.5;
+    let run = Run {
+        task: Given::<true> {
+            config,
+            scores: vec![0.5, 0.875, 0.125, 0.5, 0.5],
+            bad: None,
+        },
+        device: Device::flex(),
+        folder: Some(folder.path().to_owned()),
+        resume: None,
+    };
+    pollster::block_on(train(run, &mut Seen::default(), &Control::default())).unwrap();
+    let best = Checkpoint::<PretrainConfig>::read(&layout::best(folder.path())).unwrap();
+    let kept: Vec<f64> = (best.weights.values().flatten())
+        .map(|weight| f64::from(*weight))
+        .collect();
+    assert_close(&kept, &expected(0.5)[1..2]);
+}
+
 /// The step whose weights a run with these scores keeps, by what it says and by what lies in its folder.
 fn kept<const FINETUNING: bool>(scores: [f64; 5]) -> [u64; 2] {
     let folder = tempfile::tempdir().unwrap();
@@ -133,6 +157,7 @@ fn kept<const FINETUNING: bool>(scores: [f64; 5]) -> [u64; 2] {
         task: Given::<FINETUNING> {
             config: config(),
             scores: scores.to_vec(),
+            bad: None,
         },
         device: Device::flex(),
         folder: Some(folder.path().to_owned()),

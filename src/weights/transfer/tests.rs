@@ -1,6 +1,7 @@
 //! Transfers between the networks of the specification, small.
 
 mod architectures;
+mod misfits;
 mod norms;
 mod patch_sizes;
 mod starting;

@@ -123,3 +123,26 @@ fn hangups_are_ignored() -> bool {
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
         .is_some_and(|mask| mask & 1 == 1)
 }
+
+#[test]
+fn a_resume_clears_old_files_in_the_making_and_leaves_those_that_another_program_is_writing() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join("run").join(name);
+    run(
+        folder.path(),
+        &words(crate::command::TINY, &["--out", "run"]),
+    )
+    .succeeded();
+    let [old, fresh] = [at(".hounsfield-1-0.tmp"), at(".hounsfield-2-0.tmp")];
+    for path in [&old, &fresh] {
+        std::fs::write(path, b"half").unwrap();
+    }
+    let hours = std::time::Duration::from_secs(2 * 3600);
+    let file = std::fs::File::options().write(true).open(&old).unwrap();
+    file.set_modified(std::time::SystemTime::now() - hours)
+        .unwrap();
+    let resume = words("pretrain --resume run --device cpu", &[]);
+    run(folder.path(), &resume).succeeded();
+    assert!(!old.exists());
+    assert!(fresh.exists());
+}

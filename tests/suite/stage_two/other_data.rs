@@ -154,6 +154,16 @@ fn cases_that_a_network_was_trained_on_are_scored_with_a_warning() {
         let told = done.stderr.contains(&expected);
         assert_eq!(told, warnings == 1, "{}", done.told());
     }
+    // Of another list, which has it for validation.
+    list["training"] = list["validation"].take();
+    list["validation"] = vec![training.clone()].into();
+    list["test"] = list["training"].clone();
+    std::fs::write(at.join("list.json"), list.to_string()).unwrap();
+    let evaluate =
+        "evaluate --datalist list.json --device cpu --overlap 0 --weights run --split validation";
+    let done = run(at, &words(evaluate, &more)).succeeded();
+    let expected = format!("trained on 1 of the 1 case to be scored, the first of them {name}");
+    assert!(done.stderr.contains(&expected), "{}", done.told());
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! What a prediction writes and tells; files that cannot be written are refused before the work that is to fill them.
 
 use super::*;
-use crate::command::write_volume;
+use crate::command::{texture, write_volume};
+use hounsfield::infer::{Connectivity, keep_largest_components};
 
 #[test]
 fn a_label_map_or_a_picture_that_cannot_be_written_is_refused_before_the_weights_are_read() {
@@ -180,4 +181,59 @@ fn probabilities_are_not_written_among_the_images_that_they_are_of() {
     let call = "predict --weights absent --device cpu --input images --output maps --probabilities";
     let parts = ["--probabilities is the folder of --input"];
     refused(at, &words(call, &["images/../images"]), 1, &parts);
+}
+
+#[test]
+fn only_the_largest_component_of_each_class_is_written_where_that_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    // A network that has hardly been trained, and not told of how rare organs are, scatters them.
+    finetuned(at, "--out run --max-steps 1 --class-prior false");
+    write_volume(&at.join("scan.nii"), texture(3));
+    let predicted = |output: &str, more: &[&str]| -> Vec<u8> {
+        let call = "predict --weights run --input scan.nii --device cpu --overlap 0 --output";
+        let more = [&[output][..], more].concat();
+        run(at, &words(call, &more)).succeeded();
+        let map = volume::read(&at.join(output)).unwrap();
+        map.data().iter().map(|label| *label as u8).collect()
+    };
+    let mut expected = predicted("whole.nii", &[]);
+    let found = predicted("largest.nii", &["--largest-component"]);
+    assert!(expected != found, "the network finds no class in pieces");
+    keep_largest_components(&mut expected, [20; 3], Connectivity::default(), |_| true);
+    assert!(expected == found);
+}
+
+#[test]
+fn probabilities_add_up_to_one_outside_the_foreground_and_around_air_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    finetuned(at, "--out run --max-steps 1");
+    // Tissue at both ends of five windows in a row, air between, and planes of air that are cropped.
+    let (shape, plane) = ([160, 10, 12], 120);
+    let value = |n: usize| match (n / plane, n % 12) {
+        (4..156, _) | (_, 0 | 11) => -1000.0,
+        _ => 50.0,
+    };
+    let mut affine = volume::Affine::identity();
+    (0..3).for_each(|axis| affine[(axis, axis)] = 8.0);
+    let scan = volume::Volume::new(shape, (0..160 * plane).map(value).collect(), affine).unwrap();
+    volume::write(&at.join("scan.nii"), &scan, volume::Datatype::I16).unwrap();
+    let call = "predict --weights run --input scan.nii --output map.nii --device cpu --overlap 0 --json \
+                --probabilities shares";
+    let done = run(at, &words(call, &[])).succeeded();
+    let case = &done.json()["cases"][0];
+    assert_eq!(case["windows"], 5, "{}", done.told());
+    assert_eq!(case["passed_over"], 0, "{}", done.told());
+    let mut sums = vec![0.0_f32; 160 * plane];
+    for class in 0..14 {
+        let share = at.join(format!("shares/map_class{class:02}.nii.gz"));
+        let share = volume::read(&share).unwrap();
+        sums.iter_mut()
+            .zip(share.data())
+            .for_each(|(sum, share)| *sum += share);
+    }
+    for (voxel, sum) in sums.into_iter().enumerate() {
+        assert!((sum - 1.0).abs() < 1e-3, "{voxel}: {sum}");
+    }
 }

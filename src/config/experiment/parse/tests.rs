@@ -127,6 +127,15 @@ fn what_is_wrong_is_named_with_the_file() {
 }
 
 #[test]
+fn crops_of_another_size_need_positions_that_are_resized() {
+    let other = format!("{PLAN}[finetune.crops]\nroi_size = [32, 32, 32]\n");
+    assert_refused(&other, "roi_size is 64 x 64 x 64 and 32 x 32 x 32; give");
+    let resized = format!("{other}[finetune.start]\nresize_positions = true\n");
+    let plan = ExperimentPlan::from_toml(&resized, "plan.toml").unwrap();
+    assert_eq!(plan.finetune.crops.roi_size, [32; 3]);
+}
+
+#[test]
 fn an_interval_needs_resamples_beyond_both_ends() {
     let with = |resamples: usize, level: f64| {
         format!("{PLAN}[bootstrap]\nresamples = {resamples}\nlevel = {level:?}\n")

@@ -25,6 +25,8 @@ pub(super) struct Given<const FINETUNING: bool> {
     pub(super) config: PretrainConfig,
     /// Of each epoch's validation; without them the weight is its own score.
     pub(super) scores: Vec<f64>,
+    /// The step, from 0, whose gradient is no number.
+    pub(super) bad: Option<u64>,
 }
 
 impl<const FINETUNING: bool> Task for Given<FINETUNING> {
@@ -52,7 +54,11 @@ impl<const FINETUNING: bool> Task for Given<FINETUNING> {
     }
 
     fn batches(&self) -> BatchMaker<f32> {
-        Box::new(|step| {
+        let bad = self.bad;
+        Box::new(move |step| {
+            if bad == Some(step) {
+                return Ok(f32::NAN);
+            }
             let gradient = GRADIENTS.get(step as usize).copied();
             gradient.ok_or_else(|| DatasetError::NoSplitFile {
                 path: "gone".into(),

@@ -1,5 +1,6 @@
-//! Checkpoints whose parts are not of one network.
+//! What is taken from a checkpoint, and those whose parts are not of one network.
 
+use super::given::Number;
 use super::*;
 use crate::weights::WeightsError;
 
@@ -16,6 +17,7 @@ fn resumed(
         task: Given::<true> {
             config: config.clone(),
             scores: Vec::new(),
+            bad: None,
         },
         device: Device::flex(),
         folder: Some(folder.path().to_owned()),
@@ -59,4 +61,42 @@ fn settings_of_a_far_larger_network_than_the_weights_are_of_are_refused() {
         })
     );
     assert!(refused, "{ended:?}");
+}
+
+#[test]
+fn the_seconds_of_earlier_sittings_are_counted_too() {
+    let before = 1000.0;
+    let ended = resumed(1, |checkpoint| {
+        checkpoint.manifest.progress.seconds = before;
+    });
+    assert!(ended.unwrap().progress.seconds >= before);
+}
+
+#[test]
+fn half_precision_goes_on_with_the_scale_of_the_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config();
+    config.run.precision = Precision::F16;
+    let device = Device::flex();
+    let run = Run {
+        task: Given::<true> {
+            config: config.clone(),
+            scores: Vec::new(),
+            bad: None,
+        },
+        device: device.clone(),
+        folder: Some(folder.path().to_owned()),
+        resume: None,
+    };
+    pollster::block_on(train(run, &mut Seen::default(), &Control::default())).unwrap();
+    let mut checkpoint = Checkpoint::<PretrainConfig>::latest(folder.path()).unwrap();
+    // Read from the file: the start, grown by five good steps.
+    let saved = checkpoint.state.loss_scale;
+    assert!(saved.is_some_and(|scale| scale > 16_384.0), "{saved:?}");
+    checkpoint.state.loss_scale = Some(256.0);
+    let tracked = TrainState::<Number>::tracked(&config, &device);
+    let zeros = Given::<true>::zeros(&config, &tracked).unwrap();
+    let state = TrainState::restore(zeros, &config, &device, checkpoint).unwrap();
+    let found = pollster::block_on(state.to_host()).unwrap();
+    assert_eq!(found.loss_scale, Some(256.0));
 }
