@@ -10,6 +10,9 @@ use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+/// What stands for a setting that nobody gave.
+const UNSET: &str = "not set";
+
 /// Settings that may change when a run goes on: they do not change what it computes.
 const FREE: [&str; 8] = [
     "data.cache_memory",
@@ -83,7 +86,7 @@ pub(super) fn check_begun<C: StageConfig>(
     saved.settle();
     refuse(folder, differences(&saved, wanted)?, |found| {
         let name = found.name.as_str();
-        is_free(name) || PLACES.contains(&name) || name == START
+        is_free(name) || PLACES.contains(&name) || (name == START && found.is_set())
     })
 }
 
@@ -166,6 +169,13 @@ pub(super) struct Difference {
     pub new: String,
 }
 
+impl Difference {
+    /// Whether both have a value.
+    fn is_set(&self) -> bool {
+        self.old != UNSET && self.new != UNSET
+    }
+}
+
 /// What a setting was and is.
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -195,7 +205,7 @@ pub(super) fn differences<C: Serialize>(old: &C, new: &C) -> anyhow::Result<Vec<
     let find = |all: &[(String, String)], name: &str| {
         all.iter()
             .find(|(other, _)| other == name)
-            .map_or_else(|| "not set".to_owned(), |(_, value)| value.clone())
+            .map_or_else(|| UNSET.to_owned(), |(_, value)| value.clone())
     };
     let mut names: Vec<&String> = old.iter().chain(&new).map(|(name, _)| name).collect();
     names.sort();

@@ -34,7 +34,9 @@ pub(super) const CASES_FILE: &str = "cases.json";
 pub(super) const EXPERIMENT: &str = "experiment";
 /// The copy of the plan in the folder of an experiment.
 pub(super) const PLAN_FILE: &str = "plan.toml";
-/// Where the runs of an experiment live.
+/// Where the split files of a cross-validation lie.
+pub(super) const FOLDS: &str = "folds";
+/// Where the runs of an experiment or a cross-validation live.
 pub(super) const RUNS: &str = "runs";
 
 /// A file of the run that weights are of: in its folder, or beside them where they are named as a file.
@@ -68,6 +70,12 @@ impl RunFolder {
         if path.join(PLAN_FILE).exists() && path.join(RUNS).exists() {
             bail!(
                 "{} holds an experiment: choose another --out",
+                path.display()
+            );
+        }
+        if path.join(FOLDS).exists() && path.join(RUNS).exists() {
+            bail!(
+                "{} holds a cross-validation: choose another --out",
                 path.display()
             );
         }

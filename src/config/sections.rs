@@ -247,7 +247,7 @@ impl OptimizerConfig {
     }
 
     /// Whether a moving average of the weights is kept beside them.
-    pub(super) fn averages(&self) -> bool {
+    pub(crate) fn averages(&self) -> bool {
         self.ema_decay > 0.0
     }
 }

@@ -50,7 +50,7 @@ pub use modality::is_ct;
 pub use names::{case_names, image_names, label_names, prediction_names};
 #[cfg(not(target_family = "wasm"))]
 pub use native::check_cases;
-pub use notices::Notice;
+pub use notices::{Notice, scan};
 pub use pairing::{case_name, names_labels, pair_by_name, without_channel};
 pub use paths::absolute;
 pub use plan::Draw;

@@ -115,7 +115,7 @@ impl DataList {
 
 /// What the files of a scan have in common, however a path to one is spelt: their place and name without the ending, for
 /// a scan may lie there packed and unpacked.
-fn scan(image: &Path) -> PathBuf {
+pub fn scan(image: &Path) -> PathBuf {
     let file = absolute(image);
     let case = case_name(&file.to_string_lossy()).to_owned();
     file.with_file_name(case)

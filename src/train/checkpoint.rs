@@ -151,8 +151,9 @@ impl<C: StageConfig> Checkpoint<C> {
     /// # Errors
     /// [`TrainError::OtherNetwork`] for those of a far larger network.
     pub fn check_proportion(&self, config: &C) -> Result<(), TrainError> {
-        // Gradients and two moments are as many numbers as the weights; a moving average is within the slack.
-        let asked = config.memory().state / (4 * size_of::<f32>() as u64);
+        // Gradients, two moments and the moving average, where there is one, are as many numbers as the weights.
+        let copies = 4 + u64::from(config.optimizer().averages());
+        let asked = config.memory().state / (copies * size_of::<f32>() as u64);
         let held: usize = self.weights.values().map(Vec::len).sum();
         let held = held as u64;
         match asked > HARMLESS.max(SLACK.saturating_mul(held)) {

@@ -45,7 +45,7 @@ pub enum TrainError {
     Unlabelled,
     /// The validation's score, or what the network gave in it, is not a number.
     #[error(
-        "the validation at step {step} has a score that is not a number: begin a new run with a lower learning rate or weight of a loss, with clipped gradients (clip_norm) or, where it was in half precision, in f32; --resume takes no other settings"
+        "the validation at step {step} has a score that is not a number: begin a new run with a lower learning rate, with clipped gradients (clip_norm), in pre-training with a smaller contrastive_weight or, where it was in half precision, in f32; a run that goes on keeps those settings"
     )]
     Score {
         /// Where it was.
@@ -56,7 +56,7 @@ pub enum TrainError {
     Internal(&'static str),
     /// The gradients were not finite for too long.
     #[error(
-        "the gradients were not finite for {count} steps in a row, last at step {step}: begin a new run with a lower learning rate or weight of a loss, with clipped gradients (clip_norm) or, where it was in half precision, in f32; --resume takes no other settings"
+        "the gradients were not finite for {count} steps in a row, last at step {step}: begin a new run with a lower learning rate, with clipped gradients (clip_norm), in pre-training with a smaller contrastive_weight or, where it was in half precision, in f32; a run that goes on keeps those settings"
     )]
     NotFinite {
         /// Steps in a row.

@@ -46,7 +46,8 @@ pub struct Outcome {
 /// Trains until all steps are done or `control` says stop, and saves either way.
 ///
 /// # Errors
-/// [`TrainError`]; the last checkpoint stays intact, and is a new one where a volume failed.
+/// [`TrainError`]; the last checkpoint stays intact, and is a new one where a volume failed or every step was
+/// skipped.
 pub async fn train<T: Task>(
     run: Run<T>,
     observer: &mut dyn Observer,

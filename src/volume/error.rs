@@ -174,7 +174,7 @@ pub enum VolumeError {
     },
     /// A gzip stream that goes on far past the voxels.
     #[error(
-        "{name}: the gzip data goes on far past the {expected} bytes its header describes; save the image again"
+        "{name}: the gzip data goes on far past the {expected} bytes its header describes: check its dimensions, or save the image again"
     )]
     Excess {
         /// The file.

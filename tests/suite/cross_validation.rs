@@ -106,9 +106,68 @@ fn the_same_command_goes_on_and_trains_nothing_twice() {
     assert_eq!(again.json()["cases"].as_array().unwrap().len(), 4);
     // Other settings, and other folds, are other runs.
     let call = words(SETTINGS, &["--folds", "2", "--seed", "9"]);
-    refused(at, &call, FAILED, &["cv"]);
+    refused(at, &call, FAILED, &["--seed", "other"]);
+    let split = std::fs::read(at.join("cv/folds/fold1.json")).unwrap();
     let call = words(SETTINGS, &["--folds", "4"]);
-    refused(at, &call, FAILED, &["fold1"]);
+    refused(at, &call, FAILED, &["cv was begun with other --folds"]);
+    assert!(std::fs::read(at.join("cv/folds/fold1.json")).unwrap() == split);
+    let call = words(SETTINGS, &["--folds", "2", "--learning-rate", "0.5"]);
+    refused(at, &call, FAILED, &["optimizer.learning_rate was"]);
+    // Its folder is no place for a run.
+    let call = SETTINGS.replace("cross-validate", "finetune");
+    refused(
+        at,
+        &words(&call, &[]),
+        FAILED,
+        &["cv holds a cross-validation"],
+    );
+}
+
+#[test]
+fn folds_that_started_otherwise_are_not_taken_for_those_of_other_weights() {
+    let folder = folder();
+    let at = folder.path();
+    labelled(at, 3);
+    let call = SETTINGS.replace(
+        "--architecture unet",
+        "--layers 3 --hidden-size 16 --mlp-dim 16 --heads 2",
+    );
+    let random = run(at, &words(&call, &[])).succeeded();
+    let before = call
+        .replace("cross-validate", "finetune")
+        .replace("--out cv", "--out before");
+    run(at, &words(&before, &[])).succeeded();
+    let pretrained = words(&call, &["--pretrained", "before"]);
+    let refusal = run(at, &pretrained);
+    let last = refusal.stderr.lines().last().unwrap_or_default();
+    assert!(
+        last.contains("start.pretrained was not set"),
+        "{}{}",
+        random.told(),
+        refusal.told()
+    );
+    // Those weights saw label maps.
+    let told = "have learned from 3 of the cases to be scored";
+    assert!(refusal.stderr.contains(told), "{}", refusal.told());
+    let call = call.replace("--out cv", "--out other --pretrained nowhere");
+    refused(at, &words(&call, &[]), FAILED, &["--pretrained", "nowhere"]);
+}
+
+#[test]
+fn a_broken_case_is_named_before_the_first_fold_is_trained() {
+    let folder = folder();
+    let at = folder.path();
+    labelled(at, 3);
+    write_volume(&at.join("organs/labelsTr/case_1.nii"), |_| 200);
+    let done = validated(at, "");
+    assert_eq!(done.code, Some(FAILED), "{}", done.told());
+    let last = done.stderr.lines().last().unwrap_or_default();
+    assert!(
+        last.contains("case_1.nii") && last.contains("200"),
+        "{}",
+        done.told()
+    );
+    assert!(!at.join("cv/runs/fold1").exists(), "{}", done.told());
 }
 
 #[test]

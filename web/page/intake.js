@@ -104,7 +104,7 @@ export class Intake {
     if (large) return [large.path, `nothing of this run is read, for ${LARGE}`];
     const needed = weights.reduce((sum, weight) => sum + files.weighed(weight), files.needed(run));
     if (this.#held() + needed <= MOST) return null;
-    const remedy = needed > MOST ? "go on with it in the native program" : "press Close all scans first";
+    const remedy = needed > MOST ? "go on with it in the native program" : this.#room();
     return [path, `not read: a run of this size needs ${bytes(needed)}, and ${FULL}: ${remedy}`];
   }
 
@@ -114,7 +114,7 @@ export class Intake {
     const needed = files.weighed(weight);
     // Weights in whose place they come are given up when they are there.
     if (this.#held() + needed > MOST) {
-      const remedy = needed > MOST ? "use the native program" : "press Close all scans first, or reload the page";
+      const remedy = needed > MOST ? "use the native program" : this.#room();
       return refuse(weight.path, `not read: weights of this size need ${bytes(needed)}, and ${FULL}: ${remedy}`);
     }
     this.#reading = weight.path;
@@ -183,6 +183,12 @@ export class Intake {
     return this.#opened.length > 0;
   }
 
+  // What makes room. Closing scans makes none that weights take.
+  #room() {
+    const scans = this.#opened.length > 0;
+    return scans ? "press Close all scans first, or reload the page" : "reload the page first, which lets go of the weights";
+  }
+
   // Bytes of the files that the worker has.
   #held() {
     return this.#opened.reduce((sum, { file }) => sum + file.size, this.#networks.held);
@@ -193,7 +199,7 @@ export class Intake {
     const { path, file } = scan;
     if (isLarge(scan)) return this.#leave(scan, LARGE);
     if (!again && this.#held() + file.size > MOST) {
-      return this.#leave(scan, `${FULL}: press Close all scans, open fewer, or use the native program`);
+      return this.#leave(scan, `${FULL}: ${this.#room()}, open fewer, or use the native program`);
     }
     let data;
     try {

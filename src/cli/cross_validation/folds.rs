@@ -1,8 +1,8 @@
 //! Labelled cases dealt into folds.
 
-use crate::dataset::{Case, DataList, absolute, case_names};
+use crate::dataset::{Case, DataList, absolute, case_names, scan};
 use crate::random::{SampleKey, Stage, epoch_order};
-use crate::report::scores::Evaluation;
+use crate::report::scores::{Evaluation, LeftOut};
 use anyhow::ensure;
 use std::path::PathBuf;
 
@@ -29,14 +29,20 @@ impl Folds {
     /// # Errors
     /// Too few images, or as many folds as leave too few to train on.
     pub(super) fn of(list: &DataList, folds: Option<usize>, seed: u64) -> anyhow::Result<Self> {
-        let cases: Vec<Case> = list
-            .training
-            .iter()
-            .chain(&list.validation)
-            .cloned()
-            .collect();
-        let mut images: Vec<PathBuf> = cases.iter().map(|case| absolute(&case.image)).collect();
-        let of_image = images.clone();
+        let mut cases: Vec<Case> = Vec::new();
+        for case in list.training.iter().chain(&list.validation) {
+            let case = Case {
+                image: absolute(&case.image),
+                label: case.label.as_deref().map(absolute),
+            };
+            // Also where it is in both lists.
+            if !cases.contains(&case) {
+                cases.push(case);
+            }
+        }
+        // A scan may lie there packed and unpacked.
+        let of_image: Vec<PathBuf> = cases.iter().map(|case| scan(&case.image)).collect();
+        let mut images = of_image.clone();
         images.sort();
         images.dedup();
         let all = images.len();
@@ -84,10 +90,7 @@ impl Folds {
             };
             let mut names = Vec::new();
             for (index, case) in cases.iter().enumerate() {
-                let case = Case {
-                    image: of_image[index].clone(),
-                    label: case.label.as_deref().map(absolute),
-                };
+                let case = case.clone();
                 let place = place_of(index);
                 if scored(place) {
                     list.test.push(case);
@@ -104,13 +107,15 @@ impl Folds {
         Ok(dealt)
     }
 
-    /// The scores of the folds, given with their numbers, as those of one list; none where there are none.
+    /// The scores of the folds, given with their numbers, as those of one list; none where there are none. Cases of those
+    /// that failed, given with the reason, are left out.
     ///
     /// # Errors
     /// Folds that tell apart different classes.
     pub(super) fn together(
         &self,
         scores: Vec<(usize, Evaluation)>,
+        failed: &[(usize, String)],
     ) -> anyhow::Result<Option<Evaluation>> {
         let Some((_, first)) = scores.first() else {
             return Ok(None);
@@ -124,13 +129,21 @@ impl Folds {
             }
         }
         cases.sort_by(|a, b| a.case.cmp(&b.case));
-        Ok(Some(Evaluation::new(classes, tolerance, cases)?))
+        let left_out = failed.iter().flat_map(|(fold, reason)| {
+            self.names[*fold].iter().map(|name| LeftOut {
+                case: name.clone(),
+                reason: reason.clone(),
+            })
+        });
+        let together = Evaluation::new(classes, tolerance, cases)?;
+        Ok(Some(together.with_left_out(left_out.collect())))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metric::{LabelPair, score};
     use std::collections::BTreeSet;
 
     fn list(training: &[&str], validation: &[&str]) -> DataList {
@@ -198,6 +211,46 @@ mod tests {
         assert_eq!(images(&of_a.test).len(), 1);
         assert_eq!(found, dealt(1));
         assert!((2..9).any(|seed| dealt(seed) != found));
+    }
+
+    #[test]
+    fn a_case_in_both_lists_counts_once_and_a_scan_packed_and_unpacked_is_one() {
+        let both = list(&["a.nii", "b.nii", "c.nii"], &["./a.nii"]);
+        let found = Folds::of(&both, None, 1).unwrap();
+        assert!(found.lists.iter().all(|fold| fold.test.len() == 1));
+        assert_eq!(found.lists.len(), 3);
+        let packed = list(&["a.nii", "b.nii", "c.nii"], &["a.nii.gz"]);
+        let found = Folds::of(&packed, None, 1).unwrap().lists;
+        assert_eq!(found.len(), 3);
+        assert!(found.iter().any(|fold| fold.test.len() == 2));
+    }
+
+    #[test]
+    fn cases_of_a_fold_that_failed_are_named_as_left_out() {
+        let list = list(&["a.nii", "b.nii", "c.nii"], &[]);
+        let folds = Folds::of(&list, None, 1).unwrap();
+        let labels = [0, 1, 1, 0];
+        let pair = LabelPair::new(&labels, &labels, [4, 1, 1], [1.0; 3]).unwrap();
+        let scored = |fold: usize| {
+            let case = score("as the fold calls it", &pair, 2, None).unwrap();
+            let names = vec!["background".to_owned(), "liver".to_owned()];
+            (fold, Evaluation::new(names, None, vec![case]).unwrap())
+        };
+        let failed = [(1, "fold2 failed: diverged".to_owned())];
+        let together = folds
+            .together(vec![scored(0), scored(2)], &failed)
+            .unwrap()
+            .unwrap();
+        assert_eq!(together.cases.len(), 2);
+        assert_eq!(together.left_out.len(), 1);
+        assert_eq!(together.left_out[0].case, folds.names[1][0]);
+        assert!(
+            together
+                .cases
+                .iter()
+                .all(|case| case.case != folds.names[1][0])
+        );
+        assert!(folds.together(Vec::new(), &failed).unwrap().is_none());
     }
 
     #[test]

@@ -3,12 +3,15 @@
 mod folds;
 
 use crate::cli::args::SettingsSource;
+use crate::cli::cases::{learned_from, named, same_cases};
+use crate::cli::data::labelled_sources;
 use crate::cli::experiment::{Came, Runner, Tuning};
 use crate::cli::finetune::Finetune;
 use crate::cli::idle::warn_of_idle;
+use crate::cli::model::starting_weights;
 use crate::cli::output::{count, duration, is_broken_pipe, print, quoted, say, say_warnings_once};
 use crate::cli::resumed::make_absolute;
-use crate::cli::run_folder::{PLAN_FILE, RUNS, holds_run, lock};
+use crate::cli::run_folder::{FOLDS, PLAN_FILE, RUNS, SUMMARY_FILE, holds_run, lock};
 use crate::cli::settings::{Settings, layered_with};
 use crate::cli::signal::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::training::{Training, ready_device};
@@ -17,7 +20,7 @@ use crate::dataset::DataList;
 use crate::platform::{self, FolderLock, Instant};
 use crate::report::json::write_json;
 use crate::report::scores::Evaluation;
-use crate::train::Control;
+use crate::train::{Control, layout};
 use anyhow::{Context, bail, ensure};
 use clap::{ArgMatches, Args};
 use folds::Folds;
@@ -47,8 +50,6 @@ pub(super) struct CrossValidateArgs {
 const SCORES_FILE: &str = "scores.json";
 /// The same by case and class.
 const TABLE_FILE: &str = "scores.csv";
-/// Where the split files of the folds lie.
-const LISTS: &str = "folds";
 
 pub(super) fn run(args: &CrossValidateArgs, flags: &ArgMatches) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
@@ -69,6 +70,13 @@ pub(super) fn run(args: &CrossValidateArgs, flags: &ArgMatches) -> anyhow::Resul
     make_absolute(&mut config)?;
     let list = Finetune::list(&mut config)?.unwrap_or_default();
     let folds = Folds::of(&list, args.folds, config.run.seed)?;
+    if let Some(start) = &config.start.pretrained {
+        // Before the folder is made, not when the first fold begins.
+        starting_weights(start, &config)
+            .map(drop)
+            .context("--pretrained")?;
+        warn_of_seen(&list, start);
+    }
     if !list.test.is_empty() {
         say(&format!(
             "{} of the list stay apart: neither trained on nor scored here",
@@ -78,27 +86,28 @@ pub(super) fn run(args: &CrossValidateArgs, flags: &ArgMatches) -> anyhow::Resul
     let _lock = claim(&args.out)?;
     let out = std::path::absolute(&args.out)?;
     let selected = ready_device(config.run.device, config.run.precision)?;
+    let folders: Vec<PathBuf> = (0..folds.lists.len())
+        .map(|number| out.join(RUNS).join(name_of(number)))
+        .collect();
+    check_begun(&args.out, &folds, &folders)?;
+    if !prepare_all(&mut config, &list, &out, &control)? {
+        return Ok(stopped(args));
+    }
     let mut runner = Runner::new(&out, &selected, &control, 0, folds.lists.len());
     let (mut scores, mut failed) = (Vec::new(), Vec::new());
     for (number, list) in folds.lists.iter().enumerate() {
-        let name = format!("fold{}", number + 1);
+        let name = name_of(number);
         let tuning = tuning(&out, &name, &config, (list, &folds.names[number]))?;
         match runner.finetune(tuning)? {
             Came::Ended(ended) => scores.extend(ended.test.map(|test| (number, test))),
             Came::Failed(reason) => {
                 say(&format!("{name} failed: {reason}"));
-                failed.push(name);
+                failed.push((number, format!("{name} failed: {reason}")));
             }
-            Came::Stopped => {
-                say(&format!(
-                    "stopped; the same command goes on with the cross-validation in {}",
-                    args.out.display()
-                ));
-                return Ok(ExitCode::from(INTERRUPTED));
-            }
+            Came::Stopped => return Ok(stopped(args)),
         }
     }
-    if let Some(scores) = folds.together(scores)? {
+    if let Some(scores) = folds.together(scores, &failed)? {
         write_json(&out.join(SCORES_FILE), &scores)?;
         let csv = scores.by_case_and_class().csv();
         platform::write_atomic(&out.join(TABLE_FILE), csv.as_bytes())?;
@@ -114,14 +123,84 @@ pub(super) fn run(args: &CrossValidateArgs, flags: &ArgMatches) -> anyhow::Resul
         tell(&args.out, &shown, &scores, started.elapsed().as_secs_f64());
     }
     if !failed.is_empty() {
+        let names: Vec<String> = failed.iter().map(|(number, _)| name_of(*number)).collect();
         bail!(
             "{} of {} folds failed: {}; the same command tries them again",
             failed.len(),
             folds.lists.len(),
-            failed.join(", ")
+            names.join(", ")
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the run of a fold is called, and its split file.
+fn name_of(fold: usize) -> String {
+    format!("fold{}", fold + 1)
+}
+
+fn stopped(args: &CrossValidateArgs) -> ExitCode {
+    say(&format!(
+        "stopped; the same command goes on with the cross-validation in {}",
+        args.out.display()
+    ));
+    ExitCode::from(INTERRUPTED)
+}
+
+/// Warns of cases that the weights to start from have learned from, as far as their folder tells: a fine-tuning saw their
+/// label maps too.
+fn warn_of_seen(list: &DataList, start: &Path) {
+    let images = list.training.iter().chain(&list.validation);
+    let images = images.map(|case| case.image.as_path());
+    let names = learned_from(start).unwrap_or_default();
+    let seen = named(&names, images);
+    if let Some(first) = seen.first() {
+        log::warn!(
+            "the weights in {} have learned from {} of the cases to be scored, such as {}, or from others of these names: \
+             their scores say less of new scans, and nothing where it saw their label maps",
+            start.display(),
+            seen.len(),
+            first.display()
+        );
+    }
+}
+
+/// Refuses folds other than those that were begun, before any of their split files is written.
+fn check_begun(out: &Path, folds: &Folds, folders: &[PathBuf]) -> anyhow::Result<()> {
+    for (list, folder) in folds.lists.iter().zip(folders) {
+        let begun = layout::newest(folder).is_some() || folder.join(SUMMARY_FILE).exists();
+        if begun {
+            same_cases(folder, list, true).with_context(|| {
+                format!(
+                    "{} was begun with other --folds, --seed or --limit, or the list has changed: give the same, or choose \
+                     another --out",
+                    out.display()
+                )
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Prepares all cases, where the folds find them again: one that is broken is in the list of every fold, and is named
+/// before the first is trained. False when stopped.
+fn prepare_all(
+    config: &mut FinetuneConfig,
+    list: &DataList,
+    out: &Path,
+    control: &Control,
+) -> anyhow::Result<bool> {
+    say("all cases are prepared first, so that a broken one is named before the first training");
+    let mut all = list.clone();
+    all.training.append(&mut all.validation);
+    all.validation.clone_from(&all.training);
+    let cache = out.join(RUNS).join("cache");
+    config.data.cache_dir.get_or_insert(cache);
+    let prepared = labelled_sources(config, Some(all), out, control);
+    if control.stopped() {
+        return Ok(false);
+    }
+    prepared.map(|_| true)
 }
 
 /// The run of a fold, whose split file is written.
@@ -131,7 +210,7 @@ fn tuning(
     config: &FinetuneConfig,
     (list, names): (&DataList, &[String]),
 ) -> anyhow::Result<Tuning> {
-    let file = out.join(LISTS).join(format!("{name}.json"));
+    let file = out.join(FOLDS).join(format!("{name}.json"));
     platform::write_atomic(&file, list.to_json(&[("name", name)]).as_bytes())?;
     let mut config = config.clone();
     config.data.datalist = Some(file);
@@ -140,11 +219,19 @@ fn tuning(
     config.data.limit = None;
     Ok(Tuning {
         folder: name.to_owned(),
-        title: format!("trained without {}", names.join(", ")),
+        title: format!("trained without {}", some(names)),
         config,
         list: list.clone(),
         scoring: PlanScoring::default(),
     })
+}
+
+/// At most three names; the split file has all.
+fn some(names: &[String]) -> String {
+    match names {
+        [first, second, _, _, ..] => format!("{first}, {second} and {} more", names.len() - 2),
+        few => few.join(", "),
+    }
 }
 
 /// Makes the folder, or takes that of a cross-validation that was begun, and keeps other processes out of it.
@@ -153,7 +240,7 @@ fn claim(out: &Path) -> anyhow::Result<FolderLock> {
         out if out.exists() && !out.is_dir() => Some("is a file"),
         out if holds_run(out) => Some("holds a run"),
         out if out.join(PLAN_FILE).exists() => Some("holds an experiment"),
-        out if out.join(RUNS).exists() && !out.join(LISTS).exists() => {
+        out if out.join(RUNS).exists() && !out.join(FOLDS).exists() => {
             Some("holds runs of something else")
         }
         _ => None,
@@ -161,7 +248,7 @@ fn claim(out: &Path) -> anyhow::Result<FolderLock> {
     if let Some(other) = other {
         bail!("{} {other}: choose another --out", out.display());
     }
-    for folder in [out.to_owned(), out.join(LISTS), out.join(RUNS)] {
+    for folder in [out.to_owned(), out.join(FOLDS), out.join(RUNS)] {
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
@@ -172,12 +259,16 @@ fn claim(out: &Path) -> anyhow::Result<FolderLock> {
 fn tell(out: &Path, list: &Path, scores: &Evaluation, seconds: f64) {
     let out = out.display();
     say(&format!(
-        "{} in {}, each scored by a network that was not trained on it; all scores are in {out}/{SCORES_FILE} and {out}/{TABLE_FILE}",
+        "{}, {} in this sitting, each scored by a network that was not trained on it; all scores are in {out}/{SCORES_FILE} and {out}/{TABLE_FILE}",
         count(scores.cases.len(), "case"),
         duration(seconds)
     ));
+    if !scores.left_out.is_empty() {
+        return;
+    }
     say(&format!(
-        "they tell what to expect of a network that is trained on all: hounsfield finetune --datalist {} with the same settings",
+        "they tell what to expect of a network that is trained on all: hounsfield finetune --datalist {} with the same \
+         settings and another --out",
         quoted(&list.display().to_string())
     ));
 }

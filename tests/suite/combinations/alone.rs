@@ -31,7 +31,7 @@ fn assert_each(command: &str, file: &str, same: bool, settings: &[&str]) {
         .zip(same_as_without(command, file, settings))
     {
         let (is, to_be) = if found {
-            ("are", "differ")
+            ("are the same", "differ")
         } else {
             ("differ", "be the same")
         };

@@ -43,7 +43,9 @@ fn trained_twice(folder: &Path, call: &[String]) {
         &text(&format!("{} --resume run --device cpu", call[0])),
     );
     let told = format!("{told}{}", again.succeeded().told());
-    for ((path, before), (_, after)) in first.iter().zip(last_checkpoint(&run)) {
+    let second = last_checkpoint(&run);
+    assert_eq!(first.len(), second.len(), "{told}");
+    for ((path, before), (_, after)) in first.iter().zip(second) {
         assert!(*before == after, "{} differs{told}", path.display());
     }
 }

@@ -74,3 +74,23 @@ fn what_is_saved_after_some_minutes_leaves_out_weights_behind_a_skipped_step() {
     // 6 ms, which each step takes.
     assert_eq!(saves(1e-4, 2), [0, 1, 2, 4, 5, 5]);
 }
+
+#[test]
+fn a_run_whose_every_step_was_skipped_fails_though_it_bears_more() {
+    let mut config = config();
+    config.run.epochs = Some(1);
+    let task = Given::<true> {
+        config,
+        scores: Vec::new(),
+        bad: Some(0),
+    };
+    let run = Run {
+        task,
+        device: Device::flex(),
+        folder: None,
+        resume: None,
+    };
+    let ended = pollster::block_on(train(run, &mut Seen::default(), &Control::default()));
+    let none = matches!(ended, Err(TrainError::NotFinite { count: 1, step: 1 }));
+    assert!(none, "{ended:?}");
+}
